@@ -1,0 +1,3 @@
+"""membench: how well a memory system remembers, and what that costs."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Memory systems: one folder each, found without importing anything (`registry`)."""

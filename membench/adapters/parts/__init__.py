@@ -1,0 +1,1 @@
+"""The primitives that native systems are composed of."""

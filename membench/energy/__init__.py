@@ -1,0 +1,1 @@
+"""Joules with provenance: sources, sampler, ledger, carbon."""

@@ -1,0 +1,1 @@
+"""Model calls: client, gateway and cassette. One meter for every call of a run."""

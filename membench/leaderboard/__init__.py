@@ -1,0 +1,1 @@
+"""The board: store, submission, validation, pages."""

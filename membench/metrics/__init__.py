@@ -1,0 +1,1 @@
+"""Text, retrieval and task metrics, and statistics: pure functions."""

@@ -1,0 +1,1 @@
+"""Benchmarks: one folder each, behind the `Task` contract of `base.py`."""

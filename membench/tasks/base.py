@@ -1,0 +1,227 @@
+"""What a benchmark is to membench: a card that describes it and a `Task` that loads and scores it.
+
+A task lives in `membench/tasks/<name>/` with `task.py` (exporting `TASK`, the `Task` subclass),
+its prompts, and a sample of our own in the official schema. It imports `harness.model`,
+`harness.errors` and `metrics`, never an adapter.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from membench.harness.errors import UnknownName, UsageError
+from membench.harness.model import (
+    Aggregate,
+    Case,
+    Gold,
+    JudgeRequest,
+    Memory,
+    PlayedCase,
+    Scalar,
+    Score,
+    Verdict,
+)
+from membench.tasks.data import Source
+
+G = TypeVar("G", bound=Gold)
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a benchmark as published.
+
+    Attributes:
+        name: File name at the source.
+        split: The split it holds.
+        bytes: Its size.
+        sha256: Hash of the stored bytes.
+        url: Where a person finds it.
+        revision: Pinned revision at the source.
+        version: What the manifest calls it (`"official"`).
+    """
+
+    name: str
+    split: str
+    bytes: int
+    sha256: str
+    url: str
+    revision: str
+    version: str = "official"
+
+
+@dataclass(frozen=True)
+class OptionCard:
+    """A task option (`--task-set key=value`), part of the comparison key."""
+
+    default: Scalar
+    choices: tuple[Scalar, ...] = ()
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class TaskCard:
+    """What can be known about a task without data.
+
+    Attributes:
+        name: Folder and CLI name.
+        title: The benchmark's own name.
+        paper: arXiv id or venue.
+        licence: Licence of the data, SPDX where there is one.
+        may_redistribute_text: Whether bundles may hold answers and memories in clear.
+        files: Published files by split.
+        splits: Names of the splits; `sample` is always there and not listed.
+        default_split: Used when `--split` is not given.
+        categories: Category name -> the benchmark's own id for it.
+        counts: Category name -> questions in the full default split.
+        default_k: Number of memories when `--k` is not given.
+        fixed_k: True where the protocol fixes k and `--k` is refused.
+        separable: Whether recall of a case can run after all its ingestion (waves).
+        records_changes: Whether scoring needs what each ingest changed (extraction).
+        headline: Metric names of the closing table, most important first. Offline runs lead
+            with retrieval.
+        main_metric: The one metric that a rank or a frontier uses when there is a judge;
+            `offline_metric` when there is none.
+        offline_metric: See `main_metric`.
+        options: Task options.
+        warning: One sentence every page shows beside the scores, if any.
+    """
+
+    name: str
+    title: str
+    paper: str
+    licence: str
+    may_redistribute_text: bool
+    files: tuple[DataFile, ...]
+    splits: tuple[str, ...]
+    default_split: str
+    categories: Mapping[str, str]
+    counts: Mapping[str, int]
+    headline: tuple[str, ...]
+    main_metric: str
+    offline_metric: str
+    default_k: int = 10
+    fixed_k: bool = False
+    separable: bool = True
+    records_changes: bool = False
+    options: Mapping[str, OptionCard] = field(default_factory=dict)
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chat message for a model."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class AnswerInput:
+    """All a reader gets to answer one `Ask`: public, but for `options` (LoCoMo's declared exemption).
+
+    Attributes:
+        question: The question's words.
+        memories: What was recalled, in rank order.
+        now: The dataset's clock in ISO form, or None.
+        options: Choices the official protocol shows to the reader; empty otherwise.
+    """
+
+    question: str
+    memories: tuple[Memory, ...]
+    now: str | None = None
+    options: tuple[str, ...] = ()
+
+
+class Task(ABC, Generic[G]):
+    """Loads, judges and scores one benchmark.
+
+    Args:
+        options: Values of the card's options; missing ones take their default.
+        seed: The run's seed, for what the official protocol draws at random.
+    """
+
+    card: ClassVar[TaskCard]
+
+    def __init__(self, options: Mapping[str, Scalar] | None = None, seed: int = 0) -> None:
+        """Check the options against the card."""
+        self.options = checked_options(self.card, options or {})
+        self.seed = seed
+
+    @abstractmethod
+    def cases(self, source: Source, opaque: Callable[[str], str]) -> Iterator[tuple[Case, G]]:
+        """Stream the cases of a file with their gold, one at a time.
+
+        Args:
+            source: The data file (see `tasks.data`).
+            opaque: Official id -> opaque id, for everything a lane may see.
+
+        Raises:
+            DataError: The file is malformed; names the place and the remedy.
+        """
+
+    def options_for(self, gold: G, event: int) -> tuple[str, ...]:
+        """Choices shown to the reader for an ask, where the official protocol has them."""
+        return ()
+
+    def answer_messages(self, given: AnswerInput) -> list[Message]:
+        """The answer prompt for an LLM reader, filled in. See the task's `prompts/` folder."""
+        raise NotImplementedError(f"{self.card.name} has no answer prompt yet")
+
+    def judgements(self, played: PlayedCase, gold: G) -> Sequence[JudgeRequest]:
+        """The verdicts that scoring this case needs; empty without a judge protocol."""
+        return ()
+
+    @abstractmethod
+    def score(
+        self, played: PlayedCase, gold: G, verdicts: Mapping[str, Verdict]
+    ) -> Sequence[Score]:
+        """Score one case. Pure: the same records, gold and verdicts give the same rows.
+
+        Without verdicts, rows that need one are `unscored`, never wrong.
+        """
+
+    @abstractmethod
+    def aggregate(self, scores: Iterable[Score]) -> Aggregate:
+        """Make metrics of all rows (any order). Failed rows count as wrong in headline values."""
+
+    @classmethod
+    def sample(cls) -> Path:
+        """Our own small file in the official schema (`--split sample`)."""
+        import inspect
+
+        return sample_file(Path(inspect.getfile(cls)).parent)
+
+
+def sample_file(folder: Path) -> Path:
+    """The file named `sample.*` in a task's folder."""
+    return next(path for path in sorted(folder.iterdir()) if path.stem == "sample")
+
+
+def checked_options(card: TaskCard, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Merge `given` into the card's defaults.
+
+    Raises:
+        UnknownName: An option the task does not have.
+        UsageError: A value of the wrong type or outside the choices.
+    """
+    options = {name: option.default for name, option in card.options.items()}
+    for name, value in given.items():
+        if name not in card.options:
+            raise UnknownName(f"option of task '{card.name}'", name, card.options)
+        option = card.options[name]
+        if type(value) is not type(option.default):
+            raise UsageError(
+                f"--task-set {name}={value}: expected {type(option.default).__name__}",
+                option.doc,
+            )
+        if option.choices and value not in option.choices:
+            raise UsageError(
+                f"--task-set {name}={value}: not one of {', '.join(map(str, option.choices))}",
+                option.doc,
+            )
+        options[name] = value
+    return options

@@ -1,0 +1,1 @@
+"""For us and for adapter authors: conformance, a scripted model server, faults."""
