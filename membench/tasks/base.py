@@ -121,7 +121,7 @@ class Message:
 
 @dataclass(frozen=True)
 class AnswerInput:
-    """All a reader gets to answer one `Ask`: public, but for `options` (LoCoMo's declared exemption).
+    """All a reader gets to answer one `Ask`; public, but for `options` (LoCoMo's exemption).
 
     Attributes:
         question: The question's words.
