@@ -38,7 +38,7 @@ def version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    version: bool = typer.Option(  # noqa: ARG001
+    version: bool = typer.Option(
         False, "--version", help="Print the version and leave.", callback=version, is_eager=True
     ),
 ) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from click.core import ParameterSource
 
 from membench.harness.errors import RunStateError, UsageError
 
@@ -88,7 +87,7 @@ def given_flags(ctx: typer.Context) -> dict[str, Any]:
     given = {
         name: value
         for name, value in ctx.params.items()
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
         and name not in ("resume", "spec", "json")
     }
     if "set_" in given:

@@ -138,8 +138,8 @@ def merged_source(one: str | None, other: str | None) -> str | None:
 
 def usage_json(usage: Mapping[str, Any]) -> dict[str, Any]:
     """Usage of a phase; a phase without model calls used nothing, and that is known."""
-    empty = dict.fromkeys(COUNTS, 0) | {"source": None, "usd": 0.0, "roles": {}}
-    return empty | dict(usage)
+    empty: dict[str, Any] = {"source": None, "usd": 0.0, "roles": {}}
+    return dict.fromkeys(COUNTS, 0) | empty | dict(usage)
 
 
 def mean_of(values: Sequence[float]) -> float | None:

@@ -219,9 +219,8 @@ class CasePlayer:
 
     def _record(self, index: int, event: Event) -> None:
         phase = phase_of(event)
-        if self._broken:
-            content, telemetry = failed(Reason.EARLIER_EVENT_FAILED), {}
-        else:
+        content, telemetry = failed(Reason.EARLIER_EVENT_FAILED), dict[str, Any]()
+        if not self._broken:
             content, telemetry = self._measured(index, event, phase)
         if content["status"] == "failed":
             self.failed += 1
@@ -357,7 +356,7 @@ class CasePlayer:
         if any(score is not None for score in scores):
             telemetry["scores"] = scores
         k = None if self._ignores_k else query.k
-        content = {"status": "ok", "k": k, "memories": numbers}
+        content: dict[str, Any] = {"status": "ok", "k": k, "memories": numbers}
         if answer is not None:
             content["answer"] = free_text(answer.text)
         return content

@@ -61,7 +61,7 @@ def task_entry(prepared: Prepared, survey: Survey) -> dict[str, Any]:
         "split": prepared.source.split,
         "file": prepared.source.path.name,
         "dataset_sha256": prepared.source.sha256,
-        "dataset_version": prepared.source.version,
+        "dataset_version": prepared.version.name,
         "partial": prepared.source.partial,
         "question_set_sha256": survey.question_set_sha256,
         "cases": survey.cases,

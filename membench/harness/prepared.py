@@ -18,7 +18,7 @@ from membench.harness.model import Ask, Case, Gold, Ingest, Role, Scalar, opaque
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import Task, TaskCard
-from membench.tasks.data import Source, find_source
+from membench.tasks.data import Source, Version, find_source, identify
 
 LOCAL_READERS = ("extractive", "refuse")
 """Readers that need no model."""
@@ -35,6 +35,7 @@ class Prepared:
         parameters: Its parameters, checked, defaults filled in.
         task: The task with its options.
         source: The data file.
+        version: Which published version of the data it is.
         k: Memories per recall.
     """
 
@@ -44,6 +45,7 @@ class Prepared:
     parameters: dict[str, Scalar]
     task: Task[Any]
     source: Source
+    version: Version
     k: int
 
     @property
@@ -92,7 +94,8 @@ def prepare(spec: RunSpec, options: ExecOptions) -> Prepared:
     source = find_source(task_type, spec.split, options.data)
     k = spec.k if spec.k is not None else task.card.default_k
     spec = replace(spec, split=source.split)
-    return Prepared(spec, options, card, parameters, task, source, k)
+    version = identify(task.card, source)
+    return Prepared(spec, options, card, parameters, task, source, version, k)
 
 
 def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task: TaskCard) -> None:

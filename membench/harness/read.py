@@ -173,7 +173,7 @@ class ReadLane:
         for ask in job.asks:
             cpu, start = process_cpu_s(), self._clock.now()
             error, content = self._content(job, ask)
-            telemetry = {
+            telemetry: dict[str, Any] = {
                 "start": start,
                 "end": self._clock.now(),
                 "cpu_s": round(process_cpu_s() - cpu, 6),

@@ -165,8 +165,8 @@ def mark_interrupted(run: RunDir) -> None:
 
 def warn(prepared: Prepared, progress: Progress) -> None:
     """Say what a reader of the results should know about the data."""
-    for warning in prepared.source.warnings:
-        progress.note(warning)
+    if prepared.version.warning:
+        progress.note(prepared.version.warning)
 
 
 def rebuilt(run: RunDir, options: ExecOptions) -> Prepared:
