@@ -1,0 +1,126 @@
+"""The closing table of a run: scores by category, then what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from membench.cli.console import out
+from membench.tasks.registry import get_task
+
+
+def print_closing(summary: Mapping[str, Any], path: Path) -> None:
+    """Print the result of a run for a person."""
+    console = out()
+    console.print()
+    console.print(title(summary), markup=False)
+    console.print(score_table(summary))
+    console.print(cost_table(summary))
+    for line in remarks(summary, path):
+        console.print(line, markup=False)
+
+
+def title(summary: Mapping[str, Any]) -> str:
+    """One line: what was run on what."""
+    counts = summary["counts"]
+    return (
+        f"{summary['system']} on {summary['task']} ({summary['split']}), "
+        f"division {summary['division']}: {counts['cases']} cases, {counts['questions']} questions"
+    )
+
+
+def headline_names(summary: Mapping[str, Any]) -> list[str]:
+    """The task's headline metrics that this run has."""
+    wanted = get_task(summary["task"]).card.headline
+    present = set(summary["metrics"])
+    for category in summary["categories"].values():
+        present.update(category["metrics"])
+    return [name for name in wanted if name in present]
+
+
+def score_table(summary: Mapping[str, Any]) -> Table:
+    """Categories by headline metrics, overall last."""
+    names = headline_names(summary)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("category")
+    table.add_column("n", justify="right")
+    for name in names:
+        table.add_column(name, justify="right")
+    for category, entry in summary["categories"].items():
+        cells = [figure(entry["metrics"].get(name)) for name in names]
+        table.add_row(f"{entry['id']} {category}".strip(), str(entry["n"]), *cells)
+    cells = [figure(summary["metrics"].get(name), interval=True) for name in names]
+    table.add_row("all", str(summary["counts"]["questions"]), *cells, style="bold")
+    return table
+
+
+def figure(metric: Mapping[str, Any] | None, *, interval: bool = False) -> str:
+    """A metric's value, with its interval on request; a dash where there is none."""
+    if metric is None or metric["value"] is None:
+        return "-"
+    value = f"{metric['value']:.3f}"
+    if not interval:
+        return value
+    if metric["ci95"] is None:
+        return f"{value} [one cluster]"
+    low, high = metric["ci95"]
+    return f"{value} [{low:.3f}, {high:.3f}]"
+
+
+def cost_table(summary: Mapping[str, Any]) -> Table:
+    """Phases by seconds, CPU, calls, tokens, dollars and joules."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("phase", "total s", "p50 ms", "p95 ms", "CPU s", "calls", "tokens", "USD", "J"):
+        table.add_column(name, justify="left" if name == "phase" else "right")
+    for phase, time in summary["time_s"].items():
+        usage = summary["usage"][phase]
+        tokens = sum(usage[f"{kind}_tokens"] for kind in ("prompt", "completion", "embedding"))
+        table.add_row(
+            phase,
+            f"{time['total']:.2f}",
+            milliseconds(time["p50"]),
+            milliseconds(time["p95"]),
+            f"{summary['cpu_s'][phase]:.2f}",
+            f"{usage['calls']:,}",
+            f"{tokens:,}",
+            "-" if usage["usd"] is None else f"{usage['usd']:.4f}",
+            joules(summary["energy"]["phases"].get(phase)),
+        )
+    return table
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Seconds as milliseconds."""
+    return "-" if seconds is None else f"{seconds * 1000:.2f}"
+
+
+def joules(figure: Mapping[str, Any] | None) -> str:
+    """Joules, never without the word of their provenance."""
+    if figure is None or figure["joules"] is None:
+        return "unavailable"
+    return f"{figure['joules']:.1f} {figure['provenance']}"
+
+
+def remarks(summary: Mapping[str, Any], path: Path) -> list[str]:
+    """Lines below the tables: context, failures, notes, where the run is."""
+    context, recalled = summary["context_tokens"], summary["recalled"]["mean"]
+    lines = [""]
+    if recalled is not None:
+        lines.append(
+            f"per question: {recalled:.1f} memories recalled, "
+            f"{context['mean']:.0f} tokens of context (p95 {context['p95']:.0f})"
+        )
+    counts = summary["counts"]
+    if counts["failures"]:
+        listed = ", ".join(f"{reason} {n}" for reason, n in counts["failures"].items())
+        lines.append(f"FAILED {counts['failed']} of {counts['questions']} questions: {listed}")
+    if counts["unscored"]:
+        lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
+    lines.extend(f"note: {note}" for note in summary.get("notes", ()))
+    if "oracle" in summary["system"]:
+        lines.append("note: oracle is granted the evidence; it is a ceiling, not a system")
+    lines.append(f"run: {path}")
+    return lines
