@@ -4,7 +4,7 @@ Every candidate of the best sentences gets the token F1 it would earn; the weigh
 expected F1 when a candidate is drawn in proportion to the exponential of its score. Cross-validated
 by question. The data are our dialogues and LongMemEval, never LoCoMo.
 
-    python benchmarks/reader_fit.py --data DIR [--write]
+    python -m benchmarks.reader_fit --data DIR [--write]
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import re
-import sys
 import zlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -24,10 +23,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
-
-from reader_data import Example, dialogues, longmemeval
-
+from benchmarks.reader_data import Example, dialogues, longmemeval
 from membench.harness.readers.evidence import named_speakers, passages, ranked
 from membench.harness.readers.phrases import SENTENCES, WEIGHTS, described
 from membench.harness.readers.question import Kind, analysed
@@ -55,7 +51,9 @@ class Choice:
 def normalised(text: str) -> Counter[str]:
     """Tokens as an F1 over answers compares them."""
     words = re.findall(r"[\w.']+", text.lower().replace(",", ""))
-    return Counter(stem(word.strip(".'")) for word in words if word not in {"a", "an", "the", "and"})
+    return Counter(
+        stem(word.strip(".'")) for word in words if word not in {"a", "an", "the", "and"}
+    )
 
 
 def token_f1(answer: str, gold: str) -> float:

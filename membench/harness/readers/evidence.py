@@ -16,7 +16,7 @@ from membench.harness.model import Memory, Span, Turn
 from membench.harness.readers.dates import day_of
 from membench.harness.readers.question import QuestionWords
 from membench.harness.readers.spans import Analysis, Sentence, analysis
-from membench.harness.readers.words import Word, stem
+from membench.harness.readers.words import stem
 
 ELSEWHERE = 0.5
 SPEAKER = 0.25
@@ -169,15 +169,7 @@ def speaker_fit(question: QuestionWords, passage: Passage, named: frozenset[str]
     return 0.0
 
 
-def unknown_names(
-    question: QuestionWords, found: Sequence[Passage], named: frozenset[str]
-) -> frozenset[str]:
+def unknown_names(question: QuestionWords, found: Sequence[Passage]) -> frozenset[str]:
     """Names in the question that no recalled passage holds."""
-    known = named.union(
-        *(
-            {token.stem for token in sentence.tokens if token.word is not Word.MARK}
-            for passage in found
-            for sentence in passage.analysis.sentences
-        )
-    )
-    return question.names - known
+    held = [sentence.all_stems for passage in found for sentence in passage.analysis.sentences]
+    return question.names.difference(*held)

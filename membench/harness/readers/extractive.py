@@ -8,7 +8,7 @@ what recall makes easy, not a contender: see `docs/extractive-reader.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -30,8 +30,15 @@ from membench.harness.readers.times import days_ago, quantity, told_time
 from membench.harness.readers.words import Word, listed, stem, tokens
 from membench.tasks.base import AnswerInput
 
-LEAST_SUPPORT = 0.2
-"""Best support below which nothing recalled answers the question."""
+LEAST_SCORE = 0.25
+"""Evidence scored lower answers nothing. The right speaker alone reaches it, the wrong one needs
+to share much with the question."""
+
+ANOTHER = 0.3
+"""By how much another speaker's support must exceed that of whom the question names."""
+
+REFUSAL_SUPPORT = 0.5
+"""What an official option that says "not mentioned" competes with."""
 
 LISTED = 0.6
 """A further item of a list needs evidence at least this good, relative to the best."""
@@ -47,6 +54,7 @@ class Ask:
     question: QuestionWords
     passages: Sequence[Passage]
     evidence: Sequence[Evidence]
+    named: frozenset[str]
     now: date | None
 
 
@@ -58,10 +66,10 @@ class ExtractiveReader:
         found = passages(given.memories, turns)
         question = analysed(given.question)
         named = named_speakers(question, turns)
-        ask = Ask(question, found, ranked(question, found, named), parsed_day(given.now))
+        ask = Ask(question, found, ranked(question, found, named), named, parsed_day(given.now))
         if given.options:
             return chosen_option(given.options, ask)
-        if not supported(ask, named):
+        if not supported(ask):
             return refusal()
         parts = list(answer_parts(ask))
         return composed(parts, turns, given.memories) if parts else refusal()
@@ -72,11 +80,29 @@ def parsed_day(now: str | None) -> date | None:
     return None if now is None else datetime.fromisoformat(now).date()
 
 
-def supported(ask: Ask, named: frozenset[str]) -> bool:
-    """Whether anything recalled bears on the question."""
-    if not ask.evidence or ask.evidence[0].support < LEAST_SUPPORT:
+def supported(ask: Ask) -> bool:
+    """Whether anything recalled bears on the question, and on the person it is about."""
+    if not ask.evidence or ask.evidence[0].score < LEAST_SCORE:
         return False
-    return not unknown_names(ask.question, ask.passages, named)
+    return not said_by_another(ask) if ask.named else not about_unknown(ask)
+
+
+def said_by_another(ask: Ask) -> bool:
+    """Whether somebody else than whom the question names said what it asks for."""
+    own = best_support(item for item in ask.evidence if item.passage.speaker in ask.named)
+    other = best_support(item for item in ask.evidence if item.passage.speaker not in ask.named)
+    return other - own >= ANOTHER
+
+
+def best_support(evidence: Iterable[Evidence]) -> float:
+    """The best support; 0 without evidence."""
+    return max((item.support for item in evidence), default=0.0)
+
+
+def about_unknown(ask: Ask) -> bool:
+    """Whether half of the names in the question are nowhere in what was recalled."""
+    unknown = unknown_names(ask.question, ask.passages)
+    return bool(unknown) and 2 * len(unknown) >= len(ask.question.names)
 
 
 def answer_parts(ask: Ask) -> Iterator[AnswerPart]:
@@ -185,7 +211,7 @@ def chosen_option(options: Sequence[str], ask: Ask) -> Answer:
 def option_support(option: str, ask: Ask) -> float:
     """How well the evidence supports an option; a refusal has a fixed support."""
     if "not mentioned" in option.lower() or "no information" in option.lower():
-        return LEAST_SUPPORT + 0.3
+        return REFUSAL_SUPPORT
     words = {token.stem for token in tokens(option) if token.content}
     words -= {Word.MARK}
     if not words:

@@ -1,7 +1,7 @@
 """Choosing the stretch of a sentence that answers: a linear score over named features.
 
-The weights in `weights.json` were fitted on LongMemEval's public data and on dialogues of our own
-(`benchmarks/reader_fit.py`), so that the score orders candidates by the token F1 they would get.
+The weights in `weights.json` were fitted on LongMemEval's public data and on dialogues of our
+own (`python -m benchmarks.reader_fit`): they order candidates by the token F1 they would earn.
 A feature has a weight of its own and one for each kind of question; the two add up.
 """
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from membench.harness.readers.dates import MONTHS, WEEKDAYS
 from membench.harness.readers.words import Token, Word, listed, tokens
 
 
@@ -33,6 +34,7 @@ ASKS_YES_NO = frozenset(
         " isn't aren't doesn't don't didn't wasn't weren't hasn't haven't"
     )
 )
+CALENDAR = frozenset(MONTHS) | frozenset(WEEKDAYS) | {f"{day}s" for day in WEEKDAYS}
 TIMES = frozenset(listed("year month date day week weekend season"))
 PERSONS = frozenset(listed("person people friend relative colleague"))
 PLACES = frozenset(
@@ -87,9 +89,9 @@ def analysed(question: str) -> QuestionWords:
         stems=stems or frozenset(word.stem for word in content),
         focus=frozenset(word.stem for word in focus),
         plural=is_plural(focus, lower, kind),
-        names=frozenset(word.stem for word in tokens(question)[1:] if word.word is Word.NAME),
+        names=frozenset(word.stem for word in words[1:] if names_something(word)),
         alternatives=alternatives_of(words),
-        about=about(lower),
+        about=about([word.lower for word in tokens(question)]),
         unit=next((word.stem for word in focus if word.stem in TIME_STEMS), ""),
         ago="ago" in lower or "since" in lower[:6],
     )
@@ -122,6 +124,11 @@ def kind_of(lower: list[str], at: int | None) -> Kind:
     if word in {"where", "why"}:
         return Kind(word)
     return what_kind(rest)
+
+
+def names_something(word: Token) -> bool:
+    """Whether a word is a name that evidence must know; months and weekdays are resolved."""
+    return word.word is Word.NAME and len(word.lower) > 1 and word.lower not in CALENDAR
 
 
 def reminds(lower: list[str]) -> bool:
@@ -229,8 +236,6 @@ def stretch(words: tuple[Token, ...]) -> frozenset[str]:
 
 def about(lower: list[str]) -> str | None:
     """Whose words the answer should stand in, where the question says "I" or "you"."""
-    if {"i", "my", "me", "i've", "i'm"} & set(lower):
-        return "user"
     if {"you", "your"} & set(lower):
         return "assistant"
-    return None
+    return "user" if {"i", "my", "me", "i've", "i'm"} & set(lower) else None
