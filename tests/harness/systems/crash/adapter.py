@@ -1,0 +1,23 @@
+"""Dies with its process while it ingests the third session."""
+
+import os
+
+
+class System:
+    def __init__(self, context):
+        self.flag = context.parameters["flag"]
+
+    def reset(self, case):
+        self.sessions = 0
+
+    def ingest(self, session):
+        self.sessions += 1
+        if self.sessions == 3 and not os.path.exists(self.flag):
+            os._exit(7)
+        return []
+
+    def recall(self, query):
+        return []
+
+    def close(self):
+        pass

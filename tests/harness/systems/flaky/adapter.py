@@ -1,0 +1,25 @@
+"""Fails to ingest until the flag file exists."""
+
+import os
+
+from membench.harness.model import Memory
+
+
+class System:
+    def __init__(self, context):
+        self.flag = context.parameters["flag"]
+
+    def reset(self, case):
+        self.turns = []
+
+    def ingest(self, session):
+        if not os.path.exists(self.flag):
+            raise ConnectionError("not yet")
+        self.turns += session.turns
+        return []
+
+    def recall(self, query):
+        return [Memory(t.text, (t.id,)) for t in self.turns[: query.k]]
+
+    def close(self):
+        pass
