@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from membench.harness.errors import UnknownName, UsageError
 from membench.harness.model import (
@@ -86,6 +86,7 @@ class TaskCard:
         main_metric: The one metric that a rank or a frontier uses when there is a judge;
             `offline_metric` when there is none.
         offline_metric: See `main_metric`.
+        lower_is_better: Metric names (without prefix or suffix) where less is more.
         options: Task options.
         warning: One sentence every page shows beside the scores, if any.
     """
@@ -107,6 +108,7 @@ class TaskCard:
     fixed_k: bool = False
     separable: bool = True
     records_changes: bool = False
+    lower_is_better: tuple[str, ...] = ()
     options: Mapping[str, OptionCard] = field(default_factory=dict)
     warning: str = ""
 
@@ -174,6 +176,18 @@ class Task(ABC, Generic[G]):
     def judgements(self, played: PlayedCase, gold: G) -> Sequence[JudgeRequest]:
         """The verdicts that scoring this case needs; empty without a judge protocol."""
         return ()
+
+    def judge_messages(self, request: JudgeRequest) -> list[Message]:
+        """The judge prompt of `request.kind`, filled in with `request.fields`."""
+        raise NotImplementedError(f"{self.card.name} has no judge prompts")
+
+    def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
+        """The output fields of a judge's reply, checked.
+
+        Raises:
+            JudgeFault: The reply is not what the prompt asked for; never a score.
+        """
+        raise NotImplementedError(f"{self.card.name} has no judge prompts")
 
     @abstractmethod
     def score(
