@@ -29,6 +29,7 @@ from membench.harness.model import (
     Verdict,
 )
 from membench.tasks.data import Source, Version, identify, locate
+from membench.tasks.replies import checked_label, json_object
 
 G = TypeVar("G", bound=Gold)
 
@@ -75,11 +76,13 @@ class JudgeCard:
             failed verdict.
         official_sha256: Hash of the benchmark's own prompt (UTF-8, before filling in), which a
             user may load from a path instead; empty where there is none.
+        official_label: The field that holds the label in a reply to that prompt.
     """
 
     prompt: str
     labels: tuple[str, ...]
     official_sha256: str = ""
+    official_label: str = ""
 
 
 @dataclass(frozen=True)
@@ -212,17 +215,30 @@ class Task(ABC, Generic[G]):
         """The verdicts that scoring this case needs; empty without a judge protocol."""
         return ()
 
-    def judge_messages(self, request: JudgeRequest) -> list[Message]:
-        """The judge prompt of `request.kind`, filled in with `request.fields`."""
-        raise NotImplementedError(f"{self.card.name} has no judge prompts")
+    def judge_messages(self, request: JudgeRequest, official: str | None = None) -> list[Message]:
+        """The judge prompt of `request.kind` with `request.fields` filled in.
+
+        Args:
+            request: What is to be judged.
+            official: The benchmark's own template, loaded by a user in place of ours; a Python
+                format string, as the benchmarks write them.
+        """
+        if official is not None:
+            template = official.replace("{{", "{").replace("}}", "}")
+        else:
+            template = self.prompt(self.card.judges[request.kind].prompt)
+        return [Message("user", fill(template, request.fields))]
 
     def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
-        """The output fields of a judge's reply, checked.
+        """The output fields of a judge's reply, with `label` checked and in lower case.
 
         Raises:
             JudgeFault: The reply is not what the prompt asked for; never a score.
         """
-        raise NotImplementedError(f"{self.card.name} has no judge prompts")
+        card = self.card.judges[request.kind]
+        values = json_object(reply)
+        found = values.get("label", values.get(card.official_label))
+        return {**values, "label": checked_label(found, card.labels)}
 
     @abstractmethod
     def score(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from membench.harness.errors import JudgeFault, Reason
@@ -44,29 +45,15 @@ def json_object(reply: str) -> dict[str, Any]:
     raise unparsable("the reply holds no JSON object")
 
 
-def whole_number(values: dict[str, Any], key: str, low: int, high: int) -> int:
-    """A score of a reply.
+def checked_label(value: object, known: Sequence[str]) -> str:
+    """The label of a reply, in lower case; a whole number counts as its digits.
 
     Raises:
-        JudgeFault: Missing, not a whole number, or out of range.
+        JudgeFault: Missing or not one of the known labels.
     """
-    value = values.get(key)
-    if isinstance(value, str) and re.fullmatch(r"\d{1,3}", value.strip()):
-        value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise unparsable(f"'{key}' is not a whole number from {low} to {high}")
-    return value
-
-
-def word(values: dict[str, Any], key: str, known: tuple[str, ...]) -> str:
-    """A label of a reply.
-
-    Raises:
-        JudgeFault: Missing or not one of the known words.
-    """
-    value = values.get(key)
-    if not isinstance(value, str) or value.strip() not in known:
-        raise unparsable(f"'{key}' is none of {', '.join(known)}")
-    return value.strip()
+    text = "" if value is None or isinstance(value, bool) else str(value).strip().lower()
+    if text not in known:
+        raise unparsable(f"the label is none of {', '.join(known)}")
+    return text

@@ -33,9 +33,9 @@ from membench.harness.model import (
     Session,
     Turn,
 )
-from membench.tasks.checked import Node
 from membench.tasks.data import Source
 from membench.tasks.jsonl import json_lines
+from membench.tasks.schema import Node
 
 TASK_NAME = "halumem"
 PROBE_K = 10
@@ -115,10 +115,12 @@ class HaluMemGold(Gold):
     """The private side of a user.
 
     Attributes:
+        questions: By event index of the `Ask`.
         sessions: In file order.
         partial: Whether the file holds fewer questions than the user has.
     """
 
+    questions: Mapping[int, HaluMemQuestion]
     sessions: tuple[SessionGold, ...] = ()
     partial: bool = False
 
@@ -130,10 +132,10 @@ def users(source: Source, opaque: Callable[[str], str]) -> Iterator[tuple[Case, 
         DataError: A line is not a user as published; names line, place and problem.
     """
     seen: set[str] = set()
-    for line in json_lines(source):
-        uuid = line.at("uuid")
+    for line in json_lines(source.path):
+        uuid = line["uuid"]
         if uuid.text() in seen:
-            raise uuid.fault(f"user {uuid.text()} stands in the file twice")
+            raise uuid.error(f"user {uuid.text()} stands in the file twice")
         seen.add(uuid.text())
         yield UserReader(line, opaque).read()
 
@@ -156,8 +158,8 @@ class UserReader:
 
     def read(self) -> tuple[Case, HaluMemGold]:
         """The case and its gold."""
-        uuid = self.line.at("uuid").text()
-        for index, node in enumerate(self.line.at("sessions").items()):
+        uuid = self.line["uuid"].text()
+        for index, node in enumerate(self.line["sessions"].items()):
             self.add_session(f"{uuid}/s{index}", index, node)
         case = Case(self.opaque(uuid), TASK_NAME, tuple(self.timeline))
         return case, HaluMemGold(
@@ -199,22 +201,22 @@ class UserReader:
     def add_questions(self, session: Session, session_id: str, node: Node) -> None:
         """The session's questions, asked before any later session."""
         for number, item in enumerate(optional_items(node, "questions")):
-            question = Question(item.at("question").text(), now=session.end_time)
+            question = Question(item["question"].text(), now=session.end_time)
             gold = self.read_question(item, f"{session_id}/q{number}")
             self.questions[len(self.timeline)] = gold
             self.timeline.append(Ask(question, k=ASK_K))
 
     def read_question(self, item: Node, question_id: str) -> HaluMemQuestion:
         """The private side of one question."""
-        texts = tuple(e.at("memory_content").text() for e in item.at("evidence").items())
+        texts = tuple(e["memory_content"].text() for e in item["evidence"].items())
         known = all(text in self.stated for text in texts)
         found = tuple(dict.fromkeys(self.stated[text] for text in texts)) if known else None
         return HaluMemQuestion(
             question_id=question_id,
-            category=item.at("question_type").one_of(QUESTION_TYPES),
+            category=item["question_type"].one_of(QUESTION_TYPES),
             evidence=self.turns_of(found or ()),
-            answer=item.at("answer").text(),
-            difficulty=item.at("difficulty").text(),
+            answer=item["answer"].text(),
+            difficulty=item["difficulty"].text(),
             evidence_texts=texts,
             evidence_sessions=found,
         )
@@ -235,9 +237,8 @@ class UserReader:
 
     def is_partial(self) -> bool:
         """Whether the user has more questions than the file holds."""
-        if not self.line.has("total_question_count"):
-            return False
-        return self.line.at("total_question_count").number() > len(self.questions)
+        total = self.line.given("total_question_count")
+        return total is not None and total.number() > len(self.questions)
 
 
 # --- the parts of a session ----------------------------------------------------------------------
@@ -251,19 +252,19 @@ def read_session(node: Node, session_id: str, index: int, public_id: str) -> Ses
     """
     turns = tuple(
         read_turn(message, f"{public_id}:{number}")
-        for number, message in enumerate(node.at("dialogue").items())
+        for number, message in enumerate(node["dialogue"].items())
     )
-    start = read_time(node.at("start_time")) if node.has("start_time") else None
-    end = read_time(node.at("end_time")) if node.has("end_time") else points_time(node)
+    start = optional_time(node, "start_time")
+    end = optional_time(node, "end_time") or points_time(node)
     first, last = (turns[0].time, turns[-1].time) if turns else (None, None)
     return Session(public_id, index, turns, time=start or first, end_time=end or last)
 
 
 def read_turn(message: Node, turn_id: str) -> Turn:
     """One message; its rendering is the line the official accuracy judge reads."""
-    speaker = message.at("role").one_of(("user", "assistant"))
-    content = message.at("content").text(blank=True)
-    stamp = message.at("timestamp")
+    speaker = message["role"].one_of(("user", "assistant"))
+    content = message["content"].string()
+    stamp = message["timestamp"]
     return Turn(
         id=turn_id,
         speaker=speaker,
@@ -278,10 +279,10 @@ def read_point(item: Node, point_id: str, originals: tuple[str, ...], probe: int
     """One gold memory point."""
     return Point(
         id=point_id,
-        text=item.at("memory_content").text(),
-        memory_type=memory_type(item.at("memory_type")),
-        interference=item.at("memory_source").text() == "interference",
-        importance=item.at("importance").number(),
+        text=item["memory_content"].text(),
+        memory_type=memory_type(item["memory_type"]),
+        interference=item["memory_source"].text() == "interference",
+        importance=item["importance"].number(),
         originals=originals,
         probe=probe,
     )
@@ -289,34 +290,41 @@ def read_point(item: Node, point_id: str, originals: tuple[str, ...], probe: int
 
 def read_originals(item: Node) -> tuple[str, ...]:
     """What an update replaces; empty for a point that is no update."""
-    update = item.at("is_update").one_of(("True", "False")) == "True"
-    texts = item.at("original_memories").texts() if item.has("original_memories") else ()
+    update = item["is_update"].one_of(("True", "False")) == "True"
+    originals = item.given("original_memories")
+    texts = originals.strings() if originals else ()
     if update != bool(texts):
-        raise item.fault("is_update and original_memories contradict each other")
+        raise item.error("is_update and original_memories contradict each other")
     return texts
 
 
 def memory_type(node: Node) -> str:
     """A memory type; some stand in square brackets."""
-    stripped = Node(node.file, node.place, node.text().strip().strip("[]").strip())
+    stripped = Node(node.text().strip().strip("[]").strip(), node.file, node.place)
     return stripped.one_of(MEMORY_TYPES)
 
 
 def is_generated(node: Node) -> bool:
     """Whether a session is filler of the Long split."""
-    if not node.has("is_generated_qa_session"):
-        return False
-    return node.at("is_generated_qa_session").flag()
+    flag = node.given("is_generated_qa_session")
+    return flag is not None and flag.boolean()
 
 
 def optional_items(node: Node, key: str) -> Iterator[Node]:
     """The elements under a key that a session may lack."""
-    return node.at(key).items() if node.has(key) else iter(())
+    found = node.given(key)
+    return found.items() if found else iter(())
+
+
+def optional_time(node: Node, key: str) -> datetime | None:
+    """The time under a key that a session may lack."""
+    found = node.given(key)
+    return read_time(found) if found else None
 
 
 def points_time(node: Node) -> datetime | None:
     """The time of a session's points, which is its end."""
-    times = [item.at("timestamp") for item in optional_items(node, "memory_points")]
+    times = [item["timestamp"] for item in optional_items(node, "memory_points")]
     return read_time(times[0]) if times else None
 
 
@@ -324,12 +332,12 @@ def read_time(node: Node) -> datetime:
     """A time as HaluMem writes it (`Sep 04, 2025, 18:42:18`), whatever the locale."""
     match = TIME.fullmatch(node.text().strip())
     if match is None or match[1] not in MONTHS:
-        raise node.fault(f"'{node.text()[:40]}' is not a time like 'Sep 04, 2025, 18:42:18'")
+        raise node.error(f"'{node.text()[:40]}' is not a time like 'Sep 04, 2025, 18:42:18'")
     day, year, hour, minute, second = map(int, match.groups()[1:])
     try:
         return datetime(year, MONTHS.index(match[1]) + 1, day, hour, minute, second)
     except ValueError as error:
-        raise node.fault(f"'{node.text()}' is not a time ({error})") from None
+        raise node.error(f"'{node.text()}' is not a time ({error})") from None
 
 
 def session_of_turn(case: Case) -> Mapping[str, str]:
