@@ -486,7 +486,8 @@ def ranked_values(
     past = case.timeline[:event]
     pool = frozenset(e.session.id for e in past if isinstance(e, Ingest) and e.session.turns)
     why = partial(why_undetermined, units=units, pool=pool, k=k, recalled=len(units))
-    values: Values = {"evidence.session.mrr": reciprocal_rank(units, wanted)}
+    rank = None if why(1) == "pool" else reciprocal_rank(units, wanted)
+    values: Values = {"evidence.session.mrr": rank}
     flags: list[str] = []
     for n in cuts(CUTS, k):
         reason = why(n)
