@@ -230,7 +230,7 @@ class Task(ABC, Generic[G]):
         return [Message("user", fill(template, request.fields))]
 
     def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
-        """The output fields of a judge's reply, with `label` checked and in lower case.
+        """The output fields of a judge's reply, with `label` checked against the card's.
 
         Raises:
             JudgeFault: The reply is not what the prompt asked for; never a score.

@@ -46,14 +46,15 @@ def json_object(reply: str) -> dict[str, Any]:
 
 
 def checked_label(value: object, known: Sequence[str]) -> str:
-    """The label of a reply, in lower case; a whole number counts as its digits.
+    """The label of a reply in its known spelling; a whole number counts as its digits.
 
     Raises:
         JudgeFault: Missing or not one of the known labels.
     """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = "" if value is None or isinstance(value, bool) else str(value).strip().lower()
-    if text not in known:
-        raise unparsable(f"the label is none of {', '.join(known)}")
-    return text
+    text = "" if value is None or isinstance(value, bool) else str(value).strip().casefold()
+    for label in known:
+        if text == label.casefold():
+            return label
+    raise unparsable(f"the label is none of {', '.join(known)}")

@@ -6,11 +6,14 @@ import gzip
 import hashlib
 import json
 import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from playing import mutated
 
 from membench.harness.errors import DataError, JudgeFault
 from membench.harness.model import (
@@ -426,11 +429,11 @@ def test_scoring_does_not_depend_on_the_order_of_rows() -> None:
 
 
 PROMPTS = {
-    "accuracy.txt": "b14aeb505682a66f3225ba7662ad571347afacd2ba2e9e370399ccb639fd8565",
+    "accuracy.txt": "7bf23d4349a03253cda8bbc03a387dcdb7b838ccfca2dda556dc9f54ea9d2971",
     "answer.txt": "6b29924f8c920cd2f02a8c30f5d05fe56ba9bddde4a57d4c29bf73e4e57436af",
-    "integrity.txt": "52f880b0d79102551fa950a8b258982f76f39f66f468b4e411206cbe3a77014b",
-    "question.txt": "10e3460471f686d80e860742660519376420c36f1d42143e1ea0a97fcf8a90c7",
-    "update.txt": "95712d7683e2b83b224abbdf85b56448e1ab9e9e4c79675d3de09f0671558724",
+    "integrity.txt": "f7d07fa6229626d98d355f997a95c51c4250d74fc967cc47e780c010c0bcae37",
+    "question.txt": "d7a1639e98bf57bfefeef65565ddc9dc92808403419b0ac99377fe7117706527",
+    "update.txt": "c8ab67251c75c2974b883f861cb93cb45be5d5c930e4dd83c2858bb47e7ecd2d",
 }
 """A change of wording is a new version of the figures: change the hash here and say so."""
 
@@ -497,6 +500,50 @@ def test_evidence_from_outside_the_file_is_flagged_and_not_counted(tmp_path: Pat
     case, gold = load(write(tmp_path / "part.jsonl", users))[0]
     rows = {row.item_id: row for row in TASK.score(played(case, gold), gold, {})}
     assert "evidence_outside_file" in rows[f"{ADA}/s0/q1"].flags
+
+
+SAMPLE = lines(HaluMem.sample())
+
+
+@settings(
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+)
+@given(mutated(SAMPLE))
+def test_a_mutated_file_either_loads_or_is_refused_with_its_place(
+    tmp_path: Path, users: Any
+) -> None:
+    content = users if isinstance(users, list) else [users]
+    try:
+        loaded = load(write(tmp_path / "mutated.jsonl", content))
+    except DataError as error:
+        assert "mutated.jsonl" in error.problem
+        assert error.place.startswith("line ") or not content
+    else:
+        for case, gold in loaded:
+            judged(played(case, gold), gold)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "NaN", '{"uuid": NaN}', "{", "\ud800", '"text"'])
+def test_a_line_that_is_no_object_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "bad.jsonl").write_bytes(content.encode(errors="surrogatepass"))
+    with pytest.raises(DataError):
+        load(Source(tmp_path / "bad.jsonl", "medium"))
+
+
+def test_a_line_of_a_hundred_megabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b'{"uuid": "')
+        for _ in range(100):
+            file.write(b"x" * 2**20)
+    tracemalloc.start()
+    with pytest.raises(DataError, match="line 1: longer than 32 MB"):
+        load(Source(path, "medium"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 110 * 2**20
 
 
 # --- real data -----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from membench.harness.errors import DataError
 from membench.harness.model import (
     Ask,
     Case,
@@ -138,6 +139,8 @@ def users(source: Source, opaque: Callable[[str], str]) -> Iterator[tuple[Case, 
             raise uuid.error(f"user {uuid.text()} stands in the file twice")
         seen.add(uuid.text())
         yield UserReader(line, opaque).read()
+    if not seen:
+        raise DataError(source.path, "", "the file holds no user")
 
 
 # --- one user ------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from membench.harness.model import (
     Aggregate,
     Case,
     JudgeRequest,
-    Memory,
     PlayedCase,
     Score,
     Verdict,
@@ -24,6 +23,7 @@ from membench.tasks.data import Source
 from membench.tasks.halumem.aggregate import metrics_of
 from membench.tasks.halumem.data import MEMORY_TYPES, QUESTION_TYPES, HaluMemGold, users
 from membench.tasks.halumem.scoring import INCLUDED, requests, rows
+from membench.tasks.render import dated_memories
 
 HUB = "https://huggingface.co/datasets/IAAR-Shanghai/HaluMem"
 REVISION = "cb04336aa1b732d4b24f5186c552456b4099806e"
@@ -135,7 +135,7 @@ class HaluMem(Task[HaluMemGold]):
     def answer_messages(self, given: AnswerInput) -> list[Message]:
         """One user message: the memories, the clock, the question."""
         fields = {
-            "memories": "\n".join(map(memory_line, given.memories)) or "(none)",
+            "memories": dated_memories(given.memories),
             "now": given.now or "unknown",
             "question": given.question,
         }
@@ -161,12 +161,6 @@ class HaluMem(Task[HaluMemGold]):
     def aggregate(self, scores: Iterable[Score]) -> Aggregate:
         """The benchmark's ratios, the strict ones, and evidence recall."""
         return metrics_of(scores)
-
-
-def memory_line(memory: Memory) -> str:
-    """A memory as the reader sees it."""
-    stamp = f"[{memory.time:%Y-%m-%d %H:%M}] " if memory.time else ""
-    return f"- {stamp}{memory.text}"
 
 
 TASK = HaluMem
