@@ -46,6 +46,7 @@ class DataFile:
         url: Where a person finds it.
         revision: Pinned revision at the source.
         version: What the manifest calls it (`"official"`).
+        path: Where it stands at the source, where that is not just its name.
     """
 
     name: str
@@ -55,6 +56,7 @@ class DataFile:
     url: str
     revision: str
     version: str = "official"
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class TaskCard:
             `offline_metric` when there is none.
         offline_metric: See `main_metric`.
         lower_is_better: Metric names (without prefix or suffix) where less is more.
+        answer_temperature: What the protocol samples answers at.
+        answer_max_tokens: What the protocol lets an answer have; None for the reader's own limit.
         options: Task options.
         warning: One sentence every page shows beside the scores, if any.
         patterns: Split -> glob patterns of further file names that hold the split or part of it.
@@ -135,6 +139,8 @@ class TaskCard:
     separable: bool = True
     records_changes: bool = False
     lower_is_better: tuple[str, ...] = ()
+    answer_temperature: float = 0.0
+    answer_max_tokens: int | None = None
     options: Mapping[str, OptionCard] = field(default_factory=dict)
     warning: str = ""
     patterns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
