@@ -217,6 +217,10 @@ class Task(ABC, Generic[G]):
         """The answer prompt for an LLM reader, filled in. See the task's `prompts/` folder."""
         raise NotImplementedError(f"{self.card.name} has no answer prompt yet")
 
+    def prompt_hashes(self) -> Mapping[str, str]:
+        """SHA-256 of every prompt file by name: `answer`, and `judge.<kind>`."""
+        return {}
+
     def judgements(self, played: PlayedCase, gold: G) -> Sequence[JudgeRequest]:
         """The verdicts that scoring this case needs; empty without a judge protocol."""
         return ()
