@@ -414,7 +414,8 @@ class Ingested:
 class Recalled:
     """What an ask or a probe recalled, in rank order.
 
-    `k` is the number that was asked for (None: the system ignores k or predictions say nothing).
+    `k` is the number that was asked for; None where predictions made elsewhere do not say.
+    A system that ignores k may have returned more, or all it ever will.
     """
 
     outcome: Outcome
