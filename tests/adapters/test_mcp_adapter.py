@@ -12,9 +12,10 @@ import pytest
 from histories import CASE, item, session
 
 from membench.adapters.mcp.replies import texts_in
+from membench.adapters.registry import get_card
 from membench.harness.errors import Reason, SystemFault, UsageError
 from membench.harness.model import Query
-from membench.testing.conformance import render, run_conformance
+from membench.testing.conformance import check
 
 pytest.importorskip("mcp")
 
@@ -38,8 +39,9 @@ def mcp(system: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
 
 @pytest.mark.slow
 def test_the_example_server_conforms_on_stdio() -> None:
-    report = run_conformance("mcp", {"command": COMMAND, "limit_argument": "limit"})
-    assert report.passed, render(report)
+    given = {"command": COMMAND, "limit_argument": "limit"}
+    results = check(get_card("mcp"), parameters=given, huge_turns=30)
+    assert [result for result in results if result.status == "failed"] == []
 
 
 def test_every_case_gets_a_fresh_server_in_an_empty_home(mcp: Callable[..., Any]) -> None:

@@ -117,18 +117,17 @@ class HttpMemory:
         """
         content = orjson.dumps({"namespace": self.namespace, **body})
         try:
-            status, reply = self.connection.post(path, content)
+            reply = self.connection.post(path, content)
         except TimeoutError as error:
             raise SystemFault(Reason.SYSTEM_TIMEOUT, f"{path}: {error}") from error
         except (OSError, http.client.HTTPException) as error:
             detail = f"{path}: {type(error).__name__}: {error}"
             raise SystemFault(Reason.SYSTEM_CRASH, detail) from error
-        if optional and status in NOT_OFFERED:
+        if optional and reply.status in NOT_OFFERED:
             return None
-        if not 200 <= status < 300:
-            text = reply[:300].decode(errors="replace")
-            raise SystemFault(Reason.SYSTEM_ERROR, f"{path}: status {status}: {text}")
-        return reply
+        if not reply.ok:
+            raise SystemFault(Reason.SYSTEM_ERROR, f"{path}: {reply.excerpt()}")
+        return reply.body
 
 
 T = TypeVar("T", bound=BaseModel)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import orjson
 
 from membench.adapters.parts.budget import head
-from membench.adapters.parts.http import Connection
+from membench.adapters.parts.http import Connection, Reply
 from membench.harness.errors import ProviderFault, Reason, UsageError
 from membench.harness.model import Role, SystemContext
 
@@ -25,6 +25,8 @@ Vectors = npt.NDArray[np.float32]
 TIMEOUT_S = 600.0
 """The gateway has time limits of its own; this one only ends a connection that died unnoticed."""
 
+REASON_HEADER = "x-membench-reason"
+"""Where the gateway says in our failure vocabulary why a call failed."""
 
 _REASONS = {
     408: Reason.PROVIDER_TIMEOUT,
@@ -91,21 +93,24 @@ class Embedder:
 
     def _post(self, body: bytes) -> bytes:
         try:
-            status, reply = self._connection.post("/embeddings", body)
+            reply = self._connection.post("/embeddings", body)
         except TimeoutError as error:
             raise ProviderFault(Reason.PROVIDER_TIMEOUT, f"embeddings: {error}") from error
         except (OSError, http.client.HTTPException) as error:
             raise ProviderFault(
                 Reason.PROVIDER_ERROR, f"{type(error).__name__}: {error}"
             ) from error
-        if status != http.client.OK:
-            raise _refusal(status, reply)
-        return reply
+        if not reply.ok:
+            raise _refusal(reply)
+        return reply.body
 
 
-def _refusal(status: int, reply: bytes) -> ProviderFault:
-    detail = f"embeddings: status {status}: {reply[:300].decode(errors='replace')}"
-    return ProviderFault(_REASONS.get(status, Reason.PROVIDER_ERROR), detail)
+def _refusal(reply: Reply) -> ProviderFault:
+    """The gateway says the reason; other endpoints only have a status."""
+    said = reply.headers.get(REASON_HEADER, "")
+    by_status = _REASONS.get(reply.status, Reason.PROVIDER_ERROR)
+    reason = Reason(said) if said in set(Reason) else by_status
+    return ProviderFault(reason, f"embeddings: {reply.excerpt()}")
 
 
 def _vectors(reply: bytes, expected: int) -> Vectors:

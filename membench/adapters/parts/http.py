@@ -4,11 +4,37 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
 from urllib.parse import urlsplit
 
 from membench.harness.errors import UsageError
 
 _KINDS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back.
+
+    Attributes:
+        status: HTTP status.
+        body: The whole content.
+        headers: By name, in any case.
+    """
+
+    status: int
+    body: bytes
+    headers: Message
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a success."""
+        return 200 <= self.status < 300
+
+    def excerpt(self) -> str:
+        """Status and the first characters, for an error message."""
+        return f"status {self.status}: {self.body[:300].decode(errors='replace')}"
 
 
 class Connection:
@@ -35,8 +61,8 @@ class Connection:
         self.headers = {"Content-Type": "application/json", **(headers or {})}
         self._open: http.client.HTTPConnection | None = None
 
-    def post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        """Status and content of the reply.
+    def post(self, path: str, body: bytes) -> Reply:
+        """Post, and read the whole reply, whatever its status.
 
         Raises:
             TimeoutError: No reply in time.
@@ -61,9 +87,9 @@ class Connection:
             self._open.close()
             self._open = None
 
-    def _send(self, path: str, body: bytes) -> tuple[int, bytes]:
+    def _send(self, path: str, body: bytes) -> Reply:
         if self._open is None:
             self._open = self.kind(self.place, timeout=self.timeout_s)
         self._open.request("POST", self.path + path, body, self.headers)
         response = self._open.getresponse()
-        return response.status, response.read()
+        return Reply(response.status, response.read(), response.headers)
