@@ -16,10 +16,9 @@ from membench.harness.model import Answer, AnswerPart, Generated, Turn
 from membench.harness.readers.base import composed
 from membench.harness.readers.dates import When
 from membench.harness.readers.evidence import (
+    CaseTexts,
     Evidence,
-    Passage,
-    named_speakers,
-    passages,
+    Recalled,
     ranked,
     unknown_names,
 )
@@ -52,27 +51,35 @@ class Ask:
     """A question with what was recalled for it, analysed."""
 
     question: QuestionWords
-    passages: Sequence[Passage]
+    recalled: Sequence[Recalled]
     evidence: Sequence[Evidence]
     named: frozenset[str]
     now: date | None
 
 
 class ExtractiveReader:
-    """Selects text; see the module."""
+    """Selects text; see the module. Keeps the analysed texts of the case it last answered in."""
+
+    def __init__(self) -> None:
+        """Start without a case."""
+        self._texts = CaseTexts({})
 
     def answer(self, given: AnswerInput, turns: Mapping[str, Turn]) -> Answer:
         """Answer from the recalled memories."""
-        found = passages(given.memories, turns)
-        question = analysed(given.question)
-        named = named_speakers(question, turns)
-        ask = Ask(question, found, ranked(question, found, named), named, parsed_day(given.now))
+        if self._texts.turns is not turns:
+            self._texts = CaseTexts(turns)
+        ask = self._asked(given)
         if given.options:
             return chosen_option(given.options, ask)
-        if not supported(ask):
-            return refusal()
-        parts = list(answer_parts(ask))
+        parts = list(answer_parts(ask)) if supported(ask) else []
         return composed(parts, turns, given.memories) if parts else refusal()
+
+    def _asked(self, given: AnswerInput) -> Ask:
+        question = analysed(given.question)
+        named = self._texts.named(question)
+        recalled = self._texts.recalled(given.memories)
+        evidence = ranked(question, recalled, named)
+        return Ask(question, recalled, evidence, named, parsed_day(given.now))
 
 
 def parsed_day(now: str | None) -> date | None:
@@ -101,7 +108,7 @@ def best_support(evidence: Iterable[Evidence]) -> float:
 
 def about_unknown(ask: Ask) -> bool:
     """Whether half of the names in the question are nowhere in what was recalled."""
-    unknown = unknown_names(ask.question, ask.passages)
+    unknown = unknown_names(ask.question, ask.recalled)
     return bool(unknown) and 2 * len(unknown) >= len(ask.question.names)
 
 
@@ -119,7 +126,7 @@ def phrase_parts(ask: Ask) -> Iterator[AnswerPart]:
     for place, phrase in enumerate(chosen):
         if place:
             yield Generated(", ")
-        yield phrase.evidence.passage.span(phrase.start, phrase.end)
+        yield phrase.evidence.span(phrase.start, phrase.end)
 
 
 def listed_phrases(ask: Ask) -> list[Phrase]:

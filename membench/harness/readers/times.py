@@ -80,7 +80,7 @@ def quantity(question: QuestionWords, evidence: Sequence[Evidence]) -> Span | No
         if found:
             matches = [t.start for t in item.sentence.tokens if t.stem in question.stems]
             start, end = min(found, key=lambda bounds: away(bounds, matches))
-            return item.passage.span(start, end)
+            return item.span(start, end)
     return None
 
 
