@@ -250,10 +250,10 @@ def photographed(page: str, form: str, browser: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "plot.html"
         file.write_text(head + script + tail, encoding="utf-8")
-        image = re.search(r"data:image/[^<\"']+", dumped(file, browser, folder))
+        image = re.search(r'<pre id="image">(data:image/[^<]+)<', dumped(file, browser, folder))
     if image is None:
         raise UsageError("the browser drew no picture", "Write an .html file instead.")
-    return decoded(image.group())
+    return decoded(image.group(1))
 
 
 def dumped(file: Path, browser: str, profile: str) -> str:
