@@ -80,19 +80,14 @@ class ReplaySource:
         return [self._reading(trace, now) for trace in self._traces]
 
     def _reading(self, trace: Trace, now: float) -> Reading:
-        place = int(np.searchsorted(trace.t, now - self._begin, side="right")) - 1
-        last = trace.t.size - 1
-        if place < 0 or (
-            place == last and now - self._begin > trace.t[last] + self._patience(trace)
-        ):
+        moment = now - self._begin
+        place = int(np.searchsorted(trace.t, moment, side="right")) - 1
+        over = moment > float(trace.t[-1]) + trace.channel.period_s
+        if place < 0 or over:
             return Reading(now, None, None)
         joules, watts = float(trace.joules[place]), float(trace.watts[place])
         stamp = self._begin + float(trace.t[place])
         return Reading(stamp, _known(joules), _known(watts))
-
-    @staticmethod
-    def _patience(trace: Trace) -> float:
-        return trace.channel.period_s
 
     def close(self) -> None:
         """Nothing is held open."""
