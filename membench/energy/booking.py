@@ -134,7 +134,8 @@ class Knots:
         joules: Joules since the first reading, never falling, shape (m,).
         lost: Intervals in which the counter fell: their joules are unknown, shape (m - 1,).
         gap: Intervals much longer than the sampling period, shape (m - 1,).
-        stepped_joules: Joules read while the clock ran backwards; they belong to no moment.
+        stepped_joules: Joules read while the clock stood or ran backwards; they belong to no
+            moment.
         stepped: Whether the clock ever ran backwards.
         period_s: The longer of counter tick and usual time between readings.
     """
@@ -163,6 +164,7 @@ class Knots:
         arriving = np.where(stepped, joules[starts], joules[ends])
         rise = arriving[1:] - joules[ends][:-1]
         jumps = np.where(stepped, joules[ends] - joules[starts], 0.0)
+        jumps[0] = joules[ends[0]] - joules[starts[0]]
         distinct = times[starts]
         spacing = np.diff(distinct)
         period = max(trace.channel.period_s, float(np.median(spacing)))

@@ -319,7 +319,7 @@ def joules_text(
     badge = f"{BADGE[provenance]} {provenance}"
     if joules is None:
         return badge
-    scale, unit = next(((s, u) for s, u in _UNITS if joules >= s), (1e-3, "mJ"))
+    scale, unit = next(((s, u) for s, u in _UNITS if joules >= s), (1.0, "J"))
     suffix = f"{unit}/{per}" if per else unit
     if u_joules is None:
         return f"{joules / scale:.3g} {suffix} {badge}"

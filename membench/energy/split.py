@@ -157,7 +157,9 @@ def _columns(spans: Sequence[Span], edges: Array, by_role: bool) -> dict[str, Ar
     amounts: dict[str, Array] = {}
     for number, span in enumerate(spans):
         for name, value in _amounts(span, by_role).items():
-            amounts.setdefault(name, np.zeros(len(spans)))[number] += value
+            if name not in amounts:
+                amounts[name] = np.zeros(len(spans))
+            amounts[name][number] += value
     start = np.array([span.start for span in spans])
     end = np.maximum(np.array([span.end for span in spans]), start + 1e-6)
     columns = {name: spread(start, end, value, edges) for name, value in amounts.items()}
