@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from membench.energy.clock import HostClock
+from membench.energy.clock import Clock, anchored
 from membench.energy.figure import Flag
 from membench.energy.samples import (
     IDLE,
@@ -58,7 +58,7 @@ class EnergySession:
         selection: What `choose` returned.
         path: The run's `energy.jsonl`.
         period_s: Seconds between readings.
-        clock: Clock shared with the spans; started here if None.
+        clock: The clock that the spans are stamped with; one of its own if None.
         sleep: Waits for a number of seconds; for tests.
     """
 
@@ -67,11 +67,11 @@ class EnergySession:
         selection: Selection,
         path: Path,
         period_s: float = PERIOD_S,
-        clock: HostClock | None = None,
+        clock: Clock | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Nothing is opened before the context is entered."""
-        self.clock = clock or HostClock.start()
+        self.clock = clock or anchored()
         self._selection = selection
         self._path = path
         self._period_s = period_s
@@ -85,7 +85,7 @@ class EnergySession:
 
     def __enter__(self) -> EnergySession:
         """Open the sources, write their channels, take a first reading, start sampling."""
-        self._file = self._path.open("ab")
+        self._file = self._path.open("ab", buffering=0)
         self._mend_last_line()
         self._write(self._session_line())
         for source in self._selection.sources:
@@ -107,7 +107,7 @@ class EnergySession:
             self._sample(reader)
             with contextlib.suppress(OSError, RuntimeError):
                 reader.source.close()
-        self._write(entry_line("end", t=self.clock(), clock_step_s=self.clock.step()))
+        self._write(entry_line("end", t=self.clock()))
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -205,7 +205,7 @@ class EnergySession:
                 return
             try:
                 self._file.write(data)
-                self._file.flush()
             except OSError as error:
                 self.notes.append(f"energy.jsonl cannot be written: {error.strerror}")
+                self._file.close()
                 self._file = None

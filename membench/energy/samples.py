@@ -10,7 +10,7 @@ sessions; nothing is known about the time between them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -394,22 +394,45 @@ class Span:
     abandoned: bool = False
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Span:
-        """From a span in a record's telemetry; `usage` maps roles to token counts."""
-        cpu_s = data.get("cpu_s")
+    def of(
+        cls,
+        phase: str,
+        telemetry: Mapping[str, Any],
+        *,
+        case: str = "",
+        event: int = 0,
+        abandoned: bool = False,
+        models: Mapping[str, str] | None = None,
+    ) -> Span | None:
+        """From the telemetry of a record: `start`, `end`, `cpu_s`, `lane`, `usage.roles`.
+
+        Args:
+            phase: What the record is charged to.
+            telemetry: The record's telemetry.
+            case: Opaque case id.
+            event: Index of the event.
+            abandoned: Whether the record's attempt was given up.
+            models: Model of each role, where the usage does not name it.
+
+        Returns:
+            None for a record of work that was never begun.
+        """
+        if "start" not in telemetry or "end" not in telemetry:
+            return None
+        cpu_s = telemetry.get("cpu_s")
+        roles = (telemetry.get("usage") or {}).get("roles") or {}
+        names = models or {}
         return cls(
-            start=float(data["start"]),
-            end=float(data["end"]),
-            phase=str(data["phase"]),
-            lane=str(data.get("lane", "")),
-            case=str(data.get("case", "")),
-            event=int(data.get("event") or 0),
+            start=float(telemetry["start"]),
+            end=float(telemetry["end"]),
+            phase=phase,
+            lane=str(telemetry.get("lane", "")),
+            case=case,
+            event=event,
             cpu_s=None if cpu_s is None else float(cpu_s),
-            usage={r: Tokens.from_json(use) for r, use in (data.get("usage") or {}).items()},
-            abandoned=bool(data.get("abandoned", False)),
+            usage={
+                role: Tokens.from_json({"model": names.get(role), **use})
+                for role, use in roles.items()
+            },
+            abandoned=abandoned,
         )
-
-
-def spans_of(records: Iterable[Mapping[str, Any]]) -> Sequence[Span]:
-    """Spans from the telemetry of records."""
-    return [Span.from_json(record) for record in records]

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from membench.energy.clock import HostClock
+from membench.energy.clock import anchored
 from membench.energy.samples import Channel
 from membench.energy.sources.base import EnergySource
 from membench.harness.errors import UsageError
@@ -53,7 +53,7 @@ class SidecarServer(ThreadingHTTPServer):
                 f"--host {host}: off loopback the sidecar needs a token",
                 "Set MEMBENCH_ENERGY_TOKEN here and where the run is.",
             )
-        clock = HostClock.start()
+        clock = anchored()
         self._sources = tuple(sources)
         self._channels: list[Channel] = [c for s in self._sources for c in s.open(clock)]
         self._token = token

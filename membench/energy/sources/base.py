@@ -11,16 +11,14 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from membench.energy.clock import Clock
 from membench.energy.figure import Flag
 from membench.energy.samples import Channel
 from membench.harness.errors import MembenchError
-
-Clock = Callable[[], float]
-"""Epoch seconds now (see `energy.clock`)."""
 
 
 class SourceUnavailable(MembenchError):

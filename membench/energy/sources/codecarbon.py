@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from membench.energy.clock import Clock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
-from membench.energy.sources.base import Clock, Reading, SourceUnavailable, quiet
+from membench.energy.sources.base import Reading, SourceUnavailable, quiet
 from membench.energy.sources.rapl import under_hypervisor
 from membench.harness.errors import UsageError
 from membench.harness.model import Provenance

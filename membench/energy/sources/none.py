@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from membench.energy.clock import Clock
 from membench.energy.samples import Channel
-from membench.energy.sources.base import Clock, Reading
+from membench.energy.sources.base import Reading
 
 
 class NoSource:

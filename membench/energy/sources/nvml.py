@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from membench.energy.clock import Clock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
-from membench.energy.sources.base import Clock, Reading, SourceUnavailable
+from membench.energy.sources.base import Reading, SourceUnavailable
 from membench.harness.errors import UsageError
 from membench.harness.model import Provenance
 

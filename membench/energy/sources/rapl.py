@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from membench.energy.clock import Clock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
-from membench.energy.sources.base import Clock, Reading, SourceUnavailable
+from membench.energy.sources.base import Reading, SourceUnavailable
 from membench.harness.model import Provenance
 
 POWERCAP = Path("/sys/class/powercap")

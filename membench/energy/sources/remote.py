@@ -20,9 +20,10 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from membench.energy.clock import Clock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
-from membench.energy.sources.base import Clock, Reading, SourceUnavailable
+from membench.energy.sources.base import Reading, SourceUnavailable
 from membench.energy.sources.http import Endpoint
 from membench.harness.errors import UsageError
 from membench.harness.model import Provenance

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from membench.energy.clock import Clock
 from membench.energy.figure import Flag
 from membench.energy.samples import Channel, Trace, read_log
-from membench.energy.sources.base import Clock, Reading, SourceUnavailable
+from membench.energy.sources.base import Reading, SourceUnavailable
 from membench.harness.errors import UsageError
 
 
