@@ -7,11 +7,14 @@ its prompts, and a sample of our own in the official schema. It imports `harness
 
 from __future__ import annotations
 
+import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from membench.harness.errors import UnknownName, UsageError
 from membench.harness.model import (
@@ -25,7 +28,8 @@ from membench.harness.model import (
     Score,
     Verdict,
 )
-from membench.tasks.data import Source
+from membench.tasks.data import Source, Version, identify, locate
+from membench.tasks.replies import checked_label, json_object
 
 G = TypeVar("G", bound=Gold)
 
@@ -42,6 +46,7 @@ class DataFile:
         url: Where a person finds it.
         revision: Pinned revision at the source.
         version: What the manifest calls it (`"official"`).
+        path: Where it stands at the source, where that is not just its name.
     """
 
     name: str
@@ -51,6 +56,7 @@ class DataFile:
     url: str
     revision: str
     version: str = "official"
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,25 @@ class OptionCard:
     default: Scalar
     choices: tuple[Scalar, ...] = ()
     doc: str = ""
+
+
+@dataclass(frozen=True)
+class JudgeCard:
+    """One judge prompt of a task, named by the `kind` of the requests it serves.
+
+    Attributes:
+        prompt: File in the task's `prompts/` folder; `{name}` stands for a request's field.
+        labels: What the field `label` of the judge's JSON object may say. Anything else is a
+            failed verdict.
+        official_sha256: Hash of the benchmark's own prompt (UTF-8, before filling in), which a
+            user may load from a path instead; empty where there is none.
+        official_label: The field that holds the label in a reply to that prompt.
+    """
+
+    prompt: str
+    labels: tuple[str, ...]
+    official_sha256: str = ""
+    official_label: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,8 +111,14 @@ class TaskCard:
         main_metric: The one metric that a rank or a frontier uses when there is a judge;
             `offline_metric` when there is none.
         offline_metric: See `main_metric`.
+        lower_is_better: Metric names (without prefix or suffix) where less is more.
+        answer_temperature: What the protocol samples answers at.
+        answer_max_tokens: What the protocol lets an answer have; None for the reader's own limit.
         options: Task options.
         warning: One sentence every page shows beside the scores, if any.
+        patterns: Split -> glob patterns of further file names that hold the split or part of it.
+        errata: File names of the audit that `--errata` overlays; empty where there is none.
+        judges: Judge prompts by request kind.
     """
 
     name: str
@@ -107,8 +138,14 @@ class TaskCard:
     fixed_k: bool = False
     separable: bool = True
     records_changes: bool = False
+    lower_is_better: tuple[str, ...] = ()
+    answer_temperature: float = 0.0
+    answer_max_tokens: int | None = None
     options: Mapping[str, OptionCard] = field(default_factory=dict)
     warning: str = ""
+    patterns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    errata: tuple[str, ...] = ()
+    judges: Mapping[str, JudgeCard] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,14 +179,23 @@ class Task(ABC, Generic[G]):
     Args:
         options: Values of the card's options; missing ones take their default.
         seed: The run's seed, for what the official protocol draws at random.
+        errata: A third party's list of defects, to score against beside the published gold.
     """
 
     card: ClassVar[TaskCard]
 
-    def __init__(self, options: Mapping[str, Scalar] | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Scalar] | None = None,
+        seed: int = 0,
+        errata: Path | None = None,
+    ) -> None:
         """Check the options against the card."""
         self.options = checked_options(self.card, options or {})
         self.seed = seed
+        if errata is not None and not self.card.errata:
+            raise UsageError(f"--errata: task '{self.card.name}' has no list of errata")
+        self.errata = errata
 
     @abstractmethod
     def cases(self, source: Source, opaque: Callable[[str], str]) -> Iterator[tuple[Case, G]]:
@@ -171,9 +217,38 @@ class Task(ABC, Generic[G]):
         """The answer prompt for an LLM reader, filled in. See the task's `prompts/` folder."""
         raise NotImplementedError(f"{self.card.name} has no answer prompt yet")
 
+    def prompt_hashes(self) -> Mapping[str, str]:
+        """SHA-256 of every prompt file by name: `answer`, and `judge.<kind>`."""
+        return {}
+
     def judgements(self, played: PlayedCase, gold: G) -> Sequence[JudgeRequest]:
         """The verdicts that scoring this case needs; empty without a judge protocol."""
         return ()
+
+    def judge_messages(self, request: JudgeRequest, official: str | None = None) -> list[Message]:
+        """The judge prompt of `request.kind` with `request.fields` filled in.
+
+        Args:
+            request: What is to be judged.
+            official: The benchmark's own template, loaded by a user in place of ours; a Python
+                format string, as the benchmarks write them.
+        """
+        if official is not None:
+            template = official.replace("{{", "{").replace("}}", "}")
+        else:
+            template = self.prompt(self.card.judges[request.kind].prompt)
+        return [Message("user", fill(template, request.fields))]
+
+    def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
+        """The output fields of a judge's reply, with `label` checked against the card's.
+
+        Raises:
+            JudgeFault: The reply is not what the prompt asked for; never a score.
+        """
+        card = self.card.judges[request.kind]
+        values = json_object(reply)
+        found = values.get("label", values.get(card.official_label))
+        return {**values, "label": checked_label(found, card.labels)}
 
     @abstractmethod
     def score(
@@ -191,9 +266,46 @@ class Task(ABC, Generic[G]):
     @classmethod
     def sample(cls) -> Path:
         """Our own small file in the official schema (`--split sample`)."""
-        import inspect
+        return sample_file(cls.folder())
 
-        return sample_file(Path(inspect.getfile(cls)).parent)
+    @classmethod
+    def folder(cls) -> Path:
+        """The task's own folder: prompts, sample."""
+        return Path(inspect.getfile(cls)).parent
+
+    @classmethod
+    def prompt(cls, name: str) -> str:
+        """The text of a file in the task's `prompts/` folder."""
+        return read_prompt(cls.folder() / "prompts" / name)
+
+    @classmethod
+    def locate(cls, folder: Path, split: str) -> Source | None:
+        """The file of a split in a folder, if it is there."""
+        return locate(cls.card, folder, split)
+
+    @classmethod
+    def identify(cls, source: Source) -> Version:
+        """Which published version a file is. Unknown ones carry a warning to show."""
+        return identify(cls.card, source)
+
+
+@cache
+def read_prompt(path: Path) -> str:
+    """A prompt file's text, read once."""
+    return path.read_text(encoding="utf-8")
+
+
+def fill(template: str, fields: Mapping[str, str]) -> str:
+    """Replace each `{name}` that has a field by its value; other braces stay as they are.
+
+    Values are inserted as they are: a brace in a question is never a placeholder.
+    """
+    return re.sub(r"\{(\w+)\}", lambda m: fields.get(m[1], m[0]), template)
+
+
+def request_id(item: str, kind: str, generation: int = 0) -> str:
+    """The id of a judge request: item id, kind and generation."""
+    return f"{item}:{kind}:{generation}"
 
 
 def sample_file(folder: Path) -> Path:

@@ -1,41 +1,325 @@
-"""Finding and opening benchmark files.
+"""Finding, naming and reading benchmark files.
 
-Order (DESIGN 3.2): `--data`, `$MEMBENCH_DATA`, the user cache. `--split sample` is a file of our
-own inside the task's folder.
+Where a file is looked for (DESIGN 3.2): `--data` (a file, a folder, or a folder with `<task>/` in
+it), then `$MEMBENCH_DATA`, then the user cache. `--split sample` is a file of our own inside the
+task's folder. What is found is a `Source`; which published version it is, `identify` says by its
+hash. Reading is streaming, and whatever is wrong with a file is a `DataError` with a place.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from membench.harness.errors import DataError, UnknownName
+
+if TYPE_CHECKING:
+    from membench.tasks.base import Task, TaskCard
+
+SAMPLE = "sample"
+VARIABLE = "MEMBENCH_DATA"
 
 
 @dataclass(frozen=True)
 class Source:
-    """One data file of one split; `.gz` is decompressed on the fly.
+    """The data of one split; `.gz` is decompressed on the fly.
 
     Attributes:
         path: The file.
         split: Which split it holds.
         partial: True for a file known to hold only part of its split.
+        more: Further files of the split, where it is published as several.
     """
 
     path: Path
     split: str
     partial: bool = False
+    more: tuple[Path, ...] = ()
 
     def open(self) -> IO[bytes]:
-        """Open the content for reading, decompressed."""
-        if self.path.suffix == ".gz":
-            return cast(IO[bytes], gzip.open(self.path, "rb"))
-        return self.path.open("rb")
+        """Open the content of `path` for reading, decompressed."""
+        return open_bytes(self.path)
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the stored bytes."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        """Hash of the stored bytes; of several files, the hash of their hashes in order."""
+        hashes = [file_sha256(path) for path in (self.path, *self.more)]
+        return hashes[0] if not self.more else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """Hash of the content of `path`: for a `.gz` file, of what it decompresses to."""
+        if self.path.suffix != ".gz":
+            return file_sha256(self.path)
+        with reading(self.path), self.open() as file:
+            return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Version:
+    """Which published version a file is.
+
+    Attributes:
+        name: `official`, `sample`, `unknown`, or a word of the task (`reformatted`, `modified`).
+        sha256: Hash of the stored bytes.
+        warning: What a person should be told about it, if anything.
+    """
+
+    name: str
+    sha256: str
+    warning: str = ""
+
+
+# --- finding -----------------------------------------------------------------------------------
+
+
+def find_source(task: type[Task[Any]], split: str | None, data: Path | None) -> Source:
+    """Find the file of a task's split.
+
+    Args:
+        task: The task's class.
+        split: A split of its card or `sample`; None for what the file's name says, else the
+            default split.
+        data: `--data`: a file, a folder, or a folder with `<task>/` in it. When given, nowhere
+            else is looked.
+
+    Raises:
+        UnknownName: No such split.
+        DataError: Nothing there; names what was looked for, where, and what to do.
+    """
+    card = task.card
+    if split is not None and split != SAMPLE and split not in card.splits:
+        raise UnknownName(f"split of task '{card.name}'", split, (*card.splits, SAMPLE))
+    if split == SAMPLE:
+        return Source(task.sample(), SAMPLE)
+    if data is not None and data.is_file():
+        return given_file(card, split, data)
+    if data is not None and not data.exists():
+        raise DataError(data, "", "there is no such file or folder", remedy(card))
+    wanted = split or card.default_split
+    folders = search_folders(card.name, data)
+    for folder in folders:
+        found = task.locate(folder, wanted) if folder.is_dir() else None
+        if found is not None:
+            return found
+    raise nothing_found(card, wanted, folders)
+
+
+def given_file(card: TaskCard, split: str | None, path: Path) -> Source:
+    """A file named by `--data`, under the split that was asked for or that its name says."""
+    named = [s for s in card.splits if path.name in file_names(card, s) or matches(card, path, s)]
+    if split is not None and named and split not in named:
+        raise DataError(
+            path,
+            "",
+            f"by its name this file holds split '{named[0]}', not '{split}'",
+            f"Use --split {named[0]}, or rename the file.",
+        )
+    chosen = split or (named[0] if named else card.default_split)
+    return as_source(card, path, chosen)
+
+
+def search_folders(name: str, data: Path | None) -> list[Path]:
+    """Folders to look in for a task's files, best first."""
+    if data is not None:
+        return [data / name, data]
+    variable = os.environ.get(VARIABLE)
+    here = [Path(variable) / name, Path(variable)] if variable else []
+    return [*here, cache_folder(name)]
+
+
+def cache_folder(name: str) -> Path:
+    """The task's folder in the user cache, where `membench data get` puts files."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("membench") / "data" / name
+
+
+def locate(card: TaskCard, folder: Path, split: str) -> Source | None:
+    """The file of a split in a folder: the published name first, then the card's patterns."""
+    for name in file_names(card, split):
+        if (folder / name).is_file():
+            return Source(folder / name, split)
+    for pattern in card.patterns.get(split, ()):
+        for path in sorted(folder.glob(pattern)):
+            return as_source(card, path, split)
+    return None
+
+
+def as_source(card: TaskCard, path: Path, split: str) -> Source:
+    """A source that is marked partial if a pattern but not the published name knows it."""
+    partial = path.name not in file_names(card, split) and matches(card, path, split)
+    return Source(path, split, partial=partial)
+
+
+def file_names(card: TaskCard, split: str) -> list[str]:
+    """Published file names of a split, plain and compressed."""
+    names = [file.name for file in card.files if file.split == split]
+    return [spelling for name in names for spelling in (name, f"{name}.gz")]
+
+
+def matches(card: TaskCard, path: Path, split: str) -> bool:
+    """Whether one of the split's patterns fits the file's name."""
+    return any(path.match(pattern) for pattern in card.patterns.get(split, ()))
+
+
+def nothing_found(card: TaskCard, split: str, folders: Sequence[Path]) -> DataError:
+    """The one message for missing data."""
+    names = " or ".join(file_names(card, split)[::2] or card.patterns.get(split, (split,)))
+    places = ", ".join(str(folder) for folder in folders)
+    return DataError(
+        f"data of task '{card.name}', split '{split}'",
+        "",
+        f"not found: looked for {names} in {places}",
+        remedy(card),
+    )
+
+
+def remedy(card: TaskCard) -> str:
+    """What to do when data is missing."""
+    return (
+        f"Get it with `membench data get {card.name}`, or name it with --data PATH or "
+        f"${VARIABLE}; or try `--split {SAMPLE}`, which needs no data."
+    )
+
+
+def find_errata(task: type[Task[Any]], data: Path | None) -> Path:
+    """Find the list of errata that `--errata` overlays, beside the task's data.
+
+    Raises:
+        DataError: Nothing there.
+    """
+    card = task.card
+    beside = data.parent if data is not None and data.is_file() else data
+    folders = search_folders(card.name, beside)
+    for folder in folders:
+        for name in card.errata:
+            if (folder / name).is_file():
+                return folder / name
+    names = " or ".join(card.errata) or "a list"
+    places = ", ".join(str(folder) for folder in folders)
+    raise DataError(
+        f"errata of task '{card.name}'",
+        "",
+        f"not found: looked for {names} in {places}",
+        "Put the file beside the data, or name it with --errata PATH.",
+    )
+
+
+# --- naming ------------------------------------------------------------------------------------
+
+
+def identify(card: TaskCard, source: Source) -> Version:
+    """Which published version a file is, by hash; a compressed copy counts as its content."""
+    if source.split == SAMPLE:
+        return Version(SAMPLE, source.sha256)
+    known = {file.sha256: file for file in card.files}
+    file = known.get(source.sha256) or known.get(source.content_sha256)
+    if file is None:
+        return Version("unknown", source.sha256, unknown_warning(source))
+    if file.split != source.split:
+        warning = f"{source.path} is the published file of split '{file.split}'"
+        return Version(file.version, source.sha256, warning)
+    return Version(file.version, source.sha256)
+
+
+def unknown_warning(source: Source) -> str:
+    """What to tell about a file whose hash nobody published."""
+    what = "a partial file" if source.partial else "no published file"
+    return (
+        f"{source.path} is {what} (sha256 {source.sha256[:12]}…): "
+        "its scores compare only with runs on the same file"
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's stored bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file for reading, decompressed if its name ends in `.gz`."""
+    if path.suffix == ".gz":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+class reading:  # noqa: N801  (reads as a verb: `with reading(path):`)
+    """Turn whatever the operating system or gzip says about a file into a `DataError`."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember the file to blame."""
+        self.path = path
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Translate."""
+        if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
+            problem = f"not a complete gzip file ({error})"
+            raise DataError(self.path, "", problem, "Fetch the file again.") from error
+        if isinstance(error, OSError):
+            problem = f"cannot be read ({error.strerror or error})"
+            raise DataError(self.path, "", problem) from error
+
+
+def stream_array(source: Source) -> Iterator[Any]:
+    """Yield the elements of a file that holds one JSON array, one at a time.
+
+    Memory stays that of one element. Integers stay int, other numbers are float.
+
+    Raises:
+        DataError: Empty, truncated, not JSON, or not an array; names the element.
+    """
+    import ijson
+
+    index = 0
+    with reading(source.path), source.open() as file:
+        require_array(file, source.path)
+        elements = ijson.items(file, "item", use_float=True)
+        while True:
+            try:
+                element = next(elements)
+            except StopIteration:
+                return
+            except (ijson.JSONError, OverflowError, UnicodeDecodeError) as error:
+                raise json_error(source.path, index, error) from error
+            yield element
+            index += 1
+
+
+def require_array(file: IO[bytes], path: Path) -> None:
+    """Check that the content starts with `[`, and go back to the start."""
+    head = file.read(4096).lstrip()
+    if not head:
+        raise DataError(path, "", "the file is empty", "Fetch the file again.")
+    if not head.startswith(b"["):
+        kind = "an object" if head.startswith(b"{") else "no JSON array"
+        problem = f"expected a JSON array of cases, found {kind}"
+        raise DataError(path, "", problem, "Check that this is the benchmark's data file.")
+    file.seek(0)
+
+
+def json_error(path: Path, index: int, error: Exception) -> DataError:
+    """What a parser's complaint means: the file ends early, or it is not JSON.
+
+    Only the first line of the complaint is kept: the next ones quote the data.
+    """
+    raw = error.args[0] if error.args else ""
+    text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
+    reason = text.partition("\n")[0]
+    truncated = "premature EOF" in reason
+    problem = "the file ends in the middle" if truncated else f"not valid JSON ({reason})"
+    return DataError(path, f"[{index}]", problem, "Fetch the file again.")

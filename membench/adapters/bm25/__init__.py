@@ -1,0 +1,1 @@
+"""Lexical retrieval with BM25."""

@@ -1,0 +1,112 @@
+"""What can be known about a system without importing anything of it: the content of system.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from membench.harness.model import Role, Scalar
+
+ParameterType = Literal["str", "int", "float", "bool"]
+Fidelity = Literal["package", "weights", "native", "adapted", "control"]
+Protocol = Literal["blind", "question-aware", "answer-only"]
+Replay = Literal["exact", "answers", "none"]
+
+CAPABILITIES: Mapping[str, str] = {
+    "finalize": "does sleep-time work in finalize()",
+    "answer": "answers by itself in answer(query)",
+    "memories": "lists its store in memories()",
+    "remember": "stores ready-made items in remember(item)",
+    "feedback": "learns from feedback(feedback)",
+    "snapshot": "saves and loads its store in snapshot(dir) and restore(dir)",
+    "store_bytes": "reports its size in store_bytes()",
+    "ignores_k": "returns as many memories as it likes, whatever k says",
+    "mutates_on_recall": "its store changes when it recalls",
+    "evidence_grant": "is granted the evidence of each question by the harness",
+}
+"""Every word that `capabilities` of a system.toml may hold, and what it promises."""
+
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "finalize": ("finalize",),
+    "answer": ("answer",),
+    "memories": ("memories",),
+    "remember": ("remember",),
+    "feedback": ("feedback",),
+    "snapshot": ("snapshot", "restore"),
+    "store_bytes": ("store_bytes",),
+}
+"""The optional methods that each capability stands for."""
+
+
+@dataclass(frozen=True)
+class ParameterCard:
+    """A parameter of a system (`--set key=value`).
+
+    Attributes:
+        default: Used when the parameter is not given.
+        type: Type of every value.
+        choices: The values allowed; empty for any.
+        minimum: Smallest number allowed, None for no bound.
+        maximum: Largest number allowed, None for no bound.
+        doc: What it does.
+        source: Where the default comes from (a paper, a file of a release, ours).
+    """
+
+    default: Scalar
+    type: ParameterType
+    choices: tuple[Scalar, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    doc: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class SystemCard:
+    """A memory system as its system.toml describes it.
+
+    Attributes:
+        name: What `--system` calls it.
+        title: Its own name.
+        summary: One sentence.
+        version: Version of what is run: the package's, or the adapter's own.
+        paper: arXiv id or venue, empty without one.
+        repo: Where its authors' code lives, empty without one.
+        licence: SPDX expression of what is run.
+        fidelity: How close this is to what its authors describe.
+        deviations: Every known difference from the paper or release.
+        protocol: `blind`, `question-aware` or `answer-only`.
+        granularity: Unit of a memory: `turn`, `session`, `item`, ...
+        time: How the dataset's dates reach it.
+        replay: What a replay from a cassette reproduces, as measured.
+        capabilities: Words of `CAPABILITIES`.
+        roles: The models it calls.
+        parameters: By name.
+        entry: `"module:Class"`, relative to the folder.
+        folder: Where system.toml lies.
+        package: Import path of the folder where it is part of an installed package, else None.
+        environment: The `[environment]` table of a system with its own lock, else None.
+    """
+
+    name: str
+    title: str
+    summary: str
+    version: str
+    paper: str
+    repo: str
+    licence: str
+    fidelity: Fidelity
+    deviations: tuple[str, ...]
+    protocol: Protocol
+    granularity: str
+    time: str
+    replay: Replay
+    capabilities: frozenset[str]
+    roles: tuple[Role, ...]
+    parameters: Mapping[str, ParameterCard]
+    entry: str
+    folder: Path
+    package: str | None = None
+    environment: Mapping[str, Any] | None = field(default=None, hash=False)

@@ -1,0 +1,178 @@
+"""Finding memory systems and creating them.
+
+A system is a folder with a `system.toml`. Three places are looked at, and nothing of a system is
+imported before it is created:
+
+- folders beside this module (built-in systems);
+- entry points of the group `membench.systems`, whose value names the package that is the folder;
+- a path given in place of a name, for systems under development.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+from membench.adapters.card import CAPABILITIES, METHODS, ParameterCard, SystemCard
+from membench.adapters.parameters import checked_parameters
+from membench.harness.errors import DataError, UnknownName, UsageError, UserError
+
+if TYPE_CHECKING:
+    from membench.harness.model import MemorySystem, SystemContext
+
+__all__ = [
+    "CAPABILITIES",
+    "METHODS",
+    "Discovery",
+    "ParameterCard",
+    "SystemCard",
+    "checked_parameters",
+    "create",
+    "discover",
+    "get_card",
+    "list_systems",
+]
+
+GROUP = "membench.systems"
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found.
+
+    Attributes:
+        cards: The systems that can be used, by name, sorted.
+        problems: Why others cannot be used, by the name of their folder or entry point.
+    """
+
+    cards: dict[str, SystemCard]
+    problems: dict[str, UserError]
+
+
+def list_systems() -> dict[str, SystemCard]:
+    """Every usable system by name, sorted. One broken folder does not hide the others."""
+    return discover().cards
+
+
+def get_card(name: str) -> SystemCard:
+    """The card of one system.
+
+    Args:
+        name: A known name, or the path of a folder that holds a system.toml.
+
+    Raises:
+        UnknownName: There is no such system.
+        DataError: It is there, and its system.toml is broken.
+    """
+    from membench.adapters.manifest import FILE, read_card
+
+    if "/" in name:
+        return read_card(Path(name).expanduser().resolve())
+    found = discover()
+    if name in found.cards:
+        return found.cards[name]
+    if name in found.problems:
+        raise found.problems[name]
+    if (Path(name) / FILE).is_file():
+        return read_card(Path(name).resolve())
+    raise UnknownName("system", name, found.cards)
+
+
+def create(card: SystemCard, context: SystemContext) -> MemorySystem:
+    """Import a system and make a fresh instance of it in this process.
+
+    Raises:
+        UsageError: Its entry does not exist, or it lives in an environment of its own.
+        Exception: Whatever the system's own code raises while it is imported or constructed.
+    """
+    if card.environment is not None:
+        raise UsageError(
+            f"system '{card.name}' runs in an environment of its own and cannot be created here",
+            f"Install it: membench systems install {card.name}",
+        )
+    module_name, _, class_name = card.entry.partition(":")
+    module = _import(card, module_name)
+    if not hasattr(module, class_name):
+        raise DataError(
+            card.folder / "system.toml", "entry", f"'{module_name}' has no '{class_name}'"
+        )
+    return cast("MemorySystem", getattr(module, class_name)(context))
+
+
+def discover() -> Discovery:
+    """Read the card of every system there is."""
+    from membench.adapters.manifest import read_card
+
+    cards: dict[str, SystemCard] = {}
+    problems: dict[str, UserError] = {}
+    for name, folder, package in [*_built_in(), *_installed()]:
+        try:
+            card = read_card(folder, package)
+            _check_name(card, name, cards)
+        except UserError as problem:
+            problems.setdefault(name, problem)
+        else:
+            cards[card.name] = card
+    return Discovery(dict(sorted(cards.items())), problems)
+
+
+def _check_name(card: SystemCard, found_as: str, cards: dict[str, SystemCard]) -> None:
+    """A name must be that of its folder or entry point and belong to one system only.
+
+    A hyphen in a name may be an underscore in the folder's, so that it can be imported.
+    """
+    file = card.folder / "system.toml"
+    if card.name.replace("-", "_") != found_as.replace("-", "_"):
+        raise DataError(file, "name", f"is '{card.name}', but it is found as '{found_as}'")
+    if card.name in cards:
+        other = cards[card.name].folder
+        raise DataError(file, "name", f"'{card.name}' is already the system in {other}")
+
+
+def _built_in() -> list[tuple[str, Path, str | None]]:
+    """Folders beside this module."""
+    folders = sorted(file.parent for file in HERE.glob("*/system.toml"))
+    return [(folder.name, folder, f"{__package__}.{folder.name}") for folder in folders]
+
+
+def _installed() -> list[tuple[str, Path, str | None]]:
+    """Folders named by entry points of other distributions."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))
+    return [(point.name, _folder(point), point.value) for point in points]
+
+
+def _folder(point: EntryPoint) -> Path:
+    """Where the package of an entry point lies, without importing it.
+
+    Only the top-level package is looked up: `find_spec` on a dotted name imports its parents.
+    """
+    top, *rest = point.value.split(".")
+    spec = importlib.util.find_spec(top)
+    places = spec.submodule_search_locations if spec else None
+    base = Path(next(iter(places))) if places else Path(f"<package {top}, which is not installed>")
+    return base.joinpath(*rest)
+
+
+def _import(card: SystemCard, module_name: str) -> ModuleType:
+    if card.package is not None:
+        return importlib.import_module(f"{card.package}.{module_name}")
+    return importlib.import_module(f"{_package_of(card.folder)}.{module_name}")
+
+
+def _package_of(folder: Path) -> str:
+    """Make a bare folder importable as a package of its own name, once per process."""
+    digest = hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()
+    name = f"_membench_system_{digest}"
+    if name not in sys.modules:
+        package = ModuleType(name, "A system under development.")
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name

@@ -1,0 +1,53 @@
+"""The command line: every command parses, calls one function of the harness, and prints.
+
+Exit codes: 0 done and complete, 1 done with failures, 2 bad usage or input (one clear message),
+3 interrupted and resumable.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from membench.cli import catalogue, results, run
+from membench.cli.console import report
+from membench.harness.errors import MembenchError
+
+app = typer.Typer(
+    name="membench",
+    help="How well does a memory system remember, and what does that cost?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (run, results, catalogue):
+    module.register(app)
+
+
+def version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        from membench import __version__
+
+        typer.echo(f"membench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and leave.", callback=version, is_eager=True
+    ),
+) -> None:
+    """How well does a memory system remember, and what does that cost?"""
+
+
+def main() -> None:
+    """Entry point of `membench` and `python -m membench`."""
+    try:
+        app()
+    except MembenchError as error:
+        sys.exit(report(error))

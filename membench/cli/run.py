@@ -1,0 +1,153 @@
+"""`membench run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from membench.harness.errors import RunStateError, UsageError
+
+if TYPE_CHECKING:
+    from membench.cli.request import RunRequest
+    from membench.harness.run import Finished
+
+SYSTEM = "Under test"
+SCORING = "Reading and scoring"
+MODELS = "Models"
+EXECUTION = "Execution"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    ctx: typer.Context,
+    system: Annotated[str, typer.Option(help="Memory system (see `membench systems`).")] = "",
+    task: Annotated[str, typer.Option(help="Benchmark (see `membench tasks`).")] = "",
+    split: Annotated[str, typer.Option(help="Split; `sample` is always there.")] = "",
+    limit: Annotated[int, typer.Option(help="Only the first N cases (never ranked).")] = 0,
+    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
+    run_id: Annotated[str, typer.Option(help="Name of the run directory.")] = "",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="System parameter.")
+    ] = None,
+    task_set: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Task option.")
+    ] = None,
+    k: Annotated[int, typer.Option(help="Memories per recall [task's own].")] = 0,
+    token_budget: Annotated[int, typer.Option(help="Tokens of recalled text per question.")] = 0,
+    reader: Annotated[
+        str, typer.Option(help="extractive, refuse, system, scripted or a model name.")
+    ] = "extractive",
+    judge: Annotated[str, typer.Option(help="none, scripted or model names.")] = "none",
+    judge_votes: Annotated[int, typer.Option(help="Votes per judgement [protocol's].")] = 0,
+    memory_model: Annotated[str, typer.Option(help="The system's own LLM.")] = "none",
+    embedder: Annotated[str, typer.Option(help="minilm, scripted or a model name.")] = "none",
+    base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
+    prompts: Annotated[str, typer.Option(help="Folder of the benchmark's own prompts.")] = "",
+    cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
+    cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    errata: Annotated[bool, typer.Option("--errata", help="Score known gold errors too.")] = False,
+    division: Annotated[str, typer.Option(help="Pinned division (divisions.toml).")] = "",
+    concurrency: Annotated[int, typer.Option(help="Lanes: cases in flight.")] = 1,
+    read_concurrency: Annotated[int, typer.Option(help="Model answers in flight.")] = 64,
+    engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
+    schedule: Annotated[str, typer.Option(help="free or waves.")] = "free",
+    wave_cases: Annotated[int, typer.Option(help="Cases per wave.")] = 8,
+    energy: Annotated[str, typer.Option(help="auto or an energy source.")] = "auto",
+    energy_protocol: Annotated[
+        bool, typer.Option("--energy-protocol", help="Preflight, idle baselines, warm-up.")
+    ] = False,
+    budget_usd: Annotated[float, typer.Option(help="Stop before spending more dollars.")] = 0.0,
+    budget_tokens: Annotated[int, typer.Option(help="Stop before using more tokens.")] = 0,
+    resume: Annotated[Path | None, typer.Option(help="Continue this run directory.")] = None,
+    spec: Annotated[Path | None, typer.Option(help="YAML file with these flags.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
+) -> None:
+    """Play a benchmark against a memory system, read, judge and score it."""
+    from membench.cli.request import merge
+
+    request = merge(spec, given_flags(ctx))
+    finished = resumed(resume, request, ctx, spec) if resume else started(request)
+    show(finished, as_json=json)
+    if not finished.complete:
+        raise typer.Exit(1)
+
+
+def given_flags(ctx: typer.Context) -> dict[str, Any]:
+    """The flags that were really given, under their names in a spec file."""
+    from membench.cli.request import assignments
+
+    given = {
+        name: value
+        for name, value in ctx.params.items()
+        if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        and name not in ("resume", "spec", "json")
+    }
+    if "set_" in given:
+        given["set"] = assignments("--set", given.pop("set_"))
+    if "task_set" in given:
+        given["task_set"] = assignments("--task-set", given["task_set"])
+    return given
+
+
+def started(request: RunRequest) -> Finished:
+    """Start a new run."""
+    from membench.cli.console import TerminalProgress
+    from membench.harness.run import start
+
+    for name in ("system", "task"):
+        if not getattr(request, name):
+            plural = f"membench {name}s"
+            raise UsageError(f"--{name} is missing", f"`{plural}` lists what there is.")
+    return start(request.spec(), request.options(), TerminalProgress())
+
+
+def resumed(
+    path: Path, request: RunRequest, ctx: typer.Context, spec_file: Path | None
+) -> Finished:
+    """Continue a run; flags that would change its spec are refused."""
+    from membench.cli.console import TerminalProgress
+    from membench.cli.request import SPEC_FIELDS, read_spec_file
+    from membench.harness.run import resume
+    from membench.harness.rundir import RunDir
+    from membench.harness.spec import RunSpec
+
+    stored = RunSpec.from_json(RunDir.open(path).manifest()["spec"])
+    asked = {**(read_spec_file(spec_file) if spec_file else {}), **given_flags(ctx)}
+    changed = [
+        name
+        for name in SPEC_FIELDS
+        if name in asked and getattr(request, name) != getattr(stored, name)
+    ]
+    if changed:
+        name = changed[0]
+        raise RunStateError(
+            f"{path} was started with another spec: {name} was {getattr(stored, name)!r}, "
+            f"now {getattr(request, name)!r}",
+            "Resume without that flag, or start a new run.",
+        )
+    return resume(path, request.options(), TerminalProgress())
+
+
+def show(finished: Finished, *, as_json: bool) -> None:
+    """Print what a run came to."""
+    print_summary(finished.summary, finished.run.path, as_json=as_json)
+
+
+def print_summary(summary: dict[str, Any], path: Path | None, *, as_json: bool) -> None:
+    """Print a summary: JSON alone, or the closing table."""
+    if as_json:
+        from membench.cli.listing import print_json
+
+        print_json(summary)
+        return
+    from membench.cli.closing import print_closing
+
+    print_closing(summary, path)

@@ -1,0 +1,133 @@
+"""Append-only records: JSON lines that survive kills, shared by many appenders.
+
+A line is one `write` to a file opened with `O_APPEND`, so lines of several lanes never mix and a
+killed process loses at most the line it was writing. Such a torn line cannot be parsed and is
+skipped on reading: whatever it recorded is found missing and done again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from membench.harness.errors import HarnessFault, Reason
+
+
+class DiskFull(HarnessFault):
+    """No room for a record; the run stops and can be resumed."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file that could not grow."""
+        super().__init__(Reason.HARNESS_ERROR, f"no space left to write {path}")
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a stage.
+
+    Attributes:
+        case: Opaque case id.
+        event: Index in the case's timeline.
+        phase: What it is charged to.
+        attempt: Which attempt at the case; the last complete one counts.
+        content: Deterministic: status, memory numbers, answer.
+        telemetry: Everything that may differ between runs of a spec: spans, cpu, usage, scores.
+    """
+
+    case: str
+    event: int
+    phase: str
+    attempt: int
+    content: Mapping[str, Any]
+    telemetry: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The line as written."""
+        return {
+            "case": self.case,
+            "event": self.event,
+            "phase": self.phase,
+            "attempt": self.attempt,
+            "content": self.content,
+            "telemetry": self.telemetry,
+        }
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> Record:
+        """Read a line back."""
+        return cls(
+            line["case"],
+            line["event"],
+            line["phase"],
+            line["attempt"],
+            line["content"],
+            line["telemetry"],
+        )
+
+
+class Appender:
+    """Appends JSON lines to one file; every line reaches the operating system at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path` for appending, creating it if needed."""
+        self.path = path
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Write one line.
+
+        Raises:
+            DiskFull: The file system has no room left.
+        """
+        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        try:
+            written = os.write(self._fd, data)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(self.path) from error
+            raise
+        if written != len(data):
+            raise DiskFull(self.path)
+
+    def close(self) -> None:
+        """Release the file."""
+        os.close(self._fd)
+
+
+def mend_tail(path: Path) -> None:
+    """End a torn last line, so that the next record starts on a line of its own."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("rb+") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Every line that parses, in order; nothing if the file does not exist."""
+    for _, line in read_offsets(path):
+        yield line
+
+
+def read_offsets(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Like `read_lines`, each with the byte offset it starts at."""
+    if not path.exists():
+        return
+    offset = 0
+    with path.open("rb") as file:
+        for raw in file:
+            try:
+                line = orjson.loads(raw)
+            except orjson.JSONDecodeError:
+                line = None
+            if isinstance(line, dict):
+                yield offset, line
+            offset += len(raw)

@@ -1,0 +1,198 @@
+"""What a run says of itself: spec, data, system, versions, machine, comparison key.
+
+No path, host or user name is written here.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from membench import __version__
+from membench.harness.divisions import division_of
+from membench.harness.prepared import LOCAL_READERS, Prepared, Survey
+from membench.harness.rundir import SCHEMA
+from membench.harness.spec import canonical_sha256
+
+LIBRARIES = ("numpy", "scipy", "nltk", "tiktoken", "rank-bm25", "bm25s", "litellm", "pydantic")
+"""Libraries whose version may show in a result."""
+
+
+def new_manifest(prepared: Prepared, survey: Survey, run_id: str) -> dict[str, Any]:
+    """The manifest at the start of a run."""
+    return {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "created_utc": now_utc(),
+        "status": "running",
+        "attempts": 1,
+        "parent": None,
+        "spec": prepared.spec.to_json(),
+        "spec_sha256": prepared.spec.sha256,
+        "options": prepared.options.to_json(),
+        "task": task_entry(prepared, survey),
+        "system": system_entry(prepared),
+        "models": {role.value: name for role, name in prepared.models.items()},
+        "prompts": prompt_hashes(prepared),
+        "versions": versions(),
+        "code": code_version(),
+        "hardware": hardware(),
+        "division": division_of(prepared.spec),
+        "subset": prepared.spec.limit is not None or prepared.source.partial,
+        "comparison_key": comparison_key(prepared, survey),
+    }
+
+
+def now_utc() -> str:
+    """This moment, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def task_entry(prepared: Prepared, survey: Survey) -> dict[str, Any]:
+    """Which data was used."""
+    return {
+        "name": prepared.card.name,
+        "split": prepared.source.split,
+        "file": prepared.source.path.name,
+        "dataset_sha256": prepared.source.sha256,
+        "dataset_version": prepared.version.name,
+        "partial": prepared.source.partial,
+        "question_set_sha256": survey.question_set_sha256,
+        "cases": survey.cases,
+        "questions": survey.questions,
+        "events": survey.events,
+        "options": dict(prepared.task.options),
+    }
+
+
+def system_entry(prepared: Prepared) -> dict[str, Any]:
+    """Which system was run, as its card declares it."""
+    card = prepared.system
+    return {
+        "name": card.name,
+        "title": card.title,
+        "version": card.version,
+        "fidelity": card.fidelity,
+        "deviations": list(card.deviations),
+        "protocol": card.protocol,
+        "granularity": card.granularity,
+        "time": card.time,
+        "replay": card.replay,
+        "capabilities": sorted(card.capabilities),
+        "parameters": prepared.parameters,
+        "order_dependent": "mutates_on_recall" in card.capabilities
+        and "snapshot" not in card.capabilities,
+    }
+
+
+def prompt_hashes(prepared: Prepared) -> dict[str, str]:
+    """SHA-256 of every prompt the run uses, by name."""
+    needed = prepared.spec.reader not in (*LOCAL_READERS, "system") or prepared.spec.judge != "none"
+    return dict(prepared.task.prompt_hashes()) if needed else {}
+
+
+def versions() -> dict[str, str]:
+    """Versions of membench, Python and the libraries that are installed."""
+    found = {"membench": __version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def code_version() -> dict[str, Any]:
+    """Commit of a source checkout, and whether it was changed; nulls for an installed package."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return {"commit": None, "dirty": None}
+    commit, status = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain")
+    return {"commit": commit, "dirty": None if status is None else bool(status)}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def hardware() -> dict[str, Any]:
+    """The machine, by kind: never by name."""
+    cpu = cpu_model()
+    cores = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cpu": cpu,
+        "cores": cores,
+        "memory_bytes": memory,
+        "system": f"{platform.system()} {platform.machine()}",
+        "gpus": gpu_names(),
+        "class": f"{cpu} x{cores}" + "".join(f" + {name}" for name in gpu_names()),
+    }
+
+
+def cpu_model() -> str:
+    """Model name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def gpu_names() -> list[str]:
+    """Names of the NVIDIA GPUs, read without loading a driver library; empty without any."""
+    found = []
+    for info in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        for line in info.read_text().splitlines():
+            if line.startswith("Model:"):
+                found.append(line.partition(":")[2].strip())
+    return found
+
+
+def comparison_key(prepared: Prepared, survey: Survey) -> dict[str, Any]:
+    """What must be equal to compare two runs; under `cost`, what must be equal to compare costs."""
+    spec, options = prepared.spec, prepared.options
+    prompts = prompt_hashes(prepared)
+    return {
+        "task": prepared.card.name,
+        "split": prepared.source.split,
+        "question_set_sha256": survey.question_set_sha256,
+        "dataset_sha256": prepared.source.sha256,
+        "errata": prepared.errata_sha256,
+        "division": division_of(spec),
+        "reader": spec.reader,
+        "answer_prompt_sha256": prompts.get("answer"),
+        "judge": spec.judge,
+        "judge_prompt_sha256": judge_prompts_sha256(prompts),
+        "k": prepared.k,
+        "token_budget": spec.token_budget,
+        "generations": survey.generations,
+        "task_options": dict(prepared.task.options),
+        "cost": {
+            "hardware_class": hardware()["class"],
+            "concurrency": options.concurrency,
+            "serving_profile": None,
+            "energy_boundary": None,
+            "energy_provenance": None,
+            "schedule": options.schedule,
+            "prefix_cache": None,
+        },
+    }
+
+
+def judge_prompts_sha256(prompts: Mapping[str, str]) -> str | None:
+    """One hash for all judge prompts."""
+    judges = {name: value for name, value in prompts.items() if name.startswith("judge.")}
+    return canonical_sha256(judges) if judges else None

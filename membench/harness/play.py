@@ -1,0 +1,181 @@
+"""The play stage: every case that is not yet played, in lanes.
+
+A case is finished when its last attempt has a record for every event and none failed; whatever is
+unfinished is played again from its first event, as a new attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+from membench.harness.clock import Clock
+from membench.harness.engine.local import Done, LocalEngine, Lost
+from membench.harness.errors import Reason
+from membench.harness.journal import Appender, Record, mend_tail, read_lines
+from membench.harness.lane import (
+    CaseJob,
+    MeterAccess,
+    PlaySettings,
+    PlayWorker,
+    WaveStep,
+    failed,
+)
+from membench.harness.model import Ask, Case, Gold, Phase, phase_of
+from membench.harness.prepared import Prepared
+from membench.harness.progress import Progress
+from membench.harness.recorded import Recorded
+from membench.harness.rundir import RunDir
+
+WAVE_PHASES = (Phase.INGEST, Phase.FINALIZE, Phase.RECALL)
+
+
+def play(
+    prepared: Prepared,
+    run: RunDir,
+    clock: Clock,
+    progress: Progress,
+    access: Sequence[MeterAccess] = (),
+) -> None:
+    """Play what is not yet played.
+
+    Raises:
+        DiskFull: A record could not be written.
+    """
+    for path in (run.play, run.texts):
+        mend_tail(path)
+    jobs = unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress)
+    worker = PlayWorker(
+        prepared.system,
+        prepared.parameters,
+        prepared.spec.seed,
+        settings(prepared),
+        run.path,
+        clock,
+        access,
+    )
+    if prepared.options.schedule == "waves":
+        play_waves(
+            worker, jobs, prepared.options.concurrency, prepared.options.wave_cases, progress
+        )
+    else:
+        play_free(worker, jobs, prepared.options.concurrency, progress)
+
+
+def settings(prepared: Prepared) -> PlaySettings:
+    """What every recall of the run has in common."""
+    return PlaySettings(
+        prepared.k,
+        prepared.spec.token_budget,
+        record_changes=prepared.card.records_changes,
+        own_answer=prepared.spec.reader == "system",
+    )
+
+
+def unfinished(prepared: Prepared, recorded: Recorded, progress: Progress) -> Iterator[CaseJob]:
+    """Jobs for the cases that are not finished; finished ones count as progress at once."""
+    grant = "evidence_grant" in prepared.system.capabilities
+    for case, gold in prepared.cases():
+        attempts = recorded.attempts(case.id)
+        if attempts and not needs_playing(case, recorded):
+            progress.advance(len(case.timeline))
+            continue
+        granted = grants(case, gold) if grant else {}
+        yield CaseJob(case, max(attempts, default=0) + 1, granted)
+
+
+def needs_playing(case: Case, recorded: Recorded) -> bool:
+    """Whether a case has no complete attempt, or a failure in its last one."""
+    attempt = recorded.final_attempt(case)
+    if attempt is None:
+        return True
+    records = recorded.play_records(case.id, attempt)
+    return any(record.content["status"] == "failed" for record in records)
+
+
+def grants(case: Case, gold: Gold) -> Mapping[int, tuple[str, ...]]:
+    """Evidence turn ids by ask, for the one system that is allowed to see them."""
+    return {
+        index: gold.questions[index].evidence
+        for index, event in enumerate(case.timeline)
+        if isinstance(event, Ask) and index in gold.questions
+    }
+
+
+def play_free(worker: PlayWorker, jobs: Iterator[CaseJob], lanes: int, progress: Progress) -> None:
+    """Whole cases, each in whichever lane is idle."""
+    with LocalEngine[CaseJob | WaveStep, int](worker, lanes) as engine:
+        for result in engine.run(jobs):
+            assert isinstance(result.job, CaseJob)
+            if isinstance(result, Lost):
+                record_crash(worker, result.job, result.exitcode)
+                progress.note(f"a lane died (exit code {result.exitcode}); its case is failed")
+            progress.advance(len(result.job.case.timeline))
+
+
+def play_waves(
+    worker: PlayWorker,
+    jobs: Iterator[CaseJob],
+    lanes: int,
+    wave_cases: int,
+    progress: Progress,
+) -> None:
+    """A few cases at a time, all of them through one phase before any enters the next."""
+    with LocalEngine[CaseJob | WaveStep, int](worker, lanes) as engine:
+        while wave := list(islice(jobs, wave_cases)):
+            lost: set[int] = set()
+            for phase in WAVE_PHASES:
+                _wave_phase(engine, worker, wave, phase, lost, progress)
+
+
+def _wave_phase(
+    engine: LocalEngine[CaseJob | WaveStep, int],
+    worker: PlayWorker,
+    wave: Sequence[CaseJob],
+    phase: Phase,
+    lost: set[int],
+    progress: Progress,
+) -> None:
+    first = phase is WAVE_PHASES[0]
+    steps = [
+        (number, WaveStep(job.case.id, phase, job if first else None))
+        for number, job in enumerate(wave)
+        if number % len(engine) not in lost
+    ]
+    for result in engine.run_on(steps):
+        assert isinstance(result.job, WaveStep)
+        number = next(n for n, job in enumerate(wave) if job.case.id == result.job.case)
+        if isinstance(result, Done):
+            count = sum(phase_of(event) is phase for event in wave[number].case.timeline)
+            progress.advance(count)
+            continue
+        lane = number % len(engine)
+        lost.add(lane)
+        engine.drop(lane)
+        for other in range(lane, len(wave), len(engine)):
+            record_crash(worker, wave[other], result.exitcode)
+        progress.note(
+            f"a lane died (exit code {result.exitcode}); its cases of the wave are failed"
+        )
+
+
+def record_crash(worker: PlayWorker, job: CaseJob, exitcode: int | None) -> None:
+    """Record what a dead lane left unrecorded: the event it died in, and those after it."""
+    path = worker.run / "play.jsonl"
+    mend_tail(path)
+    key = (job.case.id, job.attempt)
+    done = {
+        line["event"] for line in read_lines(path) if (line.get("case"), line.get("attempt")) == key
+    }
+    appender = Appender(path)
+    reason = Reason.SYSTEM_CRASH
+    for index, event in enumerate(job.case.timeline):
+        if index in done:
+            continue
+        telemetry = {"error": f"the lane process ended with exit code {exitcode}"}
+        record = Record(
+            job.case.id, index, phase_of(event).value, job.attempt, failed(reason), telemetry
+        )
+        appender.append(record.to_json())
+        reason = Reason.EARLIER_EVENT_FAILED
+    appender.close()

@@ -1,0 +1,76 @@
+"""`summary.json`: what a run came to, in the fixed shape of DESIGN 3.5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from membench.harness.model import Aggregate, Category, Metric
+from membench.harness.rundir import SCHEMA
+from membench.harness.score import Scored
+from membench.tasks.base import Task
+
+
+def summarise(manifest: Mapping[str, Any], task: Task[Any], scored: Scored) -> dict[str, Any]:
+    """Put together the summary of a run."""
+    aggregate = task.aggregate(scored.rows)
+    counts = scored.tally.to_json()
+    unfinished = scored.content_sha256 is None or bool(counts["failures"])
+    return {
+        "schema": SCHEMA,
+        "run_id": manifest["run_id"],
+        "task": manifest["task"]["name"],
+        "split": manifest["task"]["split"],
+        "system": manifest["system"]["name"],
+        "division": manifest["division"],
+        "comparison_key": manifest["comparison_key"],
+        "complete": not unfinished,
+        "content_sha256": scored.content_sha256,
+        "counts": counts,
+        **aggregate_json(aggregate),
+        **scored.cost.to_json(),
+        "energy": unavailable_energy(),
+    }
+
+
+def aggregate_json(aggregate: Aggregate) -> dict[str, Any]:
+    """Metrics and categories."""
+    return {
+        "metrics": metrics_json(aggregate.metrics),
+        "categories": {
+            name: category_json(category) for name, category in aggregate.categories.items()
+        },
+        "notes": list(aggregate.notes),
+    }
+
+
+def category_json(category: Category) -> dict[str, Any]:
+    """One category."""
+    return {"id": category.id, "n": category.n, "metrics": metrics_json(category.metrics)}
+
+
+def metrics_json(metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """Metrics by name."""
+    return {
+        name: {
+            "value": metric.value,
+            "ci95": None if metric.ci95 is None else list(metric.ci95),
+            "n": metric.n,
+            "clusters": metric.clusters,
+        }
+        for name, metric in metrics.items()
+    }
+
+
+def unavailable_energy() -> dict[str, Any]:
+    """The energy of a run that no sensor watched: null, never zero."""
+    blank = {"joules": None, "net_joules": None, "provenance": "unavailable", "u_joules": None}
+    return {
+        "total": blank,
+        "phases": {},
+        "idle": blank,
+        "unattributed": blank,
+        "judge": blank,
+        "boundary": None,
+        "sources": [],
+    }

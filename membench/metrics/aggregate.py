@@ -1,0 +1,140 @@
+"""From score rows to metrics: means over rows, with intervals over cases.
+
+A row lists the metrics it takes part in. A **failed** row that lists a metric without a value
+counts as 0 in the headline figure, and not at all in `<name>.scored` beside it. Any other row
+without a value is undetermined (its case is too small for the cut) and leaves the denominator,
+visibly: `n` is what remains, and a note says how many are missing. Where rows are undetermined
+because a recall was too short (flag `short`), which rows those are depends on the system, so the
+whole figure is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from membench.harness.model import Aggregate, Category, Metric, Score
+from membench.metrics.statistics import mean_metric
+
+SHORT = "short"
+LOST = "lost"
+SCORED = ".scored"
+
+
+@dataclass
+class Column:
+    """One metric over all rows that list it.
+
+    Attributes:
+        values: Determined values, shape (n,).
+        clusters: Their cases, shape (n,).
+        failed: The cases of failed rows without a value.
+        lost: How many of those belong to lost cases.
+        undetermined: How many other rows have no value.
+        short: Whether one of them has none because its recall was too short.
+    """
+
+    values: list[float] = field(default_factory=list)
+    clusters: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    lost: int = 0
+    undetermined: int = 0
+    short: bool = False
+
+    def add(self, row: Score, value: float | None) -> None:
+        """Take in one row."""
+        if value is not None:
+            self.values.append(value)
+            self.clusters.append(row.case_id)
+        elif row.status == "failed":
+            self.failed.append(row.case_id)
+            self.lost += LOST in row.flags
+        else:
+            self.undetermined += 1
+            self.short |= SHORT in row.flags
+
+    def headline(self) -> Metric:
+        """The mean in which failed rows are 0."""
+        return self.mean([*self.values, *[0.0] * len(self.failed)], [*self.clusters, *self.failed])
+
+    def scored(self) -> Metric:
+        """The mean over rows that have a value."""
+        return self.mean(self.values, self.clusters)
+
+    def mean(self, values: Sequence[float], clusters: Sequence[str]) -> Metric:
+        """The mean of some values, unless a short recall makes it meaningless."""
+        metric = mean_metric(values, clusters)
+        if self.short:
+            return Metric(value=None, ci95=None, n=metric.n, clusters=metric.clusters)
+        return metric
+
+
+def aggregate(scores: Iterable[Score], categories: Mapping[str, str]) -> Aggregate:
+    """Means of every metric over all rows, and by category.
+
+    Args:
+        scores: Rows in any order.
+        categories: Category name -> the benchmark's own id, in the order to show.
+    """
+    columns: dict[str, Column] = {}
+    by_category: dict[str, dict[str, Column]] = {name: {} for name in categories}
+    counts = dict.fromkeys(categories, 0)
+    for row in scores:
+        add_row(columns, row)
+        if row.category is not None:
+            add_row(by_category[row.category], row)
+            counts[row.category] += 1
+    shown = kept(columns)
+    return Aggregate(
+        metrics=with_scored(shown),
+        categories={
+            name: Category(
+                id=categories[name],
+                n=counts[name],
+                metrics={m: c.headline() for m, c in sorted(kept(mine).items()) if m in shown},
+            )
+            for name, mine in by_category.items()
+            if counts[name]
+        },
+        notes=notes(columns),
+    )
+
+
+def add_row(columns: dict[str, Column], row: Score) -> None:
+    """Add a row to the column of each metric it lists."""
+    for name, value in row.values.items():
+        columns.setdefault(name, Column()).add(row, value)
+
+
+def kept(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Columns to show: those that only lost cases list are left out, unless all are such.
+
+    A row of a case of which nothing is recorded (flag `lost`) lists every metric it might have
+    had, also those that the run never asked for: an @n beyond its k.
+    """
+    real = {
+        name: column
+        for name, column in columns.items()
+        if column.values or column.undetermined or len(column.failed) > column.lost
+    }
+    return real or dict(columns)
+
+
+def with_scored(columns: Mapping[str, Column]) -> dict[str, Metric]:
+    """Each headline figure with `<name>.scored` beside it."""
+    metrics: dict[str, Metric] = {}
+    for name, column in sorted(columns.items()):
+        metrics[name] = column.headline()
+        metrics[name + SCORED] = column.scored()
+    return metrics
+
+
+def notes(columns: Mapping[str, Column]) -> tuple[str, ...]:
+    """A sentence for every metric that some rows could not determine."""
+    return tuple(
+        f"{name}: not determined for {c.undetermined} of "
+        f"{c.undetermined + len(c.values) + len(c.failed)} rows "
+        f"({'recall too short' if c.short else 'the cut reaches the pool, or no sources'})"
+        for name, c in sorted(columns.items())
+        if c.undetermined
+    )
