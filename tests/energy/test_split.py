@@ -15,7 +15,7 @@ PER_PROMPT, PER_COMPLETION, IDLE_W = 0.03, 0.12, 115.0
 
 
 def simulated(seed: int = 0, count: int = 400) -> tuple[Trace, list[Span]]:
-    """Spans of known joules per token on a machine of known idle power, counter with a 0.1 s tick."""
+    """Spans of known joules per token with a known idle power, 0.1 s tick."""
     random = np.random.default_rng(seed)
     spans, rates, now = [], [], 1.0
     for number in range(count):
