@@ -39,7 +39,7 @@ class ChatResult:
 
 @dataclass
 class ModelClient:
-    """Calls the run's models from any event loop.
+    """Calls the run's models from any event loop; fastest from the gateway's (`Gateway.run`).
 
     Identical requests are told apart by `key`, which the caller chooses so that the same work has
     the same key in every run (question and generation, request and vote): a replay then gives each
@@ -97,7 +97,9 @@ class ModelClient:
     async def _call(
         self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str
     ) -> Delivered:
-        """One metered call on the gateway's loop."""
+        """One metered call on the gateway's loop; a hop between threads only from another one."""
+        if asyncio.get_running_loop() is self._thread.loop:
+            return await self._on_loop(role, endpoint, body, case, key)
         work = self._thread.submit(self._on_loop(role, endpoint, body, case, key))
         return await asyncio.wrap_future(work)
 

@@ -18,9 +18,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 from aiohttp import web
@@ -36,6 +36,8 @@ from membench.harness.llm.spec import MINILM, MINILM_WIDTH, SCRIPTED, GatewayCon
 from membench.harness.llm.upstream import EVENTS, Upstream, upstream_for
 from membench.harness.llm.usage import Usage
 from membench.harness.model import ModelEndpoint, Phase, Role
+
+T = TypeVar("T")
 
 ROLE_OF = {
     wire.CHAT: Role.MEMORY,
@@ -208,6 +210,18 @@ class Gateway:
     def client(self) -> ModelClient:
         """A client for the read and judge stages, usable from any event loop."""
         return ModelClient(self._meter, self._thread)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a stage's coroutine on the gateway's loop and wait for it; Ctrl-C cancels it.
+
+        Calls of `client()` made there need no hop between threads, which pays with many in flight.
+        """
+        future = self._thread.submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
 
     @property
     def spent(self) -> Usage:

@@ -9,6 +9,8 @@ loop, so its state needs no locks.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,13 +20,6 @@ from typing import Any
 
 import orjson
 from aiolimiter import AsyncLimiter
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
 
 from membench import tokens
 from membench.harness.errors import ProviderFault, Reason, Stopped
@@ -37,7 +32,8 @@ from membench.harness.llm.usage import Usage, stated_usage
 from membench.harness.model import Phase, Role
 
 RETRIED_STATUS = frozenset({408, 409, 425, 429})
-_backoff = wait_random_exponential(multiplier=0.5, max=30)
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 30.0
 
 
 class CallFault(ProviderFault):
@@ -297,23 +293,17 @@ class Meter:
     ) -> tuple[Reply, Usage, int]:
         """Try until a usable reply comes; returns it, its usage, and the number of retries."""
         spec = self.roles[role]
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(spec.attempts),
-            retry=retry_if_exception(lambda error: _may_pass(error, spec)),
-            wait=_wait_s,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        made = 0
-        try:
-            async for attempt in retrying:
-                with attempt:
-                    made += 1
-                    reply, usage = await self._attempt(role, endpoint, request)
-        except CallFault as fault:
-            fault.retries = made - 1
-            raise
-        return reply, usage, made - 1
+        for made in itertools.count():
+            try:
+                reply, usage = await self._attempt(role, endpoint, request)
+            except CallFault as fault:
+                fault.retries = made
+                if made + 1 >= spec.attempts or not _may_pass(fault, spec):
+                    raise
+                await self._sleep(_wait_s(fault, made))
+            else:
+                return reply, usage, made
+        raise AssertionError("the loop ends by a return or a raise")
 
     async def _attempt(self, role: Role, endpoint: str, request: wire.Body) -> tuple[Reply, Usage]:
         """One attempt: one request, one checked reply."""
@@ -444,15 +434,13 @@ def _refusal(reply: Reply) -> CallFault:
     )
 
 
-def _may_pass(error: BaseException, spec: ModelSpec) -> bool:
+def _may_pass(fault: CallFault, spec: ModelSpec) -> bool:
     """Whether to try again."""
-    if not isinstance(error, CallFault) or not error.passing:
-        return False
-    return error.retry_after is None or error.retry_after <= spec.longest_wait_s
+    asked = fault.retry_after or 0.0
+    return fault.passing and asked <= spec.longest_wait_s
 
 
-def _wait_s(state: RetryCallState) -> float:
-    """Seconds until the next attempt: what the upstream asked for, plus jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, CallFault) else None
-    return (asked or 0.0) + _backoff(state)
+def _wait_s(fault: CallFault, made: int) -> float:
+    """Seconds until the next attempt: what the upstream asked for, plus exponential jitter."""
+    ceiling = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**made)
+    return (fault.retry_after or 0.0) + random.uniform(0, ceiling)
