@@ -204,7 +204,7 @@ def serve(base_url: str) -> None:
     """Run a gateway until the process is ended."""
     config = GatewayConfig({Role.MEMORY: ModelSpec("gpt-4o-mini")}, base_url)
     with Gateway(config) as gateway:
-        endpoint = gateway.lane("bench").models[Role.MEMORY]
+        endpoint = gateway.lane("bench").endpoints[Role.MEMORY]
         print(json.dumps({"base_url": endpoint.base_url}), flush=True)
         while True:
             time.sleep(3600)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from membench.harness.errors import UsageError
@@ -25,6 +25,9 @@ MINILM_WIDTH = 384
 OPENAI_URL = "https://api.openai.com/v1"
 ALIASES = ("gpt-4o-mini", "text-embedding-3-small")
 """Names that packages have built in; each stands for the model of the role that is asked."""
+
+Seat = tuple[Role, int]
+"""A role and which of its models: 0 for all but further judges."""
 
 CassetteMode = Literal["off", "record", "replay"]
 
@@ -60,6 +63,7 @@ class ModelSpec:
         tokens_per_minute: Rate limit over estimated input tokens; None for none.
         aliases: Further names that clients may use for it.
         price: Dollars per token where the price map does not know the model.
+        extra: Fields added to every chat request that does not have them (`chat_template_kwargs`).
         revision: Pinned weights or snapshot, stated in the manifest.
     """
 
@@ -78,6 +82,7 @@ class ModelSpec:
     tokens_per_minute: float | None = None
     aliases: tuple[str, ...] = ALIASES
     price: Price | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
     revision: str | None = None
 
     @property
@@ -131,6 +136,7 @@ class GatewayConfig:
 
     Attributes:
         roles: The model of every role that the run uses.
+        further_judges: Judges beside the one in `roles`, for agreement; seats 1, 2, ...
         base_url: Upstream of every role that names none and is not local.
         cassette: File of recorded calls.
         cassette_mode: `record` answers from the cassette what it knows and records the rest,
@@ -142,6 +148,7 @@ class GatewayConfig:
 
     roles: Mapping[Role, ModelSpec] = field(default_factory=dict)
     base_url: str | None = None
+    further_judges: tuple[ModelSpec, ...] = ()
     cassette: Path | None = None
     cassette_mode: CassetteMode = "off"
     budget: Budget = Budget()
@@ -155,9 +162,12 @@ class GatewayConfig:
                 f"--cassette-mode {self.cassette_mode} without a cassette", "Add --cassette FILE."
             )
 
-    def resolved(self) -> dict[Role, ModelSpec]:
-        """The specs with the run's base URL filled in."""
-        return {role: self._resolved(spec) for role, spec in self.roles.items()}
+    def seats(self) -> dict[Seat, ModelSpec]:
+        """Every model by (role, seat), with the run's base URL filled in."""
+        judges = enumerate(self.further_judges, 1)
+        every = {(role, 0): spec for role, spec in self.roles.items()}
+        every |= {(Role.JUDGE, number): spec for number, spec in judges}
+        return {seat: self._resolved(spec) for seat, spec in every.items()}
 
     def _resolved(self, spec: ModelSpec) -> ModelSpec:
         """One spec with the run's base URL filled in."""
