@@ -47,6 +47,8 @@ class DataFile:
         revision: Pinned revision at the source.
         version: What the manifest calls it (`"official"`).
         path: Where it stands at the source, where that is not just its name.
+        package: `<import name>:<path in it>` of a package that ships the file, if one does.
+        joins: Names of the card's files that it is made of, one after the other, if it is.
     """
 
     name: str
@@ -57,6 +59,8 @@ class DataFile:
     revision: str
     version: str = "official"
     path: str = ""
+    package: str = ""
+    joins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
