@@ -12,10 +12,10 @@ Speed matters here: hundreds of thousands of turns are read, so a turn is looked
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from membench.harness.errors import DataError
@@ -66,7 +66,7 @@ def read_case(
     gold = LongMemEvalGold(
         case_id=question_id,
         questions={len(timeline) - 1: question},
-        turn_ids=OfficialIds(history),
+        turn_ids=OfficialIds(history.official, history.sessions),
         blank_turns=history.blank,
         audited=disputed is not None,
     )
@@ -107,15 +107,14 @@ class History:
     Attributes:
         opaque: Session id -> opaque key, of this instance.
         marked: Public ids of turns with `has_answer`, in order of time.
-        keys: Public session key by position in the file.
-        official: Official session id by position in the file.
+        official: Official session id by public key; a repeated one has `-2` and so on.
         blank: Turns skipped because they are blank.
+        sessions: What was read, in order.
     """
 
     opaque: Callable[[str], str]
     marked: list[str] = field(default_factory=list)
-    keys: dict[int, str] = field(default_factory=dict)
-    official: dict[int, str] = field(default_factory=dict)
+    official: dict[str, str] = field(default_factory=dict)
     blank: int = 0
     sessions: list[Session] = field(default_factory=list)
 
@@ -126,20 +125,25 @@ class History:
             lengths = f"{len(dates)}, {len(ids)} and {len(haystack)}"
             raise node.error(f"{', '.join(HAYSTACK)} should be equally long, found {lengths}")
         times = [read_date(date) for date in dates]
-        seen: dict[str, Iterator[int]] = {}
-        for position, name in enumerate(ids):
-            official = name.text()
-            repeat = next(seen.setdefault(official, count(1)))
-            suffix = "" if repeat == 1 else f"-{repeat}"
-            self.keys[position] = self.opaque(official) + suffix
-            self.official[position] = official + suffix
+        keys = self.session_keys(ids)
         for position in sorted(range(len(times)), key=times.__getitem__):
-            turns = self.turns(haystack[position], self.keys[position])
+            turns = self.turns(haystack[position], keys[position])
             if turns:
                 index = len(self.sessions)
-                session = Session(self.keys[position], index, turns, times[position])
-                self.sessions.append(session)
+                self.sessions.append(Session(keys[position], index, turns, times[position]))
         return self.sessions
+
+    def session_keys(self, ids: Sequence[Node]) -> list[str]:
+        """A public key for each session; repeated ids get keys of their own."""
+        repeats: Counter[str] = Counter()
+        keys = []
+        for node in ids:
+            name = node.text()
+            repeats[name] += 1
+            suffix = f"-{repeats[name]}" if repeats[name] > 1 else ""
+            keys.append(self.opaque(name) + suffix)
+            self.official[keys[-1]] = name + suffix
+        return keys
 
     def turns(self, node: Node, key: str) -> tuple[Turn, ...]:
         """The turns of a session that say something."""
@@ -190,18 +194,17 @@ class OfficialIds(Mapping[str, str]):
     known, too. A repeated session has `-2` and so on after its id.
     """
 
-    def __init__(self, history: History) -> None:
-        """Keep what is needed to make them."""
-        self._history = history
+    def __init__(self, names: Mapping[str, str], sessions: Sequence[Session]) -> None:
+        """Keep what is needed to make them: official session id by key, and the sessions."""
+        self._names = names
+        self._sessions = sessions
         self._ids: dict[str, str] | None = None
 
     def _all(self) -> dict[str, str]:
         if self._ids is None:
-            history = self._history
-            official = {history.keys[position]: name for position, name in history.official.items()}
             self._ids = {}
-            for session in history.sessions:
-                name = official[session.id]
+            for session in self._sessions:
+                name = self._names[session.id]
                 for turn in session.turns:
                     number = turn.id.rpartition("_")[2]
                     self._ids[f"{name}_{number}"] = turn.id
