@@ -12,12 +12,15 @@ from membench.cli.console import out
 from membench.tasks.registry import get_task
 
 
-def print_closing(summary: Mapping[str, Any], path: Path) -> None:
+def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
     """Print the result of a run for a person."""
     console = out()
     console.print()
     console.print(title(summary), markup=False)
-    for table in (score_table(summary), overall_table(summary), cost_table(summary)):
+    tables = [score_table(summary), overall_table(summary)]
+    if summary["time_s"]:
+        tables.append(cost_table(summary))
+    for table in tables:
         console.print()
         console.print(table)
     for line in remarks(summary, path):
@@ -44,7 +47,12 @@ def headline_names(summary: Mapping[str, Any]) -> list[str]:
 
 def score_table(summary: Mapping[str, Any]) -> Table:
     """Categories by headline metrics."""
-    names = headline_names(summary)
+    categories = summary["categories"].values()
+    names = [
+        name
+        for name in headline_names(summary)
+        if any(figure(category["metrics"].get(name)) != "-" for category in categories)
+    ]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("category", no_wrap=True)
     table.add_column("n", justify="right")
@@ -118,11 +126,11 @@ def joules(figure: Mapping[str, Any] | None) -> str:
     return f"{figure['joules']:.1f} {figure['provenance']}"
 
 
-def remarks(summary: Mapping[str, Any], path: Path) -> list[str]:
+def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     """Lines below the tables: context, failures, notes, where the run is."""
     context, recalled = summary["context_tokens"], summary["recalled"]["mean"]
     lines = [""]
-    if recalled is not None:
+    if recalled is not None and context["mean"] is not None:
         lines.append(
             f"per question: {recalled:.1f} memories recalled, "
             f"{context['mean']:.0f} tokens of context (p95 {context['p95']:.0f})"
@@ -136,7 +144,8 @@ def remarks(summary: Mapping[str, Any], path: Path) -> list[str]:
     lines.extend(f"note: {note}" for note in headline_notes(summary))
     if "oracle" in summary["system"]:
         lines.append("note: oracle is granted the evidence; it is a ceiling, not a system")
-    lines.append(f"run: {path}")
+    if path is not None:
+        lines.append(f"run: {path}")
     return lines
 
 

@@ -33,6 +33,7 @@ class CostTally:
         self._usage: dict[str, dict[str, Any]] = {}
         self._context = array("d")
         self._recalled = array("d")
+        self._late_calls = 0
         self._abandoned_s = 0.0
         self._abandoned_cpu_s = 0.0
         self.turns = 0
@@ -49,6 +50,14 @@ class CostTally:
         for record in recorded.abandoned(case):
             self._abandoned_s += record.telemetry.get("end", 0) - record.telemetry.get("start", 0)
             self._abandoned_cpu_s += record.telemetry.get("cpu_s", 0.0)
+
+    def add_late(self, notes: Iterable[Mapping[str, Any]]) -> None:
+        """Take in calls that came after their phase was closed; start-up counts as ingest."""
+        for note in notes:
+            for usage in note.get("late", ()):
+                phase = usage["phase"] or Phase.INGEST.value
+                add_usage(self._usage.setdefault(phase, {}), usage)
+                self._late_calls += usage["calls"]
 
     def add_spans(self, phase: Phase, telemetry: Iterable[Mapping[str, Any]]) -> None:
         """Take in telemetry that belongs to no case record (judging)."""
@@ -88,6 +97,7 @@ class CostTally:
             "cpu_s": {phase: self._cpu_s[phase] for phase in phases},
             "peak_rss_bytes": self.peak_rss_bytes,
             "store_bytes": self.store_bytes,
+            "late_calls": self._late_calls,
             "abandoned": {"time_s": self._abandoned_s, "cpu_s": self._abandoned_cpu_s},
         }
 

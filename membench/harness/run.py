@@ -18,6 +18,7 @@ from membench.harness.clock import Clock
 from membench.harness.errors import RunStateError, Stopped
 from membench.harness.journal import DiskFull
 from membench.harness.manifest import new_manifest
+from membench.harness.models import models_of
 from membench.harness.play import play
 from membench.harness.prepared import Prepared, Survey, prepare, survey
 from membench.harness.progress import Progress, Silent
@@ -103,9 +104,9 @@ def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Surv
 def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> Finished:
     """Do the stages, whatever is left of each."""
     clock = Clock.start()
-    with resumable(run, prepared.options):
+    with resumable(run, prepared.options), models_of(prepared, run) as models:
         with stage(progress, "play", surveyed.events, "events"):
-            play(prepared, run, clock, progress)
+            play(prepared, run, clock, progress, models.lanes)
         with stage(progress, "read", surveyed.questions, "answers"):
             read(prepared, run, clock, progress)
         return conclude(prepared, run)

@@ -13,7 +13,7 @@ class System:
 
     def ingest(self, session):
         self.sessions += 1
-        if self.sessions == 3 and not Path(self.flag).exists():
+        if self.sessions == 3 and not Path(self.flag).is_file():
             os._exit(7)
         return []
 
