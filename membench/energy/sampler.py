@@ -150,7 +150,7 @@ class EnergySession:
         joules = np.zeros(max(edges.size - 1, 0))
         for trace in traces:
             joules += np.diff(np.interp(edges, trace[:, 0], trace[:, 1]))
-        return (joules / seconds).tolist()
+        return [float(block) / seconds for block in joules]
 
     # --- inside ------------------------------------------------------------------------------
 
