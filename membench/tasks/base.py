@@ -28,7 +28,7 @@ from membench.harness.model import (
     Score,
     Verdict,
 )
-from membench.tasks.data import Source, Version, identify, locate
+from membench.tasks.data import Source, Version, file_sha256, identify, locate
 from membench.tasks.replies import checked_label, json_object
 
 G = TypeVar("G", bound=Gold)
@@ -231,8 +231,11 @@ class Task(ABC, Generic[G]):
         raise NotImplementedError(f"{self.card.name} has no answer prompt yet")
 
     def prompt_hashes(self) -> Mapping[str, str]:
-        """SHA-256 of every prompt file by name: `answer`, and `judge.<kind>`."""
-        return {}
+        """SHA-256 of every prompt file by name: `answer` and its like, and `judge.<kind>`."""
+        folder = self.folder() / "prompts"
+        files = {path.stem: path for path in sorted(folder.glob("answer*.txt"))}
+        files |= {f"judge.{kind}": folder / card.prompt for kind, card in self.card.judges.items()}
+        return {name: file_sha256(path) for name, path in files.items()}
 
     def judgements(self, played: PlayedCase, gold: G) -> Sequence[JudgeRequest]:
         """The verdicts that scoring this case needs; empty without a judge protocol."""
