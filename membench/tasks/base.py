@@ -47,6 +47,8 @@ class DataFile:
         revision: Pinned revision at the source.
         version: What the manifest calls it (`"official"`).
         path: Where it stands at the source, where that is not just its name.
+        package: `<import name>:<path in it>` of a package that ships the file, if one does.
+        joins: Names of the card's files that it is made of, one after the other, if it is.
     """
 
     name: str
@@ -57,6 +59,8 @@ class DataFile:
     revision: str
     version: str = "official"
     path: str = ""
+    package: str = ""
+    joins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -231,11 +235,10 @@ class Task(ABC, Generic[G]):
         raise NotImplementedError(f"{self.card.name} has no answer prompt yet")
 
     def prompt_hashes(self) -> Mapping[str, str]:
-        """SHA-256 of every prompt file by name: `answer` and its like, and `judge.<kind>`."""
-        folder = self.folder() / "prompts"
-        files = {path.stem: path for path in sorted(folder.glob("answer*.txt"))}
-        files |= {f"judge.{kind}": folder / card.prompt for kind, card in self.card.judges.items()}
-        return {name: file_sha256(path) for name, path in files.items()}
+        """SHA-256 of every prompt file by name: `judge.<kind>`, and `answer` (and the like)."""
+        judges = {card.prompt: f"judge.{kind}" for kind, card in self.card.judges.items()}
+        files = sorted((self.folder() / "prompts").glob("*.txt"))
+        return {judges.get(f.name, f.stem): file_sha256(f) for f in files}
 
     def judgements(self, played: PlayedCase, gold: G) -> Sequence[JudgeRequest]:
         """The verdicts that scoring this case needs; empty without a judge protocol."""

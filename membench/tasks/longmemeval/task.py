@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from membench.harness.errors import DataError, JudgeFault, Reason
+from membench.harness.errors import DataError
 from membench.harness.model import Aggregate, Case, JudgeRequest, PlayedCase, Score, Verdict
 from membench.tasks.base import AnswerInput, DataFile, JudgeCard, Message, Task, TaskCard, fill
 from membench.tasks.data import Source, stream_array
 from membench.tasks.longmemeval.gold import TYPES, LongMemEvalGold
 from membench.tasks.render import dated_memories
+from membench.tasks.replies import unparsable, without_reasoning
 
 HUB = "https://huggingface.co/datasets/xiaowu0162/longmemeval-cleaned"
 REVISION = "98d7416c24c778c2fee6e6f3006e7a073259d48f"
@@ -176,12 +177,10 @@ class LongMemEval(Task[LongMemEvalGold]):
             official: The benchmark's own template, loaded by a user in place of ours: a format
                 string with three unnamed places for question, gold and answer.
         """
-        if official is not None:
-            fields = (request.fields[name] for name in ("question", "gold", "answer"))
-            return [Message("user", official.format(*fields))]
-        return [
-            Message("user", fill(self.prompt(CARD.judges[request.kind].prompt), request.fields))
-        ]
+        if official is None:
+            return super().judge_messages(request)
+        fields = (request.fields[name] for name in ("question", "gold", "answer"))
+        return [Message("user", official.format(*fields))]
 
     def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
         """`yes` or `no`, alone in a reply.
@@ -189,9 +188,9 @@ class LongMemEval(Task[LongMemEvalGold]):
         Raises:
             JudgeFault: The reply says anything else; never a score.
         """
-        label = reply.strip().strip(".!*\"'` ").lower()
+        label = without_reasoning(reply).strip(".!*\"'` \n").lower()
         if label not in LABELS:
-            raise JudgeFault(Reason.JUDGE_UNPARSABLE, "the reply is neither yes nor no")
+            raise unparsable("the reply is neither yes nor no")
         return {"label": label}
 
     def score(

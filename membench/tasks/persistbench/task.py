@@ -39,6 +39,7 @@ REPOSITORY = "https://github.com/ivaxi0s/PersistBench"
 REVISION = "302ea2ff2cfce97e9458a9897a10b67a2c1d479f"
 PARTS = ("cross_domain", "sycophancy", "beneficial")
 FULL = "full"
+FILES = ("cross_domain.jsonl", "sycophancy.jsonl", "beneficial_samples.jsonl")
 BLOCKS = (
     "<memories>\n{memories}\n</memories>\n\n<query>\n{query}\n</query>\n\n"
     "<response>\n{response}\n</response>"
@@ -46,9 +47,18 @@ BLOCKS = (
 
 
 def published(name: str, split: str, size: int, sha256: str) -> DataFile:
-    """A file of the source repository."""
+    """A file of the source repository; the three parts also ship with Inspect Evals, under MIT."""
+    inside = f"benchmark_samples/{name}"
     return DataFile(
-        name, split, size, sha256, REPOSITORY, REVISION, path=f"benchmark_samples/{name}"
+        name=name,
+        split=split,
+        bytes=size,
+        sha256=sha256,
+        url=REPOSITORY,
+        revision=REVISION,
+        path=inside,
+        package="" if split == FULL else f"inspect_evals:persistbench/{inside}",
+        joins=FILES if split == FULL else (),
     )
 
 
