@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from membench.harness.llm.lane import LaneAccess
 from membench.harness.llm.spec import Budget, GatewayConfig, ModelSpec
-from membench.harness.prepared import Prepared
+from membench.harness.prepared import Prepared, judges
 from membench.harness.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
         cassette = run.cassette
     return GatewayConfig(
         roles={role: ModelSpec(name) for role, name in prepared.models.items()},
+        further_judges=tuple(ModelSpec(name) for name in judges(prepared.spec)[1:]),
         base_url=options.base_url,
         cassette=cassette,
         cassette_mode=options.cassette_mode,
