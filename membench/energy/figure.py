@@ -300,6 +300,20 @@ def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
+def figure_of(entry: Mapping[str, Any] | None, component: str, method: str) -> Figure:
+    """A figure from an entry of `summary.json`'s energy object."""
+    if entry is None or entry["joules"] is None:
+        return unavailable(method, component)
+    return Figure(
+        joules=float(entry["joules"]),
+        provenance=Provenance(entry["provenance"]),
+        component=component,
+        method=method,
+        u_joules=entry.get("u_joules"),
+        net_joules=entry.get("net_joules"),
+    )
+
+
 # --- text --------------------------------------------------------------------------------------
 
 _UNITS = ((1e9, "GJ"), (1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"))

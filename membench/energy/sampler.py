@@ -10,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+import numpy as np
 
 from membench.energy.clock import Clock, anchored
 from membench.energy.figure import Flag
@@ -34,6 +37,8 @@ from membench.energy.sources.base import EnergySource, Reading, SourceUnavailabl
 
 PERIOD_S = 0.1
 """Ten readings a second."""
+RECENT = 1200
+"""Readings per channel that are kept in memory: two minutes of them."""
 
 
 @dataclass
@@ -81,6 +86,9 @@ class EnergySession:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
+        self._recent: defaultdict[str, deque[tuple[float, float]]] = defaultdict(
+            lambda: deque(maxlen=RECENT)
+        )
         self.notes: list[str] = []
 
     def __enter__(self) -> EnergySession:
@@ -131,6 +139,19 @@ class EnergySession:
         with self.window(RECHECK):
             self._sleep(seconds)
 
+    def block_watts(self, seconds: float) -> list[float]:
+        """Mean power of consecutive blocks of the last minutes, all counters together, in watts."""
+        with self._lock:
+            traces = [np.array(column) for column in self._recent.values() if len(column) > 1]
+        if not traces:
+            return []
+        start, end = max(t[0, 0] for t in traces), min(t[-1, 0] for t in traces)
+        edges = np.arange(end, start, -seconds)[::-1]
+        joules = np.zeros(max(edges.size - 1, 0))
+        for trace in traces:
+            joules += np.diff(np.interp(edges, trace[:, 0], trace[:, 1]))
+        return [float(block) / seconds for block in joules]
+
     # --- inside ------------------------------------------------------------------------------
 
     def _mend_last_line(self) -> None:
@@ -175,8 +196,15 @@ class EnergySession:
             for n, reading in enumerate(readings)
         ]
         lines += self._remarks(reader, readings)
+        self._remember(reader, readings)
         if lines:
             self._write(b"".join(lines))
+
+    def _remember(self, reader: _Reader, readings: Sequence[Reading]) -> None:
+        with self._lock:
+            for channel, reading in zip(reader.channels, readings, strict=False):
+                if reading.joules is not None:
+                    self._recent[channel.id].append((reading.t, reading.joules))
 
     def _read(self, reader: _Reader) -> Sequence[Reading]:
         """One reading of a source; failed ones if it cannot be read."""

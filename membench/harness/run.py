@@ -18,6 +18,7 @@ from membench.harness.clock import Clock
 from membench.harness.errors import RunStateError, Stopped
 from membench.harness.journal import DiskFull
 from membench.harness.manifest import new_manifest
+from membench.harness.models import models_of
 from membench.harness.play import play
 from membench.harness.prepared import Prepared, Survey, prepare, survey
 from membench.harness.progress import Progress, Silent
@@ -26,6 +27,7 @@ from membench.harness.rundir import RunDir, new_run_id
 from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import summarise
+from membench.harness.watched import attributed, under_protocol, watched
 
 
 @dataclass(frozen=True)
@@ -103,19 +105,41 @@ def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Surv
 def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> Finished:
     """Do the stages, whatever is left of each."""
     clock = Clock.start()
-    with resumable(run, prepared.options):
-        with stage(progress, "play", surveyed.events, "events"):
-            play(prepared, run, clock, progress)
-        with stage(progress, "read", surveyed.questions, "answers"):
-            read(prepared, run, clock, progress)
-        return conclude(prepared, run)
+    with (
+        resumable(run, prepared.options),
+        models_of(prepared, run) as models,
+        watched(prepared, run, clock, progress) as session,
+    ):
+
+        def stages() -> None:
+            with stage(progress, "play", surveyed.events, "events"):
+                play(prepared, run, clock, progress, models.lanes)
+            with stage(progress, "read", surveyed.questions, "answers"):
+                read(prepared, run, clock, progress)
+
+        if prepared.options.energy_protocol:
+            checks = under_protocol(session, prepared, clock, stages)
+            run.write_manifest(run.manifest() | {"energy_protocol": checks})
+        else:
+            stages()
+    return conclude(prepared, run)
 
 
 def conclude(prepared: Prepared, run: RunDir) -> Finished:
     """Score what is recorded and write the summary."""
     scored = score(prepared, run)
     manifest = run.manifest()
-    summary = summarise(manifest, prepared.task, scored)
+    replayed = prepared.options.cassette_mode == "replay"
+    energy = attributed(run, scored.cost.spans, from_cassette=replayed)
+    manifest["energy"] = {
+        "report": energy.report,
+        "checks": list(energy.checks),
+        "verified": energy.verified,
+    }
+    key = manifest["comparison_key"]["cost"]
+    key["energy_boundary"] = energy.summary["boundary"]
+    key["energy_provenance"] = energy.summary["total"]["provenance"]
+    summary = summarise(manifest, prepared.task, scored, energy.summary)
     run.write_summary(summary)
     manifest["status"] = "complete" if summary["complete"] else "finished with failures"
     run.write_manifest(manifest)

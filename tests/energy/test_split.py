@@ -15,18 +15,15 @@ PER_PROMPT, PER_COMPLETION, IDLE_W = 0.03, 0.12, 115.0
 
 
 def simulated(seed: int = 0, count: int = 400) -> tuple[Trace, list[Span]]:
-    """Spans of known joules per token with a known idle power, 0.1 s tick."""
+    """Spans of known joules per token on a machine of known idle power."""
     random = np.random.default_rng(seed)
     spans, rates, now = [], [], 1.0
     for number in range(count):
         prompt, completion = random.integers(50, 8000), random.integers(1, 400)
         seconds = prompt / 8000 + completion / 80
         role = "memory" if number % 3 else "reader"
-        spans.append(
-            span(
-                now, now + seconds, "ingest", event=number, usage={role: tokens(prompt, completion)}
-            )
-        )
+        usage = {role: tokens(prompt, completion)}
+        spans.append(span(now, now + seconds, "ingest", event=number, usage=usage))
         rates.append((PER_PROMPT * prompt + PER_COMPLETION * completion) / seconds)
         now += seconds + random.exponential(0.2)
     times = np.arange(0, now + 1, 0.1)
