@@ -172,7 +172,8 @@ def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progres
         else:
             stages()
         judge_stage(prepared, run, clock, progress, models)
-    return conclude(prepared, run)
+    with resumable(run, prepared.options):
+        return conclude(prepared, run)
 
 
 def read_stage(
