@@ -9,6 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from membench.cli.console import out
+from membench.energy.figure import joules_text
+from membench.harness.model import Provenance
 from membench.tasks.registry import get_task
 
 
@@ -123,7 +125,16 @@ def joules(figure: Mapping[str, Any] | None) -> str:
     """Joules, never without the word of their provenance."""
     if figure is None or figure["joules"] is None:
         return "unavailable"
-    return f"{figure['joules']:.1f} {figure['provenance']}"
+    return f"{figure['joules']:.3g} {figure['provenance']}"
+
+
+def energy_line(energy: Mapping[str, Any]) -> str:
+    """Total joules with label, range and boundary; or why there are none."""
+    total = energy["total"]
+    text = joules_text(total["joules"], Provenance(total["provenance"]), total["u_joules"])
+    sources = "; ".join(dict.fromkeys(source["method"] for source in energy["sources"]))
+    boundary = f", boundary {energy['boundary']}" if energy["boundary"] else ""
+    return f"energy: {text}{boundary} ({sources or 'not watched'})"
 
 
 def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
@@ -141,6 +152,8 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
         lines.append(f"FAILED {counts['failed']} of {counts['questions']} questions: {listed}")
     if counts["unscored"]:
         lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
+    if summary["time_s"]:
+        lines.append(energy_line(summary["energy"]))
     lines.extend(f"note: {note}" for note in headline_notes(summary))
     if "oracle" in summary["system"]:
         lines.append("note: oracle is granted the evidence; it is a ceiling, not a system")

@@ -17,7 +17,10 @@ from typing import Any
 from membench.harness.clock import Clock
 from membench.harness.errors import RunStateError, Stopped
 from membench.harness.journal import DiskFull
+from membench.harness.judge import judged
 from membench.harness.manifest import new_manifest
+from membench.harness.model import Phase, Role
+from membench.harness.models import Models, models_of
 from membench.harness.play import play
 from membench.harness.prepared import Prepared, Survey, prepare, survey
 from membench.harness.progress import Progress, Silent
@@ -26,6 +29,7 @@ from membench.harness.rundir import RunDir, new_run_id
 from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import summarise
+from membench.harness.watched import attributed, under_protocol, watched
 
 
 @dataclass(frozen=True)
@@ -103,19 +107,71 @@ def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Surv
 def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> Finished:
     """Do the stages, whatever is left of each."""
     clock = Clock.start()
-    with resumable(run, prepared.options):
-        with stage(progress, "play", surveyed.events, "events"):
-            play(prepared, run, clock, progress)
-        with stage(progress, "read", surveyed.questions, "answers"):
-            read(prepared, run, clock, progress)
-        return conclude(prepared, run)
+    with (
+        resumable(run, prepared.options),
+        models_of(prepared, run) as models,
+        watched(prepared, run, clock, progress) as session,
+    ):
+
+        def stages() -> None:
+            with stage(progress, "play", surveyed.events, "events"):
+                play(prepared, run, clock, progress, models.lanes)
+            with stage(progress, "read", surveyed.questions, "answers"):
+                read_stage(prepared, run, clock, progress, models)
+
+        if prepared.options.energy_protocol:
+            checks = under_protocol(session, prepared, clock, stages)
+            run.write_manifest(run.manifest() | {"energy_protocol": checks})
+        else:
+            stages()
+        judge_stage(prepared, run, clock, progress, models)
+    return conclude(prepared, run)
+
+
+def read_stage(
+    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress, models: Models
+) -> None:
+    """Answer with whatever reads in this run."""
+    if Role.READER not in prepared.models:
+        read(prepared, run, clock, progress)
+        return
+    from membench.harness.read_model import read_with_model
+
+    assert models.gateway is not None
+    read_with_model(prepared, run, clock, progress, models.gateway)
+
+
+def judge_stage(
+    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress, models: Models
+) -> None:
+    """Judge, if the run has a judge."""
+    if Role.JUDGE not in prepared.models:
+        return
+    from membench.harness.judge import judge
+
+    assert models.gateway is not None
+    with stage(progress, "judge", None, "verdicts"):
+        judge(prepared, run, clock, progress, models.gateway)
 
 
 def conclude(prepared: Prepared, run: RunDir) -> Finished:
     """Score what is recorded and write the summary."""
-    scored = score(prepared, run)
+    verdicts = judged(prepared, run)
+    scored = score(prepared, run, verdicts.verdicts)
+    scored.cost.add_spans(Phase.JUDGE, verdicts.telemetry)
     manifest = run.manifest()
-    summary = summarise(manifest, prepared.task, scored)
+    replayed = prepared.options.cassette_mode == "replay"
+    energy = attributed(run, scored.cost.spans, from_cassette=replayed)
+    manifest["energy"] = {
+        "report": energy.report,
+        "checks": list(energy.checks),
+        "verified": energy.verified,
+    }
+    key = manifest["comparison_key"]["cost"]
+    key["energy_boundary"] = energy.summary["boundary"]
+    key["energy_provenance"] = energy.summary["total"]["provenance"]
+    summary = summarise(manifest, prepared.task, scored, energy.summary)
+    summary["judge"] = verdicts.entry
     run.write_summary(summary)
     manifest["status"] = "complete" if summary["complete"] else "finished with failures"
     run.write_manifest(manifest)

@@ -47,6 +47,8 @@ class DataFile:
         revision: Pinned revision at the source.
         version: What the manifest calls it (`"official"`).
         path: Where it stands at the source, where that is not just its name.
+        package: `<import name>:<path in it>` of a package that ships the file, if one does.
+        joins: Names of the card's files that it is made of, one after the other, if it is.
     """
 
     name: str
@@ -57,6 +59,8 @@ class DataFile:
     revision: str
     version: str = "official"
     path: str = ""
+    package: str = ""
+    joins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,25 @@ class JudgeCard:
         official_sha256: Hash of the benchmark's own prompt (UTF-8, before filling in), which a
             user may load from a path instead; empty where there is none.
         official_label: The field that holds the label in a reply to that prompt.
+        extra: Further fields of the judge's JSON object and the values they may have.
+        one_word: Whether the reply is a label alone instead of a JSON object.
+        accepts: Labels that mean "right"; the others mean "wrong". For calibration.
+        candidate: The request field that holds what is judged.
+        reference: The request field that holds the gold; empty where an echo of it would not
+            be right.
+        wants_refusal: Whether only a refusal is right.
     """
 
     prompt: str
     labels: tuple[str, ...]
     official_sha256: str = ""
     official_label: str = ""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    one_word: bool = False
+    accepts: tuple[str, ...] = ()
+    candidate: str = "answer"
+    reference: str = ""
+    wants_refusal: bool = False
 
 
 @dataclass(frozen=True)
@@ -251,6 +268,10 @@ class Task(ABC, Generic[G]):
         values = json_object(reply)
         found = values.get("label", values.get(card.official_label))
         return {**values, "label": checked_label(found, card.labels)}
+
+    def wants_refusal(self, request: JudgeRequest) -> bool:
+        """Whether only a refusal would be right; calibration sets are made accordingly."""
+        return self.card.judges[request.kind].wants_refusal
 
     @abstractmethod
     def score(

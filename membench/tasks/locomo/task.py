@@ -94,8 +94,15 @@ CARD = TaskCard(
             prompt="judge_answer.txt",
             labels=("CORRECT", "WRONG"),
             official_sha256="62395dd312a631dfd9355026a0b69cc936018274c3198b6365b5c2a5c9bca9e0",
+            accepts=("CORRECT",),
+            reference="gold",
         ),
-        "refusal": JudgeCard(prompt="judge_refusal.txt", labels=("REFUSED", "ANSWERED")),
+        "refusal": JudgeCard(
+            prompt="judge_refusal.txt",
+            labels=("REFUSED", "ANSWERED"),
+            accepts=("REFUSED",),
+            wants_refusal=True,
+        ),
     },
 )
 
