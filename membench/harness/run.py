@@ -8,7 +8,8 @@ running again. Whatever stops a run leaves it resumable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,6 +82,52 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         manifest.update(status="running", attempts=manifest["attempts"] + 1)
         run.write_manifest(manifest)
         return execute(prepared, run, surveyed, progress)
+
+
+def derive(
+    path: Path,
+    changes: Mapping[str, Any],
+    keep: Sequence[str],
+    options: ExecOptions,
+    progress: Progress | None = None,
+) -> Finished:
+    """Read or judge a run again without playing it again.
+
+    The new run names its parent and takes over its records, so it carries what they cost.
+
+    Args:
+        path: The parent, which stays as it is.
+        changes: Fields of the spec that differ.
+        keep: Files and folders to take over (`"play.jsonl"`, ...).
+        options: How to execute; `out` is where the new run goes.
+        progress: Told what happens.
+
+    Raises:
+        RunStateError: The parent is no run, or its data or system changed since.
+        Stopped: It was stopped and can be resumed.
+    """
+    progress = progress or Silent()
+    parent = RunDir.open(path)
+    manifest = parent.manifest()
+    prepared = prepare(replace(RunSpec.from_json(manifest["spec"]), **changes), options)
+    surveyed = survey(prepared)
+    check_unchanged(manifest, prepared, surveyed)
+    run_id = options.run_id or new_run_id(prepared.spec.system, prepared.spec.task)
+    run = RunDir.create(options.out, run_id)
+    with run.locked():
+        for name in keep:
+            take_over(parent.path / name, run.path / name)
+        origin = {"run_id": parent.run_id, "spec_sha256": manifest["spec_sha256"]}
+        run.write_manifest(new_manifest(prepared, surveyed, run_id) | {"parent": origin})
+        return execute(prepared, run, surveyed, progress)
+
+
+def take_over(source: Path, target: Path) -> None:
+    """Copy a file or folder of records, if it is there."""
+    if source.is_dir():
+        shutil.copytree(source, target)
+    elif source.exists():
+        shutil.copy2(source, target)
 
 
 def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Survey) -> None:
