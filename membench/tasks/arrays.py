@@ -19,7 +19,7 @@ from membench.harness.errors import DataError
 from membench.tasks.data import Source, reading
 
 CHUNK = 1 << 20
-LONGEST = 64 * CHUNK
+LONGEST = 256 * CHUNK
 """An element longer than this is left to the slow way, which does not hold its text."""
 
 START = re.compile(rb"\s*\[\s*(?P<start>\{\s*\"(?:[^\"\\]|\\.)*\"\s*:)")
@@ -102,7 +102,7 @@ def any_elements(file: IO[bytes], path: Path, done: int) -> Iterator[Any]:
     """Every element but the first `done`, of any valid array."""
     import ijson
 
-    elements = ijson.items(file, "item", use_float=True)
+    elements = ijson.items(file, "item", use_float=True, buf_size=4 * CHUNK)
     index = done
     try:
         for element in islice(elements, done, None):
