@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,22 @@ from membench.energy.sources.rapl import RaplSource
 from membench.harness.model import Provenance
 
 
-def work(rounds: int) -> float:
-    """Wall seconds of a fixed amount of pure Python."""
-    start = time.perf_counter()
+@dataclass(frozen=True)
+class Spent:
+    """What a piece of work took, in seconds. CPU seconds include the sampler's thread."""
+
+    wall: float
+    cpu: float
+
+
+def work(rounds: int) -> Spent:
+    """A fixed amount of pure Python."""
+    wall, cpu = time.perf_counter(), time.process_time()
     total = 0
     for number in range(rounds):
         total += hash((number, number ^ 0x5F5F)) & 7
     assert total
-    return time.perf_counter() - start
+    return Spent(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def powercap(root: Path) -> Path:
@@ -57,27 +66,49 @@ def selection(spec: str | None, folder: Path) -> Selection:
 
 
 def sampler(spec: str | None, seconds: float, rounds: int) -> None:
-    """Wall time of the work with the sampler off (A) and on (B), in the order A-B-B-A."""
-    rate = 300_000 / work(300_000)
-    amount = int(rate * seconds)
-    times: dict[bool, list[float]] = {False: [], True: []}
+    """The work with the sampler off (A) and on (B), in the order A-B-B-A."""
+    amount = int(300_000 / work(300_000).cpu * seconds)
+    rows: list[dict[bool, list[Spent]]] = []
     readings = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         chosen = selection(spec, folder)
         print(f"sources: {', '.join(chosen.names)} ({'; '.join(chosen.why)})")
         for number in range(rounds):
+            times: dict[bool, list[Spent]] = {False: [], True: []}
             for on in (False, True, True, False):
                 path = folder / f"energy-{number}-{len(times[on])}.jsonl"
                 with EnergySession(chosen, path) if on else nullcontext():
                     times[on].append(work(amount))
                 if on:
                     readings += sum(trace.t.size for trace in read_log(path).traces)
-    off, on_ = statistics.median(times[False]), statistics.median(times[True])
-    spread = statistics.stdev(times[False]) / off
-    print(f"sampler off: median {off:.3f} s of {len(times[False])} (spread {spread:.1%})")
-    print(f"sampler on:  median {on_:.3f} s of {len(times[True])}, {readings} readings")
-    print(f"overhead: {on_ / off - 1:+.2%} (promised: below 1 %)")
+            rows.append(times)
+    print(f"{rounds} rounds of A-B-B-A, {seconds:g} CPU s of work each, {readings} readings")
+    for what in ("wall", "cpu"):
+        ratios = [ratio(times, what) for times in rows]
+        print(
+            f"{what:>4} overhead: {statistics.median(ratios):+.2%} "
+            f"(rounds {min(ratios):+.2%} to {max(ratios):+.2%}; promised: below 1 %)"
+        )
+
+
+def reading(spec: str | None, count: int = 2000) -> None:
+    """CPU time of one reading, written included: what ten of them a second cost."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        chosen = selection(spec, folder)
+        with EnergySession(chosen, folder / "energy.jsonl", period_s=3600) as session:
+            begin = time.thread_time()
+            for _ in range(count):
+                session.sample()
+            seconds = (time.thread_time() - begin) / count
+    print(f"one reading: {seconds * 1e6:.0f} us of CPU; ten a second: {10 * seconds:.3%} of a core")
+
+
+def ratio(times: dict[bool, list[Spent]], what: str) -> float:
+    """How much longer the work took with the sampler on."""
+    off, on = (sum(getattr(spent, what) for spent in times[state]) for state in (False, True))
+    return float(on / off - 1)
 
 
 def ledger() -> None:
@@ -116,6 +147,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    reading(given.energy)
     sampler(given.energy, given.seconds, given.rounds)
     ledger()
 

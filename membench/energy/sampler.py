@@ -120,6 +120,11 @@ class EnergySession:
             self._file.close()
             self._file = None
 
+    def sample(self) -> None:
+        """Read every source once, now; beside what the threads do by themselves."""
+        for reader in self._readers:
+            self._sample(reader)
+
     @contextlib.contextmanager
     def window(self, name: str) -> Iterator[None]:
         """Mark a stretch of time by name."""
