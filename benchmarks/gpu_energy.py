@@ -414,10 +414,7 @@ def g10_sampler(bench: Bench) -> Result:
     work = bench.generate(8)
     loads: dict[bool, list[Load]] = {False: [], True: []}
     for on in (False, True, True, False):
-        extra = (
-            sampling(bench, bench.session.path.parent / "sampler.jsonl") if on else nullcontext()
-        )
-        with extra:
+        with sampling(bench) if on else nullcontext():
             loads[on].append(bench.run("G10", work, 15))
     rate = {on: np.mean([w.times / w.seconds for w in ws]) for on, ws in loads.items()}
     each = {on: np.mean([w.joules / w.times for w in ws]) for on, ws in loads.items()}
