@@ -90,11 +90,16 @@ def comparison_json(item: Comparison) -> dict[str, Any]:
     return {
         "first": item.first.name,
         "second": item.second.name,
-        "metrics": [asdict(line) for line in item.metrics],
+        "metrics": [metric_json(line) for line in item.metrics],
         "costs": [asdict(line) for line in item.costs],
         "incomparable": [asdict(line) for line in item.incomparable],
         "disagreements": [asdict(line) for line in item.disagreements],
     }
+
+
+def metric_json(line: MetricComparison) -> dict[str, Any]:
+    """One line of a comparison as JSON, with McNemar's p where there is a table."""
+    return {**asdict(line), "mcnemar": None if line.table is None else line.table.p}
 
 
 def print_comparison(item: Comparison, p_adjusted: float | None) -> None:

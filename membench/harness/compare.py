@@ -52,11 +52,13 @@ class FinishedRun:
         costs: Cost name -> official case id -> total of the case; a cost that is unknown for a
             case is left out. Names are `context_tokens`, `<phase>.seconds`, `<phase>.cpu_s`,
             `<phase>.prompt_tokens` and likewise, `<phase>.usd`.
+        granted: Whether its system was granted the evidence: a ceiling, no competitor.
     """
 
     summary: Mapping[str, Any]
     scores: Sequence[Score]
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    granted: bool = False
 
     @property
     def name(self) -> str:
@@ -374,7 +376,9 @@ def load(path: Path) -> FinishedRun:
     scores = read_scores(run.scores)
     opaque = opaque_ids(summary["task"], manifest["spec"]["seed"])
     official = {opaque(case): case for case in {row.case_id for row in scores}}
-    return FinishedRun(summary, scores, case_costs([run.play, run.answers], official))
+    costs = case_costs([run.play, run.answers], official)
+    granted = "evidence_grant" in manifest["system"]["capabilities"]
+    return FinishedRun(summary, scores, costs, granted)
 
 
 def case_costs(

@@ -46,6 +46,7 @@ class Mark:
         cost_ci95: Its interval; None where there is none.
         accuracy: The metric's value.
         accuracy_ci95: Its interval; None where there is none.
+        ceiling: Whether it was granted the evidence: drawn hollow, never on the frontier.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Mark:
     cost_ci95: Interval | None
     accuracy: float
     accuracy_ci95: Interval | None
+    ceiling: bool = False
 
 
 def mark(run: FinishedRun, metric: str, cost: str) -> Mark | None:
@@ -70,7 +72,7 @@ def mark(run: FinishedRun, metric: str, cost: str) -> Mark | None:
         return None
     ci95 = found["ci95"]
     name = f"{run.summary['system']} ({run.name})"
-    return Mark(name, value, interval, found["value"], tuple(ci95) if ci95 else None)
+    return Mark(name, value, interval, found["value"], tuple(ci95) if ci95 else None, run.granted)
 
 
 def cost_per_question(run: FinishedRun, cost: str) -> tuple[float | None, Interval | None]:
@@ -120,7 +122,8 @@ def figure(found: Sequence[Mark], metric: str, cost: str) -> go.Figure:
     import plotly.graph_objects as go
 
     drawing = go.Figure()
-    drawing.add_trace(frontier_trace(found))
+    if any(not item.ceiling for item in found):
+        drawing.add_trace(frontier_trace(found))
     for item in found:
         drawing.add_trace(mark_trace(item))
     drawing.update_layout(
@@ -140,7 +143,8 @@ def frontier_trace(found: Sequence[Mark]) -> go.Scatter:
     """The step frontier, drawn on to the dearest mark."""
     import plotly.graph_objects as go
 
-    front = frontier(Point(item.name, item.cost, item.accuracy) for item in found)
+    systems = [item for item in found if not item.ceiling]
+    front = frontier(Point(item.name, item.cost, item.accuracy) for item in systems)
     dearest = max(item.cost for item in found)
     return go.Scatter(
         x=[*(point.cost for point in front), dearest],
@@ -160,8 +164,8 @@ def mark_trace(item: Mark) -> go.Scatter:
         x=[item.cost],
         y=[item.accuracy],
         mode="markers",
-        marker={"size": 10},
-        name=item.name,
+        marker={"size": 10, "symbol": "circle-open" if item.ceiling else "circle"},
+        name=f"{item.name}, ceiling" if item.ceiling else item.name,
         error_x=error_bar(item.cost, item.cost_ci95),
         error_y=error_bar(item.accuracy, item.accuracy_ci95),
     )

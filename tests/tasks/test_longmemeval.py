@@ -314,7 +314,7 @@ def test_a_users_copy_of_the_official_prompt_is_filled_in_order():
     assert message.content == "1 Q 2 G 3 {A}"
 
 
-@pytest.mark.parametrize("reply", ["yes", "Yes.", " **No** ", "NO"])
+@pytest.mark.parametrize("reply", ["yes", "Yes.", " **No** ", "NO", "<think>no?</think>\nyes"])
 def test_a_reply_is_yes_or_no(reply):
     request = JudgeRequest("q:base:0", "base", {})
     assert LongMemEval().parse_verdict(request, reply)["label"] in ("yes", "no")

@@ -58,6 +58,9 @@ class Meterer(Protocol):
         None for calls before the first one (start-up).
         """
 
+    def disconnect(self) -> None:
+        """Drop what holds a connection."""
+
 
 class LaneMeter:
     """Reports phases to the run's gateway over one kept-alive connection.

@@ -80,7 +80,7 @@ class Cut:
     @property
     def complete(self) -> bool:
         """Whether nothing more would have come."""
-        return self.k is not None and self.recalled < self.k
+        return self.k is None or self.recalled < self.k
 
 
 # --- official: user turns ----------------------------------------------------------------------

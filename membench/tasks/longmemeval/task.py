@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from membench.harness.errors import DataError, JudgeFault, Reason
+from membench.harness.errors import DataError
 from membench.harness.model import Aggregate, Case, JudgeRequest, PlayedCase, Score, Verdict
 from membench.tasks.base import AnswerInput, DataFile, JudgeCard, Message, Task, TaskCard, fill
 from membench.tasks.data import Source, stream_array
 from membench.tasks.longmemeval.gold import TYPES, LongMemEvalGold
 from membench.tasks.render import dated_memories
+from membench.tasks.replies import unparsable, without_reasoning
 
 HUB = "https://huggingface.co/datasets/xiaowu0162/longmemeval-cleaned"
 REVISION = "98d7416c24c778c2fee6e6f3006e7a073259d48f"
@@ -80,26 +81,40 @@ CARD = TaskCard(
             "judge_base.txt",
             LABELS,
             "fba020ba3d57982efdc9a937c1c01f897b789a608c7f88e60244121f6505e5bc",
+            one_word=True,
+            accepts=("yes",),
+            reference="gold",
         ),
         "temporal": JudgeCard(
             "judge_temporal.txt",
             LABELS,
             "8d33a5fdd83afeeb4592454a965eab43d1fcb2dedc042d1d3892f4254be6c273",
+            one_word=True,
+            accepts=("yes",),
+            reference="gold",
         ),
         "update": JudgeCard(
             "judge_update.txt",
             LABELS,
             "183a9b3a6197ec620940f610cdc1207201ec98c1113dd633ea685cfc322fafac",
+            one_word=True,
+            accepts=("yes",),
+            reference="gold",
         ),
         "preference": JudgeCard(
             "judge_preference.txt",
             LABELS,
             "741ee3bcbea7ff5e8ed359acef61d2f8ded3de021bbcff6ee13de455f2e2aa9b",
+            one_word=True,
+            accepts=("yes",),
         ),
         "abstention": JudgeCard(
             "judge_abstention.txt",
             LABELS,
             "5c0b365a1e1d06db36377c735432b56e122ca3c428f89faf61d43a0d5a7e050b",
+            one_word=True,
+            accepts=("yes",),
+            wants_refusal=True,
         ),
     },
 )
@@ -162,12 +177,10 @@ class LongMemEval(Task[LongMemEvalGold]):
             official: The benchmark's own template, loaded by a user in place of ours: a format
                 string with three unnamed places for question, gold and answer.
         """
-        if official is not None:
-            fields = (request.fields[name] for name in ("question", "gold", "answer"))
-            return [Message("user", official.format(*fields))]
-        return [
-            Message("user", fill(self.prompt(CARD.judges[request.kind].prompt), request.fields))
-        ]
+        if official is None:
+            return super().judge_messages(request)
+        fields = (request.fields[name] for name in ("question", "gold", "answer"))
+        return [Message("user", official.format(*fields))]
 
     def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
         """`yes` or `no`, alone in a reply.
@@ -175,9 +188,9 @@ class LongMemEval(Task[LongMemEvalGold]):
         Raises:
             JudgeFault: The reply says anything else; never a score.
         """
-        label = reply.strip().strip(".!*\"'` ").lower()
+        label = without_reasoning(reply).strip(".!*\"'` \n").lower()
         if label not in LABELS:
-            raise JudgeFault(Reason.JUDGE_UNPARSABLE, "the reply is neither yes nor no")
+            raise unparsable("the reply is neither yes nor no")
         return {"label": label}
 
     def score(
