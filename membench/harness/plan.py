@@ -414,7 +414,7 @@ def _assumptions(size: TaskSize, run: Setting) -> list[str]:
     """What the figures rest on, in words."""
     traffic, pace = run.traffic, run.pace
     lines = [
-        f"{size.cases} cases, {size.turns} turns, {size.history_tokens} tokens of history (counted)",
+        f"{size.cases} cases, {size.turns} turns, {size.history_tokens} history tokens (counted)",
         f"{_context_tokens(size, run):.0f} tokens recalled per question (k = {run.k})",
         f"{pace.answer_tokens} tokens per answer, {pace.verdict_tokens} per verdict",
         f"a call takes {pace.first_token_s:g} s plus {1 / pace.tokens_per_s:g} s per output token",
