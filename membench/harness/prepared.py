@@ -19,7 +19,7 @@ from membench.harness.model import Ask, Case, Gold, Ingest, Role, Scalar, opaque
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import Task, TaskCard
-from membench.tasks.data import Source, Version, file_sha256, find_errata, find_source, identify
+from membench.tasks.data import Source, Version, file_sha256, find_errata, find_source
 
 LOCAL_READERS = ("extractive", "refuse")
 """Readers that need no model."""
@@ -103,7 +103,7 @@ def prepare(spec: RunSpec, options: ExecOptions) -> Prepared:
     source = find_source(task_type, spec.split, options.data)
     k = spec.k if spec.k is not None else task.card.default_k
     spec = replace(spec, split=source.split)
-    version = identify(task.card, source)
+    version = task.identify(source)
     selection = choose(options.energy)
     return Prepared(spec, options, card, parameters, task, source, version, k, selection)
 
