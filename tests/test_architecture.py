@@ -28,10 +28,30 @@ ALLOWED = {
     ),
 }
 
-HEAVY = (
-    "litellm torch sentence_transformers streamlit plotly pandas pyarrow datasets ray zeus "
-    "codecarbon pynvml nltk scipy tiktoken numpy bm25s pydantic yaml httpx starlette uvicorn"
-).split()
+HEAVY = [
+    "litellm",
+    "torch",
+    "sentence_transformers",
+    "streamlit",
+    "plotly",
+    "pandas",
+    "pyarrow",
+    "datasets",
+    "ray",
+    "zeus",
+    "codecarbon",
+    "pynvml",
+    "nltk",
+    "scipy",
+    "tiktoken",
+    "numpy",
+    "bm25s",
+    "pydantic",
+    "yaml",
+    "httpx",
+    "starlette",
+    "uvicorn",
+]
 
 
 def imports_of(path: Path) -> set[str]:

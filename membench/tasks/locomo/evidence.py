@@ -154,7 +154,7 @@ class CaseEvidence:
         for prefix, gold in golds.items():
             values |= ranking.values(prefix, gold)
         if ranking.failed:
-            return values, ()
+            return values, () if self.played.recalled or self.played.answered else ("lost",)
         if not self.sources:
             return dict.fromkeys(values), ("no_sources",)
         return values, ranking.flags()
