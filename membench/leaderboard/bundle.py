@@ -115,7 +115,9 @@ def packed(lines: Iterable[Mapping[str, Any]]) -> bytes:
 
 def checksums(files: Mapping[str, bytes]) -> bytes:
     """SHA256SUMS as sha256sum writes it."""
-    lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
+    lines = [
+        f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())
+    ]
     return "".join(lines).encode()
 
 

@@ -13,19 +13,19 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
+import orjson
+
+from membench.harness.score import score_from_json
 from membench.leaderboard import layout
 from membench.leaderboard.rows import Row, build_row
 from membench.leaderboard.store import BADGES, Entry, Store, tombstones
+from membench.leaderboard.validation.opening import Opened, open_bundle
 from membench.leaderboard.validation.strict import parse_lines, parse_object
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    Frame = pd.DataFrame
-else:
-    Frame = Any
+Frame: TypeAlias = Any
+"""A `pandas.DataFrame`; pandas has no types and is imported where it is used."""
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
@@ -76,7 +76,9 @@ def stored_tables(store: Store) -> dict[str, Frame]:
     import pandas as pd
 
     folder = index_folder(store)
-    if (folder / f"v{VERSION}").is_file() and all((folder / f"{t}.parquet").is_file() for t in TABLES):
+    if (folder / f"v{VERSION}").is_file() and all(
+        (folder / f"{t}.parquet").is_file() for t in TABLES
+    ):
         return {table: pd.read_parquet(folder / f"{table}.parquet") for table in TABLES}
     return empty_tables()
 
@@ -127,26 +129,31 @@ def row_lines(row: Row, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def read_row(store: Store, entry: Entry) -> Row:
     """The row of one bundle, with the verifier's figures where it has any."""
-    from membench.harness.score import score_from_json
-    from membench.leaderboard.validation.opening import open_bundle
-
     opened = open_bundle(entry.path)
-    manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST)
     badge = store.badge(entry.run_id)
-    current = badge is not None and badge["bundle_sha256"] == opened.sha256
+    current = badge if badge is not None and badge["bundle_sha256"] == opened.sha256 else None
+    reader = trusted_lines if current else strict_lines
+    manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST)
     summary = (
-        badge["summary"]
-        if current and badge is not None
+        current["summary"]
+        if current
         else parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY)
     )
-    rows = [
-        score_from_json(line) for line in parse_lines(opened.unpacked[layout.SCORES], layout.SCORES)
-    ]
-    play = parse_lines(opened.unpacked[layout.PLAY], layout.PLAY)
-    answers = parse_lines(opened.unpacked[layout.ANSWERS], layout.ANSWERS)
+    rows = [score_from_json(line) for line in reader(opened, layout.SCORES)]
+    play, answers = reader(opened, layout.PLAY), reader(opened, layout.ANSWERS)
     row = build_row(manifest, summary, rows, play, answers)
-    row.facts.update(badge_facts(badge if current else None))
+    row.facts.update(badge_facts(current))
     return row
+
+
+def trusted_lines(opened: Opened, name: str) -> Iterator[dict[str, Any]]:
+    """Lines of a file that the validator has read before."""
+    return map(orjson.loads, opened.unpacked[name].splitlines())
+
+
+def strict_lines(opened: Opened, name: str) -> Iterator[dict[str, Any]]:
+    """Lines of a file that somebody put there."""
+    return parse_lines(opened.unpacked[name], name)
 
 
 def badge_facts(badge: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -169,7 +176,12 @@ def load(store: Store, tables: Mapping[str, Frame]) -> Index:
     decisions = store.adjudications()
     withdrawn = tombstones(decisions)
     lost = [
-        {"run_id": run, "task": decision.task, "label": decision.label, "created": decision.when_utc}
+        {
+            "run_id": run,
+            "task": decision.task,
+            "label": decision.label,
+            "created": decision.when_utc,
+        }
         for run, decision in withdrawn.items()
         if run not in set(runs["run_id"])
     ]

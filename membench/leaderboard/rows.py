@@ -118,7 +118,8 @@ def label(manifest: Mapping[str, Any]) -> str:
     """The system's name with the parameters that were set."""
     chosen = manifest["spec"]["set"]
     listed = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
-    return manifest["system"]["name"] + (f" ({listed})" if listed else "")
+    name = str(manifest["system"]["name"])
+    return f"{name} ({listed})" if listed else name
 
 
 def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,7 +194,7 @@ def build_row(
         answers: Lines of answers.jsonl.
     """
     figures = {
-        name: Figure(metric["value"], *(metric["ci95"] or (None, None)), metric["n"])
+        name: figure_of(metric)
         for name, metric in metric_entries(summary)
         if metric["value"] is not None
     }
@@ -203,6 +204,12 @@ def build_row(
     cells |= {f"query.{axis}": value for axis, value in by_case.items()}
     figures |= cost_figures(summary, by_case)
     return Row(facts_of(manifest, summary), figures, cells)
+
+
+def figure_of(metric: Mapping[str, Any]) -> Figure:
+    """A metric of a summary."""
+    low, high = metric["ci95"] or (None, None)
+    return Figure(metric["value"], low, high, metric["n"])
 
 
 def metric_entries(summary: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -325,7 +332,9 @@ def totals(summary: Mapping[str, Any], axis: str, phases: Sequence[str]) -> floa
             return math.fsum(summary["cpu_s"][phase] for phase in present)
         case "context":
             mean = summary["context_tokens"]["mean"]
-            return None if mean is None or phases is SETUP else mean * summary["counts"]["questions"]
+            return (
+                None if mean is None or phases is SETUP else mean * summary["counts"]["questions"]
+            )
         case "tokens":
             usage = [summary["usage"][phase] for phase in present]
             return float(sum(part[kind] for part in usage for kind in TOKEN_KINDS))
@@ -338,5 +347,7 @@ def totals(summary: Mapping[str, Any], axis: str, phases: Sequence[str]) -> floa
 
 def joules(summary: Mapping[str, Any], phases: Sequence[str]) -> float | None:
     """Joules of some phases; unavailable if one of them is."""
-    parts = [(summary["energy"]["phases"].get(phase) or {}).get("joules") for phase in phases]
-    return None if not parts or None in parts else math.fsum(parts)
+    figures = summary["energy"]["phases"]
+    parts = [(figures.get(phase) or {}).get("joules") for phase in phases]
+    known = [float(part) for part in parts if part is not None]
+    return math.fsum(known) if known and len(known) == len(parts) else None

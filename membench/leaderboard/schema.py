@@ -476,7 +476,9 @@ PATH = re.compile(
 )
 """What looks like a path of a machine."""
 
-HOST = re.compile(r"(?:https?|ssh|s3|ftp)://|\b(?:\d{1,3}\.){3}\d{1,3}\b|[\w.-]+\.(?:local|internal|lan)\b")
+HOST = re.compile(
+    r"(?:https?|ssh|s3|ftp)://|\b(?:\d{1,3}\.){3}\d{1,3}\b|[\w.-]+\.(?:local|internal|lan)\b"
+)
 """What looks like a host."""
 
 

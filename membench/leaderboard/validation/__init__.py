@@ -7,7 +7,7 @@ is looked at. What the verifier computes is what the board shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,14 @@ from typing import Any
 from membench.harness.errors import UserError
 from membench.harness.model import Score
 from membench.leaderboard.layout import LIMITS, Limits
-from membench.leaderboard.validation.contents import Contents, disagreements, read_contents
+from membench.leaderboard.validation.contents import (
+    MANY,
+    Contents,
+    disagreements,
+    read_contents,
+    text_findings,
+)
+from membench.leaderboard.validation.joules import energy_findings
 from membench.leaderboard.validation.materials import (
     Materials,
     find_task,
@@ -28,6 +35,9 @@ from membench.leaderboard.validation.rescoring import Rescored, Standing, rescor
 from membench.leaderboard.validation.rules import FLAGS, RULES, Broken, Finding, Rule
 
 __all__ = ["FLAGS", "RULES", "Broken", "Contents", "Finding", "Rejected", "Rule", "Verification"]
+
+
+Stage = Callable[[], list[Finding]]
 
 
 class Rejected(UserError):
@@ -105,16 +115,25 @@ def judge(contents: Contents, data: Path | None) -> Verification:
     findings = disagreements(contents)
     if findings:
         return Verification(tuple(findings), contents)
-    materials = gather(contents, find_task(contents), data)
-    stages: list[Callable[[], list[Finding]]] = [lambda: range_findings(contents)]
-    if materials is not None:
-        stages.insert(0, lambda: question_findings(contents, materials))
-    for stage in stages:
+    task = find_task(contents)
+    texts = list(text_findings(contents, text_allowed=task.card.may_redistribute_text))
+    if texts:
+        return Verification(tuple(texts[:MANY]), contents)
+    materials = gather(contents, task, data)
+    for stage in stages(contents, materials):
         if found := stage():
             return Verification(tuple(found), contents)
     if materials is None:
         return unverified(contents)
     return concluded(contents, materials)
+
+
+def stages(contents: Contents, materials: Materials | None) -> Iterator[Stage]:
+    """The stages between schema and re-scoring."""
+    if materials is not None:
+        yield lambda: question_findings(contents, materials)
+    yield lambda: range_findings(contents)
+    yield lambda: energy_findings(contents)
 
 
 def unverified(contents: Contents) -> Verification:

@@ -116,9 +116,7 @@ def read_file(opened: Opened, name: str, limits: Limits) -> Lines:
 
 def read_verdicts(opened: Opened, name: str, limits: Limits) -> Lines:
     """Parse a file of verdicts."""
-    return fitted(
-        list(parse_lines(opened.unpacked[name], name, limits)), schema.VerdictLine, name
-    )
+    return fitted(list(parse_lines(opened.unpacked[name], name, limits)), schema.VerdictLine, name)
 
 
 def fitted(lines: Lines, model: type[schema.Edge], name: str) -> Lines:
@@ -222,3 +220,16 @@ def private_findings(contents: Contents) -> Iterator[Finding]:
         for text in strings(value):
             if schema.private(text):
                 yield Finding("private.path", name, f"{text[:60]!r} looks like a path or a host")
+
+
+def text_findings(contents: Contents, *, text_allowed: bool) -> Iterator[Finding]:
+    """No free answer in clear where the task's licence forbids it."""
+    if text_allowed:
+        return
+    for name, lines in ((layout.PLAY, contents.play), (layout.ANSWERS, contents.answers)):
+        for number, line in enumerate(lines, start=1):
+            content = line["content"]
+            entries = [content.get("answer") or {}, *content.get("answers", ())]
+            if any(entry.get("text") is not None for entry in entries):
+                place = f"{name}: line {number}"
+                yield Finding("private.text", place, "holds an answer in clear")

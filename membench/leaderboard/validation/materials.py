@@ -58,9 +58,7 @@ def find_task(contents: Contents) -> type[Task[Any]]:
         raise Broken("known.task", layout.MANIFEST, error.problem) from None
 
 
-def gather(
-    contents: Contents, task_type: type[Task[Any]], data: Path | None
-) -> Materials | None:
+def gather(contents: Contents, task_type: type[Task[Any]], data: Path | None) -> Materials | None:
     """Task and data, or None where the verifier lacks the data but the hash is a published one.
 
     Raises:
@@ -171,7 +169,9 @@ def case_findings(contents: Contents, sizes: dict[str, int]) -> Iterator[Finding
         for number, line in enumerate(lines, start=1):
             if line["event"] >= sizes.get(line["case"], 0):
                 where = f"{line['case']}, event {line['event']}"
-                yield Finding("questions.cases", f"{name}: line {number}", f"no such event: {where}")
+                yield Finding(
+                    "questions.cases", f"{name}: line {number}", f"no such event: {where}"
+                )
     for number, line in enumerate(contents.texts, start=1):
         if line["case"] not in sizes:
             yield Finding("questions.cases", f"{layout.TEXTS}: line {number}", "no such case")

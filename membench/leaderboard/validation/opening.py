@@ -6,7 +6,9 @@ gzip's header can lie.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import re
 import stat
 import zipfile
@@ -14,7 +16,6 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from membench.leaderboard.layout import CHECKSUMS, LIMITS, REQUIRED, Limits, allowed
 from membench.leaderboard.validation.rules import Broken
@@ -180,10 +181,6 @@ def unpack(stored: dict[str, bytes], limits: Limits) -> dict[str, bytes]:
 
 def gunzip(data: bytes, name: str, budget: Budget) -> bytes:
     """Decompress one entry, never more at a time than the budget has left."""
-    stream: IO[bytes]
-    import gzip
-    import io
-
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             return budget.read(stream.read, name)

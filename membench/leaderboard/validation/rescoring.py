@@ -375,7 +375,8 @@ def recomputed_summary(
     """The summary as the harness would write it from the verifier's rows."""
     scored = Scored(rows, scoring.tally, scoring.cost, scoring.content.hexdigest())
     summary = summarise(contents.manifest, materials.task, scored)
-    return orjson.loads(orjson.dumps(summary)) | {"energy": contents.summary["energy"]}
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(summary))
+    return plain | {"energy": contents.summary["energy"]}
 
 
 def score_findings(
