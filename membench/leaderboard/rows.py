@@ -8,6 +8,7 @@ Sums by case travel along, because ranks and frontiers redraw cases, not questio
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from membench.tasks.registry import get_task
 
 SETUP = (Phase.INGEST.value, Phase.FINALIZE.value)
 QUERY = (Phase.RECALL.value, Phase.ANSWER.value)
+UNSHOWN = re.compile(r"[^A-Za-z0-9._+@:/ ,()=\[\]-]")
+"""Characters that a label does not show: charts read some markup in their words."""
+
 TOKEN_KINDS = ("prompt_tokens", "completion_tokens", "embedding_tokens")
 
 
@@ -119,7 +123,7 @@ def label(manifest: Mapping[str, Any]) -> str:
     chosen = manifest["spec"]["set"]
     listed = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
     name = str(manifest["system"]["name"])
-    return f"{name} ({listed})" if listed else name
+    return UNSHOWN.sub("_", f"{name} ({listed})" if listed else name)[:120]
 
 
 def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def question_records(
     found = []
     for row in rows:
         value = row.values.get(names[0]) if names else None
-        if category and row.category != category or search and search not in row.item_id:
+        if category not in ("", row.category) or search not in row.item_id:
             continue
         if (only == "failed" and row.status != "failed") or (only == "wrong" and value != 0):
             continue
