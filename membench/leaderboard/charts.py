@@ -174,11 +174,14 @@ def hover(row: BoardRow) -> str:
 
 def alt_text(board: Board) -> str:
     """What the scatter shows, in words."""
-    front = [row.label for row in board.rows if row.front]
-    axis = AXES[board.choice.axis]
+    front = sorted(
+        (r for r in drawable(board) if r.front), key=lambda r: r.cost.value if r.cost else 0
+    )
+    names = ", ".join(row.label for row in front) or "none"
+    cost = AXES[board.choice.axis].title.lower()
     return (
-        f"Scatter of {board.choice.metric} against {axis.title.lower()} per question for "
-        f"{len(drawable(board))} rows. On the frontier, cheapest first: {', '.join(front) or 'none'}. "
+        f"Scatter of {board.choice.metric} against {cost} per question for "
+        f"{len(drawable(board))} rows. On the frontier, cheapest first: {names}. "
         "The table below holds every figure."
     )
 

@@ -112,8 +112,8 @@ def request_text(made: Made, verification: Verification) -> str:
         f"# Result: {manifest['system']['name']} on {summary['task']} ({summary['split']})",
         "",
         f"- run: `{made.run_id}`, bundle sha256 `{made.sha256}`",
-        f"- division: {summary['division']}; reader {manifest['spec']['reader']}, "
-        f"judge {manifest['spec']['judge']}",
+        f"- division: {summary['division']}",
+        f"- reader {manifest['spec']['reader']}, judge {manifest['spec']['judge']}",
         f"- questions: {summary['counts']['questions']}, failed {summary['counts']['failed']}",
         "",
         "| metric | value | interval | came about |",

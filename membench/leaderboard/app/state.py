@@ -7,6 +7,7 @@ session; `serving` sets them.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,9 +69,13 @@ def stamp(root: Path) -> str:
     return " ".join(parts)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Indexing the results ...")
-def _index(root: str, stamped: str) -> Index:
+def _refreshed(root: str, stamped: str) -> Index:
     return refresh(Store(Path(root)))
+
+
+_index: Callable[[str, str], Index] = st.cache_resource(
+    _refreshed, max_entries=2, show_spinner="Indexing the results ..."
+)
 
 
 def index() -> Index:
@@ -79,9 +84,13 @@ def index() -> Index:
     return _index(str(root), stamp(root))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _board(root: str, stamped: str, choice: Choice) -> Board:
+def _computed(root: str, stamped: str, choice: Choice) -> Board:
     return board(_index(root, stamped), choice)
+
+
+_board: Callable[[str, str, Choice], Board] = st.cache_resource(
+    _computed, max_entries=64, show_spinner=False
+)
 
 
 def the_board(choice: Choice) -> Board:

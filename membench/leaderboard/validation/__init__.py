@@ -172,3 +172,18 @@ def run_flags(contents: Contents) -> list[str]:
 def score_of(line: dict[str, Any]) -> Score:
     """A line of scores.jsonl as a row."""
     return Score(**{**line, "flags": tuple(line["flags"])})
+
+
+def as_json(result: Verification) -> dict[str, Any]:
+    """A verification for other programs."""
+    return {
+        "accepted": result.accepted,
+        "rescored": result.rescored,
+        "findings": [
+            {"rule": f.rule, "place": f.place, "problem": f.problem, "remedy": f.remedy}
+            for f in result.findings
+        ],
+        "standing": result.standing,
+        "flags": list(result.flags),
+        "summary": result.summary,
+    }

@@ -12,7 +12,7 @@ from membench.leaderboard.views.board import Board, BoardRow
 from membench.leaderboard.views.tables import significant
 from membench.metrics.frontier import QUESTIONS, amortised, break_even, cost_per_correct
 
-NUMBERS = tuple(round(10 ** (step / 10)) for step in range(0, 41))
+NUMBERS = tuple(round(10 ** (step / 10)) for step in range(41))
 """Questions per history that lines are drawn at: 1 to 10,000."""
 
 

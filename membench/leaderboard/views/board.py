@@ -407,8 +407,10 @@ def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dic
 
 
 def within_budget(rows: Sequence[BoardRow], choice: Choice) -> tuple[tuple[BoardRow, ...], str]:
-    """Rows that fit the budgets: with a lowest score each system's cheapest setting that reaches
-    it, with a highest cost alone each system's best setting that keeps to it.
+    """Rows that fit the budgets, and what they are in words.
+
+    With a lowest score, each system's cheapest setting that reaches it; with a highest cost
+    alone, each system's best setting that keeps to it.
     """
     if choice.budget is None and choice.least <= 0:
         return tuple(rows), ""

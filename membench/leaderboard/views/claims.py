@@ -13,8 +13,8 @@ COLUMNS = (
     "category_printed", "category_id", "backbone", "judge", "run_by", "runner", "source", "note",
 )  # fmt: skip
 NOTICE = (
-    "Quotations, not measurements of membench. Judges, models, prompts and category policies differ "
-    "between sources: compare only inside one source. Energy is in none of them."
+    "Quotations, not measurements of membench. Judges, models, prompts and category policies "
+    "differ between sources: compare only inside one source. Energy is in none of them."
 )
 
 

@@ -135,7 +135,7 @@ def filled(
     asked, answer = case.timeline[row.event], gold.questions[row.event]
     assert isinstance(asked, Ask)
     turns = case.turns()
-    texts = {id: turns[id].text for id in answer.evidence if id in turns}
+    texts = {turn: turns[turn].text for turn in answer.evidence if turn in turns}
     now = asked.question.now.isoformat() if asked.question.now else None
     words = asked.question.text
     return QuestionPage(
