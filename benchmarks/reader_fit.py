@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import zlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -24,10 +23,10 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from benchmarks.reader_data import Example, dialogues, longmemeval
-from membench.harness.readers.evidence import named_speakers, passages, ranked
+from membench.harness.readers.evidence import CaseTexts, ranked
 from membench.harness.readers.phrases import SENTENCES, WEIGHTS, described
 from membench.harness.readers.question import Kind, analysed
-from membench.harness.readers.words import stem
+from membench.metrics.text import token_f1
 
 Array = NDArray[np.float64]
 
@@ -48,28 +47,14 @@ class Choice:
     f1: list[float]
 
 
-def normalised(text: str) -> Counter[str]:
-    """Tokens as an F1 over answers compares them."""
-    words = re.findall(r"[\w.']+", text.lower().replace(",", ""))
-    return Counter(
-        stem(word.strip(".'")) for word in words if word not in {"a", "an", "the", "and"}
-    )
-
-
-def token_f1(answer: str, gold: str) -> float:
-    """Token F1 of two texts."""
-    a, b = normalised(answer), normalised(gold)
-    shared = sum((a & b).values())
-    return 2 * shared / (sum(a.values()) + sum(b.values())) if shared else 0.0
-
-
 def choice(example: Example) -> Choice | None:
     """A question's candidates; None where there is nothing to choose or to learn."""
     question = analysed(example.given.question)
     if example.gold is None or question.kind in OTHERWISE_ANSWERED:
         return None
-    found = passages(example.given.memories, example.turns)
-    evidence = ranked(question, found, named_speakers(question, example.turns))
+    texts = CaseTexts(example.turns)
+    recalled = texts.recalled(example.given.memories)
+    evidence = ranked(question, recalled, texts.named(question))
     best = evidence[0].score if evidence else 0.0
     features, f1 = [], []
     for place, item in enumerate(evidence[:SENTENCES]):

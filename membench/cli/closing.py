@@ -9,15 +9,22 @@ from typing import Any
 from rich.table import Table
 
 from membench.cli.console import out
+from membench.energy.figure import joules_text
+from membench.harness.model import Provenance
 from membench.tasks.registry import get_task
 
+SCRIPTED = "scripted"
 
-def print_closing(summary: Mapping[str, Any], path: Path) -> None:
+
+def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
     """Print the result of a run for a person."""
     console = out()
     console.print()
     console.print(title(summary), markup=False)
-    for table in (score_table(summary), overall_table(summary), cost_table(summary)):
+    tables = [score_table(summary), overall_table(summary)]
+    if summary["time_s"]:
+        tables.append(cost_table(summary))
+    for table in tables:
         console.print()
         console.print(table)
     for line in remarks(summary, path):
@@ -44,7 +51,12 @@ def headline_names(summary: Mapping[str, Any]) -> list[str]:
 
 def score_table(summary: Mapping[str, Any]) -> Table:
     """Categories by headline metrics."""
-    names = headline_names(summary)
+    categories = summary["categories"].values()
+    names = [
+        name
+        for name in headline_names(summary)
+        if any(figure(category["metrics"].get(name)) != "-" for category in categories)
+    ]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("category", no_wrap=True)
     table.add_column("n", justify="right")
@@ -115,14 +127,48 @@ def joules(figure: Mapping[str, Any] | None) -> str:
     """Joules, never without the word of their provenance."""
     if figure is None or figure["joules"] is None:
         return "unavailable"
-    return f"{figure['joules']:.1f} {figure['provenance']}"
+    return f"{figure['joules']:.3g} {figure['provenance']}"
 
 
-def remarks(summary: Mapping[str, Any], path: Path) -> list[str]:
+def energy_line(energy: Mapping[str, Any]) -> str:
+    """Total joules with label, range and boundary; or why there are none."""
+    total = energy["total"]
+    text = joules_text(total["joules"], Provenance(total["provenance"]), total["u_joules"])
+    methods = dict.fromkeys(source["method"].partition("; ")[0] for source in energy["sources"])
+    boundary = f", boundary {energy['boundary']}" if energy["boundary"] else ""
+    return f"energy: {text}{boundary} ({'; '.join(methods) or 'not watched'})"
+
+
+def judge_lines(judge: Mapping[str, Any] | None) -> list[str]:
+    """Each judge with what it let pass and refused among candidates made from gold."""
+    if judge is None:
+        return []
+    lines = []
+    for entry in judge["judges"]:
+        for kind, rates in (entry["calibration"] or {}).items():
+            lines.append(
+                f"judge {entry['model']}, {kind}: false accept {rate(rates['false_accept'])}, "
+                f"false reject {rate(rates['false_reject'])} on candidates made from gold"
+            )
+    for pair in judge["agreement"]:
+        kappa = "-" if pair["kappa"] is None else f"{pair['kappa']:.2f}"
+        lines.append(f"judges {pair['seats'][0]} and {pair['seats'][1]}: kappa {kappa}")
+    return lines
+
+
+def rate(share: Mapping[str, Any]) -> str:
+    """A share with its interval and sample size."""
+    if share["value"] is None:
+        return "-"
+    low, high = share["ci95"]
+    return f"{share['value']:.2f} [{low:.2f}, {high:.2f}] (n {share['n']})"
+
+
+def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     """Lines below the tables: context, failures, notes, where the run is."""
     context, recalled = summary["context_tokens"], summary["recalled"]["mean"]
     lines = [""]
-    if recalled is not None:
+    if recalled is not None and context["mean"] is not None:
         lines.append(
             f"per question: {recalled:.1f} memories recalled, "
             f"{context['mean']:.0f} tokens of context (p95 {context['p95']:.0f})"
@@ -133,10 +179,16 @@ def remarks(summary: Mapping[str, Any], path: Path) -> list[str]:
         lines.append(f"FAILED {counts['failed']} of {counts['questions']} questions: {listed}")
     if counts["unscored"]:
         lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
+    if summary["time_s"]:
+        lines.append(energy_line(summary["energy"]))
+    lines.extend(judge_lines(summary.get("judge")))
+    if SCRIPTED in summary.get("models", {}).values():
+        lines.append("note: a scripted model took part; this is a rehearsal, not a result")
     lines.extend(f"note: {note}" for note in headline_notes(summary))
     if "oracle" in summary["system"]:
         lines.append("note: oracle is granted the evidence; it is a ceiling, not a system")
-    lines.append(f"run: {path}")
+    if path is not None:
+        lines.append(f"run: {path}")
     return lines
 
 

@@ -15,12 +15,13 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from membench.adapters import registry
 from membench.harness.clock import Clock
 from membench.harness.errors import Fault, Reason, SystemFault
 from membench.harness.journal import Appender, DiskFull, Record
+from membench.harness.llm.lane import LaneAccess, Meterer, NullMeter
 from membench.harness.model import (
     Ask,
     Case,
@@ -34,12 +35,10 @@ from membench.harness.model import (
     Memory,
     MemoryChange,
     MemorySystem,
-    ModelEndpoint,
     Phase,
     Probe,
     Query,
     Remember,
-    Role,
     Scalar,
     Session,
     SystemContext,
@@ -82,38 +81,6 @@ class CaseJob:
     case: Case
     attempt: int = 1
     granted: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-
-
-class Meter(Protocol):
-    """Meters the model calls a system makes during one event."""
-
-    def open(self, case: str, event: int, phase: Phase) -> None:
-        """Calls from now on belong to this event."""
-
-    def close(self) -> dict[str, Any]:
-        """End the event and return what was used; empty without model calls."""
-
-
-class NullMeter:
-    """The meter of a run without models."""
-
-    def open(self, case: str, event: int, phase: Phase) -> None:
-        """Nothing to meter."""
-
-    def close(self) -> dict[str, Any]:
-        """Nothing was used."""
-        return {}
-
-
-class MeterAccess(Protocol):
-    """What a lane needs to have its calls metered: picklable, made by the gateway."""
-
-    @property
-    def endpoints(self) -> Mapping[Role, ModelEndpoint]:
-        """Where the system finds its models."""
-
-    def meter(self) -> Meter:
-        """Connect from inside the lane."""
 
 
 class MemoryBook:
@@ -175,7 +142,7 @@ class CasePlayer:
         ignores_k: bool,
         records: Appender,
         texts: Appender,
-        meter: Meter,
+        meter: Meterer,
         clock: Clock,
     ) -> None:
         """Prepare; nothing of the system runs before the first event."""
@@ -203,6 +170,8 @@ class CasePlayer:
         Raises:
             DiskFull: A record could not be written.
         """
+        if self._next == 0:
+            self._meter.begin(self.job.case.id)
         timeline = self.job.case.timeline
         while not self.done:
             event = timeline[self._next]
@@ -252,9 +221,13 @@ class CasePlayer:
         end, cpu = self._clock.now(), process_cpu_s() - cpu
         usage = self._meter.close()
         telemetry.update(start=start, end=end, cpu_s=round(cpu, 6), rss_bytes=peak_rss_bytes())
-        if usage:
+        add_resources(telemetry, system)
+        if usage["calls"] or usage["faults"]:
             telemetry["usage"] = usage
-        telemetry.update(own_resources(system))
+            telemetry["cpu_s"] = round(telemetry["cpu_s"] + usage["cpu_s"], 6)
+        if usage["faults"]:
+            telemetry["error"] = describe(returned) if isinstance(returned, Exception) else ""
+            return failed(Reason(usage["faults"][0])), telemetry
         if isinstance(returned, Exception):
             telemetry["error"] = describe(returned)
             return failed(reason_of(returned)), telemetry
@@ -355,8 +328,7 @@ class CasePlayer:
         scores = [m.score for m in memories]
         if any(score is not None for score in scores):
             telemetry["scores"] = scores
-        k = None if self._ignores_k else query.k
-        content: dict[str, Any] = {"status": "ok", "k": k, "memories": numbers}
+        content: dict[str, Any] = {"status": "ok", "k": query.k, "memories": numbers}
         if answer is not None:
             content["answer"] = free_text(answer.text)
         return content
@@ -434,10 +406,15 @@ def peak_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def own_resources(system: MemorySystem) -> dict[str, Any]:
-    """What a system says of itself after an event: `resources()`, for systems elsewhere."""
+def add_resources(telemetry: dict[str, Any], system: MemorySystem) -> None:
+    """Add what a system in another process says of itself: `resources()` after each event."""
     resources = getattr(system, "resources", None)
-    return dict(resources()) if resources else {}
+    if resources is None:
+        return
+    own = dict(resources())
+    telemetry["cpu_s"] = round(telemetry["cpu_s"] + own.pop("cpu_s", 0.0), 6)
+    telemetry["rss_bytes"] += own.pop("rss_bytes", 0)
+    telemetry.update(own)
 
 
 @dataclass(frozen=True)
@@ -460,7 +437,7 @@ class PlayWorker:
     settings: PlaySettings
     run: Path
     clock: Clock
-    access: Sequence[MeterAccess] = ()
+    access: Sequence[LaneAccess] = ()
 
     def open(self, lane: int) -> PlayLane:
         """Start working in lane number `lane`."""
@@ -477,7 +454,7 @@ class PlayLane:
         self._records = Appender(worker.run / "play.jsonl")
         self._texts = Appender(worker.run / "texts.jsonl")
         access = worker.access[lane] if worker.access else None
-        self._meter: Meter = access.meter() if access else NullMeter()
+        self._meter: Meterer = access.meter() if access else NullMeter()
         self._endpoints = access.endpoints if access else {}
         self._workdir = Path(tempfile.mkdtemp(prefix="membench-lane-"))
         self._players: dict[str, CasePlayer] = {}
@@ -501,6 +478,7 @@ class PlayLane:
         """Close what is open and remove the lane's folder."""
         for player in list(self._players.values()):
             self._close(player)
+        self._meter.disconnect()
         self._records.close()
         self._texts.close()
         shutil.rmtree(self._workdir, ignore_errors=True)
@@ -516,10 +494,16 @@ class PlayLane:
         return player.failed
 
     def _close(self, player: CasePlayer) -> None:
+        """Close a case's system; what it still called, and what it raises, is noted."""
+        note: dict[str, Any] = {}
         try:
             player.close()
         except Exception as error:
-            self._records.append({"note": "close", "error": describe(error)})
+            note["error"] = describe(error)
+        if late := self._meter.late():
+            note["late"] = late
+        if note:
+            self._records.append({"note": "close", "of": player.job.case.id, **note})
 
     def _player(self, job: CaseJob) -> CasePlayer:
         worker = self._worker

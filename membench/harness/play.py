@@ -15,12 +15,12 @@ from membench.harness.errors import Reason
 from membench.harness.journal import Appender, Record, mend_tail, read_lines
 from membench.harness.lane import (
     CaseJob,
-    MeterAccess,
     PlaySettings,
     PlayWorker,
     WaveStep,
     failed,
 )
+from membench.harness.llm.lane import LaneAccess
 from membench.harness.model import Ask, Case, Gold, Phase, phase_of
 from membench.harness.prepared import Prepared
 from membench.harness.progress import Progress
@@ -35,7 +35,7 @@ def play(
     run: RunDir,
     clock: Clock,
     progress: Progress,
-    access: Sequence[MeterAccess] = (),
+    access: Sequence[LaneAccess] = (),
 ) -> None:
     """Play what is not yet played.
 

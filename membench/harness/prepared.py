@@ -12,13 +12,14 @@ from itertools import islice
 from typing import Any
 
 from membench.adapters import registry as systems
+from membench.energy.sources import Selection, choose
 from membench.harness import divisions
 from membench.harness.errors import UsageError
 from membench.harness.model import Ask, Case, Gold, Ingest, Role, Scalar, opaque_ids
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import Task, TaskCard
-from membench.tasks.data import Source, Version, file_sha256, find_errata, find_source, identify
+from membench.tasks.data import Source, Version, file_sha256, find_errata, find_source
 
 LOCAL_READERS = ("extractive", "refuse")
 """Readers that need no model."""
@@ -37,6 +38,7 @@ class Prepared:
         source: The data file.
         version: Which published version of the data it is.
         k: Memories per recall.
+        selection: The energy sources that will be read, and why those.
     """
 
     spec: RunSpec
@@ -47,6 +49,7 @@ class Prepared:
     source: Source
     version: Version
     k: int
+    selection: Selection
 
     @property
     def card(self) -> TaskCard:
@@ -100,8 +103,9 @@ def prepare(spec: RunSpec, options: ExecOptions) -> Prepared:
     source = find_source(task_type, spec.split, options.data)
     k = spec.k if spec.k is not None else task.card.default_k
     spec = replace(spec, split=source.split)
-    version = identify(task.card, source)
-    return Prepared(spec, options, card, parameters, task, source, version, k)
+    version = task.identify(source)
+    selection = choose(options.energy)
+    return Prepared(spec, options, card, parameters, task, source, version, k, selection)
 
 
 def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task: TaskCard) -> None:

@@ -34,15 +34,17 @@ from membench.harness.model import (
 
 
 class JournalIndex:
-    """Where the lines of each (case, attempt) stand in one journal."""
+    """Where the lines of each (case, attempt) stand in a journal; `notes` belong to none."""
 
     def __init__(self, path: Path) -> None:
         """Scan the file once; a missing file has no lines."""
         self._path = path
+        self.notes: list[dict[str, Any]] = []
         self._offsets: dict[tuple[str, int], array[int]] = {}
         self._attempts: dict[str, list[int]] = defaultdict(list)
         for offset, line in read_offsets(path):
             if "case" not in line:
+                self.notes.append(line)
                 continue
             key = (line["case"], line["attempt"])
             if key not in self._offsets:
@@ -99,6 +101,11 @@ class Recorded:
         self._play = JournalIndex(play)
         self._texts = JournalIndex(texts)
         self._answers = JournalIndex(answers)
+
+    @property
+    def notes(self) -> list[dict[str, Any]]:
+        """What lanes noted outside any event: late calls, trouble at closing."""
+        return self._play.notes
 
     def attempts(self, case: str) -> list[int]:
         """Attempts at playing a case, oldest first."""

@@ -116,6 +116,7 @@ def score(prepared: Prepared, run: RunDir, verdicts: Mapping[str, Verdict] | Non
         tally.add(case, played, scored)
         cost.add(case, loaded, recorded)
         content.add(case, loaded)
+    cost.add_late(recorded.notes)
     write_scores(run.scores, rows)
     return Scored(rows, tally, cost, content.hexdigest())
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from membench.harness.errors import UnknownName, UsageError
 from membench.harness.model import (
@@ -28,7 +28,8 @@ from membench.harness.model import (
     Score,
     Verdict,
 )
-from membench.tasks.data import Source, Version, identify, locate
+from membench.tasks.data import Source, Version, file_sha256, identify, locate
+from membench.tasks.replies import checked_label, json_object
 
 G = TypeVar("G", bound=Gold)
 
@@ -45,6 +46,9 @@ class DataFile:
         url: Where a person finds it.
         revision: Pinned revision at the source.
         version: What the manifest calls it (`"official"`).
+        path: Where it stands at the source, where that is not just its name.
+        package: `<import name>:<path in it>` of a package that ships the file, if one does.
+        joins: Names of the card's files that it is made of, one after the other, if it is.
     """
 
     name: str
@@ -54,6 +58,9 @@ class DataFile:
     url: str
     revision: str
     version: str = "official"
+    path: str = ""
+    package: str = ""
+    joins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,11 +82,26 @@ class JudgeCard:
             failed verdict.
         official_sha256: Hash of the benchmark's own prompt (UTF-8, before filling in), which a
             user may load from a path instead; empty where there is none.
+        official_label: The field that holds the label in a reply to that prompt.
+        extra: Further fields of the judge's JSON object and the values they may have.
+        one_word: Whether the reply is a label alone instead of a JSON object.
+        accepts: Labels that mean "right"; the others mean "wrong". For calibration.
+        candidate: The request field that holds what is judged.
+        reference: The request field that holds the gold; empty where an echo of it would not
+            be right.
+        wants_refusal: Whether only a refusal is right.
     """
 
     prompt: str
     labels: tuple[str, ...]
     official_sha256: str = ""
+    official_label: str = ""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    one_word: bool = False
+    accepts: tuple[str, ...] = ()
+    candidate: str = "answer"
+    reference: str = ""
+    wants_refusal: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +128,9 @@ class TaskCard:
         main_metric: The one metric that a rank or a frontier uses when there is a judge;
             `offline_metric` when there is none.
         offline_metric: See `main_metric`.
+        lower_is_better: Metric names (without prefix or suffix) where less is more.
+        answer_temperature: What the protocol samples answers at.
+        answer_max_tokens: What the protocol lets an answer have; None for the reader's own limit.
         options: Task options.
         warning: One sentence every page shows beside the scores, if any.
         patterns: Split -> glob patterns of further file names that hold the split or part of it.
@@ -130,6 +155,9 @@ class TaskCard:
     fixed_k: bool = False
     separable: bool = True
     records_changes: bool = False
+    lower_is_better: tuple[str, ...] = ()
+    answer_temperature: float = 0.0
+    answer_max_tokens: int | None = None
     options: Mapping[str, OptionCard] = field(default_factory=dict)
     warning: str = ""
     patterns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -207,12 +235,43 @@ class Task(ABC, Generic[G]):
         raise NotImplementedError(f"{self.card.name} has no answer prompt yet")
 
     def prompt_hashes(self) -> Mapping[str, str]:
-        """SHA-256 of every prompt file by name: `answer`, and `judge.<kind>`."""
-        return {}
+        """SHA-256 of every prompt file by name: `judge.<kind>`, and `answer` (and the like)."""
+        judges = {card.prompt: f"judge.{kind}" for kind, card in self.card.judges.items()}
+        files = sorted((self.folder() / "prompts").glob("*.txt"))
+        return {judges.get(f.name, f.stem): file_sha256(f) for f in files}
 
     def judgements(self, played: PlayedCase, gold: G) -> Sequence[JudgeRequest]:
         """The verdicts that scoring this case needs; empty without a judge protocol."""
         return ()
+
+    def judge_messages(self, request: JudgeRequest, official: str | None = None) -> list[Message]:
+        """The judge prompt of `request.kind` with `request.fields` filled in.
+
+        Args:
+            request: What is to be judged.
+            official: The benchmark's own template, loaded by a user in place of ours; a Python
+                format string, as the benchmarks write them.
+        """
+        if official is not None:
+            template = official.replace("{{", "{").replace("}}", "}")
+        else:
+            template = self.prompt(self.card.judges[request.kind].prompt)
+        return [Message("user", fill(template, request.fields))]
+
+    def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
+        """The output fields of a judge's reply, with `label` checked against the card's.
+
+        Raises:
+            JudgeFault: The reply is not what the prompt asked for; never a score.
+        """
+        card = self.card.judges[request.kind]
+        values = json_object(reply)
+        found = values.get("label", values.get(card.official_label))
+        return {**values, "label": checked_label(found, card.labels)}
+
+    def wants_refusal(self, request: JudgeRequest) -> bool:
+        """Whether only a refusal would be right; calibration sets are made accordingly."""
+        return self.card.judges[request.kind].wants_refusal
 
     @abstractmethod
     def score(

@@ -449,6 +449,17 @@ def test_categories_1_to_4_are_judged_for_correctness_and_5_for_refusal(sample):
     assert {r.kind for r in asked.values()} == set(CARD.judges)
 
 
+def test_the_usual_official_prompt_names_its_fields_otherwise(sample):
+    case, gold = sample[0]
+    request = Locomo().judgements(play(case, gold, answer=lambda q: "{gold_answer}"), gold)[0]
+    [message] = Locomo().judge_messages(
+        request, 'Q {question} G {gold_answer} A {generated_answer} {{"label": 1}}'
+    )
+    assert message.content == (
+        'Q On which street is Mirela\'s studio? G Quarry Lane A {gold_answer} {"label": 1}'
+    )
+
+
 def test_failed_answers_are_not_judged(sample):
     case, gold = sample[0]
     assert Locomo().judgements(replace(play(case, gold), answered={}), gold) == []

@@ -1,21 +1,20 @@
 """Lane processes on this machine.
 
-A lane is a spawned process that works through jobs one at a time. Jobs are handed out as lanes
+A lane is a process of its own that works through jobs one at a time. Jobs are handed out as lanes
 fall idle, so memory does not grow with their number. A lane that dies is reported together with
 the job it held and replaced. Lanes end with their parent, however it ends.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, Protocol, TypeVar
 
 from membench.harness.errors import HarnessFault, Reason
@@ -33,6 +32,8 @@ LANE_ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
 }
 """One core per lane and one hash seed for all, unless the user's environment says otherwise."""
+
+LANE_MODULE = "membench.harness.engine.lane_process"
 
 
 class Lane(Protocol[J_contra, R_co]):
@@ -65,7 +66,7 @@ class Lost(Generic[J]):
     """A job whose lane died under it."""
 
     job: J
-    exitcode: int | None
+    exitcode: int
 
 
 @dataclass
@@ -73,9 +74,10 @@ class _Seat(Generic[J]):
     """A lane as its parent sees it."""
 
     number: int
-    process: SpawnProcess
-    pipe: Connection
+    process: subprocess.Popen[bytes]
+    pipe: Connection[Any, Any]
     job: J | None = None
+    ready: bool = False
 
 
 class LocalEngine(Generic[J, R]):
@@ -90,9 +92,13 @@ class LocalEngine(Generic[J, R]):
         """Start no process yet."""
         self._worker = worker
         self._lanes = lanes
-        self._context = multiprocessing.get_context("spawn")
         self._seats: list[_Seat[J]] = []
         self._queues: dict[int, list[J]] = {}
+        self._life, self._our_life = os.pipe()
+
+    def __len__(self) -> int:
+        """How many lanes."""
+        return self._lanes
 
     def __enter__(self) -> LocalEngine[J, R]:
         """Lanes are started when the first jobs are there."""
@@ -106,16 +112,15 @@ class LocalEngine(Generic[J, R]):
             else:
                 seat.process.terminate()
         for seat in self._seats:
-            seat.process.join(timeout=10)
-            if seat.process.is_alive():
+            try:
+                seat.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
                 seat.process.kill()
-                seat.process.join()
+                seat.process.wait()
             seat.pipe.close()
         self._seats.clear()
-
-    def __len__(self) -> int:
-        """How many lanes."""
-        return self._lanes
+        os.close(self._life)
+        os.close(self._our_life)
 
     def run(self, jobs: Iterable[J]) -> Iterator[Done[J, R] | Lost[J]]:
         """Hand out jobs to idle lanes and yield them as they finish.
@@ -127,11 +132,9 @@ class LocalEngine(Generic[J, R]):
         waiting = iter(jobs)
         while True:
             self._hand_out(waiting)
-            busy = {seat.pipe: seat for seat in self._seats if seat.job is not None}
-            if not busy:
+            if not (busy := self._busy()):
                 return
-            for pipe in wait(list(busy)):
-                yield self._collect(busy[pipe])  # type: ignore[index]
+            yield from self._finished(busy)
 
     def run_on(self, assigned: Iterable[tuple[int, J]]) -> Iterator[Done[J, R] | Lost[J]]:
         """Like `run`, with each job bound to a lane: what one lane holds, another cannot play."""
@@ -144,15 +147,22 @@ class LocalEngine(Generic[J, R]):
                     self._seats.append(self._start(len(self._seats)))
                 if queue and self._seats[lane].job is None:
                     self._give(self._seats[lane], queue.pop(0))
-            busy = {seat.pipe: seat for seat in self._seats if seat.job is not None}
-            if not busy:
+            if not (busy := self._busy()):
                 return
-            for pipe in wait(list(busy)):
-                yield self._collect(busy[pipe])  # type: ignore[index]
+            yield from self._finished(busy)
 
     def drop(self, lane: int) -> None:
         """Forget the jobs still waiting for a lane (in `run_on`)."""
         self._queues[lane] = []
+
+    def _busy(self) -> list[_Seat[J]]:
+        return [seat for seat in self._seats if seat.job is not None]
+
+    def _finished(self, busy: list[_Seat[J]]) -> Iterator[Done[J, R] | Lost[J]]:
+        ready = wait([seat.pipe for seat in busy])
+        for seat in busy:
+            if seat.pipe in ready and (result := self._collect(seat)):
+                yield result
 
     def _hand_out(self, waiting: Iterator[J]) -> None:
         for number in range(self._lanes):
@@ -169,37 +179,50 @@ class LocalEngine(Generic[J, R]):
         seat.job = job
         _tell(seat, job)
 
-    def _collect(self, seat: _Seat[J]) -> Done[J, R] | Lost[J]:
+    def _collect(self, seat: _Seat[J]) -> Done[J, R] | Lost[J] | None:
+        """What a lane says; None when it only says that it is ready."""
         job = seat.job
         assert job is not None
         try:
             kind, value = seat.pipe.recv()
         except (EOFError, ConnectionResetError):
             return self._replace(seat, job)
+        if kind == "ready":
+            seat.ready = True
+            return None
         seat.job = None
         if kind == "disk_full":
             raise DiskFull(value)
         if kind == "error":
-            raise HarnessFault(Reason.HARNESS_ERROR, value)
+            raise HarnessFault(Reason.HARNESS_ERROR, f"lane {seat.number}: {value}")
         return Done(job, value)
 
     def _replace(self, seat: _Seat[J], job: J) -> Lost[J]:
-        seat.process.join()
-        exitcode = seat.process.exitcode
+        exitcode = seat.process.wait()
+        if not seat.ready:
+            detail = f"lane {seat.number} did not start (exit code {exitcode}); see above"
+            raise HarnessFault(Reason.HARNESS_ERROR, detail)
         seat.pipe.close()
         fresh = self._start(seat.number)
-        seat.process, seat.pipe, seat.job = fresh.process, fresh.pipe, None
+        seat.process, seat.pipe, seat.job, seat.ready = fresh.process, fresh.pipe, None, False
         return Lost(job, exitcode)
 
     def _start(self, number: int) -> _Seat[J]:
-        ours, theirs = self._context.Pipe()
-        with lane_environment():
-            process = self._context.Process(
-                target=_work, args=(theirs, self._worker, number), name=f"membench-lane-{number}"
-            )
-            process.start()
+        """Start a lane and hand it its worker; whatever a system prints there goes to stderr."""
+        ours, theirs = Pipe()
+        handles = (theirs.fileno(), self._life)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", LANE_MODULE, *map(str, handles)],
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            pass_fds=handles,
+            env=lane_environment(),
+            process_group=0,
+        )
         theirs.close()
-        return _Seat(number, process, ours)
+        seat: _Seat[J] = _Seat(number, process, ours)
+        _tell(seat, (self._worker, number))
+        return seat
 
 
 def _tell(seat: _Seat[Any], message: object) -> None:
@@ -207,41 +230,7 @@ def _tell(seat: _Seat[Any], message: object) -> None:
         seat.pipe.send(message)
 
 
-@contextmanager
-def lane_environment() -> Iterator[None]:
-    """Set the environment that a child inherits at its start, for the time of starting it."""
-    missing = {key: value for key, value in LANE_ENVIRONMENT.items() if key not in os.environ}
-    os.environ.update(missing)
-    try:
-        yield
-    finally:
-        for key in missing:
-            del os.environ[key]
-
-
-def _work(pipe: Connection, worker: Worker[Any, Any], number: int) -> None:
-    """The life of a lane process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    lane: Lane[Any, Any] | None = None
-    try:
-        lane = worker.open(number)
-        while (job := pipe.recv()) is not None:
-            pipe.send(("done", lane.handle(job)))
-    except EOFError:
-        pass
-    except DiskFull as error:
-        pipe.send(("disk_full", error.path))
-    except Exception as error:
-        pipe.send(("error", f"lane {number} failed: {type(error).__name__}: {error}"))
-    finally:
-        if lane is not None:
-            lane.close()
-
-
-def _end_with_parent() -> None:
-    """Leave at once when the parent is gone, in whatever call the lane is."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+def lane_environment() -> dict[str, str]:
+    """The environment of a lane: ours, with our import path."""
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109
+    return {**LANE_ENVIRONMENT, **os.environ, "PYTHONPATH": path}

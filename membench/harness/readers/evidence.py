@@ -22,6 +22,8 @@ ELSEWHERE = 0.5
 SPEAKER = 0.25
 RANK = 0.1
 ASKING = 0.1
+OWN_WORDS = 24
+"""Code points of a turn's content that are looked for in its rendering."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,7 @@ class Passage:
     Attributes:
         text: The text.
         analysis: Its sentences.
-        turn: Id of the turn it is the rendering of, or None.
-        memory: Index of the memory it is the text of, where it is no turn's.
-        rank: Index of the memory that brought it.
+        turn: Id of the turn it is the rendering of; None for a memory's own text.
         said: The day it was said, if known.
         speaker: Stem of the speaker's name, "" if unknown.
         role: `"user"`, `"assistant"` or "".
@@ -42,15 +42,17 @@ class Passage:
     text: str
     analysis: Analysis
     turn: str | None
-    memory: int | None
-    rank: int
     said: date | None
     speaker: str
     role: str
 
-    def span(self, start: int, end: int) -> Span:
-        """A part of this passage."""
-        return Span(start=start, end=end, turn=self.turn, memory=self.memory)
+
+@dataclass(frozen=True)
+class Recalled:
+    """A passage as it was recalled: at the rank of the first memory that brought it."""
+
+    passage: Passage
+    rank: int
 
 
 @dataclass(frozen=True)
@@ -59,27 +61,55 @@ class Evidence:
 
     Attributes:
         passage: Where it stands.
+        rank: Index of the memory that brought it.
         sentence: The sentence.
         support: Share of the question's weighted words that it holds, 0..1.
         score: Support with what breaks near ties; for ordering only.
     """
 
     passage: Passage
+    rank: int
     sentence: Sentence
     support: float
     score: float
 
-
-def passages(memories: Sequence[Memory], turns: Mapping[str, Turn]) -> list[Passage]:
-    """What was recalled as texts that spans can point into, each turn once, best first."""
-    found: dict[tuple[str | None, int | None], Passage] = {}
-    for rank, memory in enumerate(memories):
-        for passage in passages_of(memory, rank, turns):
-            found.setdefault((passage.turn, passage.memory), passage)
-    return list(found.values())
+    def span(self, start: int, end: int) -> Span:
+        """A part of the passage, as an answer points to it."""
+        if self.passage.turn is not None:
+            return Span(start=start, end=end, turn=self.passage.turn)
+        return Span(start=start, end=end, memory=self.rank)
 
 
-def passages_of(memory: Memory, rank: int, turns: Mapping[str, Turn]) -> Iterator[Passage]:
+class CaseTexts:
+    """The turns of one case and the passages of its memories, each analysed once.
+
+    Args:
+        turns: The case's turns by id.
+    """
+
+    def __init__(self, turns: Mapping[str, Turn]) -> None:
+        """Start without any passage."""
+        self.turns = turns
+        self.speakers = frozenset(stem(turn.speaker.lower()) for turn in turns.values())
+        self._passages: dict[Memory, tuple[Passage, ...]] = {}
+
+    def recalled(self, memories: Sequence[Memory]) -> list[Recalled]:
+        """What was recalled as texts that spans can point into, each turn once, best first."""
+        found: dict[str | int, Recalled] = {}
+        for rank, memory in enumerate(memories):
+            if memory not in self._passages:
+                self._passages[memory] = tuple(passages_of(memory, self.turns))
+            for passage in self._passages[memory]:
+                key = rank if passage.turn is None else passage.turn
+                found.setdefault(key, Recalled(passage, rank))
+        return list(found.values())
+
+    def named(self, question: QuestionWords) -> frozenset[str]:
+        """Speakers of the case that the question names, by stem."""
+        return self.speakers & (question.names | question.stems)
+
+
+def passages_of(memory: Memory, turns: Mapping[str, Turn]) -> Iterator[Passage]:
     """The turns whose rendering a memory holds; the memory's own text where it holds none."""
     sources = [turns[source] for source in memory.sources if source in turns]
     held = [turn for turn in sources if turn.text and turn.text in memory.text]
@@ -88,8 +118,6 @@ def passages_of(memory: Memory, rank: int, turns: Mapping[str, Turn]) -> Iterato
             text=turn.text,
             analysis=analysis(turn.text, words_start(turn)),
             turn=turn.id,
-            memory=None,
-            rank=rank,
             said=day_of(turn.time or memory.time),
             speaker=stem(turn.speaker.lower()),
             role=turn.role,
@@ -101,8 +129,6 @@ def passages_of(memory: Memory, rank: int, turns: Mapping[str, Turn]) -> Iterato
             text=memory.text,
             analysis=analysis(memory.text),
             turn=None,
-            memory=rank,
-            rank=rank,
             said=day_of(time),
             speaker=stem(speakers.pop().lower()) if len(speakers) == 1 else "",
             role="",
@@ -111,24 +137,18 @@ def passages_of(memory: Memory, rank: int, turns: Mapping[str, Turn]) -> Iterato
 
 def words_start(turn: Turn) -> int:
     """Where the speaker's own words begin in a turn's rendering, past "Ann said, ..."."""
-    return max(0, turn.text.find(turn.content)) if turn.content else 0
+    return max(0, turn.text.find(turn.content[:OWN_WORDS])) if turn.content else 0
 
 
-def named_speakers(question: QuestionWords, turns: Mapping[str, Turn]) -> frozenset[str]:
-    """Speakers of the case that the question names, by stem."""
-    speakers = {turn.speaker for turn in turns.values()}
-    return frozenset(stem(name.lower()) for name in speakers) & (question.names | question.stems)
-
-
-def weights(stems: frozenset[str], found: Sequence[Passage]) -> dict[str, float]:
+def weights(stems: frozenset[str], found: Sequence[Recalled]) -> dict[str, float]:
     """How much each stem of a question says: more, the fewer passages hold it."""
     total = len(found) + 1
-    counts = {word: sum(word in passage.analysis.stems for passage in found) for word in stems}
+    counts = {word: sum(word in item.passage.analysis.stems for item in found) for word in stems}
     return {word: math.log(1 + total / (1 + count)) for word, count in counts.items()}
 
 
 def ranked(
-    question: QuestionWords, found: Sequence[Passage], named: frozenset[str]
+    question: QuestionWords, found: Sequence[Recalled], named: frozenset[str]
 ) -> list[Evidence]:
     """The sentences of the passages, best evidence first."""
     stems = (question.stems - named) or question.stems
@@ -136,8 +156,8 @@ def ranked(
     total = math.fsum(weight[word] for word in sorted(stems)) or 1.0
     evidence = [
         item
-        for passage in found
-        for item in sentence_evidence(question, passage, weight, total, named)
+        for recalled in found
+        for item in sentence_evidence(question, recalled, weight, total, named)
     ]
     evidence.sort(key=lambda item: -item.score)
     return evidence
@@ -145,19 +165,21 @@ def ranked(
 
 def sentence_evidence(
     question: QuestionWords,
-    passage: Passage,
+    recalled: Recalled,
     weight: Mapping[str, float],
     total: float,
     named: frozenset[str],
 ) -> Iterator[Evidence]:
     """Every sentence of a passage with its support."""
+    passage = recalled.passage
     held = {word: value for word, value in weight.items() if word in passage.analysis.stems}
     near = sum(held.values())
-    prior = RANK / (1 + passage.rank) + SPEAKER * speaker_fit(question, passage, named)
+    prior = RANK / (1 + recalled.rank) + SPEAKER * speaker_fit(question, passage, named)
     for sentence in passage.analysis.sentences:
         here = sum(value for word, value in held.items() if word in sentence.stems)
         support = (here + ELSEWHERE * (near - here)) / total
-        yield Evidence(passage, sentence, support, support + prior - ASKING * sentence.question)
+        score = support + prior - ASKING * sentence.question
+        yield Evidence(passage, recalled.rank, sentence, support, score)
 
 
 def speaker_fit(question: QuestionWords, passage: Passage, named: frozenset[str]) -> float:
@@ -169,7 +191,7 @@ def speaker_fit(question: QuestionWords, passage: Passage, named: frozenset[str]
     return 0.0
 
 
-def unknown_names(question: QuestionWords, found: Sequence[Passage]) -> frozenset[str]:
+def unknown_names(question: QuestionWords, found: Sequence[Recalled]) -> frozenset[str]:
     """Names in the question that no recalled passage holds."""
-    held = [sentence.all_stems for passage in found for sentence in passage.analysis.sentences]
+    held = [sentence.all_stems for item in found for sentence in item.passage.analysis.sentences]
     return question.names.difference(*held)

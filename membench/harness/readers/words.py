@@ -1,9 +1,7 @@
 """Words of a text with their place, and the classes of words that need no model to tell.
 
 English has a few hundred words that carry its grammar. Listing them is enough to find where a
-phrase can begin and end; everything else is **content** and is matched by its stem. The stemmer
-is a light one of our own: importing nltk takes longer than answering all of LoCoMo, and matching
-needs no more than this.
+phrase can begin and end; everything else is **content** and is matched by its stem.
 """
 
 from __future__ import annotations
@@ -12,6 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+from membench.tokens.stemmer import stem as porter
 
 TOKEN = re.compile(
     r"[$€£]?\d+(?:[.,:/]\d+)*(?:%|(?:st|nd|rd|th|am|pm|k|K)\b)?"
@@ -234,34 +234,11 @@ def classify(written: str, lower: str) -> Word:
 
 
 def stem(lower: str) -> str:
-    """A key under which the forms of a word meet ("visited", "visiting", "visits": "visit")."""
+    """A key under which the forms of a word meet ("went", "going": "go"; "two": "2")."""
     word = lower.removesuffix("'s").removesuffix("'")
-    word = IRREGULAR.get(word, word)
     if word in NUMBERS:
         return str(NUMBERS[word])
-    for suffix, least, mended in SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= least:
-            word = word.removesuffix(suffix) + mended
-            break
-    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
-        word = word[:-1]
-    if len(word) > 3 and word[-1] == "y":
-        return word[:-1] + "i"
-    return word.removesuffix("e") if len(word) > 3 else word
+    return porter(IRREGULAR.get(word, word))
 
-
-SUFFIXES = (
-    ("ing", 3, ""),
-    ("ies", 2, "y"),
-    ("ed", 3, ""),
-    ("sses", 2, "ss"),
-    ("ches", 2, "ch"),
-    ("shes", 2, "sh"),
-    ("xes", 2, "x"),
-    ("ss", 1, "ss"),
-    ("us", 1, "us"),
-    ("s", 2, ""),
-)
-"""Ending, least letters before it, what takes its place; the first that fits is used."""
 
 VERB_STEMS = frozenset(map(stem, VERBS))

@@ -1,6 +1,7 @@
 """Dies with its process while it ingests the third session."""
 
 import os
+from pathlib import Path
 
 
 class System:
@@ -12,7 +13,7 @@ class System:
 
     def ingest(self, session):
         self.sessions += 1
-        if self.sessions == 3 and not os.path.exists(self.flag):
+        if self.sessions == 3 and not Path(self.flag).is_file():
             os._exit(7)
         return []
 

@@ -1,6 +1,6 @@
 """Fails to ingest until the flag file exists."""
 
-import os
+from pathlib import Path
 
 from membench.harness.model import Memory
 
@@ -13,7 +13,7 @@ class System:
         self.turns = []
 
     def ingest(self, session):
-        if not os.path.exists(self.flag):
+        if not Path(self.flag).is_file():
             raise ConnectionError("not yet")
         self.turns += session.turns
         return []
