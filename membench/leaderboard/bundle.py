@@ -79,7 +79,7 @@ def bundle_files(run: RunDir) -> dict[str, bytes]:
         layout.MANIFEST: json_file(manifest),
         layout.SUMMARY: json_file(summary),
         layout.TEXTS: packed(map(redact.texts, records(run.texts))),
-        layout.PLAY: packed(redact.play(line, text_allowed=free) for line in records(run.play)),
+        layout.PLAY: packed(play_lines(run.play, text_allowed=free)),
         layout.ANSWERS: packed(
             redact.answers(line, text_allowed=free) for line in records(run.answers)
         ),
@@ -88,10 +88,17 @@ def bundle_files(run: RunDir) -> dict[str, bytes]:
     for path in sorted(run.verdicts.glob("*.jsonl")):
         files[f"verdicts.{path.stem}.jsonl.gz"] = packed(map(redact.verdict, read_lines(path)))
     if run.energy.exists():
-        files[layout.ENERGY] = packed(read_lines(run.energy))
+        files[layout.ENERGY] = packed(map(redact.energy, read_lines(run.energy)))
     check_private(files)
     files[layout.CHECKSUMS] = checksums(files)
     return files
+
+
+def play_lines(path: Path, *, text_allowed: bool) -> Iterator[dict[str, Any]]:
+    """Records of the play stage, then calls that came after a case was closed."""
+    yield from (redact.play(line, text_allowed=text_allowed) for line in records(path))
+    late = [line for line in read_lines(path) if line.get("late")]
+    yield from map(redact.note, sorted(late, key=lambda line: str(line["of"])))
 
 
 def records(path: Path) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 1
+VERSION = 2
 """Of the tables' shape: an index of another version is built anew."""
 
 
@@ -140,7 +140,8 @@ def read_row(store: Store, entry: Entry) -> Row:
         else parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY)
     )
     rows = [score_from_json(line) for line in reader(opened, layout.SCORES)]
-    play, answers = reader(opened, layout.PLAY), reader(opened, layout.ANSWERS)
+    play = [line for line in reader(opened, layout.PLAY) if "note" not in line]
+    answers = reader(opened, layout.ANSWERS)
     row = build_row(manifest, summary, rows, play, answers)
     row.facts.update(badge_facts(current))
     return row

@@ -21,7 +21,7 @@ CHECKSUMS = "SHA256SUMS"
 
 REQUIRED = (MANIFEST, SUMMARY, PLAY, TEXTS, ANSWERS, SCORES, CHECKSUMS)
 OPTIONAL = (ENERGY,)
-VERDICTS = re.compile(r"verdicts\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.jsonl\.gz")
+VERDICTS = re.compile(r"verdicts\.([A-Za-z0-9][A-Za-z0-9._-]{0,95})\.jsonl\.gz")
 """A run's `verdicts/<judge_key>.jsonl`; flat, so that no entry of a bundle has a folder."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+@ -]{0,63}$"

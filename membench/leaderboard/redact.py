@@ -15,14 +15,14 @@ from membench.harness.spec import RunSpec
 from membench.leaderboard import schema
 
 TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
-LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,39}")
 
 
 def manifest(run: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest without what only the submitter's machine can know."""
-    kept = schema.pruned(schema.Manifest, run)
+    kept: dict[str, Any] = schema.withheld(schema.pruned(schema.Manifest, run))
     spec = dict(kept["spec"])
-    if "/" in spec["system"]:
+    if "/" in run["spec"]["system"]:
         spec["system"] = kept["system"]["name"]
     if spec.get("prompts") is not None:
         spec["prompts"] = "given"
@@ -33,7 +33,19 @@ def manifest(run: Mapping[str, Any]) -> dict[str, Any]:
 
 def summary(run: Mapping[str, Any]) -> dict[str, Any]:
     """The summary: the claim."""
-    return schema.pruned(schema.Summary, run)
+    kept: dict[str, Any] = schema.withheld(schema.pruned(schema.Summary, run))
+    return kept
+
+
+def note(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the play stage that belongs to no event."""
+    return schema.pruned(schema.Note, line)
+
+
+def energy(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the sampler."""
+    kept: dict[str, Any] = schema.withheld(line)
+    return kept
 
 
 def play(line: Mapping[str, Any], *, text_allowed: bool) -> dict[str, Any]:
@@ -85,8 +97,8 @@ def verdict(line: Mapping[str, Any]) -> dict[str, Any]:
     """A verdict without the judge's words: labels and numbers remain."""
     kept = schema.pruned(schema.VerdictLine, line)
     kept["values"] = {name: v for name, v in line.get("values", {}).items() if publishable(v)}
-    if "telemetry" in kept:
-        kept["telemetry"] = telemetry(kept["telemetry"])
+    kept["votes"] = [v if publishable(v) else "other" for v in line.get("votes", ())]
+    kept["telemetry"] = telemetry(line["telemetry"])
     return kept
 
 
@@ -94,4 +106,6 @@ def publishable(value: Any) -> bool:
     """Whether a value of a verdict is a number or one short label."""
     if isinstance(value, str):
         return LABEL.fullmatch(value) is not None
+    if isinstance(value, Mapping):
+        return all(publishable(key) for key in value)
     return value is None or isinstance(value, int | float)

@@ -147,6 +147,7 @@ def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[st
         "created": manifest["created_utc"],
         "complete": summary["complete"],
         "subset": manifest["subset"],
+        "rehearsal": "scripted" in manifest["models"].values(),
         "cases": summary["counts"]["cases"],
         "questions": summary["counts"]["questions"],
         "failed": summary["counts"]["failed"],

@@ -46,12 +46,12 @@ ReasonName = Annotated[str, AfterValidator(known_reason)]
 
 
 def bounded(value: JsonValue) -> JsonValue:
-    """Plain facts: every string in them is at most 400 characters."""
+    """Plain facts: every string in them is at most 1,000 characters."""
     stack: list[Any] = [value]
     while stack:
         item = stack.pop()
-        if isinstance(item, str) and len(item) > 400:
-            raise ValueError("a string of more than 400 characters")
+        if isinstance(item, str) and len(item) > 1000:
+            raise ValueError("a string of more than 1,000 characters")
         if isinstance(item, dict):
             stack.extend([*item, *item.values()])
         elif isinstance(item, list):
@@ -146,6 +146,13 @@ class HardwareEntry(Edge):
     klass: Annotated[Line, Field(alias="class")]
 
 
+class Parent(Edge):
+    """The run whose records a derived run took over."""
+
+    run_id: RunId
+    spec_sha256: Sha256
+
+
 class Manifest(Edge):
     """manifest.json."""
 
@@ -154,7 +161,7 @@ class Manifest(Edge):
     created_utc: Stamp
     status: Literal["complete", "finished with failures"]
     attempts: Annotated[StrictInt, Field(ge=1, le=100_000)]
-    parent: RunId | None
+    parent: Parent | None
     spec: SpecEntry
     spec_sha256: Sha256
     options: Facts
@@ -169,6 +176,7 @@ class Manifest(Edge):
     subset: bool
     comparison_key: Facts
     energy: Facts | None = None
+    energy_protocol: list[Facts] = []
 
 
 # --- summary -----------------------------------------------------------------------------------
@@ -214,10 +222,14 @@ class RoleUsage(Edge):
     completion_tokens: Count = 0
     reasoning_tokens: Count = 0
     embedding_tokens: Count = 0
+    prompt_sq: Amount | None = None
     retries: Count = 0
+    failed: Count = 0
     replayed: Count = 0
     late: Count = 0
     latency_s: Amount | None = None
+    cpu_s: Amount = 0.0
+    model: Line | None = None
     source: Word | None = None
     usd: Amount | None = None
 
@@ -225,7 +237,16 @@ class RoleUsage(Edge):
 class Usage(RoleUsage):
     """Model calls of a phase or an event."""
 
+    faults: list[ReasonName] = []
     roles: dict[Word, RoleUsage] = {}
+
+
+class LateUsage(Usage):
+    """Model calls outside any phase, and the phase that was open last."""
+
+    case: CaseId | None = None
+    event: Count | None = None
+    phase: PhaseName | None = None
 
 
 class TimeEntry(Edge):
@@ -273,6 +294,7 @@ class Summary(Edge):
     split: Word
     system: Name
     division: Word
+    models: dict[Word, Line] = {}
     comparison_key: Facts
     complete: bool
     content_sha256: Sha256 | None
@@ -289,7 +311,9 @@ class Summary(Edge):
     peak_rss_bytes: Count | None
     store_bytes: Count | None
     abandoned: Abandoned = Abandoned(time_s=0.0, cpu_s=0.0)
+    late_calls: Count = 0
     energy: Facts
+    judge: Facts | None = None
 
 
 # --- records -----------------------------------------------------------------------------------
@@ -346,6 +370,14 @@ class Play(Edge):
     attempt: Annotated[StrictInt, Field(ge=1, le=100_000)]
     content: PlayContent
     telemetry: Telemetry
+
+
+class Note(Edge):
+    """A line of play.jsonl that belongs to no event: calls after a case was closed."""
+
+    note: Literal["close"]
+    of: CaseId
+    late: Annotated[list[LateUsage], Field(max_length=100_000)]
 
 
 class TurnSpan(Edge):
@@ -425,14 +457,19 @@ class ScoreLine(Edge):
     event: Count | None
 
 
+Label = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]*$")]
+
+
 class VerdictLine(Edge):
     """A line of verdicts: what a judge said, without its words."""
 
-    request_id: Id
+    case: CaseId
+    request: Id
     status: Literal["ok", "failed"]
-    reason: ReasonName | None = None
-    values: dict[Word, bool | int | Real | Annotated[str, Field(max_length=40)] | None] = {}
-    telemetry: Telemetry = Telemetry()
+    reason: ReasonName | None
+    values: dict[Word, bool | int | Real | Label | dict[Label, Count] | None]
+    votes: Annotated[list[Label | None], Field(max_length=100)] = []
+    telemetry: Telemetry
 
 
 def pruned(model: type[BaseModel], value: Mapping[str, Any]) -> dict[str, Any]:
@@ -480,6 +517,17 @@ HOST = re.compile(
     r"(?:https?|ssh|s3|ftp)://|\b(?:\d{1,3}\.){3}\d{1,3}\b|[\w.-]+\.(?:local|internal|lan)\b"
 )
 """What looks like a host."""
+
+
+def withheld(value: Any) -> Any:
+    """A JSON value with the strings that give away a path or a host replaced."""
+    if isinstance(value, str):
+        return "(withheld)" if private(value) else value
+    if isinstance(value, Mapping):
+        return {key: withheld(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [withheld(item) for item in value]
+    return value
 
 
 def private(text: str) -> bool:

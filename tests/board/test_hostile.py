@@ -80,12 +80,12 @@ def renamed_question(lines: list[dict[str, Any]]) -> None:
 
 
 def link(spoil: Spoil) -> None:
-    target = spoil.path / "energy.jsonl.gz"
+    target = spoil.path / "verdicts.evil.jsonl.gz"
     target.symlink_to(spoil.path / PLAY)
 
 
 def folder_inside(spoil: Spoil) -> None:
-    (spoil.path / "energy.jsonl.gz").mkdir()
+    (spoil.path / "verdicts.evil.jsonl.gz").mkdir()
 
 
 def nested(depth: int) -> str:
@@ -180,6 +180,11 @@ FOLDERS: list[tuple[str, str, Attack]] = [
     ("rescore.cost", "half the time", lambda s: s.json(S, lambda v: v["time_s"]["recall"].update(total=0.0))),
     ("rescore.cost", "a smaller store", lambda s: s.json(S, setter("ingested", "tokens", to=1))),
     ("rescore.energy", "joules out of nothing", lambda s: s.json(S, lambda v: v["energy"]["total"].update(joules=1.0, provenance="measured"))),
+    ("rescore.energy", "verified, says the manifest", lambda s: s.json(M, setter("energy", "verified", to=True))),
+    ("rescore.energy", "samples nobody writes", lambda s: s.gz("energy.jsonl.gz", b'{"line":"session"}\n{"c":7,"t":"x"}\n')),
+    ("private.path", "a path among the samples", lambda s: s.gz("energy.jsonl.gz", b'{"line":"session","selection":["/home/me/rapl"]}\n')),
+    ("known.prompts", "verdicts of a judge the spec lacks", lambda s: s.gz("verdicts.gpt-12345678.jsonl.gz", b"")),
+    ("schema.record", "a verdict with the judge's words", lambda s: s.gz("verdicts.gpt-12345678.jsonl.gz", b'{"case":"27d96421a97921d1","request":"q","status":"ok","reason":null,"values":{"reasoning":"because the text says so and so, in many words"},"telemetry":{}}\n')),
     ("rescore.content", "another content hash", lambda s: s.json(S, setter("content_sha256", to="0" * 64))),
     # 9 plausibility
     ("plausible.clock", "spans of another year", lambda s: s.lines(PLAY, lambda ls: first_ask(ls)["telemetry"].update(start=1e9, end=1e9 + 1))),
@@ -258,8 +263,8 @@ def test_an_honest_zip_is_as_good_as_a_folder(honest: Path, tmp_path: Path) -> N
         ("wire.name", ("../../evil.json", b"{}")),
         ("wire.name", ("/etc/passwd", b"x")),
         ("wire.name", ("sub/manifest.json", b"{}")),
-        ("wire.link", (symlink_member("energy.jsonl.gz"), b"/etc/passwd")),
-        ("wire.unpacked", ("energy.jsonl.gz", b"\0" * (130 * 2**20))),
+        ("wire.link", (symlink_member("verdicts.x.jsonl.gz"), b"/etc/passwd")),
+        ("wire.unpacked", ("verdicts.x.jsonl.gz", b"\0" * (130 * 2**20))),
     ],
     ids=["traversal", "absolute", "folder", "link", "bomb"],
 )

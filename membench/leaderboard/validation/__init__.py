@@ -162,6 +162,8 @@ def run_flags(contents: Contents) -> list[str]:
     found = []
     if contents.manifest["code"]["dirty"]:
         found.append("flag.dirty")
+    if "scripted" in contents.manifest["models"].values():
+        found.append("flag.rehearsal")
     if contents.manifest["subset"]:
         found.append("flag.partial")
     if not contents.summary["complete"]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from membench.harness.divisions import division_of
+from membench.harness.divisions import division_of, pinned
+from membench.harness.errors import UserError
 from membench.harness.manifest import judge_prompts_sha256
 from membench.harness.rundir import SCHEMA
 from membench.harness.spec import RunSpec
@@ -33,7 +34,8 @@ class Contents:
         sha256: What identifies it.
         manifest: manifest.json.
         summary: summary.json, the claim.
-        play: Lines of play.jsonl.
+        play: Lines of play.jsonl that record an event.
+        notes: The others.
         texts: Lines of texts.jsonl, without texts.
         answers: Lines of answers.jsonl.
         scores: Lines of scores.jsonl, the claim row by row.
@@ -45,6 +47,7 @@ class Contents:
     manifest: dict[str, Any]
     summary: dict[str, Any]
     play: Lines
+    notes: Lines
     texts: Lines
     answers: Lines
     scores: Lines
@@ -53,7 +56,6 @@ class Contents:
 
 
 LINE_MODELS: dict[str, type[schema.Edge]] = {
-    layout.PLAY: schema.Play,
     layout.TEXTS: schema.TextLine,
     layout.ANSWERS: schema.AnswerLine,
     layout.SCORES: schema.ScoreLine,
@@ -74,18 +76,21 @@ def read_contents(opened: Opened, limits: Limits = LIMITS) -> Contents:
     check_model(schema.Summary, summary, layout.SUMMARY, "schema.summary")
     lines = {name: read_file(opened, name, limits) for name in LINE_MODELS}
     verdicts = {
-        name.split(".")[1]: read_verdicts(opened, name, limits)
+        verdict_key(name): read_verdicts(opened, name, limits)
         for name in sorted(opened.unpacked)
         if layout.VERDICTS.fullmatch(name)
     }
     energy = None
     if layout.ENERGY in opened.unpacked:
         energy = list(parse_lines(opened.unpacked[layout.ENERGY], layout.ENERGY, limits))
+        check_energy(energy)
+    play, notes = read_play(opened, limits)
     return Contents(
         opened.sha256,
         manifest,
         summary,
-        lines[layout.PLAY],
+        play,
+        notes,
         lines[layout.TEXTS],
         lines[layout.ANSWERS],
         lines[layout.SCORES],
@@ -112,6 +117,31 @@ def check_model(model: type[schema.Edge], value: Any, place: str, rule: str) -> 
 def read_file(opened: Opened, name: str, limits: Limits) -> Lines:
     """Parse a file of lines and fit each to its model."""
     return fitted(list(parse_lines(opened.unpacked[name], name, limits)), LINE_MODELS[name], name)
+
+
+def read_play(opened: Opened, limits: Limits) -> tuple[Lines, Lines]:
+    """Records of events, and notes."""
+    lines = list(parse_lines(opened.unpacked[layout.PLAY], layout.PLAY, limits))
+    events = [line for line in lines if "note" not in line]
+    notes = [line for line in lines if "note" in line]
+    return fitted(events, schema.Play, layout.PLAY), fitted(notes, schema.Note, layout.PLAY)
+
+
+def check_energy(lines: Lines) -> None:
+    """Words of the sampler are short, and name no path or host."""
+    for number, line in enumerate(lines, start=1):
+        place = f"{layout.ENERGY}: line {number}"
+        for text in strings(line):
+            if len(text) > 1000:
+                raise Broken("schema.record", place, "a string of more than 1,000 characters")
+            if schema.private(text):
+                raise Broken("private.path", place, f"{text[:60]!r} looks like a path or a host")
+
+
+def verdict_key(name: str) -> str:
+    """The judge key in a file's name."""
+    match = layout.VERDICTS.fullmatch(name)
+    return match[1] if match else ""
 
 
 def read_verdicts(opened: Opened, name: str, limits: Limits) -> Lines:
@@ -157,10 +187,8 @@ def spec_findings(manifest: dict[str, Any]) -> Iterator[Finding]:
     place = layout.MANIFEST
     if manifest["spec_sha256"] != spec.sha256:
         yield Finding("schema.spec", f"{place}: spec_sha256", "is not the hash of the spec")
-    if manifest["division"] != division_of(spec):
-        yield Finding(
-            "schema.spec", f"{place}: division", f"the spec is of division '{division_of(spec)}'"
-        )
+    if problem := division_problem(manifest["division"], spec):
+        yield Finding("schema.spec", f"{place}: division", problem)
     if spec.limit is not None and not manifest["subset"]:
         yield Finding("schema.spec", f"{place}: subset", "the spec has a limit")
     if manifest["task"]["partial"] and not manifest["subset"]:
@@ -172,6 +200,20 @@ def spec_findings(manifest: dict[str, Any]) -> Iterator[Finding]:
             yield Finding(
                 "schema.spec", f"{place}: comparison_key.{key}", "is not what the spec says"
             )
+
+
+def division_problem(division: str, spec: RunSpec) -> str | None:
+    """How a run is not of the division it names, or None."""
+    if division != division_of(spec):
+        return f"the spec is of division '{division_of(spec)}'"
+    free = division_of(replace(spec, division=None))
+    if division == "offline" and free != "offline":
+        return "a run with an LLM is not offline"
+    try:
+        same = pinned(spec) == spec
+    except UserError as error:
+        return error.problem
+    return None if same else "the spec differs from what the division pins"
 
 
 def expected_key(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -198,6 +240,7 @@ def expected_key(manifest: dict[str, Any]) -> dict[str, Any]:
 def agreement_findings(contents: Contents) -> Iterator[Finding]:
     """The summary must speak of the manifest's run."""
     manifest, summary = contents.manifest, contents.summary
+    cost = manifest["comparison_key"].get("cost") or {}
     same: Sequence[tuple[str, Any, Any]] = (
         ("run_id", summary["run_id"], manifest["run_id"]),
         ("task", summary["task"], manifest["task"]["name"]),
@@ -207,6 +250,8 @@ def agreement_findings(contents: Contents) -> Iterator[Finding]:
         ("comparison_key", summary["comparison_key"], manifest["comparison_key"]),
         ("spec.task", manifest["spec"]["task"], manifest["task"]["name"]),
         ("spec.system", manifest["spec"]["system"], manifest["system"]["name"]),
+        ("models", summary["models"], manifest["models"]),
+        ("energy.boundary", summary["energy"].get("boundary"), cost.get("energy_boundary")),
         ("status", summary["complete"], manifest["status"] == "complete"),
     )
     for name, mine, theirs in same:

@@ -19,20 +19,26 @@ from typing import Any, Literal
 import orjson
 
 from membench.harness.cost import CostTally
+from membench.harness.errors import UserError
+from membench.harness.judge import judge_key, verdict_from
 from membench.harness.model import (
     Ask,
     Case,
     Gold,
-    Outcome,
+    Phase,
     PlayedCase,
     Probe,
     Score,
     Verdict,
     phase_of,
 )
+from membench.harness.prepared import judges
 from membench.harness.recorded import Recorded, RecordedCase, played_case
+from membench.harness.rundir import RunDir
 from membench.harness.score import ContentHash, Scored, Tally
+from membench.harness.spec import RunSpec
 from membench.harness.summary import summarise
+from membench.harness.watched import Joules, attributed
 from membench.leaderboard import layout
 from membench.leaderboard.validation.contents import MANY, Contents, Lines
 from membench.leaderboard.validation.materials import Materials
@@ -77,40 +83,76 @@ def rescore(contents: Contents, materials: Materials) -> Rescored:
     Raises:
         Broken: A record points at what does not exist.
     """
-    verdicts = read_verdicts(contents)
+    seat = verdict_lines(contents, materials)
+    verdicts = {line["request"]: verdict_from(line) for line in seat}
     scoring = Scoring(materials, verdicts)
     with tempfile.TemporaryDirectory(prefix="membench-verify-") as folder:
         recorded = write_records(contents, Path(folder))
         for case, gold in materials.cases():
             scoring.add(case, gold, recorded)
+        scoring.cost.add_late(recorded.notes)
+        judging = [line["telemetry"] for lines in contents.verdicts.values() for line in lines]
+        scoring.cost.add_spans(Phase.JUDGE, judging)
+        energy = recomputed_energy(contents, scoring, Path(folder))
     claimed = {key_of(row): row for row in contents.scores}
     rows = scoring.final_rows(claimed)
-    summary = recomputed_summary(contents, materials, scoring, rows)
+    summary = recomputed_summary(contents, materials, scoring, rows, energy.summary)
     findings = [
         *score_findings(rows, claimed, scoring),
         *summary_findings(contents, summary),
+        *energy_report_findings(contents, energy),
     ]
     return Rescored(summary, rows, scoring.standing(), findings[:MANY], scoring.flags(contents))
 
 
-def read_verdicts(contents: Contents) -> dict[str, Verdict]:
-    """Verdicts by request id; of several judges the first."""
-    lines = next(iter(contents.verdicts.values()), [])
-    return {
-        line["request_id"]: Verdict(
-            line["request_id"],
-            Outcome(line["status"] == "ok", line.get("reason")),
-            line.get("values", {}),
-        )
-        for line in lines
-    }
+def verdict_lines(contents: Contents, materials: Materials) -> Lines:
+    """Verdicts of the judge that gives the scores.
+
+    Raises:
+        Broken: Verdicts of a judge that the spec does not name.
+    """
+    spec = RunSpec.from_json(contents.manifest["spec"])
+    hashes = materials.task.prompt_hashes()
+    prompts = {name: value for name, value in hashes.items() if name.startswith("judge.")}
+    keys = [judge_key(model, prompts, spec) for model in judges(spec)]
+    odd = set(contents.verdicts) - set(keys)
+    if odd:
+        raise Broken("known.prompts", f"verdicts.{min(odd)}", "is no judge of the spec")
+    return contents.verdicts.get(keys[0], []) if keys else []
+
+
+def recomputed_energy(contents: Contents, scoring: Scoring, folder: Path) -> Joules:
+    """The energy ledger from the bundle's samples and the spans of its records.
+
+    Raises:
+        Broken: The samples are not what a sampler writes.
+    """
+    run = RunDir(folder)
+    if contents.energy is not None:
+        write_lines(run.energy, contents.energy)
+    replayed = contents.manifest["options"].get("cassette_mode") == "replay"
+    try:
+        return attributed(run, scoring.cost.spans, from_cassette=replayed)
+    except (UserError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise Broken("rescore.energy", layout.ENERGY, f"cannot be read: {error}"[:300]) from None
+
+
+def energy_report_findings(contents: Contents, energy: Joules) -> Iterator[Finding]:
+    """Checks and report of the manifest that differ from the verifier's."""
+    mine = {"report": energy.report, "checks": energy.checks, "verified": energy.verified}
+    plain = orjson.loads(orjson.dumps(mine))
+    claim = contents.manifest.get("energy") or {}
+    for place, own, theirs in differences(plain, claim, "energy"):
+        problem = f"is {theirs!r}, the samples come to {own!r}"[:300]
+        yield Finding("rescore.energy", f"{layout.MANIFEST}: {place}", problem)
 
 
 def write_records(contents: Contents, folder: Path) -> Recorded:
     """The journals as the harness reads them; memories have empty texts."""
     texts = [{**line, "text": ""} for line in contents.texts]
     paths = [folder / "play.jsonl", folder / "texts.jsonl", folder / "answers.jsonl"]
-    for path, lines in zip(paths, (contents.play, texts, contents.answers), strict=True):
+    play = [*contents.play, *contents.notes]
+    for path, lines in zip(paths, (play, texts, contents.answers), strict=True):
         write_lines(path, lines)
     return Recorded(*paths)
 
@@ -370,13 +412,18 @@ def opened(content: Mapping[str, Any], words: str) -> dict[str, Any]:
 
 
 def recomputed_summary(
-    contents: Contents, materials: Materials, scoring: Scoring, rows: list[Score]
+    contents: Contents,
+    materials: Materials,
+    scoring: Scoring,
+    rows: list[Score],
+    energy: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The summary as the harness would write it from the verifier's rows."""
     scored = Scored(rows, scoring.tally, scoring.cost, scoring.content.hexdigest())
-    summary = summarise(contents.manifest, materials.task, scored)
+    summary = summarise(contents.manifest, materials.task, scored, energy)
+    summary["judge"] = contents.summary["judge"]
     plain: dict[str, Any] = orjson.loads(orjson.dumps(summary))
-    return plain | {"energy": contents.summary["energy"]}
+    return plain
 
 
 def score_findings(
@@ -422,11 +469,12 @@ RULE_OF_PART = {
     "notes": "rescore.metric",
     "complete": "rescore.count",
     "content_sha256": "rescore.content",
+    "energy": "rescore.energy",
 }
 """Part of the summary -> the rule it falls under; all others are costs."""
 
-UNCHECKED = frozenset({"energy", "comparison_key", "schema"})
-"""Parts that are checked elsewhere."""
+UNCHECKED = frozenset({"comparison_key", "schema", "models", "judge"})
+"""Parts that are checked elsewhere, or cannot be: a judge's calibration is its submitter's word."""
 
 
 def summary_findings(contents: Contents, summary: Mapping[str, Any]) -> Iterator[Finding]:

@@ -150,6 +150,7 @@ FLAGS: dict[str, str] = {
     "flag.copy": "another bundle in the store has the same content",
     "flag.cpu": "more CPU seconds than the cores could give in that time",
     "flag.dirty": "the code had uncommitted changes",
+    "flag.rehearsal": "a scripted model took part: a rehearsal, never ranked",
     "flag.partial": "a subset of the questions; never ranked",
     "flag.failures": "some events failed; never ranked",
     "flag.claimed": "some figures cannot be re-scored from this bundle",

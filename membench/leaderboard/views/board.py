@@ -296,6 +296,8 @@ def why_unranked(run: Mapping[str, Any], score: Figure | None) -> str:
     """Why a row has no rank; empty if it has one."""
     if run["withdrawn"]:
         return "withdrawn"
+    if run["rehearsal"]:
+        return "a rehearsal with a scripted model"
     if run["subset"]:
         return "a subset of the questions"
     if not run["complete"]:

@@ -182,7 +182,7 @@ def attempted(
 
 def last_attempt(bundle: Loaded, name: str, case: str) -> list[dict[str, Any]]:
     """Lines of a case's last attempt."""
-    mine = [line for line in bundle.lines(name) if line["case"] == case]
+    mine = [line for line in bundle.lines(name) if line.get("case") == case]
     last = max((line["attempt"] for line in mine), default=0)
     return [line for line in mine if line["attempt"] == last]
 
@@ -240,11 +240,9 @@ def verdicts_of(bundle: Loaded, question_id: str) -> dict[str, str]:
     for name in sorted(bundle.opened.unpacked):
         if layout.VERDICTS.fullmatch(name):
             for line in bundle.lines(name):
-                if line["request_id"].startswith(f"{question_id}:"):
+                if line["request"].startswith(f"{question_id}:"):
                     values = line.get("values") or {"reason": line.get("reason")}
-                    found[f"{name.split('.')[1]} {line['request_id']}"] = ", ".join(
-                        f"{k} {v}" for k, v in values.items()
-                    )
+                    found[line["request"]] = ", ".join(f"{k} {v}" for k, v in values.items())
     return found
 
 
