@@ -153,9 +153,15 @@ def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Surv
 
 def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> Finished:
     """Do the stages, whatever is left of each."""
+    with resumable(run, prepared.options):
+        work(prepared, run, surveyed, progress)
+        return conclude(prepared, run)
+
+
+def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> None:
+    """Play, read and judge, with models and sensors open for that time alone."""
     clock = Clock.start()
     with (
-        resumable(run, prepared.options),
         models_of(prepared, run) as models,
         watched(prepared, run, clock, progress) as session,
     ):
@@ -172,8 +178,11 @@ def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progres
         else:
             stages()
         judge_stage(prepared, run, clock, progress, models)
+<<<<<<< HEAD
     with resumable(run, prepared.options):
         return conclude(prepared, run)
+=======
+>>>>>>> main
 
 
 def read_stage(
