@@ -178,11 +178,6 @@ def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) 
         else:
             stages()
         judge_stage(prepared, run, clock, progress, models)
-<<<<<<< HEAD
-    with resumable(run, prepared.options):
-        return conclude(prepared, run)
-=======
->>>>>>> main
 
 
 def read_stage(
