@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from membench.harness.divisions import model_spec
 from membench.harness.llm.lane import LaneAccess
 from membench.harness.llm.spec import Budget, GatewayConfig, ModelSpec
 from membench.harness.prepared import Prepared, judges
@@ -49,7 +50,9 @@ def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
     if cassette is None and options.cassette_mode == "record":
         cassette = run.cassette
     return GatewayConfig(
-        roles={role: ModelSpec(name) for role, name in prepared.models.items()},
+        roles={
+            role: model_spec(prepared.spec, role, name) for role, name in prepared.models.items()
+        },
         further_judges=tuple(ModelSpec(name) for name in judges(prepared.spec)[1:]),
         base_url=options.base_url,
         cassette=cassette,

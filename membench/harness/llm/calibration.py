@@ -152,9 +152,10 @@ def calibration_set(
 
 
 def _drawn(requests: Sequence[JudgeRequest], seed: int) -> list[JudgeRequest]:
-    """Requests in an order that depends on their ids and the seed alone."""
+    """Requests that differ, in an order that depends on their ids and the seed alone."""
+    distinct = {tuple(sorted(each.fields.items())): each for each in reversed(requests)}
     return sorted(
-        requests, key=lambda each: hashlib.sha256(f"{seed}/{each.id}".encode()).hexdigest()
+        distinct.values(), key=lambda each: hashlib.sha256(f"{seed}/{each.id}".encode()).hexdigest()
     )
 
 
@@ -169,7 +170,7 @@ def played_blindly(case: Case) -> PlayedCase:
         elif isinstance(event, Ask | Probe):
             recalled[index] = Recalled(fine, (memory,))
         if isinstance(event, Ask):
-            answered[index] = (Answered(fine, "-"),)
+            answered[index] = tuple(Answered(fine, "-", n) for n in range(event.generations))
     return PlayedCase(case, ingested, recalled, answered)
 
 

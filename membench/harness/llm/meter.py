@@ -27,7 +27,7 @@ from membench.harness.llm import canon, prices, wire
 from membench.harness.llm.cassette import Cassette, Entry, Key
 from membench.harness.llm.secrets import redacted
 from membench.harness.llm.spec import Budget, CassetteMode, ModelSpec, Seat
-from membench.harness.llm.upstream import EVENTS, Reply, Upstream
+from membench.harness.llm.upstream import EVENTS, Reply, Upstream, is_openai
 from membench.harness.llm.usage import Usage, stated_usage
 from membench.harness.model import Phase, Role
 
@@ -378,6 +378,9 @@ def prepared(spec: ModelSpec, endpoint: str, body: Mapping[str, Any]) -> wire.Bo
     for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
         if ceiling is not None and isinstance(request.get(name), int):
             request[name] = min(request[name], ceiling)
+    if endpoint == wire.CHAT and "max_tokens" in request and is_openai(spec):
+        limit = request.pop("max_tokens")
+        request.setdefault("max_completion_tokens", limit)
     if request.get("stream") and endpoint == wire.CHAT:
         request["stream_options"] = {**(request.get("stream_options") or {}), "include_usage": True}
     return request

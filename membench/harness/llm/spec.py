@@ -137,7 +137,8 @@ class GatewayConfig:
     Attributes:
         roles: The model of every role that the run uses.
         further_judges: Judges beside the one in `roles`, for agreement; seats 1, 2, ...
-        base_url: Upstream of every role that names none and is not local.
+        base_url: Upstream of every role that names none and is not local; roles served elsewhere
+            follow it as `role=URL`, separated by commas.
         cassette: File of recorded calls.
         cassette_mode: `record` answers from the cassette what it knows and records the rest,
             `replay` calls nobody, `off` ignores it.
@@ -167,10 +168,35 @@ class GatewayConfig:
         judges = enumerate(self.further_judges, 1)
         every = {(role, 0): spec for role, spec in self.roles.items()}
         every |= {(Role.JUDGE, number): spec for number, spec in judges}
-        return {seat: self._resolved(spec) for seat, spec in every.items()}
+        urls = base_urls(self.base_url or "")
+        return {
+            seat: _served(spec, urls.get(seat[0], urls.get(None))) for seat, spec in every.items()
+        }
 
-    def _resolved(self, spec: ModelSpec) -> ModelSpec:
-        """One spec with the run's base URL filled in."""
-        if self.base_url is None or spec.base_url is not None or spec.model in LOCAL:
-            return spec
-        return replace(spec, base_url=self.base_url)
+
+def _served(spec: ModelSpec, base_url: str | None) -> ModelSpec:
+    """A spec with the run's base URL, unless it has its own or is local."""
+    if base_url is None or spec.base_url is not None or spec.model in LOCAL:
+        return spec
+    return replace(spec, base_url=base_url)
+
+
+def base_urls(text: str) -> dict[Role | None, str]:
+    """Parse `--base-url`: one URL for all roles (None), and `role=URL` for some.
+
+    Raises:
+        UsageError: Not a URL, or an unknown role.
+    """
+    urls: dict[Role | None, str] = {}
+    for part in (part.strip() for part in text.split(",")):
+        name, sign, url = part.partition("=")
+        if sign and name in set(Role):
+            urls[Role(name)] = url
+        elif part:
+            urls[None] = url = part
+        if part and not url.startswith(("http://", "https://")):
+            roles = ", ".join(Role)
+            raise UsageError(
+                f"--base-url {part}: not a URL", f"URL, or role=URL with one of {roles}."
+            )
+    return urls
