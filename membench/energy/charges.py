@@ -349,26 +349,23 @@ def _roles(
     phase: Figure, usage: Mapping[str, Sequence[Tokens]], fitted: Fit | None
 ) -> dict[str, Figure]:
     """Split a phase among the roles that were called in it."""
-    weights = {
-        role: sum(fitted.weight(role, tokens) for tokens in used) if fitted else 1.0
-        for role, used in usage.items()
-    }
-    total = sum(weights.values())
-    if len(usage) > 1 and (fitted is None or total <= 0):
+    if len(usage) == 1:
+        return {role: _role(phase, 1.0, 0.0, 0.0) for role in usage}
+    shares = fitted.shares(usage) if fitted else {}
+    if fitted is None or not shares:
         why = "too short to fit coefficients for several roles"
         return {role: unavailable(why, phase.component) for role in usage}
-    error = fitted.held_out_error if fitted and len(usage) > 1 else 0.0
     return {
-        role: _role(phase, weight / total if total > 0 else 1.0, error)
-        for role, weight in weights.items()
+        role: _role(phase, share, sd, fitted.held_out_error) for role, (share, sd) in shares.items()
     }
 
 
-def _role(phase: Figure, share: float, error: float) -> Figure:
+def _role(phase: Figure, share: float, share_sd: float, error: float) -> Figure:
+    """A role's share of a phase; in doubt by its bootstrap and by the error on held-out windows."""
     part = phase.scaled(share)
-    if part.joules is None:
+    if part.joules is None or phase.joules is None:
         return part
-    spread = math.hypot(part.u_joules or 0.0, error * part.joules)
+    spread = math.hypot(part.u_joules or 0.0, share_sd * phase.joules, error * part.joules)
     return replace(part, u_joules=spread).weakened(Provenance.MODELLED, Allocation.TOKEN_MODEL)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import os
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
@@ -18,10 +19,13 @@ import orjson
 
 from membench.energy.clock import anchored
 from membench.energy.samples import Channel
+from membench.energy.sources import choose
 from membench.energy.sources.base import EnergySource
 from membench.harness.errors import UsageError
 
 PORT = 4939
+TOKEN = "MEMBENCH_ENERGY_TOKEN"
+"""Environment variable with the bearer token, here and where the run is."""
 
 
 class SidecarServer(ThreadingHTTPServer):
@@ -51,7 +55,7 @@ class SidecarServer(ThreadingHTTPServer):
         if not token and not _is_loopback(host):
             raise UsageError(
                 f"--host {host}: off loopback the sidecar needs a token",
-                "Set MEMBENCH_ENERGY_TOKEN here and where the run is.",
+                f"Set {TOKEN} here and where the run is.",
             )
         clock = anchored()
         self._sources = tuple(sources)
@@ -89,6 +93,26 @@ class SidecarServer(ThreadingHTTPServer):
         super().server_close()
         for source in self._sources:
             source.close()
+
+
+def serve(spec: str = "auto", host: str = "127.0.0.1", port: int = PORT) -> SidecarServer:
+    """A sidecar that is bound and not yet serving: call `serve_forever()` on it.
+
+    Args:
+        spec: Sources to offer, as for `--energy`.
+        host: Address to listen on.
+        port: Port to listen on.
+
+    Raises:
+        UsageError: Nothing to read here, an address off loopback without a token, or a taken port.
+    """
+    selection = choose(spec)
+    if not selection.sources:
+        raise UsageError("the sidecar has nothing to serve", "; ".join(selection.why))
+    try:
+        return SidecarServer(selection.sources, host, port, os.environ.get(TOKEN, ""))
+    except OSError as error:
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 class _Handler(BaseHTTPRequestHandler):

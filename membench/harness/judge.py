@@ -27,7 +27,7 @@ from membench.harness.prepared import Prepared, judges
 from membench.harness.progress import Progress
 from membench.harness.recorded import Recorded, played_case
 from membench.harness.rundir import RunDir, replace_json
-from membench.harness.spec import canonical_sha256
+from membench.harness.spec import RunSpec, canonical_sha256
 
 if TYPE_CHECKING:
     from membench.harness.llm.gateway import Gateway
@@ -60,14 +60,19 @@ def seats(prepared: Prepared, run: RunDir) -> list[Seat]:
     prompts = {k: v for k, v in prepared.task.prompt_hashes().items() if k.startswith("judge.")}
     made = []
     for number, model in enumerate(judges(prepared.spec)):
-        identity = [model, prompts, prepared.spec.judge_votes, prepared.spec.prompts is not None]
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", model)
-        key = f"{name}-{canonical_sha256(identity)[:8]}"
+        key = judge_key(model, prompts, prepared.spec)
         folder = run.verdicts
         made.append(
             Seat(number, model, key, folder / f"{key}.jsonl", folder / f"{key}.calibration.json")
         )
     return made
+
+
+def judge_key(model: str, prompts: Mapping[str, str], spec: RunSpec) -> str:
+    """Names a judge's files by what determines its verdicts: model, prompts and votes."""
+    identity = [model, dict(prompts), spec.judge_votes, spec.prompts is not None]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model)
+    return f"{name}-{canonical_sha256(identity)[:8]}"
 
 
 def judge(

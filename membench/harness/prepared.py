@@ -129,7 +129,12 @@ def prepare(spec: RunSpec, options: ExecOptions) -> Prepared:
     spec = replace(spec, split=source.split)
     version = task.identify(source)
     selection = choose(options.energy)
-    return Prepared(spec, options, card, parameters, task, source, version, k, selection)
+    prepared = Prepared(spec, options, card, parameters, task, source, version, k, selection)
+    if options.engine == "ray":
+        from membench.harness.engine import ray
+
+        ray.check(models=bool(prepared.models))
+    return prepared
 
 
 def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task: TaskCard) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from membench.harness.clock import Clock
 from membench.harness.errors import RunStateError, Stopped
+from membench.harness.joules import energy_of, energy_report
 from membench.harness.journal import DiskFull
 from membench.harness.judge import judged
 from membench.harness.manifest import new_manifest
@@ -30,7 +31,7 @@ from membench.harness.rundir import RunDir, new_run_id
 from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import summarise
-from membench.harness.watched import attributed, under_protocol, watched
+from membench.harness.watched import under_protocol, watched
 
 
 @dataclass(frozen=True)
@@ -212,17 +213,14 @@ def conclude(prepared: Prepared, run: RunDir) -> Finished:
     scored = score(prepared, run, verdicts.verdicts)
     scored.cost.add_spans(Phase.JUDGE, verdicts.telemetry)
     manifest = run.manifest()
-    replayed = prepared.options.cassette_mode == "replay"
-    energy = attributed(run, scored.cost.spans, from_cassette=replayed)
-    manifest["energy"] = {
-        "report": energy.report,
-        "checks": list(energy.checks),
-        "verified": energy.verified,
-    }
+    scored.spans.add_spans(Phase.JUDGE, verdicts.telemetry)
+    ledger, checks = energy_of(run, scored.spans)
+    energy = ledger.summary()
+    manifest["energy"] = energy_report(ledger, checks)
     key = manifest["comparison_key"]["cost"]
-    key["energy_boundary"] = energy.summary["boundary"]
-    key["energy_provenance"] = energy.summary["total"]["provenance"]
-    summary = summarise(manifest, prepared.task, scored, energy.summary)
+    key["energy_boundary"] = energy["boundary"]
+    key["energy_provenance"] = energy["total"]["provenance"]
+    summary = summarise(manifest, prepared.task, scored, energy)
     summary["judge"] = verdicts.entry
     run.write_summary(summary)
     manifest["status"] = "complete" if summary["complete"] else "finished with failures"

@@ -349,6 +349,33 @@ def test_codecarbon_leaves_no_file_no_lock_and_no_signal_handler(
     assert capfd.readouterr().out == ""
 
 
+def test_codecarbon_over_faked_rapl_is_measured_and_without_it_modelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library itself, once as this machine is and once over a powercap tree of ours."""
+    pytest.importorskip("codecarbon")
+    from codecarbon.core import cpu, hardware_cache
+    from codecarbon.external.hardware import CPU
+
+    from membench.energy.sources import codecarbon
+
+    def label() -> Provenance:
+        hardware_cache.clear_cache()
+        source = CodeCarbonSource("FRA")
+        channels = source.open(FakeClock())
+        source.close()
+        return next(c.provenance for c in channels if c.component is Component.CPU)
+
+    monkeypatch.setattr(codecarbon, "under_hypervisor", lambda: False)
+    monkeypatch.setattr(cpu, "is_rapl_available", lambda *arguments: False)
+    without = label()
+    root = powercap(tmp_path / "intel-rapl", {"intel-rapl:0": ("package-0", 5_000_000_000)})
+    monkeypatch.setattr(cpu, "is_rapl_available", lambda *arguments: True)
+    monkeypatch.setattr(CPU.__init__, "__defaults__", (str(root), "machine", False, False))
+    assert (without, label()) == (Provenance.MODELLED, Provenance.MEASURED)
+    hardware_cache.clear_cache()
+
+
 def test_codecarbon_needs_a_country() -> None:
     with pytest.raises(UsageError, match="country code"):
         parse("codecarbon")
