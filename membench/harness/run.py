@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from membench.harness.clock import Clock
+from membench.harness.engine import shared_by_engines
 from membench.harness.errors import RunStateError, Stopped
 from membench.harness.journal import DiskFull
 from membench.harness.manifest import new_manifest
@@ -107,6 +108,7 @@ def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progres
     clock = Clock.start()
     with (
         resumable(run, prepared.options),
+        shared_by_engines(prepared.options),
         models_of(prepared, run) as models,
         watched(prepared, run, clock, progress) as session,
     ):
