@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from membench.harness.clock import Clock
+from membench.harness.engine import shared_by_engines
 from membench.harness.errors import RunStateError, Stopped
 from membench.harness.joules import energy_of, energy_report
 from membench.harness.journal import DiskFull
@@ -163,6 +164,7 @@ def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) 
     """Play, read and judge, with models and sensors open for that time alone."""
     clock = Clock.start()
     with (
+        shared_by_engines(prepared.options),
         models_of(prepared, run) as models,
         watched(prepared, run, clock, progress) as session,
     ):
