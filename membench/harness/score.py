@@ -25,6 +25,8 @@ from membench.harness.rundir import RunDir
 from membench.harness.spec import canonical_json
 from membench.tasks.base import Task
 
+JUDGE_REASONS = (Reason.JUDGE_UNPARSABLE, Reason.JUDGE_ERROR)
+
 
 @dataclass
 class Tally:
@@ -48,11 +50,17 @@ class Tally:
         }
         self.unscored += len(unscored)
         self.count_events_outside_asks(case, played)
+        self.count_verdicts_outside_asks(rows)
+        broken = {
+            row.event: row.reason
+            for row in rows
+            if row.kind == "question" and row.status == "failed"
+        }
         for event, asked in enumerate(case.timeline):
             if not isinstance(asked, Ask):
                 continue
             self.questions += 1
-            reason = ask_failure(played, event)
+            reason = ask_failure(played, event) or broken.get(event)
             if reason is None:
                 self.ok += 1
             else:
@@ -68,6 +76,12 @@ class Tally:
             if outcome is not None and not outcome.outcome.ok:
                 reason = outcome.outcome.reason or "missing"
                 self.failures[reason] = self.failures.get(reason, 0) + 1
+
+    def count_verdicts_outside_asks(self, rows: list[Score]) -> None:
+        """A verdict that could not be had is a failure of the run, whatever it was about."""
+        for row in rows:
+            if row.kind != "question" and row.status == "failed" and row.reason in JUDGE_REASONS:
+                self.failures[row.reason] = self.failures.get(row.reason, 0) + 1
 
     def to_json(self) -> dict[str, Any]:
         """As in the summary."""
