@@ -64,6 +64,11 @@ class Tally:
                 reason = outcome.outcome.reason or "missing"
                 self.failures[reason] = self.failures.get(reason, 0) + 1
 
+    def add_verdicts(self, failures: Mapping[str, int]) -> None:
+        """Verdicts that could not be had are failures of the run, though the question was asked."""
+        for reason, count in failures.items():
+            self.failures[reason] = self.failures.get(reason, 0) + count
+
     def to_json(self) -> dict[str, Any]:
         """As in the summary."""
         return {
