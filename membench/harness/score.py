@@ -25,8 +25,6 @@ from membench.harness.rundir import RunDir
 from membench.harness.spec import canonical_json
 from membench.tasks.base import Task
 
-JUDGE_REASONS = (Reason.JUDGE_UNPARSABLE, Reason.JUDGE_ERROR)
-
 
 @dataclass
 class Tally:
@@ -50,7 +48,6 @@ class Tally:
         }
         self.unscored += len(unscored)
         self.count_events_outside_asks(case, played)
-        self.count_verdicts_outside_asks(rows)
         broken = {
             row.event: row.reason
             for row in rows
@@ -77,11 +74,10 @@ class Tally:
                 reason = outcome.outcome.reason or "missing"
                 self.failures[reason] = self.failures.get(reason, 0) + 1
 
-    def count_verdicts_outside_asks(self, rows: list[Score]) -> None:
-        """A verdict that could not be had is a failure of the run, whatever it was about."""
-        for row in rows:
-            if row.kind != "question" and row.status == "failed" and row.reason in JUDGE_REASONS:
-                self.failures[row.reason] = self.failures.get(row.reason, 0) + 1
+    def add_verdicts(self, failures: Mapping[str, int]) -> None:
+        """Verdicts that could not be had are failures of the run, though the question was asked."""
+        for reason, count in failures.items():
+            self.failures[reason] = self.failures.get(reason, 0) + count
 
     def to_json(self) -> dict[str, Any]:
         """As in the summary."""
