@@ -254,7 +254,7 @@ class CasePlayer:
         telemetry.update(start=start, end=end, cpu_s=round(cpu, 6), rss_bytes=peak_rss_bytes())
         if usage:
             telemetry["usage"] = usage
-        telemetry.update(own_resources(system))
+        add_resources(telemetry, system)
         if isinstance(returned, Exception):
             telemetry["error"] = describe(returned)
             return failed(reason_of(returned)), telemetry
@@ -434,10 +434,17 @@ def peak_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def own_resources(system: MemorySystem) -> dict[str, Any]:
-    """What a system says of itself after an event: `resources()`, for systems elsewhere."""
+def add_resources(telemetry: dict[str, Any], system: MemorySystem) -> None:
+    """Add what a system elsewhere says of itself after an event in `resources()`.
+
+    Its CPU seconds come on top of the lane's; its memory and its store take the place of ours.
+    """
     resources = getattr(system, "resources", None)
-    return dict(resources()) if resources else {}
+    if resources is None:
+        return
+    own = dict(resources())
+    telemetry["cpu_s"] = round(telemetry["cpu_s"] + own.pop("cpu_s", 0.0), 6)
+    telemetry.update(own)
 
 
 @dataclass(frozen=True)
