@@ -5,7 +5,7 @@ deviation 0.4), each question is then right or wrong with the resulting probabil
 the expected accuracy over cases. The cluster-t interval is the one membench ships
 (`metrics.statistics`), called as a run calls it.
 
-    python benchmarks/coverage.py [--repetitions 4000] [--seed 7]
+    python -m benchmarks.coverage [--repetitions 4000] [--seed 7]
 """
 
 from __future__ import annotations
@@ -15,12 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from membench.metrics.paired import cost_ratio, difference
 from membench.metrics.statistics import Interval, mean_metric

@@ -12,13 +12,17 @@ from membench.cli.console import out
 from membench.tasks.registry import get_task
 
 
-def print_closing(summary: Mapping[str, Any], path: Path) -> None:
+def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
     """Print the result of a run for a person."""
     console = out()
     console.print()
     console.print(title(summary), markup=False)
-    console.print(score_table(summary))
-    console.print(cost_table(summary))
+    tables = [score_table(summary), overall_table(summary)]
+    if summary["time_s"]:
+        tables.append(cost_table(summary))
+    for table in tables:
+        console.print()
+        console.print(table)
     for line in remarks(summary, path):
         console.print(line, markup=False)
 
@@ -42,32 +46,50 @@ def headline_names(summary: Mapping[str, Any]) -> list[str]:
 
 
 def score_table(summary: Mapping[str, Any]) -> Table:
-    """Categories by headline metrics, overall last."""
-    names = headline_names(summary)
+    """Categories by headline metrics."""
+    categories = summary["categories"].values()
+    names = [
+        name
+        for name in headline_names(summary)
+        if any(figure(category["metrics"].get(name)) != "-" for category in categories)
+    ]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("category")
+    table.add_column("category", no_wrap=True)
     table.add_column("n", justify="right")
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name.replace(".", ".\n"), justify="right", no_wrap=True)
     for category, entry in summary["categories"].items():
         cells = [figure(entry["metrics"].get(name)) for name in names]
-        table.add_row(f"{entry['id']} {category}".strip(), str(entry["n"]), *cells)
-    cells = [figure(summary["metrics"].get(name), interval=True) for name in names]
-    table.add_row("all", str(summary["counts"]["questions"]), *cells, style="bold")
+        label = category if entry["id"] == category else f"{entry['id']} {category}"
+        table.add_row(label, str(entry["n"]), *cells)
     return table
 
 
-def figure(metric: Mapping[str, Any] | None, *, interval: bool = False) -> str:
-    """A metric's value, with its interval on request; a dash where there is none."""
-    if metric is None or metric["value"] is None:
-        return "-"
-    value = f"{metric['value']:.3f}"
-    if not interval:
-        return value
+def overall_table(summary: Mapping[str, Any]) -> Table:
+    """The headline metrics with interval and sample size."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("overall")
+    for name in ("value", "95 % interval", "n", "cases"):
+        table.add_column(name, justify="right")
+    for name in headline_names(summary):
+        metric = summary["metrics"].get(name)
+        if metric is not None:
+            n, cases = str(metric["n"]), str(metric["clusters"])
+            table.add_row(name, figure(metric), interval(metric), n, cases)
+    return table
+
+
+def figure(metric: Mapping[str, Any] | None) -> str:
+    """A metric's value; a dash where there is none."""
+    return "-" if metric is None or metric["value"] is None else f"{metric['value']:.3f}"
+
+
+def interval(metric: Mapping[str, Any]) -> str:
+    """A metric's interval; a dash where one case cannot have one."""
     if metric["ci95"] is None:
-        return f"{value} [one cluster]"
+        return "-"
     low, high = metric["ci95"]
-    return f"{value} [{low:.3f}, {high:.3f}]"
+    return f"{low:.3f} to {high:.3f}"
 
 
 def cost_table(summary: Mapping[str, Any]) -> Table:
@@ -104,11 +126,11 @@ def joules(figure: Mapping[str, Any] | None) -> str:
     return f"{figure['joules']:.1f} {figure['provenance']}"
 
 
-def remarks(summary: Mapping[str, Any], path: Path) -> list[str]:
+def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     """Lines below the tables: context, failures, notes, where the run is."""
     context, recalled = summary["context_tokens"], summary["recalled"]["mean"]
     lines = [""]
-    if recalled is not None:
+    if recalled is not None and context["mean"] is not None:
         lines.append(
             f"per question: {recalled:.1f} memories recalled, "
             f"{context['mean']:.0f} tokens of context (p95 {context['p95']:.0f})"
@@ -119,8 +141,16 @@ def remarks(summary: Mapping[str, Any], path: Path) -> list[str]:
         lines.append(f"FAILED {counts['failed']} of {counts['questions']} questions: {listed}")
     if counts["unscored"]:
         lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
-    lines.extend(f"note: {note}" for note in summary.get("notes", ()))
+    lines.extend(f"note: {note}" for note in headline_notes(summary))
     if "oracle" in summary["system"]:
         lines.append("note: oracle is granted the evidence; it is a ceiling, not a system")
-    lines.append(f"run: {path}")
+    if path is not None:
+        lines.append(f"run: {path}")
     return lines
+
+
+def headline_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Notes about headline metrics; the others are in the summary."""
+    names = headline_names(summary)
+    about = [note for note in summary["notes"] if note.partition(": ")[0] in names]
+    return about or [note for note in summary["notes"] if not note.count("not determined")]

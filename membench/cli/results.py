@@ -49,7 +49,6 @@ def score(
     task_set: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Task option.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="Only the first N cases.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
     """Score a run again, or predictions made elsewhere."""
@@ -66,12 +65,25 @@ def score(
             "score takes either a run directory, or --task with --predictions",
             "membench score RUN, or membench score --task locomo --predictions FILE.jsonl",
         )
-    from membench.cli.external import score_external
+    from membench.cli.request import assignments
+    from membench.cli.run import print_summary
+    from membench.harness.external import External, score_external
 
-    complete = score_external(
-        task, split or None, data, predictions, verdicts, task_set or [], limit or None, json
-    )
-    raise typer.Exit(0 if complete else 1)
+    given = External(task, split or None, data, predictions, verdicts)
+    summary = score_external(given, assignments("--task-set", task_set or []))
+    print_summary(summary, None, as_json=json)
+    if summary["missing"]:
+        print_missing(summary["missing"])
+    raise typer.Exit(0 if summary["complete"] else 1)
+
+
+def print_missing(ids: list[str], shown: int = 20) -> None:
+    """Name the questions without a prediction."""
+    from membench.cli.console import err
+
+    more = f", and {len(ids) - shown} more" if len(ids) > shown else ""
+    listed = ", ".join(ids[:shown])
+    err().print(f"no prediction for {len(ids)} questions: {listed}{more}", markup=False)
 
 
 @runs_app.command("list")

@@ -137,13 +137,17 @@ def resumed(
 
 
 def show(finished: Finished, *, as_json: bool) -> None:
-    """Print the summary: JSON alone, or the closing table."""
-    import orjson
+    """Print what a run came to."""
+    print_summary(finished.summary, finished.run.path, as_json=as_json)
 
+
+def print_summary(summary: dict[str, Any], path: Path | None, *, as_json: bool) -> None:
+    """Print a summary: JSON alone, or the closing table."""
     if as_json:
-        options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
-        typer.echo(orjson.dumps(finished.summary, option=options).decode())
+        from membench.cli.listing import print_json
+
+        print_json(summary)
         return
     from membench.cli.closing import print_closing
 
-    print_closing(finished.summary, finished.run.path)
+    print_closing(summary, path)

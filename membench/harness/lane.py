@@ -355,8 +355,7 @@ class CasePlayer:
         scores = [m.score for m in memories]
         if any(score is not None for score in scores):
             telemetry["scores"] = scores
-        k = None if self._ignores_k else query.k
-        content: dict[str, Any] = {"status": "ok", "k": k, "memories": numbers}
+        content: dict[str, Any] = {"status": "ok", "k": query.k, "memories": numbers}
         if answer is not None:
             content["answer"] = free_text(answer.text)
         return content

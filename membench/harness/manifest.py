@@ -170,7 +170,7 @@ def comparison_key(prepared: Prepared, survey: Survey) -> dict[str, Any]:
         "split": prepared.source.split,
         "question_set_sha256": survey.question_set_sha256,
         "dataset_sha256": prepared.source.sha256,
-        "errata": spec.errata,
+        "errata": prepared.errata_sha256,
         "division": division_of(spec),
         "reader": spec.reader,
         "answer_prompt_sha256": prompts.get("answer"),

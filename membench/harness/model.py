@@ -248,11 +248,14 @@ class Gold:
         case_id: Official id: the cluster for statistics.
         questions: By event index of the `Ask`.
         turn_ids: Official turn id -> public turn id, for predictions made elsewhere.
+        event_ids: Published id of an event that is no ask (HaluMem's sessions and update probes)
+            -> its index, for predictions made elsewhere.
     """
 
     case_id: str
     questions: Mapping[int, QuestionGold]
     turn_ids: Mapping[str, str] = field(default_factory=dict)
+    event_ids: Mapping[str, int] = field(default_factory=dict)
 
 
 # --- memory systems ----------------------------------------------------------------------------
@@ -404,22 +407,29 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What an ingest, remember or finalize event came to. `changes` None: cannot tell."""
+    """What an ingest, remember or finalize event came to. `changes` None: cannot tell.
+
+    `duration_ms` is set only for predictions made elsewhere: a run keeps times in its telemetry.
+    """
 
     outcome: Outcome
     changes: tuple[MemoryChange, ...] | None = None
+    duration_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
     """What an ask or a probe recalled, in rank order.
 
-    `k` is the number that was asked for (None: the system ignores k or predictions say nothing).
+    `k` is the number that was asked for; None where predictions made elsewhere do not say.
+    A system that ignores k may have returned more, or all it ever will.
+    `duration_ms` is set only for predictions made elsewhere: a run keeps times in its telemetry.
     """
 
     outcome: Outcome
     memories: tuple[Memory, ...] = ()
     k: int | None = None
+    duration_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

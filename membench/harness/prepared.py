@@ -18,7 +18,7 @@ from membench.harness.model import Ask, Case, Gold, Ingest, Role, Scalar, opaque
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import Task, TaskCard
-from membench.tasks.data import Source, Version, find_source, identify
+from membench.tasks.data import Source, Version, file_sha256, find_errata, find_source, identify
 
 LOCAL_READERS = ("extractive", "refuse")
 """Readers that need no model."""
@@ -59,6 +59,11 @@ class Prepared:
         return islice(self.task.cases(self.source, opaque), self.spec.limit)
 
     @property
+    def errata_sha256(self) -> str | None:
+        """Hash of the list of errata that is scored beside the published gold."""
+        return file_sha256(self.task.errata) if self.task.errata else None
+
+    @property
     def models(self) -> dict[Role, str]:
         """Model name by role, for the roles of this run that need one."""
         spec = self.spec
@@ -88,7 +93,8 @@ def prepare(spec: RunSpec, options: ExecOptions) -> Prepared:
     spec = divisions.pinned(spec)
     card = systems.get_card(spec.system)
     task_type = tasks.get_task(spec.task)
-    task = task_type(spec.task_set, spec.seed)
+    errata = find_errata(task_type, options.data) if spec.errata else None
+    task = task_type(spec.task_set, spec.seed, errata)
     check(spec, options, card, task.card)
     parameters = systems.checked_parameters(card, spec.set)
     source = find_source(task_type, spec.split, options.data)

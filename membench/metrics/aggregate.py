@@ -17,6 +17,7 @@ from membench.harness.model import Aggregate, Category, Metric, Score
 from membench.metrics.statistics import mean_metric
 
 SHORT = "short"
+LOST = "lost"
 SCORED = ".scored"
 
 
@@ -28,6 +29,7 @@ class Column:
         values: Determined values, shape (n,).
         clusters: Their cases, shape (n,).
         failed: The cases of failed rows without a value.
+        lost: How many of those belong to lost cases.
         undetermined: How many other rows have no value.
         short: Whether one of them has none because its recall was too short.
     """
@@ -35,6 +37,7 @@ class Column:
     values: list[float] = field(default_factory=list)
     clusters: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    lost: int = 0
     undetermined: int = 0
     short: bool = False
 
@@ -45,6 +48,7 @@ class Column:
             self.clusters.append(row.case_id)
         elif row.status == "failed":
             self.failed.append(row.case_id)
+            self.lost += LOST in row.flags
         else:
             self.undetermined += 1
             self.short |= SHORT in row.flags
@@ -103,12 +107,16 @@ def add_row(columns: dict[str, Column], row: Score) -> None:
 
 
 def kept(columns: Mapping[str, Column]) -> dict[str, Column]:
-    """Columns to show: those that only failed rows list are left out, unless all are such.
+    """Columns to show: those that only lost cases list are left out, unless all are such.
 
-    A row of a lost case lists every metric it might have had, also those that the run never
-    asked for (an @n beyond its k).
+    A row of a case of which nothing is recorded (flag `lost`) lists every metric it might have
+    had, also those that the run never asked for: an @n beyond its k.
     """
-    real = {n: c for n, c in columns.items() if c.values or c.undetermined}
+    real = {
+        name: column
+        for name, column in columns.items()
+        if column.values or column.undetermined or len(column.failed) > column.lost
+    }
     return real or dict(columns)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import lru_cache
+
+from membench.tokens.stemmer import stem
 
 ARTICLES = re.compile(r"\b(a|an|the|and)\b")
 """The words normalisation drops; the official list counts `and` among the articles."""
@@ -55,21 +56,6 @@ def normalise(text: str) -> str:
     """Lower-case words without punctuation and articles, one space between them."""
     bare = text.replace(",", "").lower().translate(PUNCTUATION)
     return " ".join(ARTICLES.sub(" ", bare).split())
-
-
-@cache
-def stemmer() -> Callable[[str], str]:
-    """NLTK's Porter stemmer in its default mode; NLTK is imported on first use only."""
-    from nltk.stem.porter import PorterStemmer
-
-    stem: Callable[[str], str] = PorterStemmer().stem
-    return stem
-
-
-@lru_cache(maxsize=1 << 16)
-def stem(word: str) -> str:
-    """The Porter stem of a word."""
-    return stemmer()(word)
 
 
 @lru_cache(maxsize=1 << 12)

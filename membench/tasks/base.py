@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from membench.harness.errors import UnknownName, UsageError
 from membench.harness.model import (
@@ -29,6 +29,7 @@ from membench.harness.model import (
     Verdict,
 )
 from membench.tasks.data import Source, Version, identify, locate
+from membench.tasks.replies import checked_label, json_object
 
 G = TypeVar("G", bound=Gold)
 
@@ -45,6 +46,7 @@ class DataFile:
         url: Where a person finds it.
         revision: Pinned revision at the source.
         version: What the manifest calls it (`"official"`).
+        path: Where it stands at the source, where that is not just its name.
     """
 
     name: str
@@ -54,6 +56,7 @@ class DataFile:
     url: str
     revision: str
     version: str = "official"
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,13 @@ class JudgeCard:
             failed verdict.
         official_sha256: Hash of the benchmark's own prompt (UTF-8, before filling in), which a
             user may load from a path instead; empty where there is none.
+        official_label: The field that holds the label in a reply to that prompt.
     """
 
     prompt: str
     labels: tuple[str, ...]
     official_sha256: str = ""
+    official_label: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,9 @@ class TaskCard:
         main_metric: The one metric that a rank or a frontier uses when there is a judge;
             `offline_metric` when there is none.
         offline_metric: See `main_metric`.
+        lower_is_better: Metric names (without prefix or suffix) where less is more.
+        answer_temperature: What the protocol samples answers at.
+        answer_max_tokens: What the protocol lets an answer have; None for the reader's own limit.
         options: Task options.
         warning: One sentence every page shows beside the scores, if any.
         patterns: Split -> glob patterns of further file names that hold the split or part of it.
@@ -130,6 +138,9 @@ class TaskCard:
     fixed_k: bool = False
     separable: bool = True
     records_changes: bool = False
+    lower_is_better: tuple[str, ...] = ()
+    answer_temperature: float = 0.0
+    answer_max_tokens: int | None = None
     options: Mapping[str, OptionCard] = field(default_factory=dict)
     warning: str = ""
     patterns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -213,6 +224,31 @@ class Task(ABC, Generic[G]):
     def judgements(self, played: PlayedCase, gold: G) -> Sequence[JudgeRequest]:
         """The verdicts that scoring this case needs; empty without a judge protocol."""
         return ()
+
+    def judge_messages(self, request: JudgeRequest, official: str | None = None) -> list[Message]:
+        """The judge prompt of `request.kind` with `request.fields` filled in.
+
+        Args:
+            request: What is to be judged.
+            official: The benchmark's own template, loaded by a user in place of ours; a Python
+                format string, as the benchmarks write them.
+        """
+        if official is not None:
+            template = official.replace("{{", "{").replace("}}", "}")
+        else:
+            template = self.prompt(self.card.judges[request.kind].prompt)
+        return [Message("user", fill(template, request.fields))]
+
+    def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
+        """The output fields of a judge's reply, with `label` checked against the card's.
+
+        Raises:
+            JudgeFault: The reply is not what the prompt asked for; never a score.
+        """
+        card = self.card.judges[request.kind]
+        values = json_object(reply)
+        found = values.get("label", values.get(card.official_label))
+        return {**values, "label": checked_label(found, card.labels)}
 
     @abstractmethod
     def score(

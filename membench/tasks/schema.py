@@ -7,7 +7,8 @@ either gives the value in the wanted type or raises a `DataError` that names the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +41,10 @@ class Node:
     def get(self, key: str) -> Node | None:
         """A member that may be missing."""
         return self.child(key) if key in self.object() else None
+
+    def given(self, key: str) -> Node | None:
+        """A member that may be missing or null."""
+        return self.child(key) if self.object().get(key) is not None else None
 
     def child(self, key: str) -> Node:
         """A member that is known to be there."""
@@ -80,6 +85,22 @@ class Node:
         if isinstance(self.value, bool) or not isinstance(self.value, int):
             raise self.error(f"expected an integer, found {kind(self.value)}")
         return self.value
+
+    def number(self) -> float:
+        """A finite number from 0 up; `true` is none."""
+        value = self.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.error(f"expected a number, found {kind(value)}")
+        if not 0 <= value < math.inf:
+            raise self.error(f"expected a finite number from 0 up, found {value}")
+        return float(value)
+
+    def one_of(self, known: Sequence[str]) -> str:
+        """One of the known words."""
+        text = self.text()
+        if text not in known:
+            raise self.error(f"'{text[:60]}' is none of {', '.join(known)}")
+        return text
 
     def boolean(self) -> bool:
         """`true` or `false`; the strings "True" and "False" are neither."""

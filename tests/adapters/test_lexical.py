@@ -10,9 +10,9 @@ from rank_bm25 import BM25Okapi
 from membench.adapters.parts.lexical import (
     Lucene,
     Okapi,
-    descending_numpy,
-    descending_stable,
+    official_ranking,
 )
+from membench.adapters.parts.retrieval import stable_ranking
 from membench.adapters.parts.tokenizers import TOKENIZERS, alnum, stem, whitespace
 
 words = st.sampled_from(["a", "b", "c", "dog", "", "été"])
@@ -62,12 +62,12 @@ def test_lucene_prints_no_progress(capfd: pytest.CaptureFixture[str]) -> None:
 def test_the_stable_order_keeps_ties_as_they_were_added(values: list[float]) -> None:
     scores = np.array(values)
     expected = sorted(range(len(values)), key=lambda row: -values[row])
-    assert descending_stable(scores).tolist() == expected
+    assert stable_ranking(scores).rows.tolist() == expected
 
 
 def test_the_official_order_is_argsort_reversed() -> None:
     scores = np.random.default_rng(0).integers(0, 3, 200).astype(float)
-    np.testing.assert_array_equal(descending_numpy(scores), np.argsort(scores)[::-1])
+    np.testing.assert_array_equal(official_ranking(scores).rows, np.argsort(scores)[::-1])
 
 
 def test_whitespace_keeps_case_punctuation_and_empty_words() -> None:

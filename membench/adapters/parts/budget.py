@@ -31,3 +31,20 @@ def cut(
                 break
         kept.append(memory)
     return kept
+
+
+def head(text: str, tokens: int, count_tokens: Callable[[str], int]) -> str:
+    """The longest head of a text, to the character, that holds at most `tokens` tokens.
+
+    A token is at least one byte, so that most texts need no counting.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) <= tokens or count_tokens(text) <= tokens:
+        return text
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if count_tokens(text[:middle]) <= tokens:
+            fits = middle
+        else:
+            too_long = middle
+    return text[:fits]

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from rank_bm25 import BM25Okapi
 
-Scores = npt.NDArray[np.floating[Any]]
+from membench.adapters.parts.retrieval import Ranking, Scores, stable_ranking
+from membench.adapters.parts.tokenizers import TOKENIZERS
 
 
 class LexicalIndex(Protocol):
@@ -123,17 +124,37 @@ class Lucene:
         return index
 
 
-def descending_numpy(scores: Scores) -> npt.NDArray[np.intp]:
-    """Row numbers by falling score, as the official LongMemEval retriever sorts them.
+def official_ranking(scores: Scores) -> Ranking:
+    """Every row by falling score, as the official LongMemEval retriever sorts.
 
     Equal scores come in the order that NumPy's unstable sort leaves them in, reversed.
     """
-    return np.argsort(scores)[::-1]
+    rows = np.argsort(scores)[::-1]
+    return Ranking(rows, scores[rows])
 
 
-def descending_stable(scores: Scores) -> npt.NDArray[np.intp]:
-    """Row numbers by falling score, equal scores in the order they were added."""
-    return np.argsort(-scores, kind="stable")
+class Lexical:
+    """A retriever of a tokenizer, an index and an order of equal scores.
+
+    Args:
+        tokenizer: A name in `TOKENIZERS`.
+        variant: `okapi` or `lucene`.
+        official_ties: Whether equal scores come in `official_ranking`'s order; else stable.
+    """
+
+    def __init__(self, tokenizer: str, variant: str, *, official_ties: bool = False) -> None:
+        """Start without rows."""
+        self.tokenize = TOKENIZERS[tokenizer]
+        self.index = INDICES[variant]()
+        self.ranking = official_ranking if official_ties else stable_ranking
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Append rows."""
+        self.index.add([self.tokenize(text) for text in texts])
+
+    def rank(self, text: str) -> Ranking:
+        """Rank every row, those without a word of the query too."""
+        return self.ranking(self.index.scores(self.tokenize(text)))
 
 
 INDICES: dict[str, Callable[[], LexicalIndex]] = {"okapi": Okapi, "lucene": Lucene}

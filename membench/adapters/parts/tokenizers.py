@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+
+from membench.tokens.stemmer import stem as porter_stem
 
 Tokenizer = Callable[[str], list[str]]
 
@@ -26,18 +27,7 @@ def alnum(text: str) -> list[str]:
 
 def stem(text: str) -> list[str]:
     """`alnum`, each word reduced to its stem by NLTK's Porter stemmer in its default mode."""
-    stemmed = _stemmer()
-    return [stemmed(word) for word in alnum(text)]
+    return [porter_stem(word) for word in alnum(text)]
 
 
 TOKENIZERS: dict[str, Tokenizer] = {"whitespace": whitespace, "alnum": alnum, "stem": stem}
-
-
-@cache
-def _stemmer() -> Callable[[str], str]:
-    """The stemmer behind a bounded memory of words. NLTK takes seconds to import."""
-    from functools import lru_cache
-
-    from nltk.stem.porter import PorterStemmer
-
-    return lru_cache(maxsize=200_000)(PorterStemmer().stem)

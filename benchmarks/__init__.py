@@ -1,0 +1,1 @@
+"""What measures membench itself: run as `python -m benchmarks.<name>`."""

@@ -1,0 +1,1 @@
+"""HaluMem: extraction, update and question answering while the dialogue is still going on."""

@@ -1,0 +1,166 @@
+"""HaluMem (arXiv 2511.03506): what a memory system stores, updates and answers, session by session.
+
+The only task whose phases cannot be separated: each session is followed by its own probes and
+questions. See `docs/tasks/halumem.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from membench.harness.model import (
+    Aggregate,
+    Case,
+    JudgeRequest,
+    PlayedCase,
+    Score,
+    Verdict,
+)
+from membench.metrics.halumem import ANSWER_LABELS, UPDATE_LABELS
+from membench.tasks.base import AnswerInput, DataFile, JudgeCard, Message, Task, TaskCard, fill
+from membench.tasks.data import Source
+from membench.tasks.halumem.aggregate import metrics_of
+from membench.tasks.halumem.data import MEMORY_TYPES, QUESTION_TYPES, HaluMemGold, users
+from membench.tasks.halumem.scoring import INCLUDED, requests, rows
+from membench.tasks.render import dated_memories
+
+HUB = "https://huggingface.co/datasets/IAAR-Shanghai/HaluMem"
+REVISION = "cb04336aa1b732d4b24f5186c552456b4099806e"
+GRADES = ("0", "1", "2")
+
+
+def hub_file(split: str, size: int, sha256: str) -> DataFile:
+    """A published file."""
+    return DataFile(f"HaluMem-{split.title()}.jsonl", split, size, sha256, HUB, REVISION)
+
+
+CARD = TaskCard(
+    name="halumem",
+    title="HaluMem",
+    paper="arXiv:2511.03506",
+    licence="CC-BY-NC-ND-4.0",
+    may_redistribute_text=False,
+    files=(
+        hub_file(
+            "medium",
+            33_511_525,
+            "486fbc130a5c8781a2af27ffa508a1d7855245137aa449c193ac4d29c45634e7",
+        ),
+        hub_file(
+            "long",
+            106_535_674,
+            "dfdbed570b402b7b8c17e0d7808fc6f3ae7a53b6144f18feb16bbdd3f55cb0c9",
+        ),
+    ),
+    splits=("medium", "long"),
+    default_split="medium",
+    categories={name: name for name in (*QUESTION_TYPES, *MEMORY_TYPES)},
+    counts=dict(zip(QUESTION_TYPES, (746, 198, 180, 828, 769, 746), strict=True)),
+    headline=(
+        "qa.correct",
+        "qa.hallucination",
+        "qa.omission",
+        "extraction.f1",
+        "extraction.recall",
+        "extraction.target_precision",
+        "extraction.fmr",
+        "update.correct",
+        "update.old_value_share",
+        "evidence.session.recall@10",
+    ),
+    main_metric="qa.correct",
+    offline_metric="evidence.session.recall@10",
+    default_k=20,
+    fixed_k=True,
+    separable=False,
+    records_changes=True,
+    lower_is_better=(
+        "qa.hallucination",
+        "qa.omission",
+        "update.hallucination",
+        "update.omission",
+        "update.other",
+        "update.old_value_share",
+        "extraction.memories_per_session",
+    ),
+    warning=(
+        "About 4 % of the gold is wrong by the authors' own check, and no single figure ranks "
+        "systems: an empty store resists every false memory."
+    ),
+    patterns={
+        "medium": ("HaluMem-Medium*.jsonl*", "pilot_slice_user*.jsonl*"),
+        "long": ("HaluMem-Long*.jsonl*",),
+    },
+    judges={
+        "integrity": JudgeCard(
+            "integrity.txt",
+            GRADES,
+            "ff25d77b5ed119180e9604c6717a12140476e79cfaf15ed18dc2cf2ef5595ceb",
+            "score",
+        ),
+        "accuracy": JudgeCard(
+            "accuracy.txt",
+            GRADES,
+            "6d213f20db1eac7d2f6837b6b1801de2dcc5b9d242abc6128773e871c563986e",
+            "accuracy_score",
+        ),
+        "update": JudgeCard(
+            "update.txt",
+            UPDATE_LABELS,
+            "76f3ed47ec8194d4558a562b7dcd99f7d4c0611acd7cb5c908864655825c6fb3",
+            "evaluation_result",
+        ),
+        "question": JudgeCard(
+            "question.txt",
+            ANSWER_LABELS,
+            "95e3648135b580ff0a266b65fb025e68c16a6900d587113e60a3d02a361feadf",
+            "evaluation_result",
+        ),
+    },
+)
+
+
+class HaluMem(Task[HaluMemGold]):
+    """Loads, judges and scores HaluMem."""
+
+    card = CARD
+
+    def cases(
+        self, source: Source, opaque: Callable[[str], str]
+    ) -> Iterator[tuple[Case, HaluMemGold]]:
+        """Stream the users in file order."""
+        return users(source, opaque)
+
+    def answer_messages(self, given: AnswerInput) -> list[Message]:
+        """One user message: the memories, the clock, the question."""
+        fields = {
+            "memories": dated_memories(given.memories),
+            "now": given.now or "unknown",
+            "question": given.question,
+        }
+        return [Message("user", fill(self.prompt("answer.txt"), fields))]
+
+    def judgements(self, played: PlayedCase, gold: HaluMemGold) -> Sequence[JudgeRequest]:
+        """Integrity and accuracy of every extraction, every probe, every answer."""
+        return list(requests(played, gold))
+
+    def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
+        """As everywhere; the accuracy judge's second answer becomes the official string."""
+        values = dict(super().parse_verdict(request, reply))
+        if isinstance(values.get(INCLUDED), bool):
+            values[INCLUDED] = str(values[INCLUDED]).lower()
+        return values
+
+    def score(
+        self, played: PlayedCase, gold: HaluMemGold, verdicts: Mapping[str, Verdict]
+    ) -> Sequence[Score]:
+        """One row per session, point, extracted memory, probe and question."""
+        return list(rows(played, gold, verdicts))
+
+    def aggregate(self, scores: Iterable[Score]) -> Aggregate:
+        """The benchmark's ratios, the strict ones, and evidence recall."""
+        return metrics_of(scores)
+
+
+TASK = HaluMem

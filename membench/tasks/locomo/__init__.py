@@ -1,0 +1,1 @@
+"""LoCoMo: questions over ten long two-person conversations."""

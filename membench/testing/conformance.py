@@ -1,0 +1,146 @@
+"""Conformance: does a memory system keep what the interface and its own card promise?
+
+::
+
+    report = run_conformance("bm25")
+    print(render(report))
+    assert report.passed
+
+The checks are in `checks.py`. They play small histories, call no judge and need no data. A system
+that needs a model is given endpoints by the caller (`membench.testing`'s scripted model server).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from membench.adapters.registry import SystemCard, checked_parameters, create, get_card
+from membench.harness.errors import UsageError
+from membench.harness.model import MemorySystem, ModelEndpoint, Role, Scalar, SystemContext
+from membench.testing.checks import CHECKS, Check, NotApplicable, Subject, Violation
+from membench.tokens import count_tokens
+
+Status = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of one check.
+
+    Attributes:
+        name: The check.
+        status: `skipped` where the card does not make the promise.
+        detail: What went wrong, why it was skipped, or a remark.
+    """
+
+    name: str
+    status: Status
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks of one system."""
+
+    system: str
+    version: str
+    results: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(result.status != "failed" for result in self.results)
+
+
+def run_conformance(
+    name: str,
+    parameters: Mapping[str, Scalar] | None = None,
+    models: Mapping[Role, ModelEndpoint] | None = None,
+) -> Report:
+    """Check a system by name or by the path of its folder.
+
+    Args:
+        name: As `--system` takes it.
+        parameters: As `--set` gives them.
+        models: Endpoints of the roles that the card lists.
+
+    Raises:
+        UnknownName: There is no such system or parameter.
+        DataError: Its system.toml is broken.
+        UsageError: A parameter's value is bad, or a model it needs is missing.
+    """
+    card = get_card(name)
+    results = check(card, parameters=parameters, models=models)
+    return Report(card.name, card.version, tuple(results))
+
+
+def check(
+    card: SystemCard,
+    make: Callable[[], MemorySystem] | None = None,
+    *,
+    parameters: Mapping[str, Scalar] | None = None,
+    models: Mapping[Role, ModelEndpoint] | None = None,
+    seed: int = 0,
+    huge_turns: int = 2000,
+) -> list[CheckResult]:
+    """Run every check.
+
+    Args:
+        card: What the system declares.
+        make: Makes a fresh instance; by default the registry does, in this process.
+        parameters: As `--set` gives them.
+        models: Endpoints of the roles that the card lists.
+        seed: Given to every instance.
+        huge_turns: Turns of the huge session.
+
+    Returns:
+        One result per check, in a fixed order.
+    """
+    missing = [role for role in card.roles if role not in (models or {})]
+    if missing and make is None:
+        raise UsageError(
+            f"system '{card.name}' needs a model for: {', '.join(missing)}",
+            "Give its endpoint; the scripted model server of membench.testing will do.",
+        )
+    values = checked_parameters(card, parameters or {})
+    with tempfile.TemporaryDirectory(prefix="membench-") as folder:
+        context = SystemContext(values, seed, Path(folder), count_tokens, models or {})
+        subject = Subject(card, make or (lambda: create(card, context)), huge_turns)
+        return [_run(promise, subject) for promise in CHECKS]
+
+
+def _run(promise: Check, subject: Subject) -> CheckResult:
+    name = promise.__name__.replace("_", " ")
+    try:
+        return CheckResult(name, "passed", promise(subject) or "")
+    except NotApplicable as reason:
+        return CheckResult(name, "skipped", str(reason))
+    except Violation as violation:
+        return CheckResult(name, "failed", str(violation))
+    except Exception as error:
+        return CheckResult(name, "failed", f"raised {type(error).__name__}: {error}")
+
+
+def render(report: Report) -> str:
+    """A plain table of a report, for a terminal or a log."""
+    width = max(len(result.name) for result in report.results)
+    lines = [f"{report.system} {report.version}"]
+    lines += [
+        f"  {result.status:<8}{result.name:<{width}}  {_one_line(result.detail)}".rstrip()
+        for result in report.results
+    ]
+    failed = sum(result.status == "failed" for result in report.results)
+    passed = sum(result.status == "passed" for result in report.results)
+    lines.append(
+        f"{passed} passed, {failed} failed, {len(report.results) - passed - failed} skipped"
+    )
+    return "\n".join(lines)
+
+
+def _one_line(detail: str, width: int = 160) -> str:
+    flat = " ".join(detail.split())
+    return flat if len(flat) <= width else flat[: width - 1] + "…"

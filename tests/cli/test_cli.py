@@ -1,0 +1,190 @@
+"""The command line as a person or a pipe meets it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SAMPLE = Path(__file__).parents[2] / "membench/tasks/locomo/sample.json"
+
+
+def membench(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Run a command in a folder, with nothing of ours in the environment."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MEMBENCH")}
+    root = str(Path(__file__).parents[2])
+    return subprocess.run(
+        [sys.executable, "-m", "membench", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**clean, "PYTHONPATH": root, "XDG_CACHE_HOME": str(cwd / "cache"), **environment},
+        check=False,
+    )
+
+
+def run(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    given = ["run", "--system", "bm25", "--task", "locomo", *arguments]
+    return membench(*given, cwd=cwd, **environment)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with one finished run called `one`, and what the command printed."""
+    folder = tmp_path_factory.mktemp("cli")
+    return folder, run("--split", "sample", "--run-id", "one", cwd=folder)
+
+
+def test_a_run_prints_scores_by_category_costs_and_where_it_is(finished):
+    _, done = finished
+    assert done.returncode == 0
+    for word in ("single-hop", "adversarial", "recall@10", "95 % interval", "ingest", "runs/one"):
+        assert word in done.stdout
+    assert "events" in done.stderr
+
+
+def test_no_joule_is_printed_without_its_label(finished):
+    _, done = finished
+    assert "unavailable" in done.stdout
+
+
+def test_json_is_the_summary_alone(tmp_path):
+    done = run("--split", "sample", "--json", cwd=tmp_path)
+    summary = json.loads(done.stdout)
+    assert summary["system"] == "bm25"
+    assert summary["complete"] is True
+
+
+def test_show_prints_a_question_with_everything_about_it(finished):
+    folder, _ = finished
+    question = json.loads(SAMPLE.read_text())[0]["qa"][0]
+    sample_id = json.loads(SAMPLE.read_text())[0]["sample_id"]
+    done = membench("show", "runs/one", "--question", f"{sample_id}/q0", cwd=folder)
+    assert done.returncode == 0
+    assert question["question"] in done.stdout
+    assert "recalled" in done.stdout
+    assert "f1" in done.stdout
+
+
+def test_show_suggests_the_nearest_question(finished):
+    folder, _ = finished
+    done = membench("show", "runs/one", "--question", "q999", cwd=folder)
+    assert done.returncode == 2
+    assert "unknown question" in done.stderr
+
+
+def test_runs_are_listed_and_removed(tmp_path):
+    run("--split", "sample", "--run-id", "gone", cwd=tmp_path)
+    assert "gone" in membench("runs", "list", cwd=tmp_path).stdout
+    assert membench("runs", "rm", "runs/gone", "--yes", cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "runs" / "gone").exists()
+
+
+@pytest.mark.parametrize("command", ["systems", "tasks", "doctor"])
+def test_what_there_is_can_be_listed(tmp_path, command):
+    done = membench(command, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "locomo" in done.stdout or "bm25" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["systems", "tasks"])
+def test_listings_are_json_on_request(tmp_path, command):
+    assert json.loads(membench(command, "--json", cwd=tmp_path).stdout)
+
+
+def test_conformance_of_a_system(tmp_path):
+    done = membench("conformance", "recent", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "isolation" in done.stdout
+
+
+def test_a_spec_file_takes_every_flag_and_flags_win(tmp_path):
+    (tmp_path / "spec.yaml").write_text(
+        "system: bm25\ntask: locomo\nsplit: sample\nk: 3\nset:\n  tokenizer: stem\n"
+    )
+    done = membench("run", "--spec", "spec.yaml", "--k", 2, "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["comparison_key"]["k"] == 2
+
+
+def refused(done: subprocess.CompletedProcess, *words: str) -> None:
+    """Exit code 2, one clear message with these words, no traceback."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 8
+    for word in words:
+        assert word in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--system", "bm52"], ["unknown system 'bm52'", "bm25"]),
+        (["--task", "locomoo"], ["unknown task 'locomoo'", "locomo"]),
+        (["--split", "smaple"], ["unknown split", "sample"]),
+        (["--split", "sample", "--set", "tokeniser=stem"], ["tokeniser", "tokenizer"]),
+        (["--split", "sample", "--set", "tokenizer=words"], ["tokenizer", "stem"]),
+        (["--split", "sample", "--set", "tokenizer"], ["expected key=value"]),
+        (["--split", "sample", "--task-set", "captions=maybe"], ["captions", "on, off"]),
+        (["--split", "sample", "--k", "0"], ["--k 0"]),
+        (["--split", "sample", "--k", "ten"], ["--k", "valid integer"]),
+        (["--split", "sample", "--limit", "-1"], ["--limit -1"]),
+        (["--split", "sample", "--concurrency", "0"], ["--concurrency"]),
+        (["--split", "sample", "--engine", "cloud"], ["--engine"]),
+        (["--split", "sample", "--schedule", "never"], ["--schedule"]),
+        (["--split", "sample", "--run-id", "../up"], ["--run-id", "plain name"]),
+        (["--split", "sample", "--out", "/dev/null/x"], ["--out"]),
+        (["--spec", "none.yaml"], ["none.yaml", "cannot be read"]),
+        (["--resume", "runs/none"], ["runs/none", "not a run directory"]),
+        (["--data", "nowhere"], ["nowhere", "no such file"]),
+    ],
+)
+def test_a_mistake_gets_one_clear_message(tmp_path, arguments, words):
+    refused(run(*arguments, cwd=tmp_path), *words)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_without_data_the_sample_is_named(tmp_path):
+    refused(run(cwd=tmp_path), "--split sample", "membench data get locomo")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", ["mine.json"]),
+        ("not json", ["mine.json"]),
+        ("[{]", ["mine.json"]),
+        (SAMPLE.read_text()[:5000], ["mine.json"]),
+        ('{"a": 1}', ["mine.json"]),
+        ('[{"sample_id": "x"}]', ["mine.json", "[0]"]),
+    ],
+)
+def test_a_bad_data_file_is_refused_with_file_and_place(tmp_path, content, words):
+    (tmp_path / "mine.json").write_text(content)
+    refused(run("--data", "mine.json", cwd=tmp_path), *words)
+
+
+def test_resuming_with_another_spec_names_the_difference(finished):
+    folder, _ = finished
+    refused(run("--resume", "runs/one", "--k", 3, cwd=folder), "another spec", "k was None")
+
+
+def test_an_unknown_key_of_a_spec_file_is_named(tmp_path):
+    (tmp_path / "spec.yaml").write_text("system: bm25\ntask: locomo\ntokeniser: stem\n")
+    refused(membench("run", "--spec", "spec.yaml", cwd=tmp_path), "spec.yaml", "tokeniser")
+
+
+def test_no_file_of_a_run_names_this_machine(finished, tmp_path):
+    """Manifest and records carry no path, host or user name."""
+    import getpass
+    import socket
+
+    folder, _ = finished
+    for path in (folder / "runs" / "one").glob("*.json*"):
+        text = path.read_text()
+        assert str(folder) not in text
+        assert socket.gethostname() not in text
+        assert f"/{getpass.getuser()}/" not in text

@@ -1,0 +1,24 @@
+"""Dies with its process while it ingests the third session."""
+
+import os
+from pathlib import Path
+
+
+class System:
+    def __init__(self, context):
+        self.flag = context.parameters["flag"]
+
+    def reset(self, case):
+        self.sessions = 0
+
+    def ingest(self, session):
+        self.sessions += 1
+        if self.sessions == 3 and not Path(self.flag).is_file():
+            os._exit(7)
+        return []
+
+    def recall(self, query):
+        return []
+
+    def close(self):
+        pass
