@@ -8,6 +8,7 @@ that was said, in the package's own format.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from membench.harness.llm.scripted import Call, Json, Request, Rule, ToolCalls, contains
 
@@ -39,8 +40,74 @@ def langmem_memories(request: Request) -> ToolCalls:
     return ToolCalls([Call(tool, {"content": line}) for line in said(text)[:MOST]])
 
 
+def section(text: str, name: str) -> str:
+    """What stands between the tags `<name>` and `</name>`, a space or underscore in the name."""
+    tag = name.replace(" ", "[ _]")
+    found = re.search(rf"<{tag}>\n?(.*?)\n?</{tag}>", text, flags=re.DOTALL)
+    return found[1] if found else ""
+
+
+def graphiti_entities(request: Request) -> Json:
+    """The speaker and the names of a message, and the conversation itself."""
+    message = section(request.last, "CURRENT MESSAGE")
+    speakers = [line.partition(":")[0] for line in said(message)]
+    names = re.findall(r"(?<=[a-z,] )[A-Z][a-z]{2,}", message)
+    entities = list(dict.fromkeys([*speakers, *names[:2], "the conversation"]))
+    listed = [{"name": name, "entity_type_id": 0, "episode_indices": [0]} for name in entities]
+    return Json({"extracted_entities": listed})
+
+
+def graphiti_edges(request: Request) -> Json:
+    """One fact per line, between the first two entities, valid from the reference time."""
+    names = re.findall(r'"name": "([^"]+)"', section(request.last, "ENTITIES"))
+    time = section(request.last, "REFERENCE TIME").strip().replace("+00:00", "Z")
+    facts = said(section(request.last, "CURRENT MESSAGE"))[:MOST] if len(names) > 1 else []
+    edges = [
+        {
+            "source_entity_name": names[0],
+            "target_entity_name": names[-1],
+            "relation_type": "SAID",
+            "fact": fact,
+            "valid_at": time,
+            "invalid_at": None,
+            "episode_indices": [0],
+        }
+        for fact in facts
+    ]
+    return Json({"edges": edges})
+
+
+def graphiti_resolutions(request: Request) -> Json:
+    """No two entities are the same."""
+    entities = re.findall(r'"id": (\d+),\s*"name": "([^"]+)"', section(request.last, "ENTITIES"))
+    resolved = [
+        {"id": int(number), "name": name, "duplicate_candidate_id": -1}
+        for number, name in entities
+    ]
+    return Json({"entity_resolutions": resolved})
+
+
+def graphiti_times(request: Request) -> Json:
+    """A fact holds from the reference time on."""
+    time = section(request.last, "REFERENCE TIME").strip().replace("+00:00", "Z")
+    return Json({"valid_at": time, "invalid_at": None})
+
+
+def titled(title: str) -> Callable[[Request], bool]:
+    """A condition: the reply is to fit the schema of this title."""
+    return lambda request: (request.schema or {}).get("title") == title
+
+
 RULES: dict[str, list[Rule]] = {
     "mem0": [Rule(contains("## New Messages"), mem0_extraction)],
     "langmem": [Rule(lambda request: bool(request.tools), langmem_memories)],
+    "graphiti": [
+        Rule(titled("ExtractedEntities"), graphiti_entities),
+        Rule(titled("ExtractedEdges"), graphiti_edges),
+        Rule(titled("NodeResolutions"), graphiti_resolutions),
+        Rule(titled("EdgeTimestamps"), graphiti_times),
+        Rule(titled("SummarizedEntities"), Json({"summaries": []})),
+        Rule(titled("EdgeDuplicate"), Json({"duplicate_facts": [], "contradicted_facts": []})),
+    ],
 }
 """By system."""
