@@ -81,8 +81,7 @@ def graphiti_resolutions(request: Request) -> Json:
     """No two entities are the same."""
     entities = re.findall(r'"id": (\d+),\s*"name": "([^"]+)"', section(request.last, "ENTITIES"))
     resolved = [
-        {"id": int(number), "name": name, "duplicate_candidate_id": -1}
-        for number, name in entities
+        {"id": int(number), "name": name, "duplicate_candidate_id": -1} for number, name in entities
     ]
     return Json({"entity_resolutions": resolved})
 
@@ -93,6 +92,64 @@ def graphiti_times(request: Request) -> Json:
     return Json({"valid_at": time, "invalid_at": None})
 
 
+def hindsight_facts(request: Request) -> Json:
+    """One fact per line of the chunk."""
+    lines = said(request.last.partition("Content:\n")[2])[:MOST]
+    blank = dict.fromkeys(("when", "where", "who", "why"), "N/A")
+    facts = [
+        {**blank, "what": line, "fact_type": "world", "entities": [line.partition(":")[0]]}
+        for line in lines
+    ]
+    return Json({"facts": facts})
+
+
+def hindsight_observations(request: Request) -> Json:
+    """One observation, of the first new fact."""
+    found = re.search(r"^\[([0-9a-f-]{36})\] (.*?)(?: \([a-z_]+=|$)", request.last, re.MULTILINE)
+    created = [{"text": found[2], "source_fact_ids": [found[1]]}] if found else []
+    return Json({"creates": created, "updates": [], "deletes": []})
+
+
+def simplemem_entries(request: Request) -> Json:
+    """One entry per line of the window, at the line's time."""
+    window = request.last.partition("[Current Window Dialogues]")[2].partition("[Requirements]")[0]
+    lines = re.findall(r"^(?:\[([0-9T:-]+)\] )?([^\s:\[][^:\[]{0,40}: \S.*)$", window, re.MULTILINE)
+    entries = [
+        {
+            "lossless_restatement": words,
+            "keywords": [words.partition(":")[0]],
+            "timestamp": time or None,
+            "location": None,
+            "persons": [words.partition(":")[0]],
+            "entities": [],
+            "topic": "conversation",
+        }
+        for time, words in lines[:MOST]
+    ]
+    return Json(entries)
+
+
+def simplemem_queries(request: Request) -> Json:
+    """The question itself as the only search."""
+    question = re.search(r"Question: (.*)", request.last)
+    return Json({"reasoning": "one is enough", "queries": [question[1] if question else "what"]})
+
+
+SIMPLEMEM_PLAN = {
+    "question_type": "fact",
+    "key_entities": [],
+    "required_info": [{"info_type": "fact", "description": "the fact", "priority": "high"}],
+    "relationships": [],
+    "minimal_queries_needed": 1,
+}
+SIMPLEMEM_COMPLETE = {
+    "assessment": "complete",
+    "reasoning": "all there",
+    "missing_info_types": [],
+    "coverage_percentage": 100,
+}
+
+
 def titled(title: str) -> Callable[[Request], bool]:
     """A condition: the reply is to fit the schema of this title."""
     return lambda request: (request.schema or {}).get("title") == title
@@ -101,6 +158,16 @@ def titled(title: str) -> Callable[[Request], bool]:
 RULES: dict[str, list[Rule]] = {
     "mem0": [Rule(contains("## New Messages"), mem0_extraction)],
     "langmem": [Rule(lambda request: bool(request.tools), langmem_memories)],
+    "hindsight": [
+        Rule(contains("Extract facts from the following chunk"), hindsight_facts),
+        Rule(contains("You are a memory consolidation system"), hindsight_observations),
+    ],
+    "simplemem": [
+        Rule(contains("[Current Window Dialogues]"), simplemem_entries),
+        Rule(contains("information requirement analyst"), Json(SIMPLEMEM_PLAN)),
+        Rule(contains("targeted query 1"), simplemem_queries),
+        Rule(contains('"complete" OR "incomplete"'), Json(SIMPLEMEM_COMPLETE)),
+    ],
     "graphiti": [
         Rule(titled("ExtractedEntities"), graphiti_entities),
         Rule(titled("ExtractedEdges"), graphiti_edges),
