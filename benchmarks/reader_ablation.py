@@ -24,7 +24,7 @@ from membench.metrics.statistics import Interval, mean_metric
 from membench.metrics.text import OFFICIAL_REFUSALS, refuses
 from membench.tasks.base import AnswerInput
 from membench.tasks.data import Source
-from membench.tasks.locomo.gold import ADVERSARIAL, LocomoGold
+from membench.tasks.locomo.gold import ADVERSARIAL, LocomoGold, LocomoQuestion
 from membench.tasks.locomo.scoring import official_f1, official_rounding
 from membench.tasks.locomo.task import Locomo
 
@@ -61,16 +61,20 @@ def case_rows(reader: ExtractiveReader, case: Case, gold: LocomoGold) -> Iterato
         assert isinstance(ask, Ask)
         recalled = tuple(memories[turn] for turn in question.evidence)
         answer = reader.answer(AnswerInput(ask.question.text, recalled), turns).text
-        pasted = recalled[0].text if recalled else ""
-        if question.number == ADVERSARIAL:
-            scores = [float(refuses(text, OFFICIAL_REFUSALS)) for text in (answer, pasted)]
-        else:
-            exact = [
-                official_f1(text, question.answer or "", question.number)
-                for text in (answer, pasted)
-            ]
-            scores = [official_rounding(f1, question.number) for f1 in exact]
-        yield Row(gold.case_id, question.category, *scores, refuses(answer, OFFICIAL_REFUSALS))
+        selected, pasted = (
+            scored(question, text) for text in (answer, recalled[0].text if recalled else "")
+        )
+        refused = refuses(answer, OFFICIAL_REFUSALS)
+        yield Row(gold.case_id, question.category, selected, pasted, refused)
+
+
+def scored(question: LocomoQuestion, answer: str) -> float:
+    """The official score of one answer."""
+    if question.number == ADVERSARIAL:
+        return float(refuses(answer, OFFICIAL_REFUSALS))
+    return official_rounding(
+        official_f1(answer, question.answer or "", question.number), question.number
+    )
 
 
 def line(name: str, found: list[Row]) -> str:

@@ -9,7 +9,11 @@ from typing import Any
 from rich.table import Table
 
 from membench.cli.console import out
+from membench.energy.figure import joules_text
+from membench.harness.model import Provenance
 from membench.tasks.registry import get_task
+
+SCRIPTED = "scripted"
 
 
 def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
@@ -69,13 +73,17 @@ def overall_table(summary: Mapping[str, Any]) -> Table:
     """The headline metrics with interval and sample size."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("overall")
-    for name in ("value", "95 % interval", "n", "cases"):
-        table.add_column(name, justify="right")
-    for name in headline_names(summary):
+    names = headline_names(summary)
+    mended = any(f"errata.{name}" in summary["metrics"] for name in names)
+    columns = ["value", "95 % interval", "n", "cases", *(["with errata"] if mended else [])]
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name in names:
         metric = summary["metrics"].get(name)
         if metric is not None:
-            n, cases = str(metric["n"]), str(metric["clusters"])
-            table.add_row(name, figure(metric), interval(metric), n, cases)
+            cells = [figure(metric), interval(metric), str(metric["n"]), str(metric["clusters"])]
+            beside = [figure(summary["metrics"].get(f"errata.{name}"))] if mended else []
+            table.add_row(name, *cells, *beside)
     return table
 
 
@@ -123,7 +131,41 @@ def joules(figure: Mapping[str, Any] | None) -> str:
     """Joules, never without the word of their provenance."""
     if figure is None or figure["joules"] is None:
         return "unavailable"
-    return f"{figure['joules']:.1f} {figure['provenance']}"
+    return f"{figure['joules']:.3g} {figure['provenance']}"
+
+
+def energy_line(energy: Mapping[str, Any]) -> str:
+    """Total joules with label, range and boundary; or why there are none."""
+    total = energy["total"]
+    text = joules_text(total["joules"], Provenance(total["provenance"]), total["u_joules"])
+    methods = dict.fromkeys(source["method"].partition("; ")[0] for source in energy["sources"])
+    boundary = f", boundary {energy['boundary']}" if energy["boundary"] else ""
+    return f"energy: {text}{boundary} ({'; '.join(methods) or 'not watched'})"
+
+
+def judge_lines(judge: Mapping[str, Any] | None) -> list[str]:
+    """Each judge with what it let pass and refused among candidates made from gold."""
+    if judge is None:
+        return []
+    lines = []
+    for entry in judge["judges"]:
+        for kind, rates in (entry["calibration"] or {}).items():
+            lines.append(
+                f"judge {entry['model']}, {kind}: false accept {rate(rates['false_accept'])}, "
+                f"false reject {rate(rates['false_reject'])} on candidates made from gold"
+            )
+    for pair in judge["agreement"]:
+        kappa = "-" if pair["kappa"] is None else f"{pair['kappa']:.2f}"
+        lines.append(f"judges {pair['seats'][0]} and {pair['seats'][1]}: kappa {kappa}")
+    return lines
+
+
+def rate(share: Mapping[str, Any]) -> str:
+    """A share with its interval and sample size."""
+    if share["value"] is None:
+        return "-"
+    low, high = share["ci95"]
+    return f"{share['value']:.2f} [{low:.2f}, {high:.2f}] (n {share['n']})"
 
 
 def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
@@ -141,6 +183,11 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
         lines.append(f"FAILED {counts['failed']} of {counts['questions']} questions: {listed}")
     if counts["unscored"]:
         lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
+    if summary["time_s"]:
+        lines.append(energy_line(summary["energy"]))
+    lines.extend(judge_lines(summary.get("judge")))
+    if SCRIPTED in summary.get("models", {}).values():
+        lines.append("note: a scripted model took part; this is a rehearsal, not a result")
     lines.extend(f"note: {note}" for note in headline_notes(summary))
     if "oracle" in summary["system"]:
         lines.append("note: oracle is granted the evidence; it is a ceiling, not a system")
@@ -152,5 +199,8 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
 def headline_notes(summary: Mapping[str, Any]) -> list[str]:
     """Notes about headline metrics; the others are in the summary."""
     names = headline_names(summary)
-    about = [note for note in summary["notes"] if note.partition(": ")[0] in names]
-    return about or [note for note in summary["notes"] if not note.count("not determined")]
+    return [
+        note
+        for note in summary["notes"]
+        if "not determined" not in note or note.partition(": ")[0] in names
+    ]

@@ -8,6 +8,7 @@ from importlib import metadata
 
 from membench import __version__
 from membench.cli.listing import print_table
+from membench.energy.sources import doctor
 from membench.harness.errors import UserError
 from membench.harness.manifest import hardware
 from membench.tasks.data import find_source
@@ -25,7 +26,7 @@ EXTRAS = {
 
 def print_doctor() -> None:
     """Print machine, data and optional parts."""
-    rows = [*machine_rows(), *data_rows(), *extra_rows(), *tool_rows()]
+    rows = [*machine_rows(), *data_rows(), *energy_rows(), *extra_rows(), *tool_rows()]
     print_table(("what", "state", "detail"), rows)
 
 
@@ -53,6 +54,18 @@ def data_rows() -> list[tuple[str, str, str]]:
             continue
         rows.append((f"data: {name}", "ok", f"{source.path.name}, split {source.split}"))
     return rows
+
+
+def energy_rows() -> list[tuple[str, str, str]]:
+    """What every energy source could say here, with the label its figures would carry."""
+    return [
+        (
+            f"energy: {status.name}",
+            str(status.label) if status.ready else "not here",
+            f"{status.says} {status.remedy}".strip(),
+        )
+        for status in doctor()
+    ]
 
 
 def extra_rows() -> list[tuple[str, str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,8 @@ runs_app = typer.Typer(help="List and remove runs.", no_args_is_help=True, rich_
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("show")(show)
+    app.command("read")(read)
+    app.command("judge")(judge)
     app.command("score")(score)
     app.add_typer(runs_app, name="runs")
 
@@ -37,6 +39,75 @@ def show(
 
     opened = RunDir.open(run)
     show_summary(Finished(opened, opened.summary()), as_json=json)
+
+
+def read(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    reader: Annotated[str, typer.Option(help="extractive, refuse, scripted or a model name.")],
+    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
+    run_id: Annotated[str, typer.Option(help="Name of the new run.")] = "",
+    base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
+    concurrency: Annotated[int, typer.Option(help="Lanes of a local reader.")] = 1,
+    read_concurrency: Annotated[int, typer.Option(help="Model answers in flight.")] = 64,
+    cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
+    cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
+    json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
+) -> None:
+    """Read a run again with another reader: a new run on the same play records."""
+    options: dict[str, Any] = {"concurrency": concurrency}
+    options["read_concurrency"] = read_concurrency
+    options |= {"data": data, "out": out, "run_id": run_id or None, "base_url": base_url or None}
+    options |= {"cassette": cassette, "cassette_mode": cassette_mode}
+    derived(run, {"reader": reader, "judge": "none"}, PLAYED, options, as_json=json)
+
+
+def judge(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    judge: Annotated[str, typer.Option(help="scripted or model names, separated by commas.")],
+    judge_votes: Annotated[int, typer.Option(help="Votes per judgement [protocol's].")] = 0,
+    prompts: Annotated[str, typer.Option(help="Folder of the benchmark's own prompts.")] = "",
+    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
+    run_id: Annotated[str, typer.Option(help="Name of the new run.")] = "",
+    base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
+    read_concurrency: Annotated[int, typer.Option(help="Judgements in flight.")] = 64,
+    cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
+    cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
+    json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
+) -> None:
+    """Judge a run again: a new run on the same answers; earlier verdicts are kept."""
+    changes = {"judge": judge, "judge_votes": judge_votes or None, "prompts": prompts or None}
+    options: dict[str, Any] = {"data": data, "out": out, "run_id": run_id or None}
+    options["base_url"] = base_url or None
+    options |= {"cassette": cassette, "cassette_mode": cassette_mode}
+    options |= {"read_concurrency": read_concurrency}
+    derived(run, changes, ANSWERED, options, as_json=json)
+
+
+PLAYED = ("play.jsonl", "texts.jsonl", "energy.jsonl")
+ANSWERED = (*PLAYED, "answers.jsonl", "verdicts")
+
+
+def derived(
+    run: Path,
+    changes: dict[str, Any],
+    keep: tuple[str, ...],
+    options: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Make a run from another's records and show it."""
+    from membench.cli.console import TerminalProgress
+    from membench.cli.request import merge
+    from membench.cli.run import show as show_summary
+    from membench.harness.run import derive
+
+    given = merge(None, options).options()
+    finished = derive(run, changes, keep, given, TerminalProgress())
+    show_summary(finished, as_json=as_json)
+    if not finished.complete:
+        raise typer.Exit(1)
 
 
 def score(

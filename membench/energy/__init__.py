@@ -1,1 +1,12 @@
-"""Joules with provenance: sources, sampler, ledger, carbon."""
+"""Joules with their label: sources, sampler, ledger, metrics, carbon.
+
+    selection = choose("auto")                      # which sources, and why
+    with EnergySession(selection, run / "energy.jsonl", clock=clock) as session:
+        ...                                         # the run; records carry spans
+    ledger = attribute(read_log(run / "energy.jsonl"), spans)
+    ledger.summary()                                # the energy object of summary.json
+
+Nothing is imported here, so that a lane that imports `membench` pays nothing for it:
+`choose` and `doctor` live in `energy.sources`, `EnergySession` in `energy.sampler`, `attribute` in
+`energy.ledger`, `read_log` and `Span` in `energy.samples`.
+"""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from membench.energy.samples import Span
 from membench.harness.journal import Record
 from membench.harness.model import Ask, Case, Phase
 from membench.harness.recorded import Recorded, RecordedCase
@@ -33,6 +34,8 @@ class CostTally:
         self._usage: dict[str, dict[str, Any]] = {}
         self._context = array("d")
         self._recalled = array("d")
+        self._late_calls = 0
+        self.spans: list[Span] = []
         self._abandoned_s = 0.0
         self._abandoned_cpu_s = 0.0
         self.turns = 0
@@ -43,12 +46,33 @@ class CostTally:
     def add(self, case: Case, loaded: RecordedCase, recorded: Recorded) -> None:
         """Take in the final attempt at a case, and what its abandoned ones cost."""
         for record in [*loaded.records, *(loaded.answers or {}).values()]:
+            self._add_span(record)
             self._add_telemetry(record.phase, record.telemetry)
             if isinstance(case.timeline[record.event], Ask):
                 self._add_context(record)
         for record in recorded.abandoned(case):
+            self._add_span(record, abandoned=True)
             self._abandoned_s += record.telemetry.get("end", 0) - record.telemetry.get("start", 0)
             self._abandoned_cpu_s += record.telemetry.get("cpu_s", 0.0)
+
+    def _add_span(self, record: Record, *, abandoned: bool = False) -> None:
+        span = Span.of(
+            record.phase,
+            record.telemetry,
+            case=record.case,
+            event=record.event,
+            abandoned=abandoned,
+        )
+        if span is not None:
+            self.spans.append(span)
+
+    def add_late(self, notes: Iterable[Mapping[str, Any]]) -> None:
+        """Take in calls that came after their phase was closed; start-up counts as ingest."""
+        for note in notes:
+            for usage in note.get("late", ()):
+                phase = usage["phase"] or Phase.INGEST.value
+                add_usage(self._usage.setdefault(phase, {}), usage)
+                self._late_calls += usage["calls"]
 
     def add_spans(self, phase: Phase, telemetry: Iterable[Mapping[str, Any]]) -> None:
         """Take in telemetry that belongs to no case record (judging)."""
@@ -88,6 +112,7 @@ class CostTally:
             "cpu_s": {phase: self._cpu_s[phase] for phase in phases},
             "peak_rss_bytes": self.peak_rss_bytes,
             "store_bytes": self.store_bytes,
+            "late_calls": self._late_calls,
             "abandoned": {"time_s": self._abandoned_s, "cpu_s": self._abandoned_cpu_s},
         }
 

@@ -15,12 +15,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from membench.adapters import registry
 from membench.harness.clock import Clock
+from membench.harness.engine.base import Site
 from membench.harness.errors import Fault, Reason, SystemFault
-from membench.harness.journal import Appender, DiskFull, Record
+from membench.harness.journal import DiskFull, Record, Sink
+from membench.harness.llm.lane import LaneAccess, Meterer, NullMeter
 from membench.harness.model import (
     Ask,
     Case,
@@ -34,12 +36,10 @@ from membench.harness.model import (
     Memory,
     MemoryChange,
     MemorySystem,
-    ModelEndpoint,
     Phase,
     Probe,
     Query,
     Remember,
-    Role,
     Scalar,
     Session,
     SystemContext,
@@ -84,42 +84,10 @@ class CaseJob:
     granted: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-class Meter(Protocol):
-    """Meters the model calls a system makes during one event."""
-
-    def open(self, case: str, event: int, phase: Phase) -> None:
-        """Calls from now on belong to this event."""
-
-    def close(self) -> dict[str, Any]:
-        """End the event and return what was used; empty without model calls."""
-
-
-class NullMeter:
-    """The meter of a run without models."""
-
-    def open(self, case: str, event: int, phase: Phase) -> None:
-        """Nothing to meter."""
-
-    def close(self) -> dict[str, Any]:
-        """Nothing was used."""
-        return {}
-
-
-class MeterAccess(Protocol):
-    """What a lane needs to have its calls metered: picklable, made by the gateway."""
-
-    @property
-    def endpoints(self) -> Mapping[Role, ModelEndpoint]:
-        """Where the system finds its models."""
-
-    def meter(self) -> Meter:
-        """Connect from inside the lane."""
-
-
 class MemoryBook:
     """Numbers the memories of a case in order of first appearance and writes each text once."""
 
-    def __init__(self, case: str, attempt: int, texts: Appender) -> None:
+    def __init__(self, case: str, attempt: int, texts: Sink) -> None:
         """Start an empty book."""
         self._case = case
         self._attempt = attempt
@@ -164,6 +132,7 @@ class CasePlayer:
         texts: Where memory texts go.
         meter: Meters model calls.
         clock: The run's clock.
+        node: Index of the machine, where there are several.
     """
 
     def __init__(
@@ -173,10 +142,11 @@ class CasePlayer:
         settings: PlaySettings,
         *,
         ignores_k: bool,
-        records: Appender,
-        texts: Appender,
-        meter: Meter,
+        records: Sink,
+        texts: Sink,
+        meter: Meterer,
         clock: Clock,
+        node: int | None = None,
     ) -> None:
         """Prepare; nothing of the system runs before the first event."""
         self.job = job
@@ -186,6 +156,7 @@ class CasePlayer:
         self._records = records
         self._meter = meter
         self._clock = clock
+        self._node = node
         self._book = MemoryBook(job.case.id, job.attempt, texts)
         self._system: MemorySystem | None = None
         self._broken = False
@@ -203,6 +174,8 @@ class CasePlayer:
         Raises:
             DiskFull: A record could not be written.
         """
+        if self._next == 0:
+            self._meter.begin(self.job.case.id)
         timeline = self.job.case.timeline
         while not self.done:
             event = timeline[self._next]
@@ -230,6 +203,8 @@ class CasePlayer:
     def _write(
         self, index: int, phase: Phase, content: dict[str, Any], telemetry: dict[str, Any]
     ) -> None:
+        if self._node is not None:
+            telemetry["node"] = self._node
         job = self.job
         record = Record(job.case.id, index, phase.value, job.attempt, content, telemetry)
         self._records.append(record.to_json())
@@ -252,9 +227,13 @@ class CasePlayer:
         end, cpu = self._clock.now(), process_cpu_s() - cpu
         usage = self._meter.close()
         telemetry.update(start=start, end=end, cpu_s=round(cpu, 6), rss_bytes=peak_rss_bytes())
-        if usage:
-            telemetry["usage"] = usage
         add_resources(telemetry, system)
+        if usage["calls"] or usage["faults"]:
+            telemetry["usage"] = usage
+            telemetry["cpu_s"] = round(telemetry["cpu_s"] + usage["cpu_s"], 6)
+        if usage["faults"]:
+            telemetry["error"] = describe(returned) if isinstance(returned, Exception) else ""
+            return failed(Reason(usage["faults"][0])), telemetry
         if isinstance(returned, Exception):
             telemetry["error"] = describe(returned)
             return failed(reason_of(returned)), telemetry
@@ -434,15 +413,13 @@ def peak_rss_bytes() -> int:
 
 
 def add_resources(telemetry: dict[str, Any], system: MemorySystem) -> None:
-    """Add what a system elsewhere says of itself after an event in `resources()`.
-
-    Its CPU seconds come on top of the lane's; its memory and its store take the place of ours.
-    """
+    """Add what a system in another process says of itself: `resources()` after each event."""
     resources = getattr(system, "resources", None)
     if resources is None:
         return
     own = dict(resources())
     telemetry["cpu_s"] = round(telemetry["cpu_s"] + own.pop("cpu_s", 0.0), 6)
+    telemetry["rss_bytes"] += own.pop("rss_bytes", 0)
     telemetry.update(own)
 
 
@@ -466,24 +443,26 @@ class PlayWorker:
     settings: PlaySettings
     run: Path
     clock: Clock
-    access: Sequence[MeterAccess] = ()
+    access: Sequence[LaneAccess] = ()
 
-    def open(self, lane: int) -> PlayLane:
-        """Start working in lane number `lane`."""
-        return PlayLane(self, lane)
+    def open(self, site: Site) -> PlayLane:
+        """Start working at `site`."""
+        return PlayLane(self, site)
 
 
 class PlayLane:
     """One lane at work: plays whole cases, or phases of several cases in waves."""
 
-    def __init__(self, worker: PlayWorker, lane: int) -> None:
+    def __init__(self, worker: PlayWorker, site: Site) -> None:
         """Open the files and the meter."""
         self._worker = worker
-        self._lane = lane
-        self._records = Appender(worker.run / "play.jsonl")
-        self._texts = Appender(worker.run / "texts.jsonl")
-        access = worker.access[lane] if worker.access else None
-        self._meter: Meter = access.meter() if access else NullMeter()
+        self._clock = worker.clock.on_host(site.ahead_s)
+        self._node = site.node
+        self._records = site.journal(worker.run / "play.jsonl")
+        # A text is written before the record that names it, so that one is enough to wait for.
+        self._texts = site.journal(worker.run / "texts.jsonl", awaited=False)
+        access = worker.access[site.lane] if worker.access else None
+        self._meter: Meterer = access.meter() if access else NullMeter()
         self._endpoints = access.endpoints if access else {}
         self._workdir = Path(tempfile.mkdtemp(prefix="membench-lane-"))
         self._players: dict[str, CasePlayer] = {}
@@ -507,6 +486,7 @@ class PlayLane:
         """Close what is open and remove the lane's folder."""
         for player in list(self._players.values()):
             self._close(player)
+        self._meter.disconnect()
         self._records.close()
         self._texts.close()
         shutil.rmtree(self._workdir, ignore_errors=True)
@@ -522,10 +502,16 @@ class PlayLane:
         return player.failed
 
     def _close(self, player: CasePlayer) -> None:
+        """Close a case's system; what it still called, and what it raises, is noted."""
+        note: dict[str, Any] = {}
         try:
             player.close()
         except Exception as error:
-            self._records.append({"note": "close", "error": describe(error)})
+            note["error"] = describe(error)
+        if late := self._meter.late():
+            note["late"] = late
+        if note:
+            self._records.append({"note": "close", "of": player.job.case.id, **note})
 
     def _player(self, job: CaseJob) -> CasePlayer:
         worker = self._worker
@@ -537,7 +523,8 @@ class PlayLane:
             records=self._records,
             texts=self._texts,
             meter=self._meter,
-            clock=worker.clock,
+            clock=self._clock,
+            node=self._node,
         )
 
     def _context(self) -> SystemContext:

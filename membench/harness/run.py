@@ -8,7 +8,8 @@ running again. Whatever stops a run leaves it resumable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,10 @@ from typing import Any
 from membench.harness.clock import Clock
 from membench.harness.errors import RunStateError, Stopped
 from membench.harness.journal import DiskFull
+from membench.harness.judge import judged
 from membench.harness.manifest import new_manifest
+from membench.harness.model import Phase, Role
+from membench.harness.models import Models, models_of
 from membench.harness.play import play
 from membench.harness.prepared import Prepared, Survey, prepare, survey
 from membench.harness.progress import Progress, Silent
@@ -26,6 +30,7 @@ from membench.harness.rundir import RunDir, new_run_id
 from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import summarise
+from membench.harness.watched import attributed, under_protocol, watched
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,52 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         return execute(prepared, run, surveyed, progress)
 
 
+def derive(
+    path: Path,
+    changes: Mapping[str, Any],
+    keep: Sequence[str],
+    options: ExecOptions,
+    progress: Progress | None = None,
+) -> Finished:
+    """Read or judge a run again without playing it again.
+
+    The new run names its parent and takes over its records, so it carries what they cost.
+
+    Args:
+        path: The parent, which stays as it is.
+        changes: Fields of the spec that differ.
+        keep: Files and folders to take over (`"play.jsonl"`, ...).
+        options: How to execute; `out` is where the new run goes.
+        progress: Told what happens.
+
+    Raises:
+        RunStateError: The parent is no run, or its data or system changed since.
+        Stopped: It was stopped and can be resumed.
+    """
+    progress = progress or Silent()
+    parent = RunDir.open(path)
+    manifest = parent.manifest()
+    prepared = prepare(replace(RunSpec.from_json(manifest["spec"]), **changes), options)
+    surveyed = survey(prepared)
+    check_unchanged(manifest, prepared, surveyed)
+    run_id = options.run_id or new_run_id(prepared.spec.system, prepared.spec.task)
+    run = RunDir.create(options.out, run_id)
+    with run.locked():
+        for name in keep:
+            take_over(parent.path / name, run.path / name)
+        origin = {"run_id": parent.run_id, "spec_sha256": manifest["spec_sha256"]}
+        run.write_manifest(new_manifest(prepared, surveyed, run_id) | {"parent": origin})
+        return execute(prepared, run, surveyed, progress)
+
+
+def take_over(source: Path, target: Path) -> None:
+    """Copy a file or folder of records, if it is there."""
+    if source.is_dir():
+        shutil.copytree(source, target)
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
 def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Survey) -> None:
     """Refuse to continue with other data or another system than the run began with.
 
@@ -102,20 +153,77 @@ def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Surv
 
 def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> Finished:
     """Do the stages, whatever is left of each."""
-    clock = Clock.start()
     with resumable(run, prepared.options):
-        with stage(progress, "play", surveyed.events, "events"):
-            play(prepared, run, clock, progress)
-        with stage(progress, "read", surveyed.questions, "answers"):
-            read(prepared, run, clock, progress)
+        work(prepared, run, surveyed, progress)
         return conclude(prepared, run)
+
+
+def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> None:
+    """Play, read and judge, with models and sensors open for that time alone."""
+    clock = Clock.start()
+    with (
+        models_of(prepared, run) as models,
+        watched(prepared, run, clock, progress) as session,
+    ):
+
+        def stages() -> None:
+            with stage(progress, "play", surveyed.events, "events"):
+                play(prepared, run, clock, progress, models.lanes)
+            with stage(progress, "read", surveyed.questions, "answers"):
+                read_stage(prepared, run, clock, progress, models)
+
+        if prepared.options.energy_protocol:
+            checks = under_protocol(session, prepared, clock, stages)
+            run.write_manifest(run.manifest() | {"energy_protocol": checks})
+        else:
+            stages()
+        judge_stage(prepared, run, clock, progress, models)
+
+
+def read_stage(
+    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress, models: Models
+) -> None:
+    """Answer with whatever reads in this run."""
+    if Role.READER not in prepared.models:
+        read(prepared, run, clock, progress)
+        return
+    from membench.harness.read_model import read_with_model
+
+    assert models.gateway is not None
+    read_with_model(prepared, run, clock, progress, models.gateway)
+
+
+def judge_stage(
+    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress, models: Models
+) -> None:
+    """Judge, if the run has a judge."""
+    if Role.JUDGE not in prepared.models:
+        return
+    from membench.harness.judge import judge
+
+    assert models.gateway is not None
+    with stage(progress, "judge", None, "verdicts"):
+        judge(prepared, run, clock, progress, models.gateway)
 
 
 def conclude(prepared: Prepared, run: RunDir) -> Finished:
     """Score what is recorded and write the summary."""
-    scored = score(prepared, run)
+    verdicts = judged(prepared, run)
+    scored = score(prepared, run, verdicts.verdicts)
+    scored.cost.add_spans(Phase.JUDGE, verdicts.telemetry)
     manifest = run.manifest()
-    summary = summarise(manifest, prepared.task, scored)
+    replayed = prepared.options.cassette_mode == "replay"
+    energy = attributed(run, scored.cost.spans, from_cassette=replayed)
+    manifest["energy"] = {
+        "report": energy.report,
+        "checks": list(energy.checks),
+        "verified": energy.verified,
+    }
+    key = manifest["comparison_key"]["cost"]
+    key["energy_boundary"] = energy.summary["boundary"]
+    key["energy_provenance"] = energy.summary["total"]["provenance"]
+    summary = summarise(manifest, prepared.task, scored, energy.summary)
+    summary["judge"] = verdicts.entry
     run.write_summary(summary)
     manifest["status"] = "complete" if summary["complete"] else "finished with failures"
     run.write_manifest(manifest)

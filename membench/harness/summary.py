@@ -11,7 +11,9 @@ from membench.harness.score import Scored
 from membench.tasks.base import Task
 
 
-def summarise(manifest: Mapping[str, Any], task: Task[Any], scored: Scored) -> dict[str, Any]:
+def summarise(
+    manifest: Mapping[str, Any], task: Task[Any], scored: Scored, energy: Mapping[str, Any]
+) -> dict[str, Any]:
     """Put together the summary of a run."""
     aggregate = task.aggregate(scored.rows)
     counts = scored.tally.to_json()
@@ -23,13 +25,14 @@ def summarise(manifest: Mapping[str, Any], task: Task[Any], scored: Scored) -> d
         "split": manifest["task"]["split"],
         "system": manifest["system"]["name"],
         "division": manifest["division"],
+        "models": manifest["models"],
         "comparison_key": manifest["comparison_key"],
         "complete": not unfinished,
         "content_sha256": scored.content_sha256,
         "counts": counts,
         **aggregate_json(aggregate),
         **scored.cost.to_json(),
-        "energy": unavailable_energy(),
+        "energy": energy,
     }
 
 

@@ -4,8 +4,8 @@ A row lists the metrics it takes part in. A **failed** row that lists a metric w
 counts as 0 in the headline figure, and not at all in `<name>.scored` beside it. Any other row
 without a value is undetermined (its case is too small for the cut) and leaves the denominator,
 visibly: `n` is what remains, and a note says how many are missing. Where rows are undetermined
-because a recall was too short (flag `short`), which rows those are depends on the system, so the
-whole figure is null.
+because a recall was too short (flag `short@n`), which rows those are depends on the system, so
+the whole figure is null.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from membench.harness.model import Aggregate, Category, Metric, Score
 from membench.metrics.statistics import mean_metric
 
-SHORT = "short"
+SHORT = "short@"
 LOST = "lost"
 SCORED = ".scored"
 
@@ -41,8 +41,8 @@ class Column:
     undetermined: int = 0
     short: bool = False
 
-    def add(self, row: Score, value: float | None) -> None:
-        """Take in one row."""
+    def add(self, row: Score, value: float | None, cut: str) -> None:
+        """Take in one row; `cut` is the n of a metric at n."""
         if value is not None:
             self.values.append(value)
             self.clusters.append(row.case_id)
@@ -51,7 +51,7 @@ class Column:
             self.lost += LOST in row.flags
         else:
             self.undetermined += 1
-            self.short |= SHORT in row.flags
+            self.short |= SHORT + cut in row.flags
 
     def headline(self) -> Metric:
         """The mean in which failed rows are 0."""
@@ -103,7 +103,7 @@ def aggregate(scores: Iterable[Score], categories: Mapping[str, str]) -> Aggrega
 def add_row(columns: dict[str, Column], row: Score) -> None:
     """Add a row to the column of each metric it lists."""
     for name, value in row.values.items():
-        columns.setdefault(name, Column()).add(row, value)
+        columns.setdefault(name, Column()).add(row, value, name.rpartition("@")[2])
 
 
 def kept(columns: Mapping[str, Column]) -> dict[str, Column]:
@@ -130,11 +130,19 @@ def with_scored(columns: Mapping[str, Column]) -> dict[str, Metric]:
 
 
 def notes(columns: Mapping[str, Column]) -> tuple[str, ...]:
-    """A sentence for every metric that some rows could not determine."""
+    """A sentence for every cut at which some rows could not be determined."""
+    gaps: dict[tuple[str, str], list[int]] = {}
+    for name, column in columns.items():
+        if column.undetermined:
+            cut = name.rpartition("@")[2] if "@" in name else ""
+            gaps.setdefault((cut, reason(column)), []).append(column.undetermined)
     return tuple(
-        f"{name}: not determined for {c.undetermined} of "
-        f"{c.undetermined + len(c.values) + len(c.failed)} rows "
-        f"({'recall too short' if c.short else 'the cut reaches the pool, or no sources'})"
-        for name, c in sorted(columns.items())
-        if c.undetermined
+        f"{f'cut {cut}' if cut else 'without a cut'}: {len(rows)} figures are not determined for "
+        f"up to {max(rows)} rows ({why})"
+        for (cut, why), rows in sorted(gaps.items(), key=lambda item: (item[0][0].zfill(4), item))
     )
+
+
+def reason(column: Column) -> str:
+    """Why some rows of a column have no value."""
+    return "recall too short" if column.short else "the cut reaches the pool, or no sources"

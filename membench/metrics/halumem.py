@@ -12,12 +12,12 @@ with its output digit by digit. Source: `reference/tasks/halumem.md`, "Scoring, 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from membench.harness.model import Metric
 from membench.metrics.statistics import clipped, grouped, standard_error, t_quantile
+from membench.metrics.text import stems
 
 UPDATE_LABELS = ("correct", "hallucination", "omission", "other")
 ANSWER_LABELS = ("correct", "hallucination", "omission")
@@ -352,17 +352,19 @@ def picked(rows: Iterable[Parts], name: str) -> list[Part]:
 # --- figures that need no judge ------------------------------------------------------------------
 
 
-def holds_old_value(recalled: Sequence[str], originals: Sequence[str]) -> bool:
-    """Whether one recalled text still holds every word of one of the replaced memories.
+def holds_old_value(recalled: Sequence[str], originals: Sequence[str], updated: str) -> bool:
+    """Whether one recalled text still says what one of the replaced memories said.
 
     The update judge sees what was found for the gold text itself, so an append-only store can
-    pass with the old value in plain sight; this share is printed beside it. It is a matter of
-    words (case-folded, letters and digits), so a reworded old value is not found.
+    pass with the old value in plain sight; this share is printed beside it. What a replaced
+    memory said is its words (stemmed) that the new one lacks, and a text holds them if it holds
+    all of them: a lower bound, because a reworded old value is not found.
     """
-    found = [words(text) for text in recalled]
-    return any(old and old <= text for old in map(words, originals) for text in found)
-
-
-def words(text: str) -> frozenset[str]:
-    """The distinct words of a text, case-folded."""
-    return frozenset(re.findall(r"[^\W_]+", text.casefold()))
+    found = [frozenset(stems(text)) for text in recalled]
+    new = frozenset(stems(updated))
+    for original in originals:
+        old = frozenset(stems(original))
+        value = old - new or old
+        if value and any(value <= text for text in found):
+            return True
+    return False

@@ -89,11 +89,11 @@ def why_undetermined(
         n: The cut.
         units: The units of the right kind, in rank order.
         pool: Every label there is to recall in the case.
-        k: How many memories were asked for; None if nobody knows.
+        k: How many memories were asked for; None if there was no bound.
         recalled: How many memories came back, of any kind. Fewer than k means that there were
-            no more to come, so that a short list is a complete one.
+            no more to come, so that a short list is a complete one; so is one without a bound.
     """
     if n >= len(pool) or len(flatten(units[:n])) >= len(pool):
         return "pool"
-    complete = k is not None and recalled < k
+    complete = k is None or recalled < k
     return "short" if len(units) < n and not complete else None

@@ -109,6 +109,14 @@ def wilson(value: float, n: int) -> Interval:
     return (min(low, value), max(high, value))
 
 
+def log_interval(metric: Metric) -> Interval | None:
+    """The interval of a positive mean on the log scale, for costs: it never reaches zero."""
+    if metric.ci95 is None or not metric.value or metric.value <= 0:
+        return None
+    factor = math.exp(min((metric.ci95[1] - metric.value) / metric.value, 700.0))
+    return (metric.value / factor, metric.value * factor)
+
+
 def clipped(interval: Interval) -> Interval:
     """The part of an interval that lies in 0..1."""
     return (max(0.0, interval[0]), min(1.0, interval[1]))

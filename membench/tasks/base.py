@@ -28,7 +28,7 @@ from membench.harness.model import (
     Score,
     Verdict,
 )
-from membench.tasks.data import Source, Version, identify, locate
+from membench.tasks.data import Source, Version, file_sha256, identify, locate
 from membench.tasks.replies import checked_label, json_object
 
 G = TypeVar("G", bound=Gold)
@@ -47,6 +47,8 @@ class DataFile:
         revision: Pinned revision at the source.
         version: What the manifest calls it (`"official"`).
         path: Where it stands at the source, where that is not just its name.
+        package: `<import name>:<path in it>` of a package that ships the file, if one does.
+        joins: Names of the card's files that it is made of, one after the other, if it is.
     """
 
     name: str
@@ -57,6 +59,8 @@ class DataFile:
     revision: str
     version: str = "official"
     path: str = ""
+    package: str = ""
+    joins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,25 @@ class JudgeCard:
         official_sha256: Hash of the benchmark's own prompt (UTF-8, before filling in), which a
             user may load from a path instead; empty where there is none.
         official_label: The field that holds the label in a reply to that prompt.
+        extra: Further fields of the judge's JSON object and the values they may have.
+        one_word: Whether the reply is a label alone instead of a JSON object.
+        accepts: Labels that mean "right"; the others mean "wrong". For calibration.
+        candidate: The request field that holds what is judged.
+        reference: The request field that holds the gold; empty where an echo of it would not
+            be right.
+        wants_refusal: Whether only a refusal is right.
     """
 
     prompt: str
     labels: tuple[str, ...]
     official_sha256: str = ""
     official_label: str = ""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    one_word: bool = False
+    accepts: tuple[str, ...] = ()
+    candidate: str = "answer"
+    reference: str = ""
+    wants_refusal: bool = False
 
 
 @dataclass(frozen=True)
@@ -218,8 +235,10 @@ class Task(ABC, Generic[G]):
         raise NotImplementedError(f"{self.card.name} has no answer prompt yet")
 
     def prompt_hashes(self) -> Mapping[str, str]:
-        """SHA-256 of every prompt file by name: `answer`, and `judge.<kind>`."""
-        return {}
+        """SHA-256 of every prompt file by name: `judge.<kind>`, and `answer` (and the like)."""
+        judges = {card.prompt: f"judge.{kind}" for kind, card in self.card.judges.items()}
+        files = sorted((self.folder() / "prompts").glob("*.txt"))
+        return {judges.get(f.name, f.stem): file_sha256(f) for f in files}
 
     def judgements(self, played: PlayedCase, gold: G) -> Sequence[JudgeRequest]:
         """The verdicts that scoring this case needs; empty without a judge protocol."""
@@ -249,6 +268,10 @@ class Task(ABC, Generic[G]):
         values = json_object(reply)
         found = values.get("label", values.get(card.official_label))
         return {**values, "label": checked_label(found, card.labels)}
+
+    def wants_refusal(self, request: JudgeRequest) -> bool:
+        """Whether only a refusal would be right; calibration sets are made accordingly."""
+        return self.card.judges[request.kind].wants_refusal
 
     @abstractmethod
     def score(

@@ -35,6 +35,8 @@ QUESTIONS = (
     "Which day is the pottery course?",
     "Where does Ines work?",
 )
+PATIENCE_S = 2.0
+"""How long a thread may take to end after close."""
 CANARY = "The vault code is quokka-7319-marzipan."
 CANARY_QUESTION = "What is the vault code, quokka marzipan?"
 
@@ -369,7 +371,7 @@ def clean_close(subject: Subject) -> None:
     with subject.fresh():
         pass
     for thread in set(threading.enumerate()) - threads:
-        thread.join(timeout=2)
+        thread.join(timeout=PATIENCE_S)
         if thread.is_alive():
             raise Violation(f"thread '{thread.name}' is still running after close")
     if left := _children() - children:

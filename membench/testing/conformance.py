@@ -7,13 +7,14 @@
     assert report.passed
 
 The checks are in `checks.py`. They play small histories, call no judge and need no data. A system
-that needs a model is given endpoints by the caller (`membench.testing`'s scripted model server).
+that needs a model is given the scripted model server.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -63,19 +64,36 @@ def run_conformance(
 ) -> Report:
     """Check a system by name or by the path of its folder.
 
+    Roles that the card lists and `models` leaves out are played by the scripted model server,
+    which is started for the time of the checks.
+
     Args:
         name: As `--system` takes it.
         parameters: As `--set` gives them.
-        models: Endpoints of the roles that the card lists.
+        models: Endpoints of roles, to check with other models.
 
     Raises:
         UnknownName: There is no such system or parameter.
         DataError: Its system.toml is broken.
-        UsageError: A parameter's value is bad, or a model it needs is missing.
+        UsageError: A parameter's value is bad.
     """
     card = get_card(name)
-    results = check(card, parameters=parameters, models=models)
+    given = dict(models or {})
+    with _scripted([role for role in card.roles if role not in given]) as scripted:
+        results = check(card, parameters=parameters, models={**scripted, **given})
     return Report(card.name, card.version, tuple(results))
+
+
+@contextmanager
+def _scripted(roles: Sequence[Role]) -> Iterator[dict[Role, ModelEndpoint]]:
+    """Endpoints of a scripted model server that runs inside the block, if any role needs it."""
+    if not roles:
+        yield {}
+        return
+    from membench.testing.scripted import ScriptedServer
+
+    with ScriptedServer() as server:
+        yield {role: ModelEndpoint(server.base_url, "conformance", "scripted") for role in roles}
 
 
 def check(
@@ -104,7 +122,7 @@ def check(
     if missing and make is None:
         raise UsageError(
             f"system '{card.name}' needs a model for: {', '.join(missing)}",
-            "Give its endpoint; the scripted model server of membench.testing will do.",
+            "Give its endpoint; membench.testing.scripted has a model server that will do.",
         )
     values = checked_parameters(card, parameters or {})
     with tempfile.TemporaryDirectory(prefix="membench-") as folder:

@@ -18,7 +18,7 @@ from typing import Any
 from membench.adapters.registry import SystemCard, checked_parameters, create
 from membench.harness.lane import case_info
 from membench.harness.llm.gateway import Gateway
-from membench.harness.llm.lane import LaneMeter
+from membench.harness.llm.lane import Meterer
 from membench.harness.llm.scripted import Request
 from membench.harness.llm.spec import GatewayConfig, ModelSpec
 from membench.harness.model import (
@@ -98,8 +98,8 @@ class Trial:
     @property
     def metered(self) -> int:
         """Calls the gateway saw, start-up and late ones included."""
-        counted = sum(cost.calls for cost in self.phases.values())
-        return counted + sum(usage["calls"] for usage in self.late)
+        late = sum(int(usage["calls"]) for usage in self.late)
+        return late + sum(cost.calls for cost in self.phases.values())
 
 
 def play(
@@ -130,14 +130,14 @@ def play(
         }
         with Gateway(GatewayConfig(roles=specs)) as gateway:
             access = gateway.lane("trial")
-            meter = LaneMeter(access)
+            meter = access.meter()
             meter.begin(case.id)
             context = SystemContext(
                 checked_parameters(card, parameters or {}),
                 seed,
                 Path(folder),
                 count_tokens,
-                access.models,
+                access.endpoints,
             )
             started = time.perf_counter()
             with closing(create(card, context)) as system:
@@ -155,7 +155,7 @@ def play(
     return trial
 
 
-def _play_events(trial: Trial, system: Any, case: Case, meter: LaneMeter, k: int) -> None:
+def _play_events(trial: Trial, system: Any, case: Case, meter: Meterer, k: int) -> None:
     for index, event in enumerate(case.timeline):
         if not isinstance(event, Ingest | Finalize | Ask):
             continue

@@ -39,6 +39,7 @@ class EmbeddingServer(ThreadingHTTPServer):
         self.connections = 0
         self.plain = False
         self.hang_up = False
+        self.reason = ""
         self.next_reply: tuple[int, bytes] | None = None
 
     @property
@@ -76,6 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, reply = self.server.reply(body)
         self.send_response(status)
         self.send_header("Content-Length", str(len(reply)))
+        self.send_header("X-Membench-Reason", self.server.reason)
         self.end_headers()
         self.wfile.write(reply)
         self.close_connection = self.server.hang_up

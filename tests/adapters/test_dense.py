@@ -225,7 +225,21 @@ def test_a_row_without_a_word_of_the_query_gets_nothing_from_bm25() -> None:
     assert ranking.scores.tolist() == [1 / 61, 1 / 62, 0.0, 0.0]
 
 
+def test_the_gateways_own_reason_is_kept(server: EmbeddingServer, embedder: Embedder) -> None:
+    server.next_reply = (409, b"{}")
+    server.reason = "cassette_miss"
+    with pytest.raises(ProviderFault) as caught:
+        embedder.embed(["a"])
+    assert caught.value.reason == Reason.CASSETTE_MISS
+
+
 @pytest.mark.parametrize("name", ["dense", "hybrid"])
-def test_both_conform(server: EmbeddingServer, name: str) -> None:
+def test_both_conform_with_any_endpoint(server: EmbeddingServer, name: str) -> None:
     report = run_conformance(name, models={Role.EMBEDDER: endpoint(server)})
+    assert report.passed, render(report)
+
+
+@pytest.mark.parametrize("name", ["dense", "hybrid"])
+def test_both_conform_with_the_scripted_model_server(name: str) -> None:
+    report = run_conformance(name)
     assert report.passed, render(report)

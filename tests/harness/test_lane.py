@@ -8,7 +8,8 @@ import pytest
 from membench.harness.clock import Clock
 from membench.harness.errors import Reason, SystemFault
 from membench.harness.journal import Appender, read_lines
-from membench.harness.lane import CaseJob, CasePlayer, NullMeter, PlaySettings
+from membench.harness.lane import CaseJob, CasePlayer, PlaySettings
+from membench.harness.llm.lane import NullMeter
 from membench.harness.model import (
     Answer,
     Ask,

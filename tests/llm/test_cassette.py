@@ -54,7 +54,7 @@ def play(gateway: Gateway, calls: int = 3) -> list[str]:
     """A lane that asks the same thing several times and embeds a text."""
     access = gateway.lane("lane")
     meter = LaneMeter(access)
-    endpoint = access.models[Role.MEMORY]
+    endpoint = access.endpoints[Role.MEMORY]
     meter.begin("case")
     said = []
     with openai.OpenAI(base_url=endpoint.base_url, api_key=endpoint.api_key) as client:
@@ -120,7 +120,7 @@ def test_a_miss_fails_typed_and_names_the_request(start: Start, tmp_path: Path) 
     meter = LaneMeter(access)
     meter.open("c", 0, Phase.INGEST)
     body = {"model": "gpt-4o-mini", "messages": HELLO}
-    reply = httpx.post(f"{access.models[Role.MEMORY].base_url}/chat/completions", json=body)
+    reply = httpx.post(f"{access.endpoints[Role.MEMORY].base_url}/chat/completions", json=body)
     assert reply.status_code == 424
     assert "role=memory" in reply.json()["error"]["message"]
     assert meter.close()["faults"] == [Reason.CASSETTE_MISS]
@@ -191,7 +191,7 @@ def test_a_client_that_gave_up_was_not_delivered_to(start: Start, tmp_path: Path
         access = gateway.lane("a")
         meter = LaneMeter(access)
         meter.open("case", 0, Phase.INGEST)
-        url = f"{access.models[Role.MEMORY].base_url}/chat/completions"
+        url = f"{access.endpoints[Role.MEMORY].base_url}/chat/completions"
         body = {"model": "gpt-4o-mini", "messages": HELLO}
         server.fail_next(ServerFault("slow", delay_s=0.3))
         with pytest.raises(httpx.ReadTimeout):

@@ -28,7 +28,7 @@ PARIS = [{"role": "user", "content": "What is the capital of France?"}]
 
 
 def client_of(access: LaneAccess, role: Role = Role.MEMORY) -> openai.OpenAI:
-    endpoint = access.models[role]
+    endpoint = access.endpoints[role]
     return openai.OpenAI(base_url=endpoint.base_url, api_key=endpoint.api_key)
 
 
@@ -46,7 +46,7 @@ class TestTheProtocol:
             assert ask(client) == "Paris"
 
         async def ask_async() -> str | None:
-            endpoint = access.models[Role.MEMORY]
+            endpoint = access.endpoints[Role.MEMORY]
             async with openai.AsyncOpenAI(
                 base_url=endpoint.base_url, api_key=endpoint.api_key
             ) as asking:
@@ -109,7 +109,7 @@ class TestTheProtocol:
         roles = {Role.MEMORY: ModelSpec("big-model", output_limit=1000, temperature=0.5)}
         access = start(roles=roles).lane("a")
         body = {"model": "gpt-4o-mini", "messages": PARIS, "top_k": 7, "max_tokens": 65_536}
-        url = f"{access.models[Role.MEMORY].base_url}/chat/completions"
+        url = f"{access.endpoints[Role.MEMORY].base_url}/chat/completions"
         assert httpx.post(url, json=body).status_code == 200
         sent = upstream.requests[-1].body
         assert sent["model"] == "big-model"
@@ -127,7 +127,7 @@ class TestTheProtocol:
 
     def test_the_key_alone_names_the_lane_too_and_a_stranger_is_refused(self, start: Start) -> None:
         gateway = start()
-        key = gateway.lane("a").models[Role.MEMORY].api_key
+        key = gateway.lane("a").endpoints[Role.MEMORY].api_key
         with openai.OpenAI(base_url=f"{gateway.origin}/v1", api_key=key) as client:
             assert ask(client) == "Paris"
         with (
@@ -140,7 +140,7 @@ class TestTheProtocol:
         roles = {role: ModelSpec("scripted") for role in (Role.MEMORY, Role.EMBEDDER)}
         with Gateway(GatewayConfig(roles, base_url="http://127.0.0.1:1/v1")) as gateway:
             access = gateway.lane("a")
-            assert access.models[Role.EMBEDDER].dimensions == 256
+            assert access.endpoints[Role.EMBEDDER].dimensions == 256
             with client_of(access) as client:
                 assert ask(client, "Tea is warm.") == "Tea is warm."
                 vector = client.embeddings.create(model="scripted", input="tea").data[0]
@@ -286,7 +286,7 @@ def test_lanes_never_mix_under_concurrency(
         access = gateway.lane(f"lane-{number}")
         meter = LaneMeter(access)
         counts = []
-        with httpx.Client(base_url=access.models[Role.MEMORY].base_url) as client:
+        with httpx.Client(base_url=access.endpoints[Role.MEMORY].base_url) as client:
             for event, (phase, calls) in enumerate(plans[number]):
                 meter.open(f"case-{number}", event, phase)
                 for _ in range(calls):
@@ -326,7 +326,7 @@ class TestFaults:
         upstream.fail_next(fault, times=2)
         meter.open("case", 0, Phase.INGEST)
         body = {"model": "gpt-4o-mini", "messages": PARIS, "stream": stream}
-        url = f"{access.models[Role.MEMORY].base_url}/chat/completions"
+        url = f"{access.endpoints[Role.MEMORY].base_url}/chat/completions"
         assert "Paris" in httpx.post(url, json=body).text
         usage = meter.close()
         assert (usage["calls"], usage["retries"], usage["failed"]) == (1, 2, 0)
@@ -455,7 +455,7 @@ def test_rate_limits_bound_calls_in_flight(upstream: ScriptedServer, tmp_path: P
     with Gateway(GatewayConfig({Role.READER: spec}, upstream.base_url)) as gateway:
         client = gateway.client()
         running = most = 0
-        send = gateway._upstreams[Role.READER].send
+        send = gateway._upstreams[Role.READER, 0].send
 
         async def watch(endpoint: str, body: dict) -> object:
             nonlocal running, most
@@ -466,7 +466,7 @@ def test_rate_limits_bound_calls_in_flight(upstream: ScriptedServer, tmp_path: P
             finally:
                 running -= 1
 
-        gateway._upstreams[Role.READER].send = watch  # type: ignore[method-assign]
+        gateway._upstreams[Role.READER, 0].send = watch  # type: ignore[method-assign]
 
         async def all_at_once() -> None:
             await asyncio.gather(

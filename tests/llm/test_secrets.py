@@ -55,7 +55,7 @@ def test_a_planted_key_is_in_nothing_that_is_written_or_said(
             seen.append(repr(vars(gateway)))
             access = gateway.lane("a")
             meter = LaneMeter(access)
-            url = f"{access.models[Role.MEMORY].base_url}/chat/completions"
+            url = f"{access.endpoints[Role.MEMORY].base_url}/chat/completions"
             meter.open("case", 0, Phase.INGEST)
             server.fail_next(ServerFault("error", status=401))
             for _ in range(2):

@@ -37,9 +37,10 @@ def test_what_a_failed_row_could_still_determine_counts():
 
 
 def test_undetermined_rows_leave_the_denominator_and_are_noted():
-    made = aggregate([row(1.0), row(None, flags=("pool",))], CATEGORIES)
-    assert (made.metrics["f1"].value, made.metrics["f1"].n) == (1.0, 1)
-    assert "f1: not determined for 1 of 2 rows" in made.notes[0]
+    rows = [row(1.0, **{"r@5": 1.0}), row(1.0, flags=("pool",), **{"r@5": None})]
+    made = aggregate(rows, CATEGORIES)
+    assert (made.metrics["r@5"].value, made.metrics["r@5"].n) == (1.0, 1)
+    assert made.notes[0].startswith("cut 5: 1 figures are not determined for up to 1 rows")
 
 
 def test_a_metric_that_no_row_determines_is_null():
@@ -48,8 +49,10 @@ def test_a_metric_that_no_row_determines_is_null():
 
 
 def test_recalls_that_were_too_short_make_the_whole_figure_null():
-    made = aggregate([row(1.0), row(None, flags=("short",))], CATEGORIES)
-    assert made.metrics["f1"].value is None
+    short = row(1.0, flags=("short@10",), **{"recall@5": 1.0, "recall@10": None})
+    made = aggregate([row(1.0, **{"recall@5": 0.0, "recall@10": 1.0}), short], CATEGORIES)
+    assert made.metrics["recall@10"].value is None
+    assert made.metrics["recall@5"].value == 0.5
 
 
 def test_what_only_lost_cases_list_is_left_out():

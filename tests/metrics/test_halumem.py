@@ -106,10 +106,17 @@ def test_a_captured_distractor_counts_as_correct_in_the_published_type_accuracy(
     }
 
 
-def test_an_old_value_is_found_by_its_words() -> None:
-    assert holds_old_value(["[May 2] Ada lives in Graz, still."], ["Ada lives in Graz"])
-    assert not holds_old_value(["Ada lives in Linz."], ["Ada lives in Graz"])
-    assert not holds_old_value(["anything"], [""])
+def test_an_old_value_is_found_by_the_words_that_the_new_one_lacks() -> None:
+    old, new = ["Ada lives in Graz near the river"], "Ada lives in Linz"
+    assert holds_old_value(["[May 2] I still live in Graz, near the rivers."], old, new)
+    assert not holds_old_value(["Ada lives in Linz."], old, new)
+    assert not holds_old_value(["She saw the river."], old, new)
+    assert not holds_old_value(["anything"], [""], new)
+
+
+def test_an_old_value_that_adds_no_word_must_be_there_in_full() -> None:
+    assert holds_old_value(["Ada has a cat"], ["Ada has a cat"], "Ada has a cat and a dog")
+    assert not holds_old_value(["a dog"], ["Ada has a cat"], "Ada has a cat and a dog")
 
 
 fractions = st.sampled_from([0.0, 0.5, 1.0])

@@ -88,4 +88,4 @@ def test_a_cut_that_reaches_the_pool_says_nothing():
 def test_a_list_cut_by_k_before_n_units_is_too_short():
     assert why_undetermined(3, [{"a"}, {"b"}], POOL, k=3, recalled=3) == "short"
     assert why_undetermined(3, [{"a"}, {"b"}], POOL, k=3, recalled=2) is None
-    assert why_undetermined(3, [{"a"}, {"b"}], POOL, k=None, recalled=2) == "short"
+    assert why_undetermined(3, [{"a"}, {"b"}], POOL, k=None, recalled=2) is None

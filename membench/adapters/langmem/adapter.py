@@ -118,7 +118,7 @@ def changes(before: dict[Any, Memory], after: dict[Any, Memory]) -> list[MemoryC
 
 
 def _chat(model: ModelEndpoint, parameters: Any) -> Any:
-    from langchain_openai import ChatOpenAI  # type: ignore[import-not-found,unused-ignore]
+    from langchain_openai import ChatOpenAI
 
     return ChatOpenAI(
         base_url=model.base_url,

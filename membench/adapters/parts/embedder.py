@@ -10,13 +10,13 @@ import base64
 import http.client
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
 from membench.adapters.parts.budget import head
+from membench.adapters.parts.http import Connection, Reply
 from membench.harness.errors import ProviderFault, Reason, UsageError
 from membench.harness.model import Role, SystemContext
 
@@ -25,8 +25,9 @@ Vectors = npt.NDArray[np.float32]
 TIMEOUT_S = 600.0
 """The gateway has time limits of its own; this one only ends a connection that died unnoticed."""
 
+REASON_HEADER = "x-membench-reason"
+"""Where the gateway says in our failure vocabulary why a call failed."""
 
-_CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 _REASONS = {
     408: Reason.PROVIDER_TIMEOUT,
     429: Reason.PROVIDER_RATE_LIMIT,
@@ -56,7 +57,8 @@ class Embedder:
         self.batch_size = batch_size
         self.max_tokens = max_tokens
         self.count_tokens = context.count_tokens
-        self._connection: http.client.HTTPConnection | None = None
+        authorization = {"Authorization": f"Bearer {self.endpoint.api_key}"}
+        self._connection = Connection(self.endpoint.base_url, TIMEOUT_S, authorization)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of texts, shape (len(texts), width); a blank text is all zeros.
@@ -77,9 +79,7 @@ class Embedder:
 
     def close(self) -> None:
         """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()
 
     def _request(self, texts: list[str]) -> Vectors:
         body: dict[str, Any] = {
@@ -93,49 +93,24 @@ class Embedder:
 
     def _post(self, body: bytes) -> bytes:
         try:
-            status, reply = self._exchange(body)
+            reply = self._connection.post("/embeddings", body)
         except TimeoutError as error:
-            self.close()
             raise ProviderFault(Reason.PROVIDER_TIMEOUT, f"embeddings: {error}") from error
         except (OSError, http.client.HTTPException) as error:
-            self.close()
             raise ProviderFault(
                 Reason.PROVIDER_ERROR, f"{type(error).__name__}: {error}"
             ) from error
-        if status != http.client.OK:
-            raise _refusal(status, reply)
-        return reply
-
-    def _exchange(self, body: bytes) -> tuple[int, bytes]:
-        """Send on the kept connection; on a new one if that was closed meanwhile."""
-        kept = self._connection is not None
-        try:
-            return self._send(body)
-        except (ConnectionError, http.client.BadStatusLine):
-            self.close()
-            if not kept:
-                raise
-            return self._send(body)
-
-    def _send(self, body: bytes) -> tuple[int, bytes]:
-        url = urlsplit(self.endpoint.base_url)
-        if self._connection is None:
-            kind = (
-                http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-            )
-            self._connection = kind(url.netloc, timeout=TIMEOUT_S)
-        headers = {
-            "Authorization": f"Bearer {self.endpoint.api_key}",
-            "Content-Type": "application/json",
-        }
-        self._connection.request("POST", f"{url.path.rstrip('/')}/embeddings", body, headers)
-        response = self._connection.getresponse()
-        return response.status, response.read()
+        if not reply.ok:
+            raise _refusal(reply)
+        return reply.body
 
 
-def _refusal(status: int, reply: bytes) -> ProviderFault:
-    detail = f"embeddings: status {status}: {reply[:300].decode(errors='replace')}"
-    return ProviderFault(_REASONS.get(status, Reason.PROVIDER_ERROR), detail)
+def _refusal(reply: Reply) -> ProviderFault:
+    """The gateway says the reason; other endpoints only have a status."""
+    said = reply.headers.get(REASON_HEADER, "")
+    by_status = _REASONS.get(reply.status, Reason.PROVIDER_ERROR)
+    reason = Reason(said) if said in set(Reason) else by_status
+    return ProviderFault(reason, f"embeddings: {reply.excerpt()}")
 
 
 def _vectors(reply: bytes, expected: int) -> Vectors:

@@ -1,14 +1,12 @@
 """SimpleMem: dialogue windows rewritten into self-contained entries; planned, reflective recall.
 
 Ingest is cheap (one model call per window of 40 turns), recall is dear (up to six). The package
-swallows failed model calls and goes on with nothing; here they are noted and raised, so that a
-fault of a provider is not recorded as an empty memory.
+swallows failed model calls and goes on with nothing; the gateway has seen them, so the harness
+records the event as failed all the same.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,7 +43,6 @@ class System:
         model, embedder = (self._context.models[role] for role in (Role.MEMORY, Role.EMBEDDER))
         width = width_of(embedder)
         parameters = self._context.parameters
-        self._faults = Faults()
         self._package.config.set_config(
             self._package.config.SimpleMemConfig(
                 openai_api_key=model.api_key,
@@ -61,12 +58,9 @@ class System:
                 max_reflection_rounds=int(parameters["reflection_rounds"]),
             )
         )
-        embed = self._faults.noting(lambda texts: embedded(embedder, texts))
         # The only way in: the system makes its own embedder and takes none.
-        self._package.system.EmbeddingModel = lambda: Embedder(embed, width)
+        self._package.system.EmbeddingModel = lambda: Embedder(embedder, width)
         self._system = self._package.system.SimpleMemSystem()
-        client = self._system.llm_client
-        client.chat_completion = self._faults.noting(client.chat_completion)
 
     def ingest(self, session: Session) -> list[MemoryChange] | None:
         """Add the turns; with flush=session, also what fills no whole window."""
@@ -79,7 +73,6 @@ class System:
                 )
         if self._context.parameters["flush"] == "session":
             self._system.finalize()
-        self._faults.raise_any()
         return [
             MemoryChange("add", memory) for memory in self.memories() if memory.id not in before
         ]
@@ -88,7 +81,6 @@ class System:
         """Process the last, unfilled window."""
         before = {memory.id for memory in self.memories()}
         self._system.finalize()
-        self._faults.raise_any()
         return [
             MemoryChange("add", memory) for memory in self.memories() if memory.id not in before
         ]
@@ -98,7 +90,6 @@ class System:
         if not query.text.strip() or self._system.vector_store.table.count_rows() == 0:
             return []
         entries = self._system.hybrid_retriever.retrieve(query.text)
-        self._faults.raise_any()
         return [_memory(entry) for entry in entries][: query.k]
 
     def memories(self) -> list[Memory]:
@@ -109,53 +100,19 @@ class System:
         """Nothing is open: LanceDB writes at once."""
 
 
-class Faults:
-    """Calls that failed and were not made good by a later call of the same arguments."""
-
-    def __init__(self) -> None:
-        """Nothing has failed."""
-        self._open: dict[str, Exception] = {}
-
-    def noting(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The same call, its failures noted."""
-
-        def noted(subject: Any, **options: Any) -> Any:
-            key = json.dumps(subject, default=str)
-            try:
-                result = call(subject, **options)
-            except Exception as error:
-                self._open[key] = error
-                raise
-            self._open.pop(key, None)
-            return result
-
-        return noted
-
-    def raise_any(self) -> None:
-        """Raise the first failure that the package swallowed.
-
-        Raises:
-            RuntimeError: There is one.
-        """
-        if self._open:
-            error = next(iter(self._open.values()))
-            self._open.clear()
-            raise RuntimeError(f"a call that the package swallowed failed: {error}") from error
-
-
 class Embedder:
     """The package's embedder interface over the run's embedder."""
 
-    def __init__(self, embed: Callable[[list[str]], list[list[float]]], width: int) -> None:
+    def __init__(self, embedder: ModelEndpoint, width: int) -> None:
         """Keep what is called and how wide it is."""
         self.dimension = width
-        self._embed = embed
+        self._embedder = embedder
 
     def encode_documents(self, documents: list[str]) -> Any:
         """Vectors of entries, shape (number, width)."""
         import numpy
 
-        return numpy.array(self._embed(documents), dtype=numpy.float32)
+        return numpy.array(embedded(self._embedder, documents), dtype=numpy.float32)
 
     def encode_single(self, text: str, is_query: bool = False) -> Any:
         """The vector of one text, shape (width,)."""
@@ -164,7 +121,7 @@ class Embedder:
 
 def embedded(embedder: ModelEndpoint, texts: list[str]) -> list[list[float]]:
     """Vectors of texts, some at a time."""
-    from openai import OpenAI  # type: ignore[import-not-found,unused-ignore]
+    from openai import OpenAI
 
     client = OpenAI(base_url=embedder.base_url, api_key=embedder.api_key)
     vectors: list[list[float]] = []

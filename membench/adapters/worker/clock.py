@@ -23,7 +23,7 @@ def dataset_clock(now: datetime | None) -> Iterator[None]:
     Args:
         now: Dataset time, naive; None stands for `UNDATED`.
     """
-    import time_machine  # type: ignore[import-not-found,unused-ignore]
+    import time_machine
 
     with time_machine.travel((now or UNDATED).replace(tzinfo=UTC), tick=True):
         yield

@@ -39,7 +39,7 @@ class ChatResult:
 
 @dataclass
 class ModelClient:
-    """Calls the run's models from any event loop.
+    """Calls the run's models from any event loop; fastest from the gateway's (`Gateway.run`).
 
     Identical requests are told apart by `key`, which the caller chooses so that the same work has
     the same key in every run (question and generation, request and vote): a replay then gives each
@@ -60,6 +60,7 @@ class ModelClient:
         temperature: float | None = None,
         max_tokens: int | None = None,
         response_format: Mapping[str, Any] | None = None,
+        seat: int = 0,
     ) -> ChatResult:
         """Ask a model.
 
@@ -71,6 +72,7 @@ class ModelClient:
             temperature: None: the role's.
             max_tokens: None: the role's.
             response_format: As in the protocol.
+            seat: Which of several models of the role (judges).
 
         Raises:
             ProviderFault: No usable reply, with its reason.
@@ -83,7 +85,7 @@ class ModelClient:
         }
         body: wire.Body = {"messages": list(messages)}
         body |= {name: wish for name, wish in wishes.items() if wish is not None}
-        return _result(await self._call(role, wire.CHAT, body, case, key))
+        return _result(await self._call(role, wire.CHAT, body, case, key, seat))
 
     async def embed(
         self, texts: Sequence[str], *, case: str, key: str
@@ -95,19 +97,21 @@ class ModelClient:
         return [item["embedding"] for item in data], reply.usage
 
     async def _call(
-        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str
+        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str, seat: int = 0
     ) -> Delivered:
-        """One metered call on the gateway's loop."""
-        work = self._thread.submit(self._on_loop(role, endpoint, body, case, key))
+        """One metered call on the gateway's loop; a hop between threads only from another one."""
+        if asyncio.get_running_loop() is self._thread.loop:
+            return await self._on_loop(role, endpoint, body, case, key, seat)
+        work = self._thread.submit(self._on_loop(role, endpoint, body, case, key, seat))
         return await asyncio.wrap_future(work)
 
     async def _on_loop(
-        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str
+        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str, seat: int
     ) -> Delivered:
         """The call itself."""
         delivered = self._delivered.setdefault(case, Counter())
         account = Account(case, delivered=delivered)
-        return await self._meter.call(role, endpoint, body, account, sample=key)
+        return await self._meter.call(role, endpoint, body, account, sample=key, seat=seat)
 
 
 def _result(reply: Delivered) -> ChatResult:

@@ -18,9 +18,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 from aiohttp import web
@@ -32,10 +32,19 @@ from membench.harness.llm.client import ModelClient
 from membench.harness.llm.lane import LaneAccess, UsageDict
 from membench.harness.llm.meter import Account, CallFault, Meter
 from membench.harness.llm.serving import MAX_BODY_BYTES, LoopThread, Served
-from membench.harness.llm.spec import MINILM, MINILM_WIDTH, SCRIPTED, GatewayConfig, ModelSpec
-from membench.harness.llm.upstream import EVENTS, Upstream, upstream_for
+from membench.harness.llm.spec import (
+    MINILM,
+    MINILM_WIDTH,
+    SCRIPTED,
+    GatewayConfig,
+    ModelSpec,
+    Seat,
+)
+from membench.harness.llm.upstream import EVENTS, upstream_for
 from membench.harness.llm.usage import Usage
 from membench.harness.model import ModelEndpoint, Phase, Role
+
+T = TypeVar("T")
 
 ROLE_OF = {
     wire.CHAT: Role.MEMORY,
@@ -114,7 +123,6 @@ class Gateway:
 
     Args:
         config: Models, cassette, budget.
-        upstreams: Where roles go instead of what their spec says (tests).
 
     Raises:
         UsageError: A dollar budget with a model of unknown price, or a local model in a role
@@ -122,26 +130,22 @@ class Gateway:
         DataError: The cassette is not one, or missing in replay.
     """
 
-    def __init__(
-        self, config: GatewayConfig, upstreams: Mapping[Role, Upstream] | None = None
-    ) -> None:
+    def __init__(self, config: GatewayConfig) -> None:
         """Check the configuration; nothing listens yet."""
         self.config = config
-        self.roles = config.resolved()
-        _check(self.roles, config)
-        self._given = dict(upstreams or {})
+        self._seats = config.seats()
+        self.roles = {role: spec for (role, seat), spec in self._seats.items() if seat == 0}
+        _check(self._seats, config)
         self._lanes: dict[str, Lane] = {}
         self._by_token: dict[str, Lane] = {}
 
     def __enter__(self) -> Self:
         """Open the cassette and listen."""
         self._cassette = self._open_cassette()
-        self._upstreams = {
-            role: self._given.get(role) or upstream_for(spec) for role, spec in self.roles.items()
-        }
+        self._upstreams = {seat: upstream_for(spec) for seat, spec in self._seats.items()}
         self._thread = LoopThread("gateway")
         self._meter = Meter(
-            self.roles,
+            self._seats,
             self._upstreams,
             self._cassette,
             self.config.cassette_mode,
@@ -208,6 +212,18 @@ class Gateway:
     def client(self) -> ModelClient:
         """A client for the read and judge stages, usable from any event loop."""
         return ModelClient(self._meter, self._thread)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a stage's coroutine on the gateway's loop and wait for it; Ctrl-C cancels it.
+
+        Calls of `client()` made there need no hop between threads, which pays with many in flight.
+        """
+        future = self._thread.submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
 
     @property
     def spent(self) -> Usage:
@@ -328,9 +344,9 @@ def dimensions_of(spec: ModelSpec) -> int | None:
     return prices.dimensions_of(spec)
 
 
-def _check(roles: Mapping[Role, ModelSpec], config: GatewayConfig) -> None:
+def _check(seats: Mapping[Seat, ModelSpec], config: GatewayConfig) -> None:
     """Refuse what cannot work before anything is spent."""
-    for role, spec in roles.items():
+    for (role, _), spec in seats.items():
         if spec.is_local and spec.model == MINILM and role != Role.EMBEDDER:
             raise UsageError(f"'{MINILM}' is an embedder and cannot be the {role} model")
         if config.budget.usd is not None and prices.price_of(spec) is None:

@@ -28,11 +28,15 @@ class LaneAccess:
 
     Attributes:
         control_url: Where the lane reports phases.
-        models: Endpoint of every role that systems may call.
+        endpoints: Where a system finds its models, for every role that systems may call.
     """
 
     control_url: str
-    models: Mapping[Role, ModelEndpoint] = field(default_factory=dict)
+    endpoints: Mapping[Role, ModelEndpoint] = field(default_factory=dict)
+
+    def meter(self) -> LaneMeter:
+        """Connect from inside the lane."""
+        return LaneMeter(self)
 
 
 class Meterer(Protocol):
@@ -53,6 +57,9 @@ class Meterer(Protocol):
         Each entry is a usage with `case`, `event` and `phase`: the phase that was open last, or
         None for calls before the first one (start-up).
         """
+
+    def disconnect(self) -> None:
+        """Drop what holds a connection."""
 
 
 class LaneMeter:

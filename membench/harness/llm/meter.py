@@ -9,6 +9,8 @@ loop, so its state needs no locks.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,26 +20,20 @@ from typing import Any
 
 import orjson
 from aiolimiter import AsyncLimiter
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
 
 from membench import tokens
 from membench.harness.errors import ProviderFault, Reason, Stopped
 from membench.harness.llm import canon, prices, wire
 from membench.harness.llm.cassette import Cassette, Entry, Key
 from membench.harness.llm.secrets import redacted
-from membench.harness.llm.spec import Budget, CassetteMode, ModelSpec
-from membench.harness.llm.upstream import EVENTS, Reply, Upstream
+from membench.harness.llm.spec import Budget, CassetteMode, ModelSpec, Seat
+from membench.harness.llm.upstream import EVENTS, Reply, Upstream, is_openai
 from membench.harness.llm.usage import Usage, stated_usage
 from membench.harness.model import Phase, Role
 
 RETRIED_STATUS = frozenset({408, 409, 425, 429})
-_backoff = wait_random_exponential(multiplier=0.5, max=30)
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 30.0
 
 
 class CallFault(ProviderFault):
@@ -140,8 +136,8 @@ class Meter:
     """Makes, measures and records model calls.
 
     Args:
-        roles: The model of every role.
-        upstreams: Where each role's calls go.
+        seats: Every model, by role and seat.
+        upstreams: Where the calls of each seat go.
         cassette: Recorded calls, if there are any.
         mode: How to use the cassette.
         budget: What may be spent; calls in flight when it runs out are finished.
@@ -150,22 +146,19 @@ class Meter:
 
     def __init__(
         self,
-        roles: Mapping[Role, ModelSpec],
-        upstreams: Mapping[Role, Upstream],
+        seats: Mapping[Seat, ModelSpec],
+        upstreams: Mapping[Seat, Upstream],
         cassette: Cassette | None = None,
         mode: CassetteMode = "off",
         budget: Budget | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Nothing is called yet."""
-        self.roles = roles
         self.till = Till(budget or Budget())
-        self._upstreams = upstreams
         self._cassette = cassette if mode != "off" else None
         self._mode = mode
         self._sleep = sleep
-        self._gates = {role: _Gate(spec) for role, spec in roles.items()}
-        self._prices = {role: prices.price_of(spec) for role, spec in roles.items()}
+        self._models = {seat: _Model(spec, upstreams[seat]) for seat, spec in seats.items()}
 
     async def call(
         self,
@@ -175,6 +168,7 @@ class Meter:
         account: Account,
         *,
         sample: str = "",
+        seat: int = 0,
         is_wanted: Callable[[], bool] = _always,
     ) -> Delivered:
         """Make one model call and charge it.
@@ -185,6 +179,7 @@ class Meter:
             body: The request; its `model` is replaced.
             account: What it is charged to.
             sample: Tells apart identical requests whose replies must not be swapped.
+            seat: Which of several models of the role.
             is_wanted: Whether the caller still waits; an unwanted reply is charged, not recorded.
 
         Raises:
@@ -192,9 +187,12 @@ class Meter:
             Stopped: The budget is spent.
         """
         started = time.perf_counter()
+        model = self._models[role, seat]
+        request = prepared(model.spec, endpoint, body)
+        work = _Work(role, model, endpoint, request, account, sample, is_wanted, started)
         account.pending += 1
         try:
-            return await self._call(role, endpoint, body, account, sample, is_wanted, started)
+            return await self._call(work)
         except CallFault as fault:
             waited = time.perf_counter() - started
             usage = Usage(failed=1, retries=fault.retries, latency_s=waited)
@@ -207,129 +205,135 @@ class Meter:
         finally:
             account.pending -= 1
 
-    async def _call(
-        self,
-        role: Role,
-        endpoint: str,
-        body: Mapping[str, Any],
-        account: Account,
-        sample: str,
-        is_wanted: Callable[[], bool],
-        started: float,
-    ) -> Delivered:
+    async def _call(self, work: _Work) -> Delivered:
         """`call` without the bookkeeping of failures."""
-        request = prepared(self.roles[role], endpoint, body)
-        canonical = None if self._cassette is None else canon.canonical(endpoint, request)
-        if canonical is not None:
-            played = self._played(role, canonical, account, sample)
+        canonical = None
+        if self._cassette is not None:
+            canonical = canon.canonical(work.endpoint, work.request)
+            played = self._played(self._cassette, canonical, work)
             if played is not None:
-                usage = replace(played.usage, latency_s=time.perf_counter() - started)
-                account.charge(role, usage)
-                return replace(played, usage=usage)
+                return work.charged(played)
         if self.till.exhausted:
             raise Stopped(self.till.exhausted)
-        reply, usage, retries = await self._attempts(role, endpoint, request)
-        usage = replace(
-            usage,
-            usd=prices.dollars(usage, self._prices[role]),
-            latency_s=time.perf_counter() - started,
-            retries=retries,
-            cpu_s=reply.cpu_s,
-        )
-        account.charge(role, usage)
-        self.till.spent += usage
-        delivered = Delivered(reply.body, reply.content_type, usage)
-        if canonical is not None and is_wanted():
-            return self._recorded(role, endpoint, canonical, account, sample, delivered)
-        return delivered
+        made = work.charged(await self._attempts(work))
+        self.till.spent += made.usage
+        if self._cassette is None or canonical is None or not work.is_wanted():
+            return made
+        return _recorded(self._cassette, canonical, work, made)
 
     def _played(
-        self, role: Role, canonical: canon.Canonical, account: Account, sample: str
+        self, cassette: Cassette, canonical: canon.Canonical, work: _Work
     ) -> Delivered | None:
         """The recorded reply to the next occurrence of a request.
 
         Raises:
             CallFault: There is none, and nothing may be called.
         """
-        assert self._cassette is not None
-        place = (str(role), sample, canonical.sha256)
-        key = Key(account.case, str(role), sample, canonical.sha256, account.delivered[place])
-        entry = self._cassette.get(key)
+        key = work.key(canonical)
+        entry = cassette.get(key)
         if entry is None:
             if self._mode == "replay":
                 size = len(canonical.content)
                 detail = f"not on the cassette: {key} ({size} bytes)"
                 raise CallFault(Reason.CASSETTE_MISS, detail, status=424)
             return None
-        account.delivered[place] += 1
+        work.count(canonical)
         usage = replace(entry.usage, replayed=1, retries=0)
         return Delivered(canonical.restore(entry.reply), entry.content_type, usage)
 
-    def _recorded(
-        self,
-        role: Role,
-        endpoint: str,
-        canonical: canon.Canonical,
-        account: Account,
-        sample: str,
-        reply: Delivered,
-    ) -> Delivered:
-        """Put a reply on the cassette and hand over what the cassette holds."""
-        assert self._cassette is not None
-        place = (str(role), sample, canonical.sha256)
-        key = Key(account.case, str(role), sample, canonical.sha256, account.delivered[place])
-        account.delivered[place] += 1
-        held = self._cassette.put(
-            Entry(
-                key,
-                endpoint,
-                self.roles[role].served_name,
-                reply.content_type,
-                canonical.content,
-                canonical.conceal(reply.body),
-                reply.usage,
-            )
-        )
-        return replace(reply, body=canonical.restore(held.reply))
-
-    async def _attempts(
-        self, role: Role, endpoint: str, request: wire.Body
-    ) -> tuple[Reply, Usage, int]:
-        """Try until a usable reply comes; returns it, its usage, and the number of retries."""
-        spec = self.roles[role]
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(spec.attempts),
-            retry=retry_if_exception(lambda error: _may_pass(error, spec)),
-            wait=_wait_s,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        made = 0
-        try:
-            async for attempt in retrying:
-                with attempt:
-                    made += 1
-                    reply, usage = await self._attempt(role, endpoint, request)
-        except CallFault as fault:
-            fault.retries = made - 1
-            raise
-        return reply, usage, made - 1
-
-    async def _attempt(self, role: Role, endpoint: str, request: wire.Body) -> tuple[Reply, Usage]:
-        """One attempt: one request, one checked reply."""
-        spec = self.roles[role]
-        async with self._gates[role].passage(endpoint, request):
+    async def _attempts(self, work: _Work) -> Delivered:
+        """Try until a usable reply comes."""
+        spec = work.model.spec
+        for made in itertools.count():
             try:
-                async with asyncio.timeout(spec.timeout_s):
-                    reply = await self._upstreams[role].send(endpoint, request)
-            except TimeoutError:
-                detail = f"no reply within {spec.timeout_s:g} s"
-                raise CallFault(Reason.PROVIDER_TIMEOUT, detail, status=504, passing=True) from None
-            except ProviderFault as fault:
-                raise CallFault(fault.reason, redacted(fault.detail), passing=True) from None
-        if reply.status >= 400:
-            raise _refusal(reply)
-        return reply, checked(endpoint, request, reply)
+                reply = await _attempt(work)
+            except CallFault as fault:
+                fault.retries = made
+                if made + 1 >= spec.attempts or not _may_pass(fault, spec):
+                    raise
+                await self._sleep(_wait_s(fault, made))
+            else:
+                return replace(reply, usage=replace(reply.usage, retries=made))
+        raise AssertionError("the loop ends by a return or a raise")
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One call on its way."""
+
+    role: Role
+    model: _Model
+    endpoint: str
+    request: wire.Body
+    account: Account
+    sample: str
+    is_wanted: Callable[[], bool]
+    started: float
+
+    def key(self, canonical: canon.Canonical) -> Key:
+        """What the call is on the cassette."""
+        n = self.account.delivered[str(self.role), self.sample, canonical.sha256]
+        return Key(self.account.case, str(self.role), self.sample, canonical.sha256, n)
+
+    def count(self, canonical: canon.Canonical) -> None:
+        """One more of these was delivered."""
+        self.account.delivered[str(self.role), self.sample, canonical.sha256] += 1
+
+    def charged(self, reply: Delivered) -> Delivered:
+        """Charge a reply with the time it took; returns it with the usage that was charged."""
+        usage = replace(reply.usage, latency_s=time.perf_counter() - self.started)
+        self.account.charge(self.role, usage)
+        return replace(reply, usage=usage)
+
+
+async def _attempt(work: _Work) -> Delivered:
+    """One attempt: one request, one checked and priced reply."""
+    spec = work.model.spec
+    async with work.model.gate.passage(work.endpoint, work.request):
+        try:
+            async with asyncio.timeout(spec.timeout_s):
+                reply = await work.model.upstream.send(work.endpoint, work.request)
+        except TimeoutError:
+            detail = f"no reply within {spec.timeout_s:g} s"
+            raise CallFault(Reason.PROVIDER_TIMEOUT, detail, status=504, passing=True) from None
+        except ProviderFault as fault:
+            raise CallFault(fault.reason, redacted(fault.detail), passing=True) from None
+    if reply.status >= 400:
+        raise _refusal(reply)
+    usage = checked(work.endpoint, work.request, reply)
+    usd = prices.dollars(usage, work.model.price)
+    return Delivered(reply.body, reply.content_type, replace(usage, usd=usd, cpu_s=reply.cpu_s))
+
+
+def _recorded(
+    cassette: Cassette, canonical: canon.Canonical, work: _Work, reply: Delivered
+) -> Delivered:
+    """Put a reply on the cassette and hand over what the cassette holds."""
+    key = work.key(canonical)
+    work.count(canonical)
+    held = cassette.put(
+        Entry(
+            key,
+            work.endpoint,
+            work.model.spec.served_name,
+            reply.content_type,
+            canonical.content,
+            canonical.conceal(reply.body),
+            reply.usage,
+        )
+    )
+    return replace(reply, body=canonical.restore(held.reply))
+
+
+class _Model:
+    """One model: its spec, where it is, its limits and its price."""
+
+    def __init__(self, spec: ModelSpec, upstream: Upstream) -> None:
+        """Look up the price once."""
+        self.spec = spec
+        self.upstream = upstream
+        self.gate = _Gate(spec)
+        self.price = prices.price_of(spec)
 
 
 class _Gate:
@@ -363,6 +367,8 @@ def prepared(spec: ModelSpec, endpoint: str, body: Mapping[str, Any]) -> wire.Bo
     request = {**body, "model": spec.served_name}
     if endpoint not in (wire.CHAT, wire.RESPONSES):
         return request
+    if endpoint == wire.CHAT:
+        request = {**spec.extra, **request}
     if spec.temperature is not None:
         request.setdefault("temperature", spec.temperature)
     limit_name = "max_tokens" if endpoint == wire.CHAT else "max_output_tokens"
@@ -372,6 +378,9 @@ def prepared(spec: ModelSpec, endpoint: str, body: Mapping[str, Any]) -> wire.Bo
     for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
         if ceiling is not None and isinstance(request.get(name), int):
             request[name] = min(request[name], ceiling)
+    if endpoint == wire.CHAT and "max_tokens" in request and is_openai(spec):
+        limit = request.pop("max_tokens")
+        request.setdefault("max_completion_tokens", limit)
     if request.get("stream") and endpoint == wire.CHAT:
         request["stream_options"] = {**(request.get("stream_options") or {}), "include_usage": True}
     return request
@@ -444,15 +453,13 @@ def _refusal(reply: Reply) -> CallFault:
     )
 
 
-def _may_pass(error: BaseException, spec: ModelSpec) -> bool:
+def _may_pass(fault: CallFault, spec: ModelSpec) -> bool:
     """Whether to try again."""
-    if not isinstance(error, CallFault) or not error.passing:
-        return False
-    return error.retry_after is None or error.retry_after <= spec.longest_wait_s
+    asked = fault.retry_after or 0.0
+    return fault.passing and asked <= spec.longest_wait_s
 
 
-def _wait_s(state: RetryCallState) -> float:
-    """Seconds until the next attempt: what the upstream asked for, plus jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, CallFault) else None
-    return (asked or 0.0) + _backoff(state)
+def _wait_s(fault: CallFault, made: int) -> float:
+    """Seconds until the next attempt: what the upstream asked for, plus exponential jitter."""
+    ceiling = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**made)
+    return (fault.retry_after or 0.0) + random.uniform(0, ceiling)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from membench.harness.errors import UsageError
@@ -25,6 +25,9 @@ MINILM_WIDTH = 384
 OPENAI_URL = "https://api.openai.com/v1"
 ALIASES = ("gpt-4o-mini", "text-embedding-3-small")
 """Names that packages have built in; each stands for the model of the role that is asked."""
+
+Seat = tuple[Role, int]
+"""A role and which of its models: 0 for all but further judges."""
 
 CassetteMode = Literal["off", "record", "replay"]
 
@@ -60,6 +63,7 @@ class ModelSpec:
         tokens_per_minute: Rate limit over estimated input tokens; None for none.
         aliases: Further names that clients may use for it.
         price: Dollars per token where the price map does not know the model.
+        extra: Fields added to every chat request that does not have them (`chat_template_kwargs`).
         revision: Pinned weights or snapshot, stated in the manifest.
     """
 
@@ -78,6 +82,7 @@ class ModelSpec:
     tokens_per_minute: float | None = None
     aliases: tuple[str, ...] = ALIASES
     price: Price | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
     revision: str | None = None
 
     @property
@@ -131,7 +136,9 @@ class GatewayConfig:
 
     Attributes:
         roles: The model of every role that the run uses.
-        base_url: Upstream of every role that names none and is not local.
+        further_judges: Judges beside the one in `roles`, for agreement; seats 1, 2, ...
+        base_url: Upstream of every role that names none and is not local; roles served elsewhere
+            follow it as `role=URL`, separated by commas.
         cassette: File of recorded calls.
         cassette_mode: `record` answers from the cassette what it knows and records the rest,
             `replay` calls nobody, `off` ignores it.
@@ -142,6 +149,7 @@ class GatewayConfig:
 
     roles: Mapping[Role, ModelSpec] = field(default_factory=dict)
     base_url: str | None = None
+    further_judges: tuple[ModelSpec, ...] = ()
     cassette: Path | None = None
     cassette_mode: CassetteMode = "off"
     budget: Budget = Budget()
@@ -155,12 +163,40 @@ class GatewayConfig:
                 f"--cassette-mode {self.cassette_mode} without a cassette", "Add --cassette FILE."
             )
 
-    def resolved(self) -> dict[Role, ModelSpec]:
-        """The specs with the run's base URL filled in."""
-        return {role: self._resolved(spec) for role, spec in self.roles.items()}
+    def seats(self) -> dict[Seat, ModelSpec]:
+        """Every model by (role, seat), with the run's base URL filled in."""
+        judges = enumerate(self.further_judges, 1)
+        every = {(role, 0): spec for role, spec in self.roles.items()}
+        every |= {(Role.JUDGE, number): spec for number, spec in judges}
+        urls = base_urls(self.base_url or "")
+        return {
+            seat: _served(spec, urls.get(seat[0], urls.get(None))) for seat, spec in every.items()
+        }
 
-    def _resolved(self, spec: ModelSpec) -> ModelSpec:
-        """One spec with the run's base URL filled in."""
-        if self.base_url is None or spec.base_url is not None or spec.model in LOCAL:
-            return spec
-        return replace(spec, base_url=self.base_url)
+
+def _served(spec: ModelSpec, base_url: str | None) -> ModelSpec:
+    """A spec with the run's base URL, unless it has its own or is local."""
+    if base_url is None or spec.base_url is not None or spec.model in LOCAL:
+        return spec
+    return replace(spec, base_url=base_url)
+
+
+def base_urls(text: str) -> dict[Role | None, str]:
+    """Parse `--base-url`: one URL for all roles (None), and `role=URL` for some.
+
+    Raises:
+        UsageError: Not a URL, or an unknown role.
+    """
+    urls: dict[Role | None, str] = {}
+    for part in (part.strip() for part in text.split(",")):
+        name, sign, url = part.partition("=")
+        if sign and name in set(Role):
+            urls[Role(name)] = url
+        elif part:
+            urls[None] = url = part
+        if part and not url.startswith(("http://", "https://")):
+            roles = ", ".join(Role)
+            raise UsageError(
+                f"--base-url {part}: not a URL", f"URL, or role=URL with one of {roles}."
+            )
+    return urls

@@ -26,17 +26,24 @@ from membench.harness.readers.phrases import Phrase, phrases
 from membench.harness.readers.question import Kind, QuestionWords, analysed
 from membench.harness.readers.refuse import refusal
 from membench.harness.readers.times import days_ago, quantity, told_time
-from membench.harness.readers.words import Word, listed, stem, tokens
+from membench.harness.readers.words import listed, stem, tokens
+from membench.metrics.text import OFFICIAL_REFUSALS, refuses
 from membench.tasks.base import AnswerInput
 
 LEAST_SCORE = 0.25
 """Evidence scored lower answers nothing. The right speaker alone reaches it, the wrong one needs
 to share much with the question."""
 
+LEAST_SUPPORT = 0.25
+"""Support that the best sentence needs among many passages, where some overlap is chance."""
+
+FEW = 3
+"""Passages up to which a system is taken at its word that they bear on the question."""
+
 ANOTHER = 0.3
 """By how much another speaker's support must exceed that of whom the question names."""
 
-REFUSAL_SUPPORT = 0.5
+REFUSAL_SUPPORT = 0.3
 """What an official option that says "not mentioned" competes with."""
 
 LISTED = 0.6
@@ -91,14 +98,14 @@ def supported(ask: Ask) -> bool:
     """Whether anything recalled bears on the question, and on the person it is about."""
     if not ask.evidence or ask.evidence[0].score < LEAST_SCORE:
         return False
-    return not said_by_another(ask) if ask.named else not about_unknown(ask)
-
-
-def said_by_another(ask: Ask) -> bool:
-    """Whether somebody else than whom the question names said what it asks for."""
-    own = best_support(item for item in ask.evidence if item.passage.speaker in ask.named)
-    other = best_support(item for item in ask.evidence if item.passage.speaker not in ask.named)
-    return other - own >= ANOTHER
+    if not ask.named:
+        own, other = best_support(ask.evidence), 0.0
+    else:
+        own = best_support(item for item in ask.evidence if item.passage.speaker in ask.named)
+        other = best_support(item for item in ask.evidence if item.passage.speaker not in ask.named)
+    if len(ask.recalled) > FEW and own < LEAST_SUPPORT:
+        return False
+    return other - own < ANOTHER and (bool(ask.named) or not about_unknown(ask))
 
 
 def best_support(evidence: Iterable[Evidence]) -> float:
@@ -204,29 +211,25 @@ BY_KIND: dict[Kind, Callable[[Ask], Iterator[AnswerPart]]] = {
 
 
 def chosen_option(options: Sequence[str], ask: Ask) -> Answer:
-    """The official option that the evidence supports best; a refusal where it supports none.
+    """The official option that the evidence supports best; ties go to the first.
 
-    An option is supported as far as its words stand in a sentence that also answers to the
-    question. Ties go to the first option.
+    An option that says "not mentioned" is chosen where the reader would refuse; another is
+    supported as far as its words stand in a passage that also answers to the question.
     """
-    support = [option_support(option, ask) for option in options]
-    best = max(range(len(options)), key=lambda index: (support[index], -index))
-    option = options[best]
+    bears = supported(ask)
+    support = [option_support(option, ask, bears) for option in options]
+    option = options[support.index(max(support))]
     return Answer(text=option, parts=(Generated(option),))
 
 
-def option_support(option: str, ask: Ask) -> float:
-    """How well the evidence supports an option; a refusal has a fixed support."""
-    if "not mentioned" in option.lower() or "no information" in option.lower():
+def option_support(option: str, ask: Ask, bears: bool) -> float:
+    """How well the evidence supports an option."""
+    if refuses(option, OFFICIAL_REFUSALS):
         return REFUSAL_SUPPORT
     words = {token.stem for token in tokens(option) if token.content}
-    words -= {Word.MARK}
-    if not words:
+    if not words or not bears:
         return 0.0
     return max(
-        (
-            item.support * len(words & item.passage.analysis.stems) / len(words)
-            for item in ask.evidence
-        ),
-        default=0.0,
+        item.support * len(words & item.passage.analysis.stems) / len(words)
+        for item in ask.evidence
     )

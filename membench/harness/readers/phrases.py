@@ -15,7 +15,7 @@ from pathlib import Path
 
 from membench.harness.readers.evidence import Evidence
 from membench.harness.readers.question import Kind, QuestionWords
-from membench.harness.readers.spans import Candidate, Sentence
+from membench.harness.readers.spans import PERSON, Candidate, Sentence
 from membench.harness.readers.words import Word
 
 WEIGHTS = Path(__file__).with_name("weights.json")
@@ -71,8 +71,17 @@ def phrases(question: QuestionWords, evidence: Sequence[Evidence]) -> list[Phras
         for place, item in enumerate(evidence[:SENTENCES])
         for candidate, names in described(question, item, place, best)
     ]
+    if question.kind is Kind.WHO:
+        found = [phrase for phrase in found if names_somebody(phrase, question)] or found
     found.sort(key=lambda phrase: -phrase.score)
     return found
+
+
+def names_somebody(phrase: Phrase, question: QuestionWords) -> bool:
+    """Whether a candidate may name somebody whom the question does not name already."""
+    features = phrase.candidate.features
+    somewhere = "before:in" in features or "before:at" in features
+    return PERSON in features and not somewhere and not phrase.candidate.stems & question.stems
 
 
 def described(

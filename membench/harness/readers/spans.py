@@ -15,10 +15,23 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from membench.harness.readers.dates import Mention, mentions
-from membench.harness.readers.words import Token, Word, tokens
+from membench.harness.readers.words import Token, Word, listed, tokens
 
 LONGEST = 12
 """Tokens a candidate may have."""
+
+PERSON = "person"
+"""The feature of candidates that hold a name or a word of kinship."""
+
+KIN = frozenset(
+    listed(
+        "mother father mom mum dad parent parents sister sisters brother brothers son sons daughter"
+        " daughters wife husband partner girlfriend boyfriend fiance fiancee aunt uncle cousin"
+        " cousins nephew niece grandma grandpa grandmother grandfather granddaughter grandson"
+        " friend friends colleague colleagues neighbour neighbor neighbours neighbors teacher boss"
+        " coach mentor roommate classmates family kids children team doctor therapist"
+    )
+)
 
 SENTENCE_END = re.compile(
     r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)[.!?]+[\"'”’)]*(?=\s|$)|\n+"
@@ -133,8 +146,12 @@ def ends_phrase(words: Sequence[Token], last: int) -> bool:
     """Whether a phrase can end at a token: what follows is grammar, a verb, or nothing."""
     if last + 1 == len(words):
         return True
-    following = words[last + 1]
-    return not following.content or following.word is Word.VERB
+    following, name = words[last + 1].word, words[last].word is Word.NAME
+    return (
+        not words[last + 1].content
+        or following is Word.VERB
+        or (name and following is not Word.NAME)
+    )
 
 
 def candidate(sentence: Sentence, first: int, last: int) -> Candidate:
@@ -160,6 +177,8 @@ def features(sentence: Sentence, first: int, last: int) -> Iterator[str]:
         yield f"has:{kind}"
     if all(token.word is Word.NAME for token in content):
         yield "names"
+    if any(token.word is Word.NAME or token.lower in KIN for token in content):
+        yield PERSON
     if "," in {token.text for token in inside}:
         yield "comma"
     if any(t.start <= words[first].start and words[last].end <= t.end for t in sentence.times):

@@ -24,8 +24,8 @@ DURATION = re.compile(
 )
 DURATION_AFTER_A_FEW = re.compile(rf"(?:a few|several|a couple of|many) {UNIT}", re.I)
 MONEY = re.compile(
-    r"[$€£]\s?\d[\d,]*(?:\.\d+)?(?:k|K| million| thousand)?"
-    r"|\d[\d,]*(?:\.\d+)? (?:dollars|euros|pounds|crowns|bucks|cents)",
+    r"[$€£]\s?\d+(?:,\d{3})*(?:\.\d+)?(?:k|K| million| thousand)?"
+    r"|\d+(?:,\d{3})*(?:\.\d+)? (?:dollars|euros|pounds|crowns|bucks|cents)",
 )
 
 

@@ -351,7 +351,7 @@ class Scorer:
             return self.row(point.id, "update", point.memory_type, probe, state, values)
         values = {}
         if state.open:
-            values[OLD_VALUE] = float(holds_old_value(texts, point.originals))
+            values[OLD_VALUE] = float(holds_old_value(texts, point.originals, point.text))
             state, label = self.judged(request_id(point.id, "update"), labelled(UPDATE_LABELS))
         official = numerators(update_parts(label))
         values |= official | strict(official)

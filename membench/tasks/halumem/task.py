@@ -98,24 +98,37 @@ CARD = TaskCard(
             GRADES,
             "ff25d77b5ed119180e9604c6717a12140476e79cfaf15ed18dc2cf2ef5595ceb",
             "score",
+            accepts=("2",),
+            candidate="memories",
+            reference="expected_memory_point",
         ),
         "accuracy": JudgeCard(
             "accuracy.txt",
             GRADES,
             "6d213f20db1eac7d2f6837b6b1801de2dcc5b9d242abc6128773e871c563986e",
             "accuracy_score",
+            extra={INCLUDED: ("true", "false")},
+            accepts=("2",),
+            candidate="candidate_memory",
+            reference="golden_memories",
         ),
         "update": JudgeCard(
             "update.txt",
             UPDATE_LABELS,
             "76f3ed47ec8194d4558a562b7dcd99f7d4c0611acd7cb5c908864655825c6fb3",
             "evaluation_result",
+            accepts=("correct",),
+            candidate="memories",
+            reference="updated_memory",
         ),
         "question": JudgeCard(
             "question.txt",
             ANSWER_LABELS,
             "95e3648135b580ff0a266b65fb025e68c16a6900d587113e60a3d02a361feadf",
             "evaluation_result",
+            accepts=("correct",),
+            candidate="response",
+            reference="reference_answer",
         ),
     },
 )
@@ -144,6 +157,10 @@ class HaluMem(Task[HaluMemGold]):
     def judgements(self, played: PlayedCase, gold: HaluMemGold) -> Sequence[JudgeRequest]:
         """Integrity and accuracy of every extraction, every probe, every answer."""
         return list(requests(played, gold))
+
+    def wants_refusal(self, request: JudgeRequest) -> bool:
+        """Questions that rest on no fact are about something never mentioned."""
+        return request.kind == "question" and not request.fields["key_memory_points"].strip()
 
     def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
         """As everywhere; the accuracy judge's second answer becomes the official string."""

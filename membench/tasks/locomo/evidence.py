@@ -76,10 +76,14 @@ class Ranking:
         return retrieval.why_undetermined(n, level.units, level.pool, self.k, self.recalled)
 
     def flags(self) -> tuple[str, ...]:
-        """Why some cuts say nothing."""
-        cuts = retrieval.cuts(CUTS, self.k)
-        why = {self.why_undetermined(level, n) for level in self.levels for n in cuts}
-        return tuple(sorted(reason for reason in why if reason))
+        """Why some cuts say nothing: `pool`, `short@n`."""
+        flags = {
+            f"short@{n}" if why == "short" else why
+            for level in self.levels
+            for n in retrieval.cuts(CUTS, self.k)
+            if (why := self.why_undetermined(level, n))
+        }
+        return tuple(sorted(flags))
 
 
 def published_golds(question: LocomoQuestion) -> Golds:

@@ -7,6 +7,7 @@ order. Loading is in `loader`, scoring in `scoring`, the audit overlay in `errat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from membench.harness.errors import DataError
@@ -18,6 +19,7 @@ from membench.harness.model import (
     Score,
     Verdict,
 )
+from membench.tasks.arrays import stream_array
 from membench.tasks.base import (
     AnswerInput,
     DataFile,
@@ -28,8 +30,8 @@ from membench.tasks.base import (
     TaskCard,
     fill,
 )
-from membench.tasks.data import SAMPLE, Source, Version, stream_array
-from membench.tasks.locomo.gold import ADVERSARIAL, CATEGORIES, LocomoGold
+from membench.tasks.data import SAMPLE, Source, Version
+from membench.tasks.locomo.gold import CATEGORIES, LocomoGold
 from membench.tasks.render import dated_memories
 
 if TYPE_CHECKING:
@@ -92,8 +94,15 @@ CARD = TaskCard(
             prompt="judge_answer.txt",
             labels=("CORRECT", "WRONG"),
             official_sha256="62395dd312a631dfd9355026a0b69cc936018274c3198b6365b5c2a5c9bca9e0",
+            accepts=("CORRECT",),
+            reference="gold",
         ),
-        "refusal": JudgeCard(prompt="judge_refusal.txt", labels=("REFUSED", "ANSWERED")),
+        "refusal": JudgeCard(
+            prompt="judge_refusal.txt",
+            labels=("REFUSED", "ANSWERED"),
+            accepts=("REFUSED",),
+            wants_refusal=True,
+        ),
     },
 )
 
@@ -159,6 +168,13 @@ class Locomo(Task[LocomoGold]):
 
         return requests(played, gold, self.choice_seed())
 
+    def judge_messages(self, request: JudgeRequest, official: str | None = None) -> list[Message]:
+        """The judge prompt, filled in; the usual official one calls two fields otherwise."""
+        fields = dict(request.fields)
+        if official is not None:
+            fields |= {"gold_answer": fields["gold"], "generated_answer": fields["answer"]}
+        return super().judge_messages(replace(request, fields=fields), official)
+
     def score(
         self, played: PlayedCase, gold: LocomoGold, verdicts: Mapping[str, Verdict]
     ) -> Sequence[Score]:
@@ -192,5 +208,3 @@ class Locomo(Task[LocomoGold]):
 
 
 TASK = Locomo
-
-__all__ = ["ADVERSARIAL", "TASK", "Locomo"]

@@ -1,0 +1,1 @@
+"""Any system behind a small HTTP interface."""

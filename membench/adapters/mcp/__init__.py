@@ -1,0 +1,1 @@
+"""Any system behind an MCP server."""

@@ -1,0 +1,138 @@
+"""Commands that make and fetch: `new`, `data`, `cassette`, `energy serve`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from membench.harness.errors import UsageError
+
+new_app = typer.Typer(help="Make a new system or task.", no_args_is_help=True)
+data_app = typer.Typer(help="Fetch benchmark data and say what is there.", no_args_is_help=True)
+cassette_app = typer.Typer(help="Look into recorded model calls.", no_args_is_help=True)
+energy_app = typer.Typer(help="Energy of this machine.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(new_app, name="new")
+    app.add_typer(data_app, name="data")
+    app.add_typer(cassette_app, name="cassette")
+    app.add_typer(energy_app, name="energy")
+
+
+@new_app.command("system")
+def new_system(
+    name: Annotated[str, typer.Argument(help="Name of the system.")],
+    parent: Annotated[Path, typer.Option(help="Where the folder goes.")] = Path(),
+) -> None:
+    """Make a folder for a memory system that passes conformance at once."""
+    from membench.adapters.scaffold import new_system as make
+
+    folder = make(name, parent)
+    typer.echo(f"made {folder}; next: membench conformance ./{folder}")
+
+
+@new_app.command("task")
+def make_task(
+    name: Annotated[str, typer.Argument(help="Name of the task.")],
+    parent: Annotated[Path | None, typer.Option(help="Where the folder goes.")] = None,
+) -> None:
+    """Make a folder for a benchmark that passes its tests at once."""
+    from membench.tasks.scaffold import new_task
+
+    files = new_task(name, parent) if parent else new_task(name)
+    for file in files:
+        typer.echo(f"made {file}")
+
+
+@data_app.command("get")
+def get_data(
+    task: Annotated[str, typer.Argument(help="Task (see `membench tasks`).")],
+    split: Annotated[str, typer.Option(help="A split, or all [the default split].")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the licence.")] = False,
+) -> None:
+    """Fetch a benchmark's published files into the user cache, checked by hash."""
+    from membench.cli.fetching import fetch
+
+    for path in fetch(task, split or None, accept=yes):
+        typer.echo(path)
+
+
+@data_app.command("status")
+def data_status(
+    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+) -> None:
+    """Say which files of which benchmarks are there, and which version they are."""
+    from membench.cli.fetching import print_status
+
+    print_status(data, as_json=json)
+
+
+@cassette_app.command("stats")
+def cassette_stats(path: Annotated[Path, typer.Argument(help="Cassette file.")]) -> None:
+    """Count what a cassette holds."""
+    from dataclasses import asdict
+
+    from membench.cli.listing import print_json
+    from membench.harness.llm.cassette import stats
+
+    print_json(asdict(stats(path)))
+
+
+@cassette_app.command("export")
+def cassette_export(
+    path: Annotated[Path, typer.Argument(help="Cassette file.")],
+    out: Annotated[Path | None, typer.Option(help="File to write [stdout].")] = None,
+) -> None:
+    """Write every recorded call as a JSON line."""
+    from membench.harness.llm.cassette import export
+
+    if out is None:
+        export(path, sys.stdout.buffer)
+        return
+    with out.open("wb") as file:
+        count = export(path, file)
+    typer.echo(f"wrote {count} calls to {out}", err=True)
+
+
+@cassette_app.command("merge")
+def cassette_merge(
+    target: Annotated[Path, typer.Argument(help="Cassette that receives.")],
+    sources: Annotated[list[Path], typer.Argument(help="Cassettes to take from.")],
+) -> None:
+    """Copy the calls of cassettes into another; what that holds stays."""
+    from membench.harness.llm.cassette import merge
+
+    merged = merge(target, sources)
+    typer.echo(
+        f"added {merged.added}, already there {merged.present}, "
+        f"there with another reply {merged.conflicts}"
+    )
+
+
+@energy_app.command("serve")
+def energy_serve(
+    source: Annotated[str, typer.Option(help="Energy source, or auto.")] = "auto",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 4939,
+) -> None:
+    """Offer this machine's energy counters to runs elsewhere (`--energy remote:...`)."""
+    from membench.energy.serve import SidecarServer
+    from membench.energy.sources import choose
+
+    selection = choose(source)
+    if not selection.sources:
+        raise UsageError("no energy source can be read here", "; ".join(selection.why))
+    token = os.environ.get("MEMBENCH_ENERGY_TOKEN", "")
+    with SidecarServer(selection.sources, host, port, token) as server:
+        typer.echo(f"{'; '.join(selection.names)} on {host}:{server.port}, Ctrl-C ends", err=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("ended", err=True)

@@ -1,0 +1,440 @@
+"""What the sampler writes: channels and their readings, as `energy.jsonl`.
+
+A **channel** is one counter (one GPU, one CPU package) or one model of energy (watts per core,
+joules per token). A **trace** is what was read of one channel in one sampling session: times,
+cumulative joules, and watts where the device reports them. A run that was resumed has several
+sessions; nothing is known about the time between them.
+
+`energy.jsonl` is self-contained: with the spans of the records it determines the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from membench.energy.figure import Component, Flag
+from membench.harness.errors import DataError
+from membench.harness.model import Provenance
+
+Array = npt.NDArray[np.float64]
+Kind = Literal["counter", "cpu_seconds", "tokens"]
+IDLE = "idle_loaded"
+"""Name of the marked window in which the loaded machine did nothing."""
+RECHECK = "idle_recheck"
+"""Name of the marked window at the end, to see whether the idle power drifted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One counter or one model.
+
+    Attributes:
+        id: Stable name of the device (`"gpu:GPU-6f1c"`); equal ids of several sessions are one
+            device.
+        source: Name of the source that reads it.
+        component: What draws the energy.
+        provenance: The strongest label its joules can carry.
+        method: Device and counter in words.
+        kind: `counter` is sampled; `cpu_seconds` and `tokens` are computed from the spans.
+        period_s: Seconds between updates of the counter (its tick) as measured or assumed.
+        gain_u: Relative one-sigma uncertainty of the reading.
+        flags: Remarks that hold for the whole channel.
+        coefficients: Numbers of a model, such as `watts_per_core`.
+        facts: What was seen at the start: driver, power limit, tick.
+    """
+
+    id: str
+    source: str
+    component: Component
+    provenance: Provenance
+    method: str
+    kind: Kind = "counter"
+    period_s: float = 0.1
+    gain_u: float = 0.05
+    flags: frozenset[Flag] = frozenset()
+    coefficients: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "id": self.id,
+            "source": self.source,
+            "component": str(self.component),
+            "provenance": str(self.provenance),
+            "method": self.method,
+            "kind": self.kind,
+            "period_s": self.period_s,
+            "gain_u": self.gain_u,
+            "flags": sorted(map(str, self.flags)),
+            "coefficients": dict(self.coefficients),
+            "facts": dict(self.facts),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Channel:
+        """From the values of `to_json`.
+
+        Raises:
+            KeyError, ValueError: A field is missing or not what it should be.
+        """
+        return cls(
+            id=data["id"],
+            source=data["source"],
+            component=Component(data["component"]),
+            provenance=Provenance(data["provenance"]),
+            method=data["method"],
+            kind=data["kind"],
+            period_s=float(data["period_s"]),
+            gain_u=float(data["gain_u"]),
+            flags=frozenset(map(Flag, data["flags"])),
+            coefficients=data["coefficients"],
+            facts=data["facts"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Readings of one channel in one session, in the order they were taken.
+
+    Attributes:
+        channel: What was read.
+        t: Times in epoch seconds, shape (n,).
+        joules: Cumulative joules, shape (n,); NaN where a reading failed.
+        watts: Instantaneous watts, shape (n,); NaN where there is none.
+    """
+
+    channel: Channel
+    t: Array
+    joules: Array
+    watts: Array
+
+    @classmethod
+    def of(
+        cls,
+        channel: Channel,
+        t: npt.ArrayLike,
+        joules: npt.ArrayLike,
+        watts: npt.ArrayLike | None = None,
+    ) -> Trace:
+        """From sequences; without `watts` they are all NaN."""
+        times = np.asarray(t, np.float64)
+        power = np.full(times.shape, np.nan) if watts is None else np.asarray(watts, np.float64)
+        return cls(channel, times, np.asarray(joules, np.float64), power)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A flag that a source raised at a moment."""
+
+    channel: str
+    t: float
+    flag: Flag
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time the session marked, such as `idle_loaded`."""
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class SampleLog:
+    """Everything an `energy.jsonl` says.
+
+    Attributes:
+        traces: One per sampled channel and session.
+        models: Channels that are computed from spans instead of sampled.
+        remarks: Flags by moment.
+        windows: Marked stretches.
+        selection: What was chosen and why, in words, one line per source.
+        allow_mixed: Whether the user asked for the sum of unlike labels.
+    """
+
+    traces: tuple[Trace, ...] = ()
+    models: tuple[Channel, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    windows: tuple[Window, ...] = ()
+    selection: tuple[str, ...] = ()
+    allow_mixed: bool = False
+
+    def channels(self) -> dict[str, Channel]:
+        """Every channel by id; of several sessions the last."""
+        return {c.id: c for c in (*(t.channel for t in self.traces), *self.models)}
+
+    def marked(self, name: str) -> tuple[Window, ...]:
+        """The marked windows of a name."""
+        return tuple(window for window in self.windows if window.name == name)
+
+
+# --- reading and writing -----------------------------------------------------------------------
+
+
+def sample_line(channel: int, t: float, joules: float | None, watts: float | None) -> bytes:
+    """One reading as a line of `energy.jsonl`."""
+    return orjson.dumps({"c": channel, "t": t, "j": joules, "w": watts}) + b"\n"
+
+
+def entry_line(line: str, **values: Any) -> bytes:
+    """Any other line of `energy.jsonl`; `line` says which."""
+    return orjson.dumps({"line": line, **values}) + b"\n"
+
+
+def write_log(log: SampleLog, path: Path) -> None:
+    """Write a log as one session; the inverse of `read_log` for logs of one session."""
+    with path.open("wb") as file:
+        file.write(entry_line("session", selection=log.selection, allow_mixed=log.allow_mixed))
+        for number, channel in enumerate((*(t.channel for t in log.traces), *log.models)):
+            file.write(channel_line(number, channel))
+        for number, trace in enumerate(log.traces):
+            file.writelines(_trace_lines(number, trace))
+        for remark in log.remarks:
+            file.write(remark_line(remark))
+        for window in log.windows:
+            file.write(window_line(window))
+
+
+def channel_line(number: int, channel: Channel) -> bytes:
+    """A channel's description as a line."""
+    return entry_line("channel", c=number, **channel.to_json())
+
+
+def remark_line(remark: Remark) -> bytes:
+    """A remark as a line."""
+    return entry_line(
+        "remark", channel=remark.channel, t=remark.t, flag=remark.flag, detail=remark.detail
+    )
+
+
+def window_line(window: Window) -> bytes:
+    """A marked window as a line."""
+    return entry_line("window", name=window.name, start=window.start, end=window.end)
+
+
+def _trace_lines(number: int, trace: Trace) -> Iterable[bytes]:
+    for t, joules, watts in zip(
+        trace.t.tolist(), trace.joules.tolist(), trace.watts.tolist(), strict=True
+    ):
+        yield sample_line(number, t, joules, watts)  # orjson writes NaN as null
+
+
+def read_log(path: Path) -> SampleLog:
+    """Read an `energy.jsonl`.
+
+    A torn last line (a killed run) is left out.
+
+    Raises:
+        DataError: The file is missing, or a line is not what it should be; names the line.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise DataError(path, "", f"cannot be read: {error.strerror}") from error
+    builder = _LogBuilder()
+    for number, line in enumerate(lines, 1):
+        try:
+            builder.add(line)
+        except (orjson.JSONDecodeError, KeyError, ValueError, TypeError) as error:
+            if number == len(lines):
+                break
+            raise DataError(
+                path, f"line {number}", f"not a line of an energy trace: {error}",
+                "Restore the file, or delete it to go without energy figures.",
+            ) from error  # fmt: skip
+    return builder.build()
+
+
+class _LogBuilder:
+    """Collects lines; a `session` line starts new traces."""
+
+    def __init__(self) -> None:
+        self._session: dict[int, Channel] = {}
+        self._columns: dict[int, list[tuple[float, float, float]]] = {}
+        self._traces: list[Trace] = []
+        self._models: dict[str, Channel] = {}
+        self._remarks: list[Remark] = []
+        self._windows: list[Window] = []
+        self._selection: tuple[str, ...] = ()
+        self._allow_mixed = False
+
+    def add(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        data = orjson.loads(line)
+        if "line" not in data:
+            self._columns[data["c"]].append(
+                (float(data["t"]), _number(data["j"]), _number(data.get("w")))
+            )
+            return
+        match data["line"]:
+            case "session":
+                self._close_session()
+                self._selection = tuple(data.get("selection", ()))
+                self._allow_mixed = bool(data.get("allow_mixed", False))
+            case "channel":
+                self._add_channel(data)
+            case "remark":
+                self._remarks.append(
+                    Remark(data["channel"], data["t"], Flag(data["flag"]), data["detail"])
+                )
+            case "end":
+                pass
+            case "window":
+                self._windows.append(Window(data["name"], data["start"], data["end"]))
+            case other:
+                raise ValueError(f"unknown line '{other}'")
+
+    def _add_channel(self, data: dict[str, Any]) -> None:
+        channel = Channel.from_json(data)
+        if channel.kind == "counter":
+            self._session[data["c"]] = channel
+            self._columns[data["c"]] = []
+        else:
+            self._models[channel.id] = channel
+
+    def _close_session(self) -> None:
+        for number, channel in self._session.items():
+            table = np.array(self._columns[number], np.float64).reshape(-1, 3)
+            self._traces.append(Trace(channel, table[:, 0], table[:, 1], table[:, 2]))
+        self._session, self._columns = {}, {}
+
+    def build(self) -> SampleLog:
+        self._close_session()
+        return SampleLog(
+            tuple(self._traces),
+            tuple(self._models.values()),
+            tuple(self._remarks),
+            tuple(self._windows),
+            self._selection,
+            self._allow_mixed,
+        )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+# --- spans -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token usage of one role within one span.
+
+    Attributes:
+        model: Name of the model, as priced; empty if unknown.
+        prompt: Prompt tokens, cached ones included.
+        prompt_sq: Sum over calls of the squared prompt length.
+        cached: Prompt tokens that the server had cached.
+        completion: Completion tokens.
+        embedding: Tokens embedded.
+    """
+
+    model: str = ""
+    prompt: float = 0.0
+    prompt_sq: float = 0.0
+    cached: float = 0.0
+    completion: float = 0.0
+    embedding: float = 0.0
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Tokens:
+        """From a role's entry in a record's telemetry.
+
+        Without `prompt_sq`, calls are taken to have been of equal length.
+        """
+        prompt = float(data.get("prompt_tokens") or 0)
+        calls = float(data.get("calls") or 1)
+        square = data.get("prompt_sq")
+        return cls(
+            model=str(data.get("model") or ""),
+            prompt=prompt,
+            prompt_sq=prompt * prompt / calls if square is None else float(square),
+            cached=float(data.get("cached_tokens") or 0),
+            completion=float(data.get("completion_tokens") or 0),
+            embedding=float(data.get("embedding_tokens") or 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When one record's work was done and what it used.
+
+    Attributes:
+        start: Epoch seconds.
+        end: Epoch seconds.
+        phase: What the cost is charged to.
+        lane: Which lane did it.
+        case: Opaque case id.
+        event: Index of the event in the case's timeline.
+        cpu_s: CPU seconds of the lane in this span; None if not counted.
+        usage: Tokens by role.
+        abandoned: Whether the attempt was given up; its energy is kept, but not charged.
+    """
+
+    start: float
+    end: float
+    phase: str
+    lane: str = ""
+    case: str = ""
+    event: int = 0
+    cpu_s: float | None = None
+    usage: Mapping[str, Tokens] = field(default_factory=dict)
+    abandoned: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        phase: str,
+        telemetry: Mapping[str, Any],
+        *,
+        case: str = "",
+        event: int = 0,
+        abandoned: bool = False,
+        models: Mapping[str, str] | None = None,
+    ) -> Span | None:
+        """From the telemetry of a record: `start`, `end`, `cpu_s`, `lane`, `usage`.
+
+        CPU seconds of models that the gateway hosts (`usage.cpu_s`) are the span's too.
+
+        Args:
+            phase: What the record is charged to.
+            telemetry: The record's telemetry.
+            case: Opaque case id.
+            event: Index of the event.
+            abandoned: Whether the record's attempt was given up.
+            models: Model of each role, where the usage does not name it.
+
+        Returns:
+            None for a record of work that was never begun.
+        """
+        if "start" not in telemetry or "end" not in telemetry:
+            return None
+        cpu_s, usage = telemetry.get("cpu_s"), telemetry.get("usage") or {}
+        roles = usage.get("roles") or {}
+        names = models or {}
+        return cls(
+            start=float(telemetry["start"]),
+            end=float(telemetry["end"]),
+            phase=phase,
+            lane=str(telemetry.get("lane", "")),
+            case=case,
+            event=event,
+            cpu_s=None if cpu_s is None else float(cpu_s) + float(usage.get("cpu_s") or 0),
+            usage={
+                role: Tokens.from_json({"model": names.get(role), **use})
+                for role, use in roles.items()
+            },
+            abandoned=abandoned,
+        )

@@ -1,0 +1,26 @@
+"""`none`: no joules, on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from membench.energy.clock import Clock
+from membench.energy.samples import Channel
+from membench.energy.sources.base import Reading
+
+
+class NoSource:
+    """Reads nothing; every figure of the run is unavailable."""
+
+    name = "none"
+
+    def open(self, clock: Clock) -> Sequence[Channel]:
+        """No channels."""
+        return ()
+
+    def read(self) -> Sequence[Reading]:
+        """Nothing to read."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,61 @@
+"""The models of a run: its gateway, from the names in the spec and the options of the execution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from membench.harness.divisions import model_spec
+from membench.harness.llm.lane import LaneAccess
+from membench.harness.llm.spec import Budget, GatewayConfig, ModelSpec
+from membench.harness.prepared import Prepared, judges
+from membench.harness.rundir import RunDir
+
+if TYPE_CHECKING:
+    from membench.harness.llm.gateway import Gateway
+
+
+@dataclass(frozen=True)
+class Models:
+    """What the stages of a run call models through.
+
+    Attributes:
+        gateway: The run's gateway, None for a run without models.
+        lanes: Access of each lane of the play stage; empty without models.
+    """
+
+    gateway: Gateway | None = None
+    lanes: Sequence[LaneAccess] = field(default_factory=tuple)
+
+
+@contextmanager
+def models_of(prepared: Prepared, run: RunDir) -> Iterator[Models]:
+    """Open the run's gateway for the time of its stages; nothing is opened without models."""
+    if not prepared.models:
+        yield Models()
+        return
+    from membench.harness.llm.gateway import Gateway
+
+    with Gateway(gateway_config(prepared, run)) as gateway:
+        lanes = [gateway.lane(f"lane-{n}") for n in range(prepared.options.concurrency)]
+        yield Models(gateway, lanes)
+
+
+def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
+    """The gateway's configuration."""
+    options = prepared.options
+    cassette = options.cassette
+    if cassette is None and options.cassette_mode == "record":
+        cassette = run.cassette
+    return GatewayConfig(
+        roles={
+            role: model_spec(prepared.spec, role, name) for role, name in prepared.models.items()
+        },
+        further_judges=tuple(ModelSpec(name) for name in judges(prepared.spec)[1:]),
+        base_url=options.base_url,
+        cassette=cassette,
+        cassette_mode=options.cassette_mode,
+        budget=Budget(options.budget_usd, options.budget_tokens),
+    )

@@ -1,0 +1,1 @@
+"""LongMemEval: 500 questions, each over its own dated user-assistant history."""

@@ -1,0 +1,176 @@
+"""Scoring a LongMemEval instance: the judge decides the answer, its turns decide the retrieval.
+
+Which judge prompt a question gets follows from its id and type, abstention first. A missing or
+empty answer is wrong without being judged. Abstentions stay in their type.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from membench.harness.errors import Reason
+from membench.harness.model import (
+    Aggregate,
+    Answered,
+    Ask,
+    JudgeRequest,
+    Metric,
+    Outcome,
+    PlayedCase,
+    Score,
+    ScoreStatus,
+    Verdict,
+)
+from membench.tasks.base import request_id
+from membench.tasks.longmemeval.evidence import MISSING, score_recall
+from membench.tasks.longmemeval.gold import LongMemEvalGold, LongMemEvalQuestion
+
+KINDS = {
+    "single-session-user": "base",
+    "single-session-assistant": "base",
+    "multi-session": "base",
+    "temporal-reasoning": "temporal",
+    "knowledge-update": "update",
+    "single-session-preference": "preference",
+}
+NO_JUDGE = "no_judge"
+ACCURACY, TASK_AVERAGED = "accuracy", "accuracy.task_averaged"
+
+Values = dict[str, float | None]
+
+
+def judge_kind(question: LongMemEvalQuestion) -> str:
+    """Which judge prompt a question needs; abstentions have their own, whatever their type."""
+    return "abstention" if question.abstention else KINDS[question.category]
+
+
+def requests(played: PlayedCase, gold: LongMemEvalGold) -> list[JudgeRequest]:
+    """The request of the one question, if there is an answer to judge."""
+    return [
+        JudgeRequest(
+            request_id(question.question_id, judge_kind(question)),
+            judge_kind(question),
+            {
+                "question": question_text(played, event),
+                "gold": question.answer or "",
+                "answer": answer,
+            },
+        )
+        for event, question in gold.questions.items()
+        if (answer := answered(played, event).text or "").strip()
+    ]
+
+
+def question_text(played: PlayedCase, event: int) -> str:
+    """The words of the ask at an event."""
+    ask = played.case.timeline[event]
+    return ask.question.text if isinstance(ask, Ask) else ""
+
+
+def answered(played: PlayedCase, event: int) -> Answered:
+    """The answer that counts, or why there is none."""
+    recalled = played.recalled.get(event)
+    missing = recalled.outcome if recalled is not None and not recalled.outcome.ok else MISSING
+    return next(iter(played.answered.get(event, ())), Answered(missing))
+
+
+def score_case(
+    played: PlayedCase, gold: LongMemEvalGold, verdicts: Mapping[str, Verdict]
+) -> list[Score]:
+    """The row of the one question of a case."""
+    return [
+        score_question(played, gold, event, question, verdicts)
+        for event, question in gold.questions.items()
+    ]
+
+
+def score_question(
+    played: PlayedCase,
+    gold: LongMemEvalGold,
+    event: int,
+    question: LongMemEvalQuestion,
+    verdicts: Mapping[str, Verdict],
+) -> Score:
+    """One row."""
+    label, status, reason = judged(answered(played, event), question, verdicts)
+    recalls, flags = score_recall(played, event, question)
+    recalled = played.recalled.get(event)
+    if recalled is not None and not recalled.outcome.ok:
+        status, reason = "failed", recalled.outcome.reason or Reason.HARNESS_ERROR
+    values = {} if status == "unscored" else accuracies(question, label, gold.audited)
+    return Score(
+        case_id=gold.case_id,
+        item_id=question.question_id,
+        kind="question",
+        category=question.category,
+        status=status,
+        reason=reason,
+        values=values | recalls,
+        flags=(*flags, *remarks(gold, question)),
+        event=event,
+    )
+
+
+def judged(
+    answer: Answered, question: LongMemEvalQuestion, verdicts: Mapping[str, Verdict]
+) -> tuple[float | None, ScoreStatus, str | None]:
+    """The label of an answer (1, 0 or None), the row's status, and its reason."""
+    if not answer.outcome.ok or answer.text is None:
+        return None, "failed", answer.outcome.reason or Reason.HARNESS_ERROR
+    if not answer.text.strip():
+        return 0.0, "scored", None
+    if not verdicts:
+        return None, "unscored", NO_JUDGE
+    name = request_id(question.question_id, judge_kind(question))
+    outcome = verdicts[name].outcome if name in verdicts else Outcome(False, Reason.MISSING)
+    if not outcome.ok:
+        return None, "failed", outcome.reason or Reason.JUDGE_ERROR
+    return float(verdicts[name].values.get("label") == "yes"), "scored", None
+
+
+def accuracies(question: LongMemEvalQuestion, label: float | None, audited: bool) -> Values:
+    """The figures that a label enters; None where it is lost."""
+    values: Values = {ACCURACY: label}
+    if question.abstention:
+        values["abstention"] = label
+    if audited and not question.disputed:
+        values["errata.accuracy"] = label
+    return values
+
+
+def remarks(gold: LongMemEvalGold, question: LongMemEvalQuestion) -> tuple[str, ...]:
+    """What to know about an instance."""
+    found = {
+        "blank_turns": gold.blank_turns > 0,
+        "disputed": question.disputed,
+        "abstention": question.abstention,
+    }
+    return tuple(name for name, there in found.items() if there)
+
+
+# --- the mean of the types ---------------------------------------------------------------------
+
+
+def with_task_average(made: Aggregate) -> Aggregate:
+    """Add the mean of the six types' accuracies."""
+    types = [c.metrics[ACCURACY] for c in made.categories.values() if ACCURACY in c.metrics]
+    average = task_average(types)
+    if average is None:
+        return made
+    return replace(made, metrics={**made.metrics, TASK_AVERAGED: average})
+
+
+def task_average(types: list[Metric]) -> Metric | None:
+    """The mean of independent figures; half-widths of their intervals add up in squares."""
+    known = [metric for metric in types if metric.value is not None]
+    if not known:
+        return None
+    value = math.fsum(metric.value or 0.0 for metric in known) / len(known)
+    n, clusters = (sum(getattr(m, name) for m in known) for name in ("n", "clusters"))
+    if any(metric.ci95 is None for metric in known):
+        return Metric(value, None, n, clusters)
+    widths = [(high - low) / 2 for low, high in (metric.ci95 or (0.0, 0.0) for metric in known)]
+    half = math.hypot(*widths) / len(known)
+    return Metric(value, (max(0.0, value - half), min(1.0, value + half)), n, clusters)

@@ -1,0 +1,188 @@
+"""`verified` needs every check; the protocol does its steps in order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from energy.fakes import FakeClock, FakeGpu, FakeNvml, gpu_channel, log_of, span
+from membench.energy.figure import Flag
+from membench.energy.ledger import attribute
+from membench.energy.protocol import (
+    Protocol,
+    counter_tick,
+    measured_run,
+    power_is_steady,
+    preflight,
+)
+from membench.energy.sampler import EnergySession
+from membench.energy.samples import IDLE, RECHECK, Remark, SampleLog, Trace, Window, read_log
+from membench.energy.sources import Selection, choose
+from membench.energy.sources.nvml import NvmlSource
+from membench.energy.validity import Check, power_gaps, validate, verified
+
+THROTTLED = Remark("gpu:GPU-aaaa", 50, Flag.THROTTLED)
+SHARED = Remark("gpu:GPU-aaaa", 50, Flag.SHARED_GPU)
+SPANS = [span(30, 80), span(80, 130, "recall")]
+
+
+def clean(power_error: float = 1.0) -> SampleLog:
+    """Idle at 60 W, work at 300 W, idle again; the power readings may be off by a factor."""
+    times = np.arange(0, 170.05, 0.1)
+    watts = np.where((times >= 30) & (times < 130), 300.0, 60.0)
+    joules = np.concatenate(([0.0], np.cumsum(watts[:-1] * 0.1)))
+    trace = Trace.of(gpu_channel(), times, joules, watts * power_error)
+    return log_of(trace, windows=(Window(IDLE, 0, 29), Window(RECHECK, 135, 170)))
+
+
+def status(checks: list[Check], name: str) -> str:
+    return next(check.status for check in checks if check.name == name)
+
+
+def checks_of(log: SampleLog, spans: Any = SPANS, **given: Any) -> list[Check]:
+    values: dict[str, Any] = {"repeats": (30000, 30300, 29800), "sampler": (100.0, 100.4)}
+    return validate(attribute(log, spans), log, spans, **{**values, **given})
+
+
+def test_a_clean_run_is_verified() -> None:
+    checks = checks_of(clean())
+    assert verified(checks), [check.line() for check in checks]
+
+
+@pytest.mark.parametrize(
+    ("name", "log", "given"),
+    [
+        ("counter against power", clean(1.05), {}),
+        ("repeatable", clean(), {"repeats": (100, 120, 80)}),
+        ("sampler is cheap", clean(), {"sampler": (100, 103)}),
+        ("live", clean(), {"from_cassette": True}),
+        (
+            "undisturbed",
+            replace(clean(), remarks=(THROTTLED,)),
+            {},
+        ),
+        ("measured", replace(clean(), remarks=(SHARED,)), {}),
+    ],
+)
+def test_each_check_fails_on_its_own_fault(name: str, log: SampleLog, given: Any) -> None:
+    checks = checks_of(log, **given)
+    assert status(checks, name) == "fail"
+    assert not verified(checks)
+
+
+def test_idle_power_that_moved_fails_the_null_window() -> None:
+    log = clean()
+    (trace,) = log.traces
+    joules = trace.joules + np.maximum(trace.t - 130, 0) * 5
+    checks = checks_of(replace(log, traces=(replace(trace, joules=joules),)))
+    assert status(checks, "null window") == "fail"
+
+
+def test_phases_that_overlap_are_not_measured() -> None:
+    assert status(checks_of(clean(), [span(30, 90), span(80, 130, "recall")]), "measured") == "fail"
+
+
+@pytest.mark.parametrize("name", ["repeatable", "sampler is cheap"])
+def test_a_check_that_was_not_run_is_not_a_pass(name: str) -> None:
+    checks = checks_of(clean(), repeats=(1.0,), sampler=None)
+    assert status(checks, name) == "not run"
+    assert not verified(checks)
+
+
+def test_a_replay_is_never_verified() -> None:
+    log = clean()
+    channel = gpu_channel(flags=frozenset({Flag.REPLAYED}))
+    checks = checks_of(replace(log, traces=(replace(log.traces[0], channel=channel),)))
+    assert status(checks, "undisturbed") == "fail"
+
+
+def test_short_phases_are_left_out_of_the_cross_check() -> None:
+    assert power_gaps(clean(2.0).traces[0], [span(30, 40)]) == []
+
+
+def test_no_sensor_fails_everything_that_needs_one() -> None:
+    checks = checks_of(SampleLog())
+    assert status(checks, "measured") == "fail"
+    assert not verified(checks)
+    assert not verified([])
+
+
+# --- protocol ----------------------------------------------------------------------------------
+
+
+def selection(nvml: FakeNvml) -> Selection:
+    return choose("nvml", {"nvml": lambda argument: NvmlSource(nvml=nvml)})
+
+
+def test_preflight_names_what_is_wrong_with_the_machine() -> None:
+    nvml = FakeNvml(gpus=[FakeGpu(pids=[1])])
+    lines = {check.name: check for check in preflight(selection(nvml))}
+    assert lines["a sensor"].status == "pass"
+    assert lines["gpu:GPU-aaaa measured"].status == "fail"
+    assert lines["gpu:GPU-aaaa exclusive"].status == "fail"
+    assert "pid=" in lines["gpu:GPU-aaaa exclusive"].detail
+
+
+def test_preflight_without_a_sensor_fails_and_does_not_raise() -> None:
+    (check,) = preflight(selection(FakeNvml(init_error=12)))
+    assert check.status == "fail"
+    assert "no NVIDIA driver" in check.detail
+
+
+def test_the_protocol_takes_idle_warms_up_works_and_looks_again(tmp_path: Path) -> None:
+    clock, path, done = FakeClock(0.0), tmp_path / "energy.jsonl", []
+    gpu = FakeGpu(millijoules=0)
+    session = EnergySession(
+        selection(FakeNvml(gpus=[gpu])), path, period_s=3600, clock=clock, sleep=lambda s: sleep(s)
+    )
+
+    def sleep(seconds: float, watts: float = 60.0) -> None:
+        for _ in range(round(seconds * 10)):
+            clock.now += 0.1
+            gpu.millijoules += round(watts * 100)
+            session.sample()
+
+    def job(name: str, seconds: float) -> None:
+        done.append(name)
+        sleep(seconds, watts=300)
+
+    with session:
+        (check,) = measured_run(
+            session,
+            lambda: job("work", 40),
+            warm_up=lambda: job("warm", 10),
+            settings=Protocol(idle_s=20, warm_up_s=30, recheck_s=20),
+            sleep=sleep,
+        )
+    assert check.status == "pass"
+    assert done == ["warm"] * 3 + ["work"]
+    log = read_log(path)
+    baseline = attribute(log, [span(60.5, 100)]).baseline
+    assert baseline is not None
+    assert baseline.watts["gpu:GPU-aaaa"] == pytest.approx(60, rel=0.01)
+    assert baseline.drift == pytest.approx(0, abs=0.02)
+
+
+def test_power_is_steady_by_its_last_half_minute() -> None:
+    assert power_is_steady([10, 300, 301, 299, 300, 302, 300], 0.05)
+    assert not power_is_steady([300, 301, 299, 300, 302, 400], 0.05)
+    assert not power_is_steady([300, 300], 0.05)
+
+
+def test_the_tick_of_a_counter_is_found_by_polling_it() -> None:
+    clock = FakeClock(0.0)
+
+    class Ticking(NvmlSource):
+        def read(self) -> Any:
+            clock.now += 0.001
+            gpu.millijoules = int(clock.now / 0.02) * 6000
+            return super().read()
+
+    gpu = FakeGpu()
+    assert counter_tick(Ticking(nvml=FakeNvml(gpus=[gpu])), 3.0, clock) == pytest.approx(
+        0.02, abs=0.002
+    )

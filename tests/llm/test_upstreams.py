@@ -1,0 +1,172 @@
+"""Upstreams that need more than HTTP: litellm's providers and the local embedder."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import orjson
+import pytest
+
+from membench.harness.errors import ProviderFault, Reason
+from membench.harness.llm import prices, wire
+from membench.harness.llm.gateway import Gateway
+from membench.harness.llm.lane import LaneMeter
+from membench.harness.llm.spec import GatewayConfig, ModelSpec
+from membench.harness.llm.upstream import (
+    HttpUpstream,
+    LitellmUpstream,
+    retry_after,
+    upstream_for,
+)
+from membench.harness.llm.usage import Usage
+from membench.harness.model import Phase, Role
+from membench.testing.scripted import Rule, ScriptedServer, ServerFault, Text, contains
+
+PARIS = [{"role": "user", "content": "What is the capital of France?"}]
+
+
+class TestLitellm:
+    """Other providers are translated by litellm, here with a scripted server behind it."""
+
+    @pytest.fixture
+    def server(self) -> Iterator[ScriptedServer]:
+        with ScriptedServer([Rule(contains("France"), Text("Paris"))]) as running:
+            yield running
+
+    def send(
+        self, server: ScriptedServer, endpoint: str, body: wire.Body, model: str
+    ) -> tuple[int, bytes]:
+        async def once() -> tuple[int, bytes]:
+            upstream = LitellmUpstream(model, server.base_url)
+            try:
+                reply = await upstream.send(endpoint, body)
+            finally:
+                await upstream.close()
+            return reply.status, reply.body
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HOSTED_VLLM_API_KEY", "any")
+            return asyncio.run(once())
+
+    @pytest.mark.slow
+    def test_chat_streams_embeddings_and_errors(self, server: ScriptedServer) -> None:
+        body = {"model": "m", "messages": PARIS, "max_tokens": 5}
+        status, reply = self.send(server, wire.CHAT, body, "hosted_vllm/m")
+        content = orjson.loads(reply)
+        assert status == 200
+        assert content["choices"][0]["message"]["content"] == "Paris"
+        assert content["usage"]["prompt_tokens"] == 7
+        assert server.requests[-1].body["model"] == "m"
+
+        status, reply = self.send(server, wire.CHAT, {**body, "stream": True}, "hosted_vllm/m")
+        assert b'"content":"Paris"' in reply
+        assert reply.endswith(wire.DONE)
+
+        body = {"model": "m", "input": ["a", "b"]}
+        status, reply = self.send(server, wire.EMBEDDINGS, body, "hosted_vllm/m")
+        assert len(orjson.loads(reply)["data"]) == 2
+
+        server.fail_next(ServerFault("rate_limit", retry_after=9))
+        status, _ = self.send(server, wire.CHAT, {"messages": PARIS}, "hosted_vllm/m")
+        assert status == 429
+
+        with pytest.raises(ProviderFault) as caught:
+            server.fail_next(ServerFault("timeout"))
+            self.send(server, wire.CHAT, {"messages": PARIS, "timeout": 0.2}, "hosted_vllm/m")
+        assert caught.value.reason == Reason.PROVIDER_TIMEOUT
+
+
+def test_litellm_is_not_imported_for_a_pass_through() -> None:
+    code = (
+        "import sys, asyncio\n"
+        "from membench.harness.llm.gateway import Gateway\n"
+        "from membench.harness.llm.spec import GatewayConfig, ModelSpec\n"
+        "from membench.harness.model import Role\n"
+        "with Gateway(GatewayConfig({Role.READER: ModelSpec('scripted')})) as gateway:\n"
+        "    call = gateway.client().chat(Role.READER, [], case='c', key='k')\n"
+        "    gateway.run(call)\n"
+        "print('litellm' in sys.modules, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_lanes_load_no_server_and_no_client_library() -> None:
+    code = (
+        "import sys, membench.harness.llm.lane\n"
+        "membench.harness.llm.lane.no_usage()\n"
+        "print(*({'aiohttp', 'litellm', 'httpx', 'numpy', 'tiktoken'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+class TestWhichUpstream:
+    def test_a_base_url_wins_and_names_stay_verbatim(self) -> None:
+        spec = ModelSpec("openai/gpt-oss-120b", "http://localhost:8000/v1")
+        assert isinstance(upstream_for(spec), HttpUpstream)
+        assert spec.served_name == "openai/gpt-oss-120b"
+
+    def test_openai_is_passed_through_and_others_are_translated(self) -> None:
+        for name in ("gpt-4o-mini", "openai/gpt-4o-mini", "text-embedding-3-small"):
+            assert isinstance(upstream_for(ModelSpec(name)), HttpUpstream)
+            assert ModelSpec(name).served_name == name.removeprefix("openai/")
+        assert isinstance(upstream_for(ModelSpec("anthropic/claude-haiku-4-5")), LitellmUpstream)
+
+    def test_local_models_stay_local_under_a_base_url(self) -> None:
+        config = GatewayConfig({Role.EMBEDDER: ModelSpec("minilm")}, "http://localhost:1/v1")
+        assert config.seats()[Role.EMBEDDER, 0].is_local
+
+
+class TestPrices:
+    def test_known_models_are_priced_by_the_local_map(self) -> None:
+        price = prices.price_of(ModelSpec("gpt-4o-mini"))
+        assert price is not None
+        usage = Usage(calls=1, prompt_tokens=1_000_000, cached_tokens=400_000)
+        assert prices.dollars(usage, price) == pytest.approx(0.6 * 0.15 + 0.4 * 0.075)
+        assert prices.price_map_sha256() is not None
+
+    def test_unknown_models_have_no_price_and_local_ones_bill_nobody(self) -> None:
+        assert prices.price_of(ModelSpec("nobody-knows-me")) is None
+        assert prices.dollars(Usage(calls=1, prompt_tokens=5), None) is None
+        assert prices.dollars(Usage(calls=1), prices.price_of(ModelSpec("scripted"))) == 0.0
+
+
+def test_retry_after_in_seconds_or_as_a_date() -> None:
+    assert retry_after("3.5") == 3.5
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert retry_after("soon") is None
+    assert retry_after(None) is None
+
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_minilm_is_hosted_once_and_its_cpu_seconds_are_charged() -> None:
+    import httpx
+
+    with Gateway(GatewayConfig({Role.EMBEDDER: ModelSpec("minilm")})) as gateway:
+        access = gateway.lane("a")
+        endpoint = access.endpoints[Role.EMBEDDER]
+        assert endpoint.dimensions == 384
+        meter = LaneMeter(access)
+        meter.open("case", 0, Phase.INGEST)
+        url = f"{endpoint.base_url}/embeddings"
+        texts = ["green tea", "a cup of tea", "quarterly tax report"] * 12
+        reply = httpx.post(url, json={"model": "minilm", "input": texts}, timeout=120).json()
+        rows = np.asarray([item["embedding"] for item in reply["data"]])
+        assert rows.shape == (36, 384)
+        assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+        assert rows[0] @ rows[1] > rows[0] @ rows[2]
+        again = httpx.post(url, json={"model": "minilm", "input": texts}, timeout=60).json()
+        assert again["data"] == reply["data"]
+        wide = httpx.post(url, json={"model": "minilm", "input": "x", "dimensions": 9})
+        assert wide.status_code == 400
+        usage = meter.close()
+        meter.disconnect()
+    assert usage["cpu_s"] > 0
+    assert usage["usd"] == 0.0
+    assert usage["embedding_tokens"] > 100

@@ -1,0 +1,44 @@
+"""Prompts decide figures, so their wording is locked: a change here is a new version of them."""
+
+import hashlib
+
+import pytest
+
+from membench.tasks.registry import get_task
+
+LOCKED = {
+    "locomo": {
+        "answer": "5c3c89ed3cd500c336e5ab3bc21d9d3689c64e9f9717a76ee7ccb2281b56afd8",
+        "answer_options": "65c4068a89464c7727a2b6d8aba44d3a9e421baab1a24717efca4cb35b9b195e",
+        "judge.answer": "b08240a51383670845ddcfa4245327632369219604380693f744af8f0ebfd0a3",
+        "judge.refusal": "d7d700b65952f453c10663763594bedb664f5bc08dc21adcd4d9a25994a4ff61",
+    },
+    "longmemeval": {
+        "answer": "ac4c1042e36b25de3b5691dba183d90cfbeb86c17a414388f85ff2d6459a4ced",
+        "judge.abstention": "19fc4f89acb095458df2028c113eb308f334feddd144ac25085ba5d61e8cdad2",
+        "judge.base": "f7ac6806e5796d7649c8407f445bbf49a658dd675969648590f5e636404da2ad",
+        "judge.preference": "689c7d6842c154bba3680d576c8eac343fdae02744f0a4f9f84d003c8750e266",
+        "judge.temporal": "eb1bd080b7dde1a585586d87002b48d60dc6799f65b8c812a5fcaeaec663a7bb",
+        "judge.update": "bac25659d71c2aa93540cd4a0a0a3e5287e4f092a04c69598b2c99a7ceb1bc99",
+    },
+}
+
+
+@pytest.mark.parametrize("task", LOCKED)
+def test_prompts_are_locked(task):
+    assert get_task(task)().prompt_hashes() == LOCKED[task]
+
+
+@pytest.mark.parametrize("task", LOCKED)
+def test_every_judge_prompt_holds_its_fields_once(task):
+    card = get_task(task).card
+    for judge in card.judges.values():
+        text = get_task(task).prompt(judge.prompt)
+        assert [text.count("{" + name + "}") for name in ("question", "gold", "answer")] == [1] * 3
+        assert all(label.lower() in text.lower() for label in judge.labels)
+
+
+def test_hashes_are_those_of_the_bytes():
+    task = get_task("locomo")
+    path = task.folder() / "prompts" / "answer.txt"
+    assert task().prompt_hashes()["answer"] == hashlib.sha256(path.read_bytes()).hexdigest()
