@@ -193,6 +193,11 @@ def lock_of(card: SystemCard) -> Path:
     return lock
 
 
+def lock_sha256(card: SystemCard) -> str:
+    """Hash of the system's lock."""
+    return hashlib.sha256(lock_of(card).read_bytes()).hexdigest()
+
+
 def folder_of(card: SystemCard) -> Path:
     """Where a system's environment is or would be.
 
@@ -384,7 +389,7 @@ def _build(
         folder,
         {
             "python": python.version,
-            "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest(),
+            "lock_sha256": lock_sha256(card),
             "torch": environment.torch,
             "packages": packages,
             "size_bytes": _size_bytes(folder),

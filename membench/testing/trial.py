@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from membench.adapters.registry import SystemCard, checked_parameters, create
+from membench.adapters.worker.processes import descendants
 from membench.harness.lane import case_info
 from membench.harness.llm.gateway import Gateway
 from membench.harness.llm.lane import Meterer
 from membench.harness.llm.scripted import Request
-from membench.harness.llm.spec import GatewayConfig, ModelSpec
+from membench.harness.llm.spec import CassetteMode, GatewayConfig, ModelSpec
 from membench.harness.model import (
     Ask,
     Case,
@@ -78,6 +79,8 @@ class Trial:
         served: Calls by endpoint that the upstream says it served.
         requests: Every request the upstream saw.
         recalled: What each ask recalled.
+        faults: Reasons of model calls that failed.
+        processes: Ids of every process seen below the worker's guardian.
         stored: The store at the end, None where the system does not list it.
         fence: Connections refused and files written outside.
     """
@@ -93,6 +96,8 @@ class Trial:
     requests: list[Request] = field(default_factory=list)
     recalled: list[Sequence[Memory]] = field(default_factory=list)
     stored: list[Memory] | None = None
+    faults: list[str] = field(default_factory=list)
+    processes: set[int] = field(default_factory=set)
     fence: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -110,6 +115,8 @@ def play(
     width: int = 1536,
     k: int = 10,
     seed: int = 0,
+    cassette: Path | None = None,
+    cassette_mode: CassetteMode = "off",
 ) -> Trial:
     """Play the ingests, finalizes and asks of a case.
 
@@ -120,6 +127,8 @@ def play(
         width: Width of the embedder's vectors.
         k: Memories per recall.
         seed: Of the run.
+        cassette: File to record to or replay from.
+        cassette_mode: What to do with it.
     """
     trial = Trial(card.name)
     server = ScriptedServer(RULES.get(card.name, ()), width=width, keep_requests=1_000_000)
@@ -128,7 +137,8 @@ def play(
             role: ModelSpec("openai/scripted-upstream", server.base_url, dimensions=width)
             for role in ROLES
         }
-        with Gateway(GatewayConfig(roles=specs)) as gateway:
+        config = GatewayConfig(roles=specs, cassette=cassette, cassette_mode=cassette_mode)
+        with Gateway(config) as gateway:
             access = gateway.lane("trial")
             meter = access.meter()
             meter.begin(case.id)
@@ -165,6 +175,7 @@ def _play_events(trial: Trial, system: Any, case: Case, meter: Meterer, k: int) 
         _act(trial, system, event, k)
         wall_s = time.perf_counter() - started
         usage = meter.close()
+        trial.faults += usage["faults"]
         used = system.resources() if hasattr(system, "resources") else {}
         cost = trial.phases.setdefault(phase, PhaseCost())
         cost.add(usage, wall_s, used.get("cpu_s", 0.0))
@@ -190,3 +201,5 @@ def _look(trial: Trial, system: Any) -> None:
         trial.stored = list(system.memories())
     if hasattr(system, "fence"):
         trial.fence = system.fence()
+        below = {process.pid for process in descendants(system.processes)}
+        trial.processes = {system.processes, *below}

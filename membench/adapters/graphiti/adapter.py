@@ -168,7 +168,7 @@ async def _driver(path: str) -> Any:
     from graphiti_core.driver.kuzu_driver import KuzuDriver
     from graphiti_core.graph_queries import get_fulltext_indices
 
-    class Driver(KuzuDriver):
+    class Driver(KuzuDriver):  # type: ignore[misc]
         _database = ""
 
         def clone(self, database: str) -> Any:
@@ -186,7 +186,7 @@ def _no_ranker() -> Any:
     """Keeps recall free of model calls: the default makes one per passage."""
     from graphiti_core.cross_encoder.client import CrossEncoderClient
 
-    class KeepOrder(CrossEncoderClient):
+    class KeepOrder(CrossEncoderClient):  # type: ignore[misc]
         async def rank(self, query: str, passages: list[str]) -> list[tuple[str, float]]:
             return [(passage, 1.0 / (place + 1)) for place, passage in enumerate(passages)]
 
