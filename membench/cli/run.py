@@ -103,7 +103,7 @@ def given_flags(ctx: typer.Context) -> dict[str, Any]:
         name: value
         for name, value in ctx.params.items()
         if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
-        and name not in ("resume", "spec", "json")
+        and name not in ("resume", "spec", "json", "suite", "assume")
     }
     if "set_" in given:
         given["set"] = assignments("--set", given.pop("set_"))
