@@ -62,7 +62,7 @@ class System:
             database="hindsight",
             data_dir=str(self._context.workdir / "postgres"),
         )
-        self._engine = self._new_engine(self._postgres.start().uri)
+        self._engine: Any = self._new_engine(self._postgres.start().uri)
         self._loop.run(self._engine.initialize())
 
     def ingest(self, session: Session) -> list[MemoryChange]:
