@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from membench.harness.divisions import model_spec
+from membench.harness.journal import read_lines
 from membench.harness.llm.lane import LaneAccess
 from membench.harness.llm.spec import Budget, GatewayConfig, ModelSpec
+from membench.harness.llm.usage import Usage
 from membench.harness.prepared import Prepared, judges
 from membench.harness.rundir import RunDir
 
@@ -28,6 +30,10 @@ class Models:
 
     gateway: Gateway | None = None
     lanes: Sequence[LaneAccess] = field(default_factory=tuple)
+
+    def exhausted(self) -> str | None:
+        """Why the budget lets no further call through, or None."""
+        return self.gateway.exhausted if self.gateway else None
 
 
 @contextmanager
@@ -57,5 +63,26 @@ def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
         base_url=options.base_url,
         cassette=cassette,
         cassette_mode=options.cassette_mode,
-        budget=Budget(options.budget_usd, options.budget_tokens),
+        budget=Budget(options.budget_usd, options.budget_tokens, *spent_before(run)),
     )
+
+
+def spent_before(run: RunDir) -> tuple[float, int]:
+    """Dollars and tokens that earlier attempts of a run have spent, by its own records.
+
+    Replayed calls cost nothing; dollars that are unknown cannot be counted. An event of which only
+    some calls were replayed counts as replayed, so the figure is a lower bound.
+    """
+    spent = Usage()
+    for path in (run.play, run.answers, *sorted(run.verdicts.glob("*.jsonl"))):
+        for line in read_lines(path) if path.is_file() else ():
+            spent += paid(line.get("telemetry", {}).get("usage", {}))
+    return spent.usd or 0.0, spent.tokens
+
+
+def paid(usage: Mapping[str, Any]) -> Usage:
+    """The part of a recorded usage that was paid for: nothing, where calls were replayed."""
+    if usage.get("replayed"):
+        return Usage()
+    counts = ("prompt_tokens", "completion_tokens", "embedding_tokens")
+    return Usage(**{name: usage.get(name, 0) for name in counts}, usd=usage.get("usd") or 0.0)

@@ -6,14 +6,14 @@ unfinished is played again from its first event, as a new attempt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from typing import Any
 
 from membench.harness.clock import Clock
 from membench.harness.engine import engine_for
 from membench.harness.engine.base import Done, Engine, Lost
-from membench.harness.errors import Reason
+from membench.harness.errors import Reason, Stopped
 from membench.harness.journal import Appender, Record, mend_tail, read_lines
 from membench.harness.lane import (
     CaseJob,
@@ -25,7 +25,7 @@ from membench.harness.lane import (
 from membench.harness.llm.lane import LaneAccess
 from membench.harness.model import Ask, Case, Gold, Phase, phase_of
 from membench.harness.prepared import Prepared
-from membench.harness.progress import Progress
+from membench.harness.progress import Progress, Silent
 from membench.harness.recorded import Recorded
 from membench.harness.rundir import RunDir
 
@@ -40,15 +40,17 @@ def play(
     clock: Clock,
     progress: Progress,
     access: Sequence[LaneAccess] = (),
+    exhausted: Callable[[], str | None] = lambda: None,
 ) -> None:
     """Play what is not yet played.
 
     Raises:
         DiskFull: A record could not be written.
+        Stopped: The budget is spent; no further case was begun.
     """
     for path in (run.play, run.texts):
         mend_tail(path)
-    jobs = unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress)
+    jobs = takewhile(lambda _: exhausted() is None, left_of(prepared, run, progress))
     worker = PlayWorker(
         prepared.system,
         prepared.parameters,
@@ -63,6 +65,14 @@ def play(
             play_waves(engine, worker, jobs, prepared.options.wave_cases, progress)
         else:
             play_free(engine, worker, jobs, progress)
+    reason = exhausted()
+    if reason and next(left_of(prepared, run, Silent()), None) is not None:
+        raise Stopped(reason)
+
+
+def left_of(prepared: Prepared, run: RunDir, progress: Progress) -> Iterator[CaseJob]:
+    """What the records on disk say is not finished."""
+    return unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress)
 
 
 def settings(prepared: Prepared) -> PlaySettings:

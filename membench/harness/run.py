@@ -169,7 +169,7 @@ def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) 
 
         def stages() -> None:
             with stage(progress, "play", surveyed.events, "events"):
-                play(prepared, run, clock, progress, models.lanes)
+                play(prepared, run, clock, progress, models.lanes, models.exhausted)
             with stage(progress, "read", surveyed.questions, "answers"):
                 read_stage(prepared, run, clock, progress, models)
 
@@ -249,6 +249,9 @@ def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
     except KeyboardInterrupt:
         mark_interrupted(run)
         raise Stopped(f"interrupted; what was recorded is kept. {how}") from None
+    except Stopped as stop:
+        mark_interrupted(run)
+        raise Stopped(f"{stop}; what was recorded is kept. {how}") from None
     except DiskFull as error:
         mark_interrupted(run)
         raise Stopped(
