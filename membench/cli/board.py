@@ -145,8 +145,11 @@ def index(
         state = "accepted" if result.accepted else f"refused: {result.findings[0]}"
         refused += not result.accepted
         typer.echo(f"{entry.task}/{entry.run_id}: {state}")
-    typer.echo(f"{len(refresh(store).runs)} rows")
-    raise typer.Exit(1 if refused else 0)
+    made = refresh(store)
+    for run_id, problem in made.problems.items():
+        typer.echo(f"{run_id}: left out: {problem}", err=True)
+    typer.echo(f"{len(made.runs)} rows")
+    raise typer.Exit(1 if refused or made.problems else 0)
 
 
 @board_app.command("withdraw")

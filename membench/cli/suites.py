@@ -6,6 +6,7 @@ from pathlib import Path
 
 from membench.cli.console import TerminalProgress, err
 from membench.cli.listing import print_json, print_table
+from membench.harness.prepared import prepare
 from membench.harness.run import resume, start
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.suite import Summary, read_suite, run_suite
@@ -26,7 +27,7 @@ def run_file(file: Path, out: Path, *, as_json: bool) -> bool:
         Whether nothing failed in any run.
     """
     suite = read_suite(file)
-    result = run_suite(suite, out, start=started, resume=resumed, note=note)
+    result = run_suite(suite, out, start=started, resume=resumed, check=prepare, note=note)
     table = rows(result)
     if as_json:
         print_json(suite_json(result, table))

@@ -13,7 +13,7 @@ from typing import Any
 from membench.harness.clock import Clock
 from membench.harness.engine import engine_for
 from membench.harness.engine.base import Done, Engine, Lost
-from membench.harness.errors import Reason, Stopped
+from membench.harness.errors import Reason
 from membench.harness.journal import Appender, Record, mend_tail, read_lines
 from membench.harness.lane import (
     CaseJob,
@@ -25,7 +25,7 @@ from membench.harness.lane import (
 from membench.harness.llm.lane import LaneAccess
 from membench.harness.model import Ask, Case, Gold, Phase, phase_of
 from membench.harness.prepared import Prepared
-from membench.harness.progress import Progress, Silent
+from membench.harness.progress import Progress
 from membench.harness.recorded import Recorded
 from membench.harness.rundir import RunDir
 
@@ -40,17 +40,19 @@ def play(
     clock: Clock,
     progress: Progress,
     access: Sequence[LaneAccess] = (),
-    exhausted: Callable[[], str | None] = lambda: None,
+    halted: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Play what is not yet played.
+    """Play what is not yet played, until `halted` says that nothing more may be called.
 
     Raises:
         DiskFull: A record could not be written.
-        Stopped: The budget is spent; no further case was begun.
     """
     for path in (run.play, run.texts):
         mend_tail(path)
-    jobs = takewhile(lambda _: exhausted() is None, left_of(prepared, run, progress))
+    jobs = takewhile(
+        lambda _: not halted(),
+        unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress),
+    )
     worker = PlayWorker(
         prepared.system,
         prepared.parameters,
@@ -65,14 +67,6 @@ def play(
             play_waves(engine, worker, jobs, prepared.options.wave_cases, progress)
         else:
             play_free(engine, worker, jobs, progress)
-    reason = exhausted()
-    if reason and next(left_of(prepared, run, Silent()), None) is not None:
-        raise Stopped(reason)
-
-
-def left_of(prepared: Prepared, run: RunDir, progress: Progress) -> Iterator[CaseJob]:
-    """What the records on disk say is not finished."""
-    return unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress)
 
 
 def settings(prepared: Prepared) -> PlaySettings:

@@ -113,6 +113,14 @@ def public_url(url: str) -> str:
     )
 
 
+def shown_urls(text: str) -> str:
+    """`--base-url` as it may be printed."""
+    return ",".join(
+        f"{role}={public_url(url)}" if role else public_url(url)
+        for role, url in base_urls(text).items()
+    )
+
+
 @dataclass(frozen=True)
 class Budget:
     """What a run may spend on model calls; None for no bound.
@@ -143,6 +151,7 @@ class GatewayConfig:
         cassette_mode: `record` answers from the cassette what it knows and records the rest,
             `replay` calls nobody, `off` ignores it.
         budget: What the run may spend.
+        ledger: File in which every paid call is entered; None keeps none.
         host: Address to listen on; loopback unless lanes run on other machines.
         drain_s: How long closing a phase waits for calls still in flight.
     """
@@ -153,6 +162,7 @@ class GatewayConfig:
     cassette: Path | None = None
     cassette_mode: CassetteMode = "off"
     budget: Budget = Budget()
+    ledger: Path | None = None
     host: str = "127.0.0.1"
     drain_s: float = 10.0
 

@@ -176,8 +176,15 @@ def board(index: Index, choice: Choice) -> Board:
     )
     shown, hidden = on_machine(runs, choice)
     rows = build_rows(index, shown, choice)
-    kept, reading = within_budget(rows, choice)
-    return Board(choice, kept, rows, hidden, groups, machines, metrics, reading)
+    whole = Board(choice, rows, rows, hidden, groups, machines, metrics, "")
+    return limited(whole, choice.budget, choice.least)
+
+
+def limited(whole: Board, budget: float | None, least: float) -> Board:
+    """A board with limits applied to its rows; ranks and frontier stay those of the whole."""
+    choice = replace(whole.choice, budget=budget, least=least)
+    kept, reading = within_budget(whole.all_rows, choice)
+    return replace(whole, choice=choice, rows=kept, reading=reading)
 
 
 def with_place(index: Index, choice: Choice) -> Choice:
