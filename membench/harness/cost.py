@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from membench.energy.samples import Span
 from membench.harness.journal import Record
 from membench.harness.model import Ask, Case, Phase
 from membench.harness.recorded import Recorded, RecordedCase
@@ -40,7 +39,6 @@ class CostTally:
         self._context = array("d")
         self._recalled = array("d")
         self._late_calls = 0
-        self.spans: list[Span] = []
         self._abandoned_s = 0.0
         self._abandoned_cpu_s = 0.0
         self.turns = 0
@@ -51,28 +49,15 @@ class CostTally:
     def add(self, case: Case, loaded: RecordedCase, recorded: Recorded) -> None:
         """Take in the final attempt at a case, and what its abandoned ones cost."""
         for record in [*loaded.records, *(loaded.answers or {}).values()]:
-            self._add_span(record)
             self._add_telemetry(record.phase, record.telemetry)
             if isinstance(case.timeline[record.event], Ask):
                 self._add_context(record)
         for record in recorded.abandoned(case):
-            self._add_span(record, abandoned=True)
             self._abandoned_s += record.telemetry.get("end", 0) - record.telemetry.get("start", 0)
             self._abandoned_cpu_s += record.telemetry.get("cpu_s", 0.0)
             if record.telemetry.get("usage"):
                 total = self._abandoned_usage.setdefault(record.phase, {})
                 add_usage(total, record.telemetry["usage"])
-
-    def _add_span(self, record: Record, *, abandoned: bool = False) -> None:
-        span = Span.of(
-            record.phase,
-            record.telemetry,
-            case=record.case,
-            event=record.event,
-            abandoned=abandoned,
-        )
-        if span is not None:
-            self.spans.append(span)
 
     def add_late(self, notes: Iterable[Mapping[str, Any]]) -> None:
         """Take in calls that came after their phase was closed; start-up counts as ingest."""

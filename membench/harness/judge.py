@@ -29,7 +29,7 @@ from membench.harness.prepared import Prepared, judges
 from membench.harness.progress import Progress, Silent
 from membench.harness.recorded import Recorded, played_case
 from membench.harness.rundir import RunDir, replace_json
-from membench.harness.spec import canonical_sha256
+from membench.harness.spec import RunSpec, canonical_sha256
 
 if TYPE_CHECKING:
     from membench.harness.llm.gateway import Gateway
@@ -69,14 +69,19 @@ def seats(prepared: Prepared, run: RunDir) -> list[Seat]:
     prompts = {k: v for k, v in prepared.task.prompt_hashes().items() if k.startswith("judge.")}
     made = []
     for number, model in enumerate(judges(prepared.spec)):
-        identity = [model, prompts, prepared.spec.judge_votes, prepared.spec.prompts is not None]
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", model)
-        key = f"{name}-{canonical_sha256(identity)[:8]}"
+        key = judge_key(model, prompts, prepared.spec)
         folder = run.verdicts
         verdicts, rates = folder / f"{key}.jsonl", folder / f"{key}.calibration.json"
         candidates = folder / "calibration" / f"{key}.jsonl"
         made.append(Seat(number, model, key, verdicts, rates, candidates))
     return made
+
+
+def judge_key(model: str, prompts: Mapping[str, str], spec: RunSpec) -> str:
+    """Names a judge's files by what determines its verdicts: model, prompts and votes."""
+    identity = [model, dict(prompts), spec.judge_votes, spec.prompts is not None]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model)
+    return f"{name}-{canonical_sha256(identity)[:8]}"
 
 
 def judge(
@@ -239,12 +244,7 @@ def judged(prepared: Prepared, run: RunDir) -> Judged:
     by_seat = {seat.number: verdicts_of(seat.path) for seat in present}
     journals = [journal for seat in present for journal in seat.journals]
     telemetry = [line["telemetry"] for journal in journals for line in read_lines(journal)]
-    failures = Counter(
-        verdict.outcome.reason or Reason.JUDGE_ERROR
-        for verdicts in by_seat.values()
-        for verdict in verdicts.values()
-        if not verdict.outcome.ok
-    )
+    failures = verdict_failures(by_seat.values())
     entry = {
         "judges": [
             {
@@ -258,6 +258,13 @@ def judged(prepared: Prepared, run: RunDir) -> Judged:
         "agreement": [asdict(pair) for pair in agreement(by_seat)],
     }
     return Judged(by_seat.get(0, {}), failures, telemetry, entry)
+
+
+def verdict_failures(judges: Iterable[Mapping[str, Verdict]]) -> dict[str, int]:
+    """How many verdicts of any judge could not be had, by reason."""
+    verdicts = (verdict for of_one in judges for verdict in of_one.values())
+    reasons = (v.outcome.reason or Reason.JUDGE_ERROR for v in verdicts if not v.outcome.ok)
+    return dict(Counter(str(reason) for reason in reasons))
 
 
 def calibration_of(seat: Seat) -> Any:

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from membench.harness.clock import Clock
+from membench.harness.engine import shared_by_engines
 from membench.harness.errors import RunStateError, Stopped
+from membench.harness.joules import energy_of, energy_report
 from membench.harness.journal import DiskFull
 from membench.harness.judge import judged
 from membench.harness.llm.ledger import spent_by_role
@@ -33,7 +35,7 @@ from membench.harness.rundir import RunDir, new_run_id
 from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import summarise
-from membench.harness.watched import attributed, under_protocol, watched
+from membench.harness.watched import under_protocol, watched
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,16 @@ def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Surv
 
 def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> Finished:
     """Do the stages, whatever is left of each."""
+    with resumable(run, prepared.options):
+        work(prepared, run, surveyed, progress)
+        return conclude(prepared, run)
+
+
+def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> None:
+    """Play, read and judge, with models and sensors open for that time alone."""
     clock = Clock.start()
     with (
-        resumable(run, prepared.options),
+        shared_by_engines(prepared.options),
         models_of(prepared, run) as models,
         watched(prepared, run, clock, progress) as session,
     ):
@@ -186,7 +195,6 @@ def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progres
         else:
             stages()
         judge_stage(prepared, run, clock, progress, models)
-    return conclude(prepared, run)
 
 
 def read_stage(
@@ -222,17 +230,14 @@ def conclude(prepared: Prepared, run: RunDir) -> Finished:
     scored.tally.add_verdicts(verdicts.failures)
     scored.cost.add_spans(Phase.JUDGE, verdicts.telemetry)
     manifest = run.manifest()
-    replayed = prepared.options.cassette_mode == "replay"
-    energy = attributed(run, scored.cost.spans, from_cassette=replayed)
-    manifest["energy"] = {
-        "report": energy.report,
-        "checks": list(energy.checks),
-        "verified": energy.verified,
-    }
+    scored.spans.add_spans(Phase.JUDGE, verdicts.telemetry)
+    ledger, checks = energy_of(run, scored.spans)
+    energy = ledger.summary()
+    manifest["energy"] = energy_report(ledger, checks)
     key = manifest["comparison_key"]["cost"]
-    key["energy_boundary"] = energy.summary["boundary"]
-    key["energy_provenance"] = energy.summary["total"]["provenance"]
-    summary = summarise(manifest, prepared.task, scored, energy.summary)
+    key["energy_boundary"] = energy["boundary"]
+    key["energy_provenance"] = energy["total"]["provenance"]
+    summary = summarise(manifest, prepared.task, scored, energy)
     summary["judge"] = verdicts.entry
     summary["spent"] = spent_entry(run)
     run.write_summary(summary)

@@ -6,17 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from membench.harness.errors import Stopped
-
 J = TypeVar("J")
 R = TypeVar("R")
-
-
-class _Nothing:
-    """No job is left."""
-
-
-_NONE = _Nothing()
 
 
 async def in_flight(
@@ -24,36 +15,43 @@ async def in_flight(
 ) -> AsyncIterator[R]:
     """Results as they come, in any order, with at most `concurrency` jobs running.
 
-    Jobs are taken only as there is room, so a long stream is never held in memory. When work is
-    `Stopped`, no further job is taken and what is running is finished, since it is paid for. If
-    work raises anything else or the caller stops, what is still running is cancelled.
-
-    Raises:
-        Stopped: After the last result, if any work was stopped.
+    Jobs are taken only as there is room, so a long stream is never held in memory. When work
+    raises, no further job is taken, what is in flight is finished and yielded (it is paid for),
+    and then the first exception is raised. If the caller stops, what is in flight is cancelled.
     """
-    running: set[asyncio.Future[R]] = set()
-    stopped: Stopped | None = None
     waiting = iter(jobs)
+    running: set[asyncio.Future[R]] = set()
+    failure: BaseException | None = None
     try:
         while True:
-            while stopped is None and len(running) < concurrency:
-                job = next(waiting, _NONE)
-                if isinstance(job, _Nothing):
-                    break
-                running.add(asyncio.ensure_future(work(job)))
+            if failure is None:
+                _fill(running, work, waiting, concurrency)
             if not running:
                 break
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                try:
-                    result = task.result()
-                except Stopped as stop:
-                    stopped = stop
-                else:
-                    yield result
+                error = task.exception()
+                if error is None:
+                    yield task.result()
+                failure = failure or error
+        if failure is not None:
+            raise failure
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-    if stopped is not None:
-        raise stopped
+
+
+def _fill(
+    running: set[asyncio.Future[R]],
+    work: Callable[[J], Awaitable[R]],
+    waiting: Iterable[J],
+    concurrency: int,
+) -> None:
+    """Start jobs until there is no room or no job."""
+    while len(running) < concurrency:
+        for job in waiting:
+            running.add(asyncio.ensure_future(work(job)))
+            break
+        else:
+            return

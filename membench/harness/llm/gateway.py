@@ -301,6 +301,9 @@ class Gateway:
             return _fault(fault)
         except Stopped as stop:
             return _error(402, str(stop), str(Reason.BUDGET_EXHAUSTED))
+        except Exception as error:
+            account.faults.append(Reason.HARNESS_ERROR)
+            return _error(500, type(error).__name__, str(Reason.HARNESS_ERROR))
         content = reply.body
         if reply.content_type == EVENTS and not _asked_for_usage(endpoint, body):
             content = wire.without_usage_chunk(content)

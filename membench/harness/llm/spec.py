@@ -195,7 +195,7 @@ def base_urls(text: str) -> dict[Role | None, str]:
     """Parse `--base-url`: one URL for all roles (None), and `role=URL` for some.
 
     Raises:
-        UsageError: Not a URL, or an unknown role.
+        UsageError: Not a URL, or one with credentials in it.
     """
     urls: dict[Role | None, str] = {}
     for part in (part.strip() for part in text.split(",")):
@@ -204,9 +204,18 @@ def base_urls(text: str) -> dict[Role | None, str]:
             urls[Role(name)] = url
         elif part:
             urls[None] = url = part
-        if part and not url.startswith(("http://", "https://")):
-            roles = ", ".join(Role)
-            raise UsageError(
-                f"--base-url {part}: not a URL", f"URL, or role=URL with one of {roles}."
-            )
+        if part:
+            _check_url(url)
     return urls
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is no URL, and keys in one: they would end up in files and messages."""
+    if not url.startswith(("http://", "https://")):
+        roles = ", ".join(Role)
+        raise UsageError(f"--base-url {url}: not a URL", f"URL, or role=URL with one of {roles}.")
+    if public_url(url) != url:
+        raise UsageError(
+            f"--base-url {public_url(url)}: given with credentials or a query",
+            "Put the key into the environment (OPENAI_API_KEY).",
+        )
