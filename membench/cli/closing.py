@@ -73,13 +73,17 @@ def overall_table(summary: Mapping[str, Any]) -> Table:
     """The headline metrics with interval and sample size."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("overall")
-    for name in ("value", "95 % interval", "n", "cases"):
-        table.add_column(name, justify="right")
-    for name in headline_names(summary):
+    names = headline_names(summary)
+    mended = any(f"errata.{name}" in summary["metrics"] for name in names)
+    columns = ["value", "95 % interval", "n", "cases", *(["with errata"] if mended else [])]
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name in names:
         metric = summary["metrics"].get(name)
         if metric is not None:
-            n, cases = str(metric["n"]), str(metric["clusters"])
-            table.add_row(name, figure(metric), interval(metric), n, cases)
+            cells = [figure(metric), interval(metric), str(metric["n"]), str(metric["clusters"])]
+            beside = [figure(summary["metrics"].get(f"errata.{name}"))] if mended else []
+            table.add_row(name, *cells, *beside)
     return table
 
 
@@ -125,9 +129,9 @@ def milliseconds(seconds: float | None) -> str:
 
 def joules(figure: Mapping[str, Any] | None) -> str:
     """Joules, never without the word of their provenance."""
-    if figure is None or figure["joules"] is None:
+    if figure is None:
         return "unavailable"
-    return f"{figure['joules']:.3g} {figure['provenance']}"
+    return joules_text(figure["joules"], Provenance(figure["provenance"]))
 
 
 def energy_line(energy: Mapping[str, Any]) -> str:
@@ -195,5 +199,8 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
 def headline_notes(summary: Mapping[str, Any]) -> list[str]:
     """Notes about headline metrics; the others are in the summary."""
     names = headline_names(summary)
-    about = [note for note in summary["notes"] if note.partition(": ")[0] in names]
-    return about or [note for note in summary["notes"] if not note.count("not determined")]
+    return [
+        note
+        for note in summary["notes"]
+        if "not determined" not in note or note.partition(": ")[0] in names
+    ]

@@ -61,7 +61,7 @@ def energy_rows() -> list[tuple[str, str, str]]:
     return [
         (
             f"energy: {status.name}",
-            str(status.label) if status.ready else "not here",
+            status.state,
             f"{status.says} {status.remedy}".strip(),
         )
         for status in doctor()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from membench.harness.errors import RunStateError, UsageError
+from membench.harness.errors import RunStateError
 
 if TYPE_CHECKING:
     from membench.cli.request import RunRequest
@@ -88,7 +88,7 @@ def given_flags(ctx: typer.Context) -> dict[str, Any]:
         name: value
         for name, value in ctx.params.items()
         if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
-        and name not in ("resume", "spec", "json")
+        and name not in ("resume", "spec", "json", "suite", "assume")
     }
     if "set_" in given:
         given["set"] = assignments("--set", given.pop("set_"))
@@ -102,10 +102,6 @@ def started(request: RunRequest) -> Finished:
     from membench.cli.console import TerminalProgress
     from membench.harness.run import start
 
-    for name in ("system", "task"):
-        if not getattr(request, name):
-            plural = f"membench {name}s"
-            raise UsageError(f"--{name} is missing", f"`{plural}` lists what there is.")
     return start(request.spec(), request.options(), TerminalProgress())
 
 
@@ -122,15 +118,13 @@ def resumed(
     stored = RunSpec.from_json(RunDir.open(path).manifest()["spec"])
     asked = {**(read_spec_file(spec_file) if spec_file else {}), **given_flags(ctx)}
     changed = [
-        name
-        for name in SPEC_FIELDS
-        if name in asked and getattr(request, name) != getattr(stored, name)
+        name for name in SPEC_FIELDS if name in asked and asked[name] != getattr(stored, name)
     ]
     if changed:
         name = changed[0]
         raise RunStateError(
             f"{path} was started with another spec: {name} was {getattr(stored, name)!r}, "
-            f"now {getattr(request, name)!r}",
+            f"now {asked[name]!r}",
             "Resume without that flag, or start a new run.",
         )
     return resume(path, request.options(), TerminalProgress())

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -72,6 +72,33 @@ class Record:
         )
 
 
+class Sink(Protocol):
+    """Takes the lines of one journal."""
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Hand over one line.
+
+        Raises:
+            DiskFull: The file system has no room left.
+        """
+
+    def close(self) -> None:
+        """No line follows."""
+
+
+class Journal(Protocol):
+    """Opens the journals of a run, which may lie on another machine."""
+
+    def __call__(self, path: Path, *, awaited: bool = True) -> Sink:
+        """Open one.
+
+        Args:
+            path: The file.
+            awaited: Whether a line is with the operating system when `append` returns. A line of
+                a journal that is not awaited is there as soon as the next awaited one is.
+        """
+
+
 class Appender:
     """Appends JSON lines to one file; every line reaches the operating system at once."""
 
@@ -86,7 +113,14 @@ class Appender:
         Raises:
             DiskFull: The file system has no room left.
         """
-        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        self.write(encoded(line))
+
+    def write(self, data: bytes) -> None:
+        """Write a line that is encoded already.
+
+        Raises:
+            DiskFull: The file system has no room left.
+        """
         try:
             written = os.write(self._fd, data)
         except OSError as error:
@@ -99,6 +133,16 @@ class Appender:
     def close(self) -> None:
         """Release the file."""
         os.close(self._fd)
+
+
+def on_this_machine(path: Path, *, awaited: bool = True) -> Appender:
+    """The journals of a lane beside the run directory: every line is awaited."""
+    return Appender(path)
+
+
+def encoded(line: Mapping[str, Any]) -> bytes:
+    """A line as it stands in a journal."""
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def mend_tail(path: Path) -> None:

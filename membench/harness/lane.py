@@ -19,8 +19,9 @@ from typing import Any
 
 from membench.adapters import registry
 from membench.harness.clock import Clock
+from membench.harness.engine.base import Site
 from membench.harness.errors import Fault, Reason, SystemFault
-from membench.harness.journal import Appender, DiskFull, Record
+from membench.harness.journal import DiskFull, Record, Sink
 from membench.harness.llm.lane import LaneAccess, Meterer, NullMeter
 from membench.harness.model import (
     Ask,
@@ -86,7 +87,7 @@ class CaseJob:
 class MemoryBook:
     """Numbers the memories of a case in order of first appearance and writes each text once."""
 
-    def __init__(self, case: str, attempt: int, texts: Appender) -> None:
+    def __init__(self, case: str, attempt: int, texts: Sink) -> None:
         """Start an empty book."""
         self._case = case
         self._attempt = attempt
@@ -131,6 +132,7 @@ class CasePlayer:
         texts: Where memory texts go.
         meter: Meters model calls.
         clock: The run's clock.
+        node: Index of the machine, where there are several.
     """
 
     def __init__(
@@ -140,10 +142,11 @@ class CasePlayer:
         settings: PlaySettings,
         *,
         ignores_k: bool,
-        records: Appender,
-        texts: Appender,
+        records: Sink,
+        texts: Sink,
         meter: Meterer,
         clock: Clock,
+        node: int | None = None,
     ) -> None:
         """Prepare; nothing of the system runs before the first event."""
         self.job = job
@@ -153,6 +156,7 @@ class CasePlayer:
         self._records = records
         self._meter = meter
         self._clock = clock
+        self._node = node
         self._book = MemoryBook(job.case.id, job.attempt, texts)
         self._system: MemorySystem | None = None
         self._broken = False
@@ -199,6 +203,8 @@ class CasePlayer:
     def _write(
         self, index: int, phase: Phase, content: dict[str, Any], telemetry: dict[str, Any]
     ) -> None:
+        if self._node is not None:
+            telemetry["node"] = self._node
         job = self.job
         record = Record(job.case.id, index, phase.value, job.attempt, content, telemetry)
         self._records.append(record.to_json())
@@ -439,21 +445,23 @@ class PlayWorker:
     clock: Clock
     access: Sequence[LaneAccess] = ()
 
-    def open(self, lane: int) -> PlayLane:
-        """Start working in lane number `lane`."""
-        return PlayLane(self, lane)
+    def open(self, site: Site) -> PlayLane:
+        """Start working at `site`."""
+        return PlayLane(self, site)
 
 
 class PlayLane:
     """One lane at work: plays whole cases, or phases of several cases in waves."""
 
-    def __init__(self, worker: PlayWorker, lane: int) -> None:
+    def __init__(self, worker: PlayWorker, site: Site) -> None:
         """Open the files and the meter."""
         self._worker = worker
-        self._lane = lane
-        self._records = Appender(worker.run / "play.jsonl")
-        self._texts = Appender(worker.run / "texts.jsonl")
-        access = worker.access[lane] if worker.access else None
+        self._clock = worker.clock.on_host(site.ahead_s)
+        self._node = site.node
+        self._records = site.journal(worker.run / "play.jsonl")
+        # A text is written before the record that names it, so that one is enough to wait for.
+        self._texts = site.journal(worker.run / "texts.jsonl", awaited=False)
+        access = worker.access[site.lane] if worker.access else None
         self._meter: Meterer = access.meter() if access else NullMeter()
         self._endpoints = access.endpoints if access else {}
         self._workdir = Path(tempfile.mkdtemp(prefix="membench-lane-"))
@@ -515,7 +523,8 @@ class PlayLane:
             records=self._records,
             texts=self._texts,
             meter=self._meter,
-            clock=worker.clock,
+            clock=self._clock,
+            node=self._node,
         )
 
     def _context(self) -> SystemContext:

@@ -6,11 +6,13 @@ unfinished is played again from its first event, as a new attempt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
+from typing import Any
 
 from membench.harness.clock import Clock
-from membench.harness.engine.local import Done, LocalEngine, Lost
+from membench.harness.engine import engine_for
+from membench.harness.engine.base import Done, Engine, Lost
 from membench.harness.errors import Reason
 from membench.harness.journal import Appender, Record, mend_tail, read_lines
 from membench.harness.lane import (
@@ -27,6 +29,8 @@ from membench.harness.progress import Progress
 from membench.harness.recorded import Recorded
 from membench.harness.rundir import RunDir
 
+PlayEngine = Engine[CaseJob | WaveStep, int, Any]
+
 WAVE_PHASES = (Phase.INGEST, Phase.FINALIZE, Phase.RECALL)
 
 
@@ -36,15 +40,19 @@ def play(
     clock: Clock,
     progress: Progress,
     access: Sequence[LaneAccess] = (),
+    halted: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Play what is not yet played.
+    """Play what is not yet played, until `halted` says that nothing more may be called.
 
     Raises:
         DiskFull: A record could not be written.
     """
     for path in (run.play, run.texts):
         mend_tail(path)
-    jobs = unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress)
+    jobs = takewhile(
+        lambda _: not halted(),
+        unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress),
+    )
     worker = PlayWorker(
         prepared.system,
         prepared.parameters,
@@ -54,12 +62,11 @@ def play(
         clock,
         access,
     )
-    if prepared.options.schedule == "waves":
-        play_waves(
-            worker, jobs, prepared.options.concurrency, prepared.options.wave_cases, progress
-        )
-    else:
-        play_free(worker, jobs, prepared.options.concurrency, progress)
+    with engine_for(prepared.options, worker) as engine:
+        if prepared.options.schedule == "waves":
+            play_waves(engine, worker, jobs, prepared.options.wave_cases, progress)
+        else:
+            play_free(engine, worker, jobs, progress)
 
 
 def settings(prepared: Prepared) -> PlaySettings:
@@ -102,34 +109,34 @@ def grants(case: Case, gold: Gold) -> Mapping[int, tuple[str, ...]]:
     }
 
 
-def play_free(worker: PlayWorker, jobs: Iterator[CaseJob], lanes: int, progress: Progress) -> None:
+def play_free(
+    engine: PlayEngine, worker: PlayWorker, jobs: Iterator[CaseJob], progress: Progress
+) -> None:
     """Whole cases, each in whichever lane is idle."""
-    with LocalEngine[CaseJob | WaveStep, int](worker, lanes) as engine:
-        for result in engine.run(jobs):
-            assert isinstance(result.job, CaseJob)
-            if isinstance(result, Lost):
-                record_crash(worker, result.job, result.exitcode)
-                progress.note(f"a lane died (exit code {result.exitcode}); its case is failed")
-            progress.advance(len(result.job.case.timeline))
+    for result in engine.run(jobs):
+        assert isinstance(result.job, CaseJob)
+        if isinstance(result, Lost):
+            record_crash(worker, result.job, result)
+            progress.note(f"{result.detail}; its case is failed")
+        progress.advance(len(result.job.case.timeline))
 
 
 def play_waves(
+    engine: PlayEngine,
     worker: PlayWorker,
     jobs: Iterator[CaseJob],
-    lanes: int,
     wave_cases: int,
     progress: Progress,
 ) -> None:
     """A few cases at a time, all of them through one phase before any enters the next."""
-    with LocalEngine[CaseJob | WaveStep, int](worker, lanes) as engine:
-        while wave := list(islice(jobs, wave_cases)):
-            lost: set[int] = set()
-            for phase in WAVE_PHASES:
-                _wave_phase(engine, worker, wave, phase, lost, progress)
+    while wave := list(islice(jobs, wave_cases)):
+        lost: set[int] = set()
+        for phase in WAVE_PHASES:
+            _wave_phase(engine, worker, wave, phase, lost, progress)
 
 
 def _wave_phase(
-    engine: LocalEngine[CaseJob | WaveStep, int],
+    engine: PlayEngine,
     worker: PlayWorker,
     wave: Sequence[CaseJob],
     phase: Phase,
@@ -153,13 +160,11 @@ def _wave_phase(
         lost.add(lane)
         engine.drop(lane)
         for other in range(lane, len(wave), len(engine)):
-            record_crash(worker, wave[other], result.exitcode)
-        progress.note(
-            f"a lane died (exit code {result.exitcode}); its cases of the wave are failed"
-        )
+            record_crash(worker, wave[other], result)
+        progress.note(f"{result.detail}; the cases it held are failed")
 
 
-def record_crash(worker: PlayWorker, job: CaseJob, exitcode: int | None) -> None:
+def record_crash(worker: PlayWorker, job: CaseJob, lost: Lost[CaseJob | WaveStep]) -> None:
     """Record what a dead lane left unrecorded: the event it died in, and those after it."""
     path = worker.run / "play.jsonl"
     mend_tail(path)
@@ -168,11 +173,11 @@ def record_crash(worker: PlayWorker, job: CaseJob, exitcode: int | None) -> None
         line["event"] for line in read_lines(path) if (line.get("case"), line.get("attempt")) == key
     }
     appender = Appender(path)
-    reason = Reason.SYSTEM_CRASH
+    reason = lost.reason
     for index, event in enumerate(job.case.timeline):
         if index in done:
             continue
-        telemetry = {"error": f"the lane process ended with exit code {exitcode}"}
+        telemetry = {"error": lost.detail}
         record = Record(
             job.case.id, index, phase_of(event).value, job.attempt, failed(reason), telemetry
         )

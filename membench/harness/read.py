@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from membench.harness.clock import Clock
-from membench.harness.engine.local import LocalEngine, Lost
+from membench.harness.engine import engine_for
+from membench.harness.engine.base import Lost, Site
 from membench.harness.errors import HarnessFault, Reason
-from membench.harness.journal import Appender, Record, mend_tail
+from membench.harness.journal import Record, Sink, mend_tail
 from membench.harness.lane import answer_parts, describe, failed, free_text, process_cpu_s
 from membench.harness.model import Answer, Ask, Case, Gold, Memory, Phase, Span, Turn
 from membench.harness.prepared import LOCAL_READERS, Prepared
@@ -113,11 +114,10 @@ def read(prepared: Prepared, run: RunDir, clock: Clock, progress: Progress) -> N
     recorded = Recorded(run.play, run.texts, run.answers)
     jobs = unanswered(prepared, recorded)
     worker = ReadWorker(prepared.spec.reader, run.answers, clock)
-    with LocalEngine[ReadJob, int](worker, prepared.options.concurrency) as engine:
+    with engine_for(prepared.options, worker) as engine:
         for result in engine.run(jobs):
             if isinstance(result, Lost):
-                detail = f"the reader's lane died (exit code {result.exitcode})"
-                raise HarnessFault(Reason.HARNESS_ERROR, detail)
+                raise HarnessFault(Reason.HARNESS_ERROR, f"while reading, {result.detail}")
             progress.advance(result.result)
 
 
@@ -146,23 +146,24 @@ class ReadWorker:
     answers: Path
     clock: Clock
 
-    def open(self, lane: int) -> ReadLane:
+    def open(self, site: Site) -> ReadLane:
         """Start working."""
         reader = local_reader(self.reader) if self.reader in LOCAL_READERS else None
-        return ReadLane(reader, Appender(self.answers), self.clock, lane)
+        clock = self.clock.on_host(site.ahead_s)
+        return ReadLane(reader, site.journal(self.answers), clock, site.node)
 
 
 class ReadLane:
     """Answers the asks of whole cases with a local reader."""
 
     def __init__(
-        self, reader: LocalReader | None, answers: Appender, clock: Clock, lane: int
+        self, reader: LocalReader | None, answers: Sink, clock: Clock, node: int | None
     ) -> None:
         """Keep one reader for all cases of the lane."""
         self._reader = reader
         self._answers = answers
         self._clock = clock
-        self._lane = lane
+        self._node = node
 
     def handle(self, job: ReadJob) -> int:
         """Answer a case's asks.
@@ -180,6 +181,8 @@ class ReadLane:
             }
             if error:
                 telemetry["error"] = error
+            if self._node is not None:
+                telemetry["node"] = self._node
             record = Record(
                 job.case, ask.event, Phase.ANSWER.value, job.attempt, content, telemetry
             )

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from membench.harness.engine.local import Done, LocalEngine, Lost
+from membench.harness.engine.base import Done, Lost
+from membench.harness.engine.local import LocalEngine
 from membench.harness.errors import HarnessFault
 
 
@@ -18,7 +19,7 @@ from membench.harness.errors import HarnessFault
 class Squares:
     """A worker that squares, dies at 13 and fails at 14."""
 
-    def open(self, lane):
+    def open(self, site):
         return self
 
     def handle(self, job):
@@ -36,7 +37,7 @@ class Squares:
 class Unopened:
     """A worker that cannot be opened."""
 
-    def open(self, lane):
+    def open(self, site):
         os._exit(4)
 
 
@@ -44,7 +45,7 @@ class Unopened:
 class Loud:
     """A worker that prints to stdout, as libraries do."""
 
-    def open(self, lane):
+    def open(self, site):
         return self
 
     def handle(self, job):
@@ -112,7 +113,7 @@ from test_engine import Loud
 from membench.harness.engine.local import LocalEngine
 with LocalEngine(Loud(), 1) as engine:
     for result in engine.run([1]):
-        print(engine._seats[0].process.pid, flush=True)
+        print(engine._seats[0].lane.process.pid, flush=True)
         time.sleep({seconds})
 """
 

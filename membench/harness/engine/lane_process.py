@@ -1,9 +1,9 @@
 """The life of a lane process: `python -m membench.harness.engine.lane_process PIPE LIFE`.
 
-`PIPE` is the descriptor of a connection to the parent; the first message is the worker and the
-lane's number, then jobs follow, then None. `LIFE` is the read end of a pipe whose other end only
-the parent holds: when it closes, the parent is gone and the lane leaves at once, in whatever call
-it is.
+`PIPE` is the descriptor of a connection to the parent; the first message is the worker, the lane's
+site and whether records are relayed; then jobs follow, then None. `LIFE` is the read end of a pipe
+whose other end only the parent holds: when it closes, the parent is gone and the lane leaves at
+once, in whatever call it is.
 """
 
 from __future__ import annotations
@@ -11,18 +11,24 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
+from membench.harness.engine.relay import Relay
 from membench.harness.journal import DiskFull
 
 
 def work(pipe: Connection[Any, Any]) -> None:
     """Serve one parent until it says so."""
-    worker, number = pipe.recv()
+    worker, site, relayed = pipe.recv()
+    if relayed:
+        site = replace(site, journal=partial(Relay, pipe))
     lane = None
     try:
-        lane = worker.open(number)
+        lane = worker.open(site)
         pipe.send(("ready", None))
         while (job := pipe.recv()) is not None:
             pipe.send(("done", lane.handle(job)))
@@ -34,7 +40,8 @@ def work(pipe: Connection[Any, Any]) -> None:
         pipe.send(("error", f"{type(error).__name__}: {error}"))
     finally:
         if lane is not None:
-            lane.close()
+            with suppress(EOFError, BrokenPipeError):  # last words that nobody waits for
+                lane.close()
 
 
 def end_with_parent(life: int) -> None:
