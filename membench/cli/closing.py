@@ -138,9 +138,9 @@ def milliseconds(seconds: float | None) -> str:
 
 def joules(figure: Mapping[str, Any] | None) -> str:
     """Joules, never without the word of their provenance."""
-    if figure is None or figure["joules"] is None:
+    if figure is None:
         return "unavailable"
-    return f"{figure['joules']:.3g} {figure['provenance']}"
+    return joules_text(figure["joules"], Provenance(figure["provenance"]))
 
 
 def energy_line(energy: Mapping[str, Any]) -> str:

@@ -50,11 +50,17 @@ def read(
     data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
     run_id: Annotated[str, typer.Option(help="Name of the new run.")] = "",
+    model_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[ROLE.]KEY=VALUE", help="Model setting: reader.temperature=0."),
+    ] = None,
     base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
     concurrency: Annotated[int, typer.Option(help="Lanes of a local reader.")] = 1,
     read_concurrency: Annotated[int, typer.Option(help="Model answers in flight.")] = 64,
     cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
     cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
+    budget_usd: Annotated[float, typer.Option(help="Stop before spending more dollars.")] = 0.0,
+    budget_tokens: Annotated[int, typer.Option(help="Stop before using more tokens.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
     """Read a run again with another reader.
@@ -65,7 +71,9 @@ def read(
     options["read_concurrency"] = read_concurrency
     options |= {"data": data, "out": out, "run_id": run_id or None, "base_url": base_url or None}
     options |= {"cassette": cassette, "cassette_mode": cassette_mode}
-    derived(run, {"reader": reader, "judge": "none"}, PLAYED, options, as_json=json)
+    options |= {"budget_usd": budget_usd or None, "budget_tokens": budget_tokens or None}
+    changes = {"reader": reader, "judge": "none"}
+    derived(run, changes, PLAYED, options, model_set, as_json=json)
 
 
 def judge(
@@ -78,10 +86,16 @@ def judge(
     data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
     run_id: Annotated[str, typer.Option(help="Name of the new run.")] = "",
+    model_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[ROLE.]KEY=VALUE", help="Model setting: reader.temperature=0."),
+    ] = None,
     base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
     read_concurrency: Annotated[int, typer.Option(help="Judgements in flight.")] = 64,
     cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
     cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
+    budget_usd: Annotated[float, typer.Option(help="Stop before spending more dollars.")] = 0.0,
+    budget_tokens: Annotated[int, typer.Option(help="Stop before using more tokens.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
     """Judge a run again with another judge.
@@ -93,7 +107,8 @@ def judge(
     options["base_url"] = base_url or None
     options |= {"cassette": cassette, "cassette_mode": cassette_mode}
     options |= {"read_concurrency": read_concurrency}
-    derived(run, changes, ANSWERED, options, as_json=json)
+    options |= {"budget_usd": budget_usd or None, "budget_tokens": budget_tokens or None}
+    derived(run, changes, ANSWERED, options, model_set, as_json=json)
 
 
 PLAYED = ("play.jsonl", "texts.jsonl", "energy.jsonl")
@@ -105,17 +120,23 @@ def derived(
     changes: dict[str, Any],
     keep: tuple[str, ...],
     options: dict[str, Any],
+    model_set: list[str] | None,
     *,
     as_json: bool,
 ) -> None:
-    """Make a run from another's records and show it."""
+    """Make a run from another's records and show it; its parent's division binds it no more."""
     from membench.cli.console import TerminalProgress
+    from membench.cli.model_settings import model_assignments
     from membench.cli.request import merge
     from membench.cli.run import show as show_summary
     from membench.harness.run import derive
+    from membench.harness.rundir import RunDir
 
-    given = merge(None, options).options()
-    finished = derive(run, changes, keep, given, TerminalProgress())
+    request = merge(None, {**options, "model_set": model_assignments(model_set or [])})
+    before = RunDir.open(run).manifest()["spec"].get("model_set", {})
+    settings = {**before, **request.spec().model_set}
+    changes |= {"division": None, "model_set": settings}
+    finished = derive(run, changes, keep, request.options(), TerminalProgress())
     show_summary(finished, as_json=as_json)
     if not finished.complete:
         raise typer.Exit(1)

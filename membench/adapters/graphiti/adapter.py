@@ -87,7 +87,7 @@ class System:
     def _bodies(self, session: Session) -> list[tuple[str, datetime, tuple[str, ...]]]:
         """Text, time and turn ids of each episode."""
         turns = [turn for turn in session.turns if turn.content.strip()]
-        spoken_turns = [
+        spoken_turns: list[tuple[str, datetime, tuple[str, ...]]] = [
             (spoken(turn), time_of(turn, session) or self._now, (turn.id,)) for turn in turns
         ]
         if self._context.parameters["episode"] == "turn" or not turns:
