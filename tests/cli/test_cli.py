@@ -94,7 +94,7 @@ def test_what_there_is_can_be_listed(tmp_path, command):
 
 @pytest.mark.parametrize(
     "command",
-    [["systems"], ["tasks"], ["systems", "bm25"], ["tasks", "locomo"], ["doctor"]],
+    [["systems"], ["tasks"], ["systems", "show", "bm25"], ["tasks", "show", "locomo"], ["doctor"]],
     ids=" ".join,
 )
 def test_listings_are_json_on_request(tmp_path, command):
@@ -102,7 +102,7 @@ def test_listings_are_json_on_request(tmp_path, command):
 
 
 def test_one_system_is_shown_with_its_parameters_and_deviations(tmp_path):
-    done = membench("systems", "bm25", cwd=tmp_path)
+    done = membench("systems", "show", "bm25", cwd=tmp_path)
     for word in ("tokenizer", "whitespace, alnum, stem", "deviations", "licence"):
         assert word in done.stdout
 
