@@ -181,7 +181,7 @@ def _counter(
         bookings=tuple(book(k, table) for k in knots),
         table=table,
         busy_s=busy_seconds(table),
-        flags=_flags_by_bucket(log, channel.id, table),
+        flags=_flags_by_bucket(log, channel.id, table, _disputed(log, channel.id, spans)),
         baseline=baseline,
     )
     why = _unusable(counter, knots)
