@@ -108,6 +108,7 @@ def _process(command: list[str], quiet: bool = False) -> Iterator[subprocess.Pop
         "PYTHONPATH": str(Path(__file__).parents[1]),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_LOG": "ERROR",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # on loopback, no keys
     }
     process = subprocess.Popen(
         command,

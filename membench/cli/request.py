@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from membench.cli.model_settings import checked_settings
 from membench.harness.errors import DataError, UsageError
 from membench.harness.model import Scalar
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.harness.spec import ExecOptions, RunSpec, split_settings
 
 
 class RunRequest(BaseModel):
@@ -33,6 +34,9 @@ class RunRequest(BaseModel):
     judge_votes: int | None = None
     memory_model: str = "none"
     embedder: str = "none"
+    model_set: Annotated[dict[str, Any], AfterValidator(checked_settings)] = Field(
+        default_factory=dict
+    )
     seed: int = 0
     errata: bool = False
     division: str | None = None
@@ -55,11 +59,13 @@ class RunRequest(BaseModel):
 
     def spec(self) -> RunSpec:
         """The part that determines results."""
-        return RunSpec(**{f.name: getattr(self, f.name) for f in fields(RunSpec)})
+        chosen = {f.name: getattr(self, f.name) for f in fields(RunSpec)}
+        return RunSpec(**{**chosen, "model_set": split_settings(self.model_set)[0]})
 
     def options(self) -> ExecOptions:
         """The part that says how."""
-        return ExecOptions(**{f.name: getattr(self, f.name) for f in fields(ExecOptions)})
+        chosen = {f.name: getattr(self, f.name) for f in fields(ExecOptions)}
+        return ExecOptions(**{**chosen, "model_set": split_settings(self.model_set)[1]})
 
 
 SPEC_FIELDS = tuple(field.name for field in fields(RunSpec))
@@ -92,7 +98,7 @@ def merge(file: Path | None, flags: Mapping[str, Any]) -> RunRequest:
     """
     stored = read_spec_file(file) if file else {}
     merged = {**stored, **flags}
-    for name in ("set", "task_set"):
+    for name in ("set", "task_set", "model_set"):
         if isinstance(stored.get(name), dict) and name in flags:
             merged[name] = {**stored[name], **flags[name]}
     try:

@@ -29,6 +29,8 @@ SHORT_TICKS, SHORT_S = 100, 5.0
 """A window below 100 ticks of the counter or five seconds is too short to trust."""
 STUCK_S = 2.0
 """A counter that did not move for so long is broken: no device draws nothing."""
+UNKNOWN = frozenset({Flag.COUNTER_RESET, Flag.NOT_COVERED})
+"""Why a part may be unavailable in a way that makes the whole so, too."""
 UNIFORM = math.sqrt(12)
 """A quantity that lies anywhere in a range has a standard deviation of the range over this."""
 
@@ -204,8 +206,10 @@ def _unusable(counter: _Counter, knots: Sequence[Knots]) -> Figure | None:
     if not counter.bookings:
         return counter.missing("no readings", Flag.NOT_COVERED)
     seconds = sum(float(k.t[-1] - k.t[0]) for k in knots)
-    if counter.scalar("counted") == 0 and seconds >= max(STUCK_S, 10 * counter.period_s):
-        return counter.missing("the counter did not move", Flag.STUCK_COUNTER)
+    if counter.scalar("counted") == 0:
+        long = seconds >= max(STUCK_S, 10 * counter.channel.period_s)
+        flag = Flag.STUCK_COUNTER if long else Flag.SHORT_WINDOW
+        return counter.missing(f"the counter did not move in {seconds:.3g} s", flag)
     return None
 
 
@@ -235,13 +239,18 @@ def _bucket(counter: _Counter, number: int) -> Figure:
         return counter.missing(
             f"no readings for {busy - covered:.3g} of {busy:.3g} s of {name}", Flag.NOT_COVERED
         )
+    joules = float(counter.sum("joules")[number])
+    if joules == 0 and busy > 0:
+        return counter.missing(
+            f"{name} lasted {busy:.3g} s, too short for the counter to move", Flag.SHORT_WINDOW
+        )
     flags = set(counter.flags.get(name, ()))
     if busy < max(SHORT_TICKS * period, SHORT_S):
         flags.add(Flag.SHORT_WINDOW)
     if any(booking.gap[number] for booking in counter.bookings):
         flags.add(Flag.GAP)
     return counter.figure(
-        joules=float(counter.sum("joules")[number]),
+        joules=joules,
         seconds=float(counter.sum("seconds")[number]),
         window_s=busy,
         windows=int(counter.sum("windows")[number]),
@@ -263,7 +272,7 @@ def _total(counter: _Counter, figures: Mapping[str, Figure]) -> Figure:
     if not own:
         return counter.missing("no span of the system")
     parts = [figures[name] for name in (*own, IDLE)]
-    lacking = next((part for part in parts if not part.available), None)
+    lacking = next((part for part in parts if part.flags & UNKNOWN), None)
     if lacking is not None:
         return replace(lacking, flags=frozenset().union(*(part.flags for part in parts)))
     doubt = 0.0
@@ -349,26 +358,23 @@ def _roles(
     phase: Figure, usage: Mapping[str, Sequence[Tokens]], fitted: Fit | None
 ) -> dict[str, Figure]:
     """Split a phase among the roles that were called in it."""
-    weights = {
-        role: sum(fitted.weight(role, tokens) for tokens in used) if fitted else 1.0
-        for role, used in usage.items()
-    }
-    total = sum(weights.values())
-    if len(usage) > 1 and (fitted is None or total <= 0):
+    if len(usage) == 1:
+        return {role: _role(phase, 1.0, 0.0, 0.0) for role in usage}
+    shares = fitted.shares(usage) if fitted else {}
+    if fitted is None or not shares:
         why = "too short to fit coefficients for several roles"
         return {role: unavailable(why, phase.component) for role in usage}
-    error = fitted.held_out_error if fitted and len(usage) > 1 else 0.0
     return {
-        role: _role(phase, weight / total if total > 0 else 1.0, error)
-        for role, weight in weights.items()
+        role: _role(phase, share, sd, fitted.held_out_error) for role, (share, sd) in shares.items()
     }
 
 
-def _role(phase: Figure, share: float, error: float) -> Figure:
+def _role(phase: Figure, share: float, share_sd: float, error: float) -> Figure:
+    """A role's share of a phase; in doubt by its bootstrap and by the error on held-out windows."""
     part = phase.scaled(share)
-    if part.joules is None:
+    if part.joules is None or phase.joules is None:
         return part
-    spread = math.hypot(part.u_joules or 0.0, error * part.joules)
+    spread = math.hypot(part.u_joules or 0.0, share_sd * phase.joules, error * part.joules)
     return replace(part, u_joules=spread).weakened(Provenance.MODELLED, Allocation.TOKEN_MODEL)
 
 

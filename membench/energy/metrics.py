@@ -181,7 +181,8 @@ def lifecycle_of(summary: Mapping[str, Any], unit: str, metric: str) -> Lifecycl
 
     Args:
         summary: A run's summary.
-        unit: `joules`, `cpu_s`, `tokens` or `usd`.
+        unit: `joules`, `cpu_s`, `tokens` or `usd`. Tokens are those of model calls; where a local
+            reader answered, the tokens of context it was given stand for its prompt.
         metric: The metric that counts as accuracy.
     """
     cases, questions = summary["counts"]["cases"], summary["counts"]["questions"]
@@ -213,7 +214,16 @@ def _phase_cost(summary: Mapping[str, Any], unit: str, phase: str) -> float | No
         return None
     if unit == "usd":
         return _number(usage["usd"])
-    return float(sum(usage[f"{kind}_tokens"] for kind in ("prompt", "completion", "embedding")))
+    called = sum(usage[f"{kind}_tokens"] for kind in ("prompt", "completion", "embedding"))
+    if phase == "answer" and not usage["calls"]:
+        return _context_tokens(summary)
+    return float(called)
+
+
+def _context_tokens(summary: Mapping[str, Any]) -> float | None:
+    """Tokens that a local reader was given: what a model in its place would have had to read."""
+    mean = _number(summary["context_tokens"]["mean"])
+    return None if mean is None else mean * summary["counts"]["questions"]
 
 
 def _number(value: Any) -> float | None:

@@ -52,6 +52,8 @@ class _Reader:
     failing: bool = False
     seen: dict[tuple[str, Flag], float] = field(default_factory=dict)
     """When each remark was last written: one per second says enough."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """A source is read by one thread at a time."""
 
 
 class EnergySession:
@@ -78,7 +80,7 @@ class EnergySession:
         """Nothing is opened before the context is entered."""
         self.clock = clock or anchored()
         self._selection = selection
-        self._path = path
+        self.path = path
         self._period_s = period_s
         self._sleep = sleep
         self._readers: list[_Reader] = []
@@ -93,7 +95,7 @@ class EnergySession:
 
     def __enter__(self) -> EnergySession:
         """Open the sources, write their channels, take a first reading, start sampling."""
-        self._file = self._path.open("ab", buffering=0)
+        self._file = self.path.open("ab", buffering=0)
         self._mend_last_line()
         self._write(self._session_line())
         for source in self._selection.sources:
@@ -119,6 +121,11 @@ class EnergySession:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def sample(self) -> None:
+        """Read every source once, now; beside what the threads do by themselves."""
+        for reader in self._readers:
+            self._sample(reader)
 
     @contextlib.contextmanager
     def window(self, name: str) -> Iterator[None]:
@@ -156,9 +163,9 @@ class EnergySession:
 
     def _mend_last_line(self) -> None:
         """A killed session may have left half a line behind; end it."""
-        if self._path.stat().st_size and not self._path.read_bytes().endswith(b"\n"):
-            text = self._path.read_bytes()
-            self._path.write_bytes(text[: text.rfind(b"\n") + 1])
+        if self.path.stat().st_size and not self.path.read_bytes().endswith(b"\n"):
+            text = self.path.read_bytes()
+            self.path.write_bytes(text[: text.rfind(b"\n") + 1])
 
     def _session_line(self) -> bytes:
         return entry_line(
@@ -190,6 +197,10 @@ class EnergySession:
             self._sample(reader)
 
     def _sample(self, reader: _Reader) -> None:
+        with reader.lock:
+            self._sample_alone(reader)
+
+    def _sample_alone(self, reader: _Reader) -> None:
         readings = self._read(reader)
         lines = [
             sample_line(reader.first + n, reading.t, reading.joules, reading.watts)

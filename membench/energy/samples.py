@@ -404,7 +404,9 @@ class Span:
         abandoned: bool = False,
         models: Mapping[str, str] | None = None,
     ) -> Span | None:
-        """From the telemetry of a record: `start`, `end`, `cpu_s`, `lane`, `usage.roles`.
+        """From the telemetry of a record: `start`, `end`, `cpu_s`, `lane`, `usage`.
+
+        CPU seconds of models that the gateway hosts (`usage.cpu_s`) are the span's too.
 
         Args:
             phase: What the record is charged to.
@@ -419,8 +421,8 @@ class Span:
         """
         if "start" not in telemetry or "end" not in telemetry:
             return None
-        cpu_s = telemetry.get("cpu_s")
-        roles = (telemetry.get("usage") or {}).get("roles") or {}
+        cpu_s, usage = telemetry.get("cpu_s"), telemetry.get("usage") or {}
+        roles = usage.get("roles") or {}
         names = models or {}
         return cls(
             start=float(telemetry["start"]),
@@ -429,7 +431,7 @@ class Span:
             lane=str(telemetry.get("lane", "")),
             case=case,
             event=event,
-            cpu_s=None if cpu_s is None else float(cpu_s),
+            cpu_s=None if cpu_s is None else float(cpu_s) + float(usage.get("cpu_s") or 0),
             usage={
                 role: Tokens.from_json({"model": names.get(role), **use})
                 for role, use in roles.items()

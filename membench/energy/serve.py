@@ -22,6 +22,8 @@ from membench.energy.sources.base import EnergySource
 from membench.harness.errors import UsageError
 
 PORT = 4939
+TOKEN = "MEMBENCH_ENERGY_TOKEN"
+"""Environment variable with the bearer token, here and where the run is."""
 
 
 class SidecarServer(ThreadingHTTPServer):
@@ -34,7 +36,7 @@ class SidecarServer(ThreadingHTTPServer):
         token: Bearer token that callers must show; empty for none.
 
     Raises:
-        UsageError: A listening address off loopback without a token.
+        UsageError: An address off loopback without a token, or one that is taken.
         SourceUnavailable: A source has nothing to read.
     """
 
@@ -51,14 +53,18 @@ class SidecarServer(ThreadingHTTPServer):
         if not token and not _is_loopback(host):
             raise UsageError(
                 f"--host {host}: off loopback the sidecar needs a token",
-                "Set MEMBENCH_ENERGY_TOKEN here and where the run is.",
+                f"Set {TOKEN} here and where the run is.",
             )
         clock = anchored()
         self._sources = tuple(sources)
         self._channels: list[Channel] = [c for s in self._sources for c in s.open(clock)]
         self._token = token
         self._lock = Lock()
-        super().__init__((host, port), _Handler)
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError as error:
+            self._close_sources()
+            raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
     @property
     def port(self) -> int:
@@ -87,6 +93,9 @@ class SidecarServer(ThreadingHTTPServer):
     def server_close(self) -> None:
         """Stop listening and let go of the sources."""
         super().server_close()
+        self._close_sources()
+
+    def _close_sources(self) -> None:
         for source in self._sources:
             source.close()
 

@@ -10,7 +10,7 @@ printed beside every figure that the coefficients produced.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Fit:
         windows: Number of windows, held-out ones included.
         window_s: Their length in seconds.
         by_role: Whether each role has coefficients of its own.
+        draws: Bootstrap draws of the coefficients, shape (resamples, columns).
     """
 
     coefficients: Mapping[str, float]
@@ -44,6 +45,31 @@ class Fit:
     windows: int
     window_s: float
     by_role: bool
+    draws: Array = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+
+    def shares(self, usage: Mapping[str, Sequence[Tokens]]) -> dict[str, tuple[float, float]]:
+        """Each role's share of the joules predicted for some tokens, and its bootstrap sd.
+
+        Empty if nothing is predicted.
+        """
+        names = list(self.coefficients)
+        amounts = np.zeros((len(usage), len(names)))
+        for row, (role, used) in enumerate(usage.items()):
+            for tokens in used:
+                for part, value in _parts(tokens).items():
+                    column = _column(role if self.by_role else "", part)
+                    if column in self.coefficients:
+                        amounts[row, names.index(column)] += value
+        central = amounts @ np.array(list(self.coefficients.values()))
+        if central.sum() <= 0:
+            return {}
+        drawn = amounts @ self.draws.T
+        drawn = drawn / np.maximum(drawn.sum(axis=0), 1e-12)
+        shares = central / central.sum()
+        return {
+            role: (float(share), float(sd))
+            for role, share, sd in zip(usage, shares, drawn.std(axis=1), strict=True)
+        }
 
     def weight(self, role: str, tokens: Tokens) -> float:
         """Joules the coefficients predict for some tokens of a role, idle power aside."""
@@ -128,6 +154,7 @@ def _fitted(
         windows=int(energy.size),
         window_s=window_s,
         by_role=by_role,
+        draws=draws,
     )
 
 

@@ -1,31 +1,163 @@
 """Divisions: what is pinned so that ranks mean something.
 
-`offline` needs no LLM: a local reader and deterministic metrics. Pinned divisions are written in
-`divisions.toml`; whatever fits none is `open`.
+`offline` needs no LLM: a local reader and deterministic metrics. The standard divisions are written
+in `divisions.toml`: reader, memory model, judge, embedder, token budget; prompts are ours and k the
+task's own. Whatever fits none is `open`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from membench.harness.errors import DataError, UnknownName, UsageError
+from membench.harness.llm.spec import ModelSpec
+from membench.harness.model import Role
 from membench.harness.spec import RunSpec
+
+FILE = Path(__file__).with_name("divisions.toml")
+OFFLINE = "offline"
+OPEN = "open"
 
 LOCAL_MODELS = ("none", "minilm")
 """Models that are not LLMs and run here."""
 
+FIELDS = {
+    Role.READER: "reader",
+    Role.JUDGE: "judge",
+    Role.MEMORY: "memory_model",
+    Role.EMBEDDER: "embedder",
+}
+"""Where a run's spec names the model of a role."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """One pinned division.
+
+    Attributes:
+        name: What `--division` calls it.
+        title: What it is, in a few words.
+        roles: The model of every role.
+        token_budget: Tokens the recalled texts may hold together.
+        judge_votes: Votes per judgement.
+        needs_base_url: Whether its models are served by the user.
+    """
+
+    name: str
+    title: str
+    roles: Mapping[Role, ModelSpec]
+    token_budget: int
+    judge_votes: int
+    needs_base_url: bool = False
+
+    def pins(self) -> dict[str, Any]:
+        """Fields of a run's spec that the division decides."""
+        models = {FIELDS[role]: spec.model for role, spec in self.roles.items()}
+        fixed: dict[str, Any] = {"k": None, "prompts": None, "model_set": {}}
+        return (
+            models
+            | fixed
+            | {
+                "token_budget": self.token_budget,
+                "judge_votes": self.judge_votes,
+            }
+        )
+
+
+@cache
+def pinned_divisions(file: Path = FILE) -> Mapping[str, Division]:
+    """The divisions of `divisions.toml` by name.
+
+    Raises:
+        DataError: The file is malformed.
+    """
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        return {name: _division(name, table) for name, table in tables.items()}
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(file, "", f"not a divisions file: {error}") from error
+
+
+def _division(name: str, table: Mapping[str, Any]) -> Division:
+    """A division from its table."""
+    roles = {Role(role): ModelSpec(**spec) for role, spec in table["roles"].items()}
+    return Division(**{**table, "roles": roles, "name": name})
+
+
+def divisions_sha256() -> str:
+    """Hash of `divisions.toml`, for the manifest."""
+    return hashlib.sha256(FILE.read_bytes()).hexdigest()
+
 
 def pinned(spec: RunSpec) -> RunSpec:
-    """Apply the pins of the spec's division."""
-    return spec
+    """Apply the pins of the spec's division.
+
+    Raises:
+        UnknownName: There is no such division.
+        UsageError: The spec says something else than the division, or does not fit `offline`.
+    """
+    if spec.division in (None, OPEN):
+        return spec
+    if spec.division == OFFLINE:
+        return _checked_offline(spec)
+    known = pinned_divisions()
+    if spec.division not in known:
+        raise UnknownName("division", str(spec.division), [OFFLINE, OPEN, *known])
+    return _with_pins(spec, known[spec.division])
+
+
+def _checked_offline(spec: RunSpec) -> RunSpec:
+    """The spec, if it is an offline one."""
+    if is_offline(spec):
+        return spec
+    raise UsageError(
+        f"--division {OFFLINE}: reader '{spec.reader}', judge '{spec.judge}', memory model "
+        f"'{spec.memory_model}' and embedder '{spec.embedder}' do not all run without an LLM",
+        f"Use a local reader and no models, or --division {OPEN}.",
+    )
+
+
+def _with_pins(spec: RunSpec, division: Division) -> RunSpec:
+    """The spec with every pinned field set; a field that was chosen otherwise is refused."""
+    defaults = RunSpec(spec.system, spec.task)
+    pins = division.pins()
+    for name, pin in pins.items():
+        chosen = getattr(spec, name)
+        if chosen not in (pin, getattr(defaults, name)):
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{flag} {chosen}: division '{division.name}' pins {pin}",
+                f"Leave {flag} out, or use --division {OPEN}.",
+            )
+    return replace(spec, **pins)
+
+
+def model_spec(spec: RunSpec, role: Role, name: str) -> ModelSpec:
+    """The model of a role as the run's division pins it, else just by its name."""
+    division = pinned_divisions().get(spec.division or "")
+    found = division.roles.get(role) if division else None
+    return found if found is not None and found.model == name else ModelSpec(name)
 
 
 def division_of(spec: RunSpec) -> str:
     """The division a run belongs to."""
     if spec.division is not None:
         return spec.division
-    offline = (
+    return OFFLINE if is_offline(spec) else OPEN
+
+
+def is_offline(spec: RunSpec) -> bool:
+    """Whether nothing in a run needs an LLM."""
+    return (
         spec.reader in ("extractive", "refuse")
         and spec.judge == "none"
         and spec.memory_model == "none"
         and spec.embedder in LOCAL_MODELS
         and spec.prompts is None
     )
-    return "offline" if offline else "open"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -20,6 +21,12 @@ from membench.harness.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import Task, TaskCard
 from membench.tasks.data import Source, Version, file_sha256, find_errata, find_source
+
+KEPT_BYTES = 32 * 2**20
+"""Files up to this size are parsed once per run; larger ones are streamed by every stage."""
+
+PACKING = 10
+"""How many times larger a compressed file may be once unpacked."""
 
 LOCAL_READERS = ("extractive", "refuse")
 """Readers that need no model."""
@@ -57,9 +64,26 @@ class Prepared:
         return self.task.card
 
     def cases(self) -> Iterator[tuple[Case, Gold]]:
-        """Stream the cases of the run; call it again for another pass."""
+        """Stream the cases of the run; call it again for another pass.
+
+        A small file is parsed once and its cases are kept: every stage goes through them.
+        """
+        return iter(self._kept) if self._is_small else self._streamed()
+
+    def _streamed(self) -> Iterator[tuple[Case, Gold]]:
         opaque = opaque_ids(self.card.name, self.spec.seed)
         return islice(self.task.cases(self.source, opaque), self.spec.limit)
+
+    @cached_property
+    def _is_small(self) -> bool:
+        paths = (self.source.path, *self.source.more)
+        packed = any(path.suffix == ".gz" for path in paths)
+        size = sum(path.stat().st_size for path in paths)
+        return size * (PACKING if packed else 1) <= KEPT_BYTES
+
+    @cached_property
+    def _kept(self) -> list[tuple[Case, Gold]]:
+        return list(self._streamed())
 
     @property
     def errata_sha256(self) -> str | None:

@@ -41,6 +41,7 @@ class JournalIndex:
         self._path = path
         self.notes: list[dict[str, Any]] = []
         self._offsets: dict[tuple[str, int], array[int]] = {}
+        self._events: dict[tuple[str, int], array[int]] = {}
         self._attempts: dict[str, list[int]] = defaultdict(list)
         for offset, line in read_offsets(path):
             if "case" not in line:
@@ -49,8 +50,10 @@ class JournalIndex:
             key = (line["case"], line["attempt"])
             if key not in self._offsets:
                 self._offsets[key] = array("q")
+                self._events[key] = array("l")
                 self._attempts[line["case"]].append(line["attempt"])
             self._offsets[key].append(offset)
+            self._events[key].append(line.get("event", 0))
 
     def attempts(self, case: str) -> list[int]:
         """Attempts at a case, oldest first."""
@@ -66,9 +69,9 @@ class JournalIndex:
                 file.seek(offset)
                 yield orjson.loads(file.readline())
 
-    def count(self, case: str, attempt: int) -> int:
-        """How many lines an attempt has."""
-        return len(self._offsets.get((case, attempt), ()))
+    def events(self, case: str, attempt: int) -> int:
+        """How many different events an attempt has lines of."""
+        return len(set(self._events.get((case, attempt), ())))
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,7 @@ class Recorded:
     def final_attempt(self, case: Case) -> int | None:
         """The last attempt with a record for every event."""
         for attempt in reversed(self._play.attempts(case.id)):
-            if self._play.count(case.id, attempt) < len(case.timeline):
-                continue
-            events = {line["event"] for line in self._play.lines(case.id, attempt)}
-            if len(events) == len(case.timeline):
+            if self._play.events(case.id, attempt) == len(case.timeline):
                 return attempt
         return None
 
@@ -143,14 +143,22 @@ class Recorded:
         )
 
     def abandoned(self, case: Case) -> list[Record]:
-        """Play records of attempts that do not count; what they cost is shown apart."""
+        """Records of other attempts and replaced ones; what they cost is shown apart."""
         final = self.final_attempt(case)
         return [
-            record
-            for attempt in self._play.attempts(case.id)
-            if attempt != final
-            for record in self.play_records(case.id, attempt)
+            *superseded(self._play, case.id, final),
+            *superseded(self._answers, case.id, final),
         ]
+
+
+def superseded(journal: JournalIndex, case: str, final: int | None) -> Iterator[Record]:
+    """Lines of a journal that are not the last about their event in the final attempt."""
+    for attempt in journal.attempts(case):
+        lines = list(journal.lines(case, attempt))
+        last = {line["event"]: place for place, line in enumerate(lines)}
+        for place, line in enumerate(lines):
+            if attempt != final or last[line["event"]] != place:
+                yield Record.from_json(line)
 
 
 def played_case(case: Case, recorded: RecordedCase) -> PlayedCase:

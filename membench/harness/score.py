@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from membench.harness.cost import CostTally
+from membench.harness.engine.base import Lost, Site
+from membench.harness.engine.local import LocalEngine
+from membench.harness.errors import HarnessFault, Reason
+from membench.harness.joules import SpanTally
 from membench.harness.model import Ask, Case, Gold, PlayedCase, Score, Verdict
 from membench.harness.prepared import Prepared
 from membench.harness.recorded import Recorded, RecordedCase, played_case
 from membench.harness.rundir import RunDir
 from membench.harness.spec import canonical_json
+from membench.tasks.base import Task
 
 
 @dataclass
@@ -43,11 +48,16 @@ class Tally:
         }
         self.unscored += len(unscored)
         self.count_events_outside_asks(case, played)
+        broken = {
+            row.event: row.reason
+            for row in rows
+            if row.kind == "question" and row.status == "failed"
+        }
         for event, asked in enumerate(case.timeline):
             if not isinstance(asked, Ask):
                 continue
             self.questions += 1
-            reason = ask_failure(played, event)
+            reason = ask_failure(played, event) or broken.get(event)
             if reason is None:
                 self.ok += 1
             else:
@@ -63,6 +73,11 @@ class Tally:
             if outcome is not None and not outcome.outcome.ok:
                 reason = outcome.outcome.reason or "missing"
                 self.failures[reason] = self.failures.get(reason, 0) + 1
+
+    def add_verdicts(self, failures: Mapping[str, int]) -> None:
+        """Verdicts that could not be had are failures of the run, though the question was asked."""
+        for reason, count in failures.items():
+            self.failures[reason] = self.failures.get(reason, 0) + count
 
     def to_json(self) -> dict[str, Any]:
         """As in the summary."""
@@ -95,12 +110,14 @@ class Scored:
         rows: Every score row.
         tally: Counts of asks and failures.
         cost: Costs by phase.
+        spans: When what was done, for the energy ledger.
         content_sha256: Hash of the deterministic content; None while a case is unfinished.
     """
 
     rows: list[Score]
     tally: Tally
     cost: CostTally
+    spans: SpanTally
     content_sha256: str | None
 
 
@@ -108,25 +125,81 @@ def score(prepared: Prepared, run: RunDir, verdicts: Mapping[str, Verdict] | Non
     """Score every case of a run and write scores.jsonl."""
     recorded = Recorded(run.play, run.texts, run.answers)
     tally, cost, content = Tally(), CostTally(), ContentHash()
-    rows: list[Score] = []
-    for case, gold, loaded in recorded_cases(prepared, recorded):
-        played = played_case(case, loaded)
-        scored = list(prepared.task.score(played, gold, verdicts or {}))
-        rows.extend(scored)
-        tally.add(case, played, scored)
-        cost.add(case, loaded, recorded)
-        content.add(case, loaded)
+    spans = SpanTally(prepared.models)
+
+    def jobs() -> Iterator[ScoreJob]:
+        for number, (case, gold) in enumerate(prepared.cases()):
+            loaded = recorded.load(case)
+            cost.add(case, loaded, recorded)
+            spans.add(case, loaded, recorded)
+            content.add(case, loaded)
+            played = played_case(case, loaded)
+            mine = verdicts_of_case(prepared.task, played, gold, verdicts or {})
+            yield ScoreJob(number, played, gold, mine)
+
+    by_case: dict[int, list[Score]] = {}
+    for job, scored in scored_jobs(prepared.task, jobs(), prepared.options.concurrency):
+        by_case[job.number] = scored
+        tally.add(job.played.case, job.played, scored)
+    rows = [row for number in sorted(by_case) for row in by_case[number]]
     cost.add_late(recorded.notes)
     write_scores(run.scores, rows)
-    return Scored(rows, tally, cost, content.hexdigest())
+    return Scored(rows, tally, cost, spans, content.hexdigest())
 
 
-def recorded_cases(
-    prepared: Prepared, recorded: Recorded
-) -> Iterator[tuple[Case, Gold, RecordedCase]]:
-    """Every case with its gold and the final attempt at it."""
-    for case, gold in prepared.cases():
-        yield case, gold, recorded.load(case)
+@dataclass(frozen=True)
+class ScoreJob:
+    """One case to score. Gold is in it, so it never goes where a system has been."""
+
+    number: int
+    played: PlayedCase
+    gold: Gold
+    verdicts: Mapping[str, Verdict]
+
+
+@dataclass(frozen=True)
+class ScoreWorker:
+    """Scores cases, here or in a lane of its own."""
+
+    task: Task[Any]
+
+    def open(self, site: Site) -> ScoreWorker:
+        """Nothing to set up."""
+        return self
+
+    def handle(self, job: ScoreJob) -> list[Score]:
+        """Score a case."""
+        return list(self.task.score(job.played, job.gold, job.verdicts))
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def scored_jobs(
+    task: Task[Any], jobs: Iterator[ScoreJob], lanes: int
+) -> Iterator[tuple[ScoreJob, list[Score]]]:
+    """Score cases: here if one at a time, else in processes that no system has run in."""
+    worker = ScoreWorker(task)
+    if lanes == 1:
+        for job in jobs:
+            yield job, worker.handle(job)
+        return
+    with LocalEngine[ScoreJob, list[Score]](worker, lanes) as engine:
+        for result in engine.run(jobs):
+            if isinstance(result, Lost):
+                detail = f"a scoring process died (exit code {result.exitcode})"
+                raise HarnessFault(Reason.HARNESS_ERROR, detail)
+            yield result.job, result.result
+
+
+def verdicts_of_case(
+    task: Task[Any], played: PlayedCase, gold: Gold, verdicts: Mapping[str, Verdict]
+) -> dict[str, Verdict]:
+    """The verdicts about one case."""
+    if not verdicts:
+        return {}
+    wanted = (request.id for request in task.judgements(played, gold))
+    return {key: verdicts[key] for key in wanted if key in verdicts}
 
 
 class ContentHash:
@@ -179,7 +252,7 @@ def write_scores(path: Path, rows: list[Score]) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as file:
         for row in rows:
-            file.write(orjson.dumps(asdict(row), option=orjson.OPT_APPEND_NEWLINE))
+            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
     temporary.replace(path)
 
 

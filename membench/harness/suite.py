@@ -22,11 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from membench.harness.errors import DataError, UnknownName
 from membench.harness.model import Scalar
 from membench.harness.rundir import RunDir
-from membench.harness.spec import ExecOptions, RunSpec, canonical_sha256
+from membench.harness.spec import ExecOptions, RunSpec, canonical_sha256, split_settings
 
 SPEC_FIELDS = frozenset(f.name for f in fields(RunSpec)) - {"system", "task"}
 OPTION_FIELDS = frozenset(f.name for f in fields(ExecOptions)) - {"out", "run_id"}
-NESTED = ("set", "task_set")
+NESTED = ("set", "task_set", "model_set")
 """Mappings whose entries can be varied one by one, as `set.k1`."""
 PATHS = ("data", "cassette")
 
@@ -41,6 +41,7 @@ class SuiteFile(BaseModel):
         common: Settings of every run, under the names of `membench run`'s flags.
         grid: Settings that vary, each with its list of values; `set.k1` varies a parameter.
         repeats: How often each run is repeated.
+        metric: The metric that counts as accuracy; None takes the task's own.
         references: Systems that the others are compared with; the first one that is in the suite is
             what break-even is counted against.
     """
@@ -53,6 +54,7 @@ class SuiteFile(BaseModel):
     common: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, list[Any]] = Field(default_factory=dict)
     repeats: int = Field(default=1, ge=1)
+    metric: str | None = None
     references: list[str] = Field(default_factory=lambda: ["full_context", "bm25"])
 
     @field_validator("systems", "tasks")
@@ -187,6 +189,10 @@ def _cell(
     spec = {name: value for name, value in settings.items() if name not in OPTION_FIELDS}
     options = {name: value for name, value in settings.items() if name in OPTION_FIELDS}
     options = {n: Path(v) if n in PATHS and v is not None else v for n, v in options.items()}
+    for part, settled in zip(
+        (spec, options), split_settings(settings.get("model_set", {})), strict=True
+    ):
+        part["model_set"] = settled
     own = {name: value for name, value in own_system.items() if name != "system"}
     return Cell(
         own_system["system"],
@@ -258,11 +264,13 @@ class SuiteResult:
     Attributes:
         name: The suite's.
         references: Systems to compare with.
+        metric: The metric to show; None takes the task's own.
         done: Its runs, in the order they were done.
     """
 
     name: str
     references: tuple[str, ...]
+    metric: str | None = None
     done: tuple[Done, ...] = field(default=())
 
     @property
@@ -277,6 +285,7 @@ def run_suite(
     *,
     start: Start,
     resume: Resume,
+    check: Callable[[RunSpec, ExecOptions], object] = lambda spec, options: None,
     note: Callable[[str], None] = lambda line: None,
 ) -> SuiteResult:
     """Do what is left of a suite.
@@ -286,18 +295,21 @@ def run_suite(
         out: Folder of run directories.
         start: Runs a spec in a new directory and returns its summary.
         resume: Continues a run directory and returns its summary.
+        check: Refuses a spec that cannot run; asked for every run before the first is begun.
         note: Told before each run, in one line.
 
     Raises:
-        UserError: A run cannot be started; those before it are kept.
+        UserError: A run cannot be started.
         Stopped: A run was stopped; run the suite again to go on.
     """
     order = jobs(suite, out)
+    for job in order:
+        check(job.cell.spec, job.options)
     done = []
     for number, job in enumerate(order, 1):
         note(f"{number}/{len(order)} {job.cell.label} on {job.cell.task}, repeat {job.repeat + 1}")
         done.append(Done(job, _do(job, out, start, resume)))
-    return SuiteResult(suite.name, tuple(suite.references), tuple(done))
+    return SuiteResult(suite.name, tuple(suite.references), suite.metric, tuple(done))
 
 
 def _do(job: Job, out: Path, start: Start, resume: Resume) -> Summary:

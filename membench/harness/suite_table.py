@@ -22,9 +22,11 @@ from membench.energy.metrics import (
     Lifecycle,
     lifecycle_of,
 )
+from membench.energy.report import components_of
 from membench.harness.model import Provenance
 from membench.harness.suite import Cell, SuiteResult, Summary, by_cell
 from membench.metrics.frontier import QUESTIONS, Point, frontier_score, hypervolume
+from membench.tasks.registry import get_task
 
 CURVE_AT = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Numbers of questions per history at which curves are drawn."""
@@ -60,14 +62,15 @@ class Row:
     joules_cv: float | None
 
 
-def rows(result: SuiteResult, metrics: Mapping[str, str]) -> list[Row]:
-    """One row per cell.
+def rows(result: SuiteResult) -> list[Row]:
+    """One row per cell."""
+    return [_row(cell, runs, result.metric or own_metric(cell)) for cell, runs in by_cell(result)]
 
-    Args:
-        result: What was run.
-        metrics: By task, the metric to show.
-    """
-    return [_row(cell, runs, metrics[cell.task]) for cell, runs in by_cell(result)]
+
+def own_metric(cell: Cell) -> str:
+    """The task's main metric, or the one that needs no judge where there was none."""
+    card = get_task(cell.task).card
+    return card.offline_metric if cell.spec.judge == "none" else card.main_metric
 
 
 def _row(cell: Cell, runs: Sequence[Summary], metric: str) -> Row:
@@ -119,7 +122,7 @@ def _labels(runs: Sequence[Summary]) -> list[Provenance]:
 def _joules_per_question(runs: Sequence[Summary]) -> str:
     """Mean over repeats, under the weakest label among them."""
     figures = [
-        figure_of(run["energy"]["phases"].get(phase), _component(run), phase).scaled(
+        figure_of(run["energy"]["phases"].get(phase), components_of(run["energy"]), phase).scaled(
             1 / max(run["counts"]["questions"], 1) / len(runs)
         )
         for run in runs
@@ -129,12 +132,6 @@ def _joules_per_question(runs: Sequence[Summary]) -> str:
     if not figures:
         return summary_text(None)
     return summary_text(combine(figures, allow_mixed=True).summary(), "question")
-
-
-def _component(run: Summary) -> str:
-    """The components whose joules the run counted, joined by `+`."""
-    named = {source["component"] for source in run["energy"]["sources"] if "component" in source}
-    return "+".join(sorted(named)) or "cpu"
 
 
 # --- curves and break-even ---------------------------------------------------------------------
@@ -311,7 +308,9 @@ def _pay_off_text(p: PayOff, row: Row) -> tuple[str, ...]:
 def _questions(count: float | None) -> str:
     if count is None:
         return "–"
-    return "never" if math.isinf(count) else f"{count:,.0f} questions"
+    if math.isinf(count):
+        return "never"
+    return f"question {max(count, 1):,.0f}"
 
 
 def _spread(value: float | None, sd: float | None) -> str:
@@ -323,7 +322,9 @@ def _spread(value: float | None, sd: float | None) -> str:
 def _short(value: float | None) -> str:
     if value is None:
         return "–"
-    return "∞" if math.isinf(value) else f"{value:.3g}"
+    if math.isinf(value):
+        return "∞"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def suite_json(result: SuiteResult, table: Sequence[Row]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def summarise(
         "split": manifest["task"]["split"],
         "system": manifest["system"]["name"],
         "division": manifest["division"],
+        "models": manifest["models"],
         "comparison_key": manifest["comparison_key"],
         "complete": not unfinished,
         "content_sha256": scored.content_sha256,

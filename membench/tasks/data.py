@@ -3,7 +3,7 @@
 Where a file is looked for (DESIGN 3.2): `--data` (a file, a folder, or a folder with `<task>/` in
 it), then `$MEMBENCH_DATA`, then the user cache. `--split sample` is a file of our own inside the
 task's folder. What is found is a `Source`; which published version it is, `identify` says by its
-hash. Reading is streaming, and whatever is wrong with a file is a `DataError` with a place.
+hash. Whatever is wrong with a file is a `DataError`; `arrays` reads what is in it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -273,53 +273,3 @@ class reading:  # noqa: N801  (reads as a verb: `with reading(path):`)
         if isinstance(error, OSError):
             problem = f"cannot be read ({error.strerror or error})"
             raise DataError(self.path, "", problem) from error
-
-
-def stream_array(source: Source) -> Iterator[Any]:
-    """Yield the elements of a file that holds one JSON array, one at a time.
-
-    Memory stays that of one element. Integers stay int, other numbers are float.
-
-    Raises:
-        DataError: Empty, truncated, not JSON, or not an array; names the element.
-    """
-    import ijson
-
-    index = 0
-    with reading(source.path), source.open() as file:
-        require_array(file, source.path)
-        elements = ijson.items(file, "item", use_float=True)
-        while True:
-            try:
-                element = next(elements)
-            except StopIteration:
-                return
-            except (ijson.JSONError, OverflowError, UnicodeDecodeError) as error:
-                raise json_error(source.path, index, error) from error
-            yield element
-            index += 1
-
-
-def require_array(file: IO[bytes], path: Path) -> None:
-    """Check that the content starts with `[`, and go back to the start."""
-    head = file.read(4096).lstrip()
-    if not head:
-        raise DataError(path, "", "the file is empty", "Fetch the file again.")
-    if not head.startswith(b"["):
-        kind = "an object" if head.startswith(b"{") else "no JSON array"
-        problem = f"expected a JSON array of cases, found {kind}"
-        raise DataError(path, "", problem, "Check that this is the benchmark's data file.")
-    file.seek(0)
-
-
-def json_error(path: Path, index: int, error: Exception) -> DataError:
-    """What a parser's complaint means: the file ends early, or it is not JSON.
-
-    Only the first line of the complaint is kept: the next ones quote the data.
-    """
-    raw = error.args[0] if error.args else ""
-    text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
-    reason = text.partition("\n")[0]
-    truncated = "premature EOF" in reason
-    problem = "the file ends in the middle" if truncated else f"not valid JSON ({reason})"
-    return DataError(path, f"[{index}]", problem, "Fetch the file again.")

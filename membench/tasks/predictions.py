@@ -198,11 +198,18 @@ def checked(model: type[L], node: Node) -> L:
 # --- playing -------------------------------------------------------------------------------------
 
 
-def played_case(case: Case, gold: Gold, predictions: Mapping[str, Prediction]) -> PlayedCase:
+def longest_list(predictions: Mapping[str, Prediction]) -> int | None:
+    """The k of predictions that do not state theirs: the length of their longest list."""
+    return max((len(p.line.retrieved or ()) for p in predictions.values()), default=0) or None
+
+
+def played_case(
+    case: Case, gold: Gold, predictions: Mapping[str, Prediction], k: int | None = None
+) -> PlayedCase:
     """A case with the records that predictions amount to; events without a line are missing.
 
     A case without a single session line is taken for a system that cannot tell what it stored,
-    not for one that failed at every session.
+    not for one that failed at every session. `k` is that of lines that do not state theirs.
     """
     events = published_events(gold)
     mine = [(event, predictions[key]) for key, event in events.items() if key in predictions]
@@ -211,7 +218,7 @@ def played_case(case: Case, gold: Gold, predictions: Mapping[str, Prediction]) -
     return PlayedCase(
         case=case,
         ingested=sessions or cannot_tell(case),
-        recalled={e: recalled(p, turns) for e, p in mine if p.line.retrieved is not None},
+        recalled={e: recalled(p, turns, k) for e, p in mine if p.line.retrieved is not None},
         answered={event: answers(p.line) for event, p in mine if p.line.question_id},
     )
 
@@ -236,11 +243,12 @@ def ingested(line: PredictionLine) -> Ingested:
     return Ingested(outcome(line.failed), changes, line.duration_ms)
 
 
-def recalled(prediction: Prediction, turns: Mapping[str, str]) -> Recalled:
+def recalled(prediction: Prediction, turns: Mapping[str, str], k: int | None) -> Recalled:
     """The record of what was recalled."""
     line = prediction.line
     memories = tuple(memory(item, turns, prediction.node) for item in line.retrieved or ())
-    return Recalled(outcome(line.failed), memories, line.k, line.duration_ms)
+    asked = k if line.k is None else line.k
+    return Recalled(outcome(line.failed), memories, asked, line.duration_ms)
 
 
 def memory(item: str | RetrievedLine, turns: Mapping[str, str], node: Node) -> Memory:
@@ -299,8 +307,9 @@ def score_predictions(
     """
     known: set[str] = set()
     asked: set[str] = set()
+    k = longest_list(predictions)
     for case, gold in task.cases(source, opaque):
-        played = played_case(case, gold, predictions)
+        played = played_case(case, gold, predictions, k)
         known |= published_events(gold).keys()
         asked |= {request.id for request in task.judgements(played, gold)}
         yield from task.score(played, gold, verdicts)

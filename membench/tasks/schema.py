@@ -56,12 +56,19 @@ class Node:
             raise self.error(f"expected an object, found {kind(self.value)}")
         return self.value
 
-    def items(self) -> Iterator[Node]:
-        """The elements of a list."""
+    def list(self) -> list[Any]:
+        """The bare elements of a list, for reading very many of them."""
         if not isinstance(self.value, list):
             raise self.error(f"expected a list, found {kind(self.value)}")
-        for index, value in enumerate(self.value):
-            yield Node(value, self.file, f"{self.place}[{index}]")
+        return self.value
+
+    def at(self, index: int) -> Node:
+        """An element that is known to be there."""
+        return Node(self.value[index], self.file, f"{self.place}[{index}]")
+
+    def items(self) -> Iterator[Node]:
+        """The elements of a list."""
+        return map(self.at, range(len(self.list())))
 
     def string(self) -> str:
         """A string, blank or not."""

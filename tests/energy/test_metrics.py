@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -84,26 +85,22 @@ def test_break_even_against_full_context() -> None:
     assert memory.total(10) == full.total(10)
 
 
-SUMMARY = {
+def usage(calls: int, prompt: int, completion: int, embedding: int, usd: float | None) -> Any:
+    tokens = {"prompt": prompt, "completion": completion, "embedding": embedding}
+    return {f"{kind}_tokens": n for kind, n in tokens.items()} | {"calls": calls, "usd": usd}
+
+
+SUMMARY: dict[str, Any] = {
     "counts": {"cases": 2, "questions": 10},
     "metrics": {"f1": {"value": 0.4}},
     "time_s": {"ingest": {}, "recall": {}, "answer": {}},
     "cpu_s": {"ingest": 4.0, "recall": 1.0, "answer": 1.0},
     "usage": {
-        "ingest": {
-            "prompt_tokens": 900,
-            "completion_tokens": 90,
-            "embedding_tokens": 10,
-            "usd": 2.0,
-        },
-        "recall": {"prompt_tokens": 0, "completion_tokens": 0, "embedding_tokens": 50, "usd": 0.0},
-        "answer": {
-            "prompt_tokens": 400,
-            "completion_tokens": 50,
-            "embedding_tokens": 0,
-            "usd": None,
-        },
+        "ingest": usage(3, 900, 90, 10, 2.0),
+        "recall": usage(10, 0, 0, 50, 0.0),
+        "answer": usage(10, 400, 50, 0, None),
     },
+    "context_tokens": {"mean": 35.0},
     "energy": {"phases": {}},
 }
 
@@ -113,6 +110,11 @@ def test_the_same_curves_exist_over_cpu_seconds_tokens_and_dollars() -> None:
     assert lifecycle_of(SUMMARY, "tokens", "f1") == Lifecycle(500.0, 50.0, 0.4, 5.0)
     assert lifecycle_of(SUMMARY, "usd", "f1") == Lifecycle(1.0, None, 0.4, 5.0)
     assert lifecycle_of(SUMMARY, "joules", "f1") == Lifecycle(None, None, 0.4, 5.0)
+
+
+def test_where_a_local_reader_answered_its_context_stands_for_the_prompt() -> None:
+    local = {**SUMMARY, "usage": {**SUMMARY["usage"], "answer": usage(0, 0, 0, 0, 0.0)}}
+    assert lifecycle_of(local, "tokens", "f1").per_question == pytest.approx(35 + 5)
 
 
 # --- carbon ------------------------------------------------------------------------------------

@@ -168,10 +168,9 @@ def test_a_replayed_run_is_measured_as_recorded_and_marked_as_a_replay(tmp_path:
     write_log(log_of(steady(100, 60)), trace)
     path, clock = tmp_path / "energy.jsonl", FakeClock(9000.0)
     with EnergySession(choose(f"replay:{trace}"), path, period_s=3600, clock=clock) as running:
-        for reader in running._readers:
-            for _ in range(200):
-                clock.now += 0.1
-                running._sample(reader)
+        for _ in range(200):
+            clock.now += 0.1
+            running.sample()
     ledger = attribute(read_log(path), [span(9000, 9010), span(9010, 9020, "recall")])
     assert ledger.total.joules == pytest.approx(2000, rel=0.02)
     assert Flag.REPLAYED in ledger.total.flags

@@ -349,6 +349,33 @@ def test_codecarbon_leaves_no_file_no_lock_and_no_signal_handler(
     assert capfd.readouterr().out == ""
 
 
+def test_codecarbon_over_faked_rapl_is_measured_and_without_it_modelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library itself, once as this machine is and once over a powercap tree of ours."""
+    pytest.importorskip("codecarbon")
+    from codecarbon.core import cpu, hardware_cache
+    from codecarbon.external.hardware import CPU
+
+    from membench.energy.sources import codecarbon
+
+    def label() -> Provenance:
+        hardware_cache.clear_cache()
+        source = CodeCarbonSource("FRA")
+        channels = source.open(FakeClock())
+        source.close()
+        return next(c.provenance for c in channels if c.component is Component.CPU)
+
+    monkeypatch.setattr(codecarbon, "under_hypervisor", lambda: False)
+    monkeypatch.setattr(cpu, "is_rapl_available", lambda *arguments: False)
+    without = label()
+    root = powercap(tmp_path / "intel-rapl", {"intel-rapl:0": ("package-0", 5_000_000_000)})
+    monkeypatch.setattr(cpu, "is_rapl_available", lambda *arguments: True)
+    monkeypatch.setattr(CPU.__init__, "__defaults__", (str(root), "machine", False, False))
+    assert (without, label()) == (Provenance.MODELLED, Provenance.MEASURED)
+    hardware_cache.clear_cache()
+
+
 def test_codecarbon_needs_a_country() -> None:
     with pytest.raises(UsageError, match="country code"):
         parse("codecarbon")
@@ -422,6 +449,14 @@ def test_our_sidecar_passes_on_its_channels() -> None:
 def test_the_sidecar_wants_a_token_off_loopback() -> None:
     with pytest.raises(UsageError, match="needs a token"):
         SidecarServer([], host="0.0.0.0", port=0)
+
+
+def test_a_taken_port_is_a_usage_error() -> None:
+    with (
+        SidecarServer([], port=0) as first,
+        pytest.raises(UsageError, match="cannot listen"),
+    ):
+        SidecarServer([], port=first.port)
 
 
 def test_a_server_that_does_not_answer_is_unavailable() -> None:
@@ -557,4 +592,7 @@ def test_doctor_has_a_line_for_every_source() -> None:
     rows = doctor()
     assert [row.name for row in rows] == list(PARSERS)
     assert all(row.says for row in rows)
-    assert all(row.label is Provenance.UNAVAILABLE or row.says for row in rows)
+    states = {row.name: row.state for row in rows}
+    assert states["cpu"] == states["remote"] == states["replay"] == "on request"
+    assert states["none"] == "not here"
+    assert states["estimate"] == "estimated"

@@ -144,7 +144,7 @@ def test_the_protocol_takes_idle_warms_up_works_and_looks_again(tmp_path: Path) 
         for _ in range(round(seconds * 10)):
             clock.now += 0.1
             gpu.millijoules += round(watts * 100)
-            session._sample(session._readers[0])
+            session.sample()
 
     def job(name: str, seconds: float) -> None:
         done.append(name)

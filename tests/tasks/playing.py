@@ -110,7 +110,7 @@ def mutated(draw: st.DrawFn, data: Any) -> Any:
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(list(places(data)) or [()]))
         if not path:
-            return draw(ODD)
+            return copy.deepcopy(draw(ODD))
         parent = data
         for key in path[:-1]:
             parent = parent[key]
@@ -122,5 +122,5 @@ def mutated(draw: st.DrawFn, data: Any) -> Any:
         elif change == "rename" and isinstance(parent, dict):
             parent[draw(st.sampled_from(["x", "session_9", "session_01"]))] = parent.pop(path[-1])
         else:
-            parent[path[-1]] = draw(ODD)
+            parent[path[-1]] = copy.deepcopy(draw(ODD))
     return data

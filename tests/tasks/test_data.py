@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from membench.harness.errors import DataError, UnknownName
-from membench.tasks import data
+from membench.tasks import arrays, data
+from membench.tasks.arrays import stream_array
 from membench.tasks.base import DataFile
-from membench.tasks.data import Source, find_errata, find_source, identify, stream_array
+from membench.tasks.data import Source, find_errata, find_source, identify
 from membench.tasks.registry import get_task
 
 LOCOMO = get_task("locomo")
@@ -182,3 +183,48 @@ def test_messages_do_not_quote_the_data(tmp_path):
 def test_a_folder_instead_of_a_file_is_refused(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         list(stream_array(Source(tmp_path, "all")))
+
+
+# --- arrays of equal objects are read the quick way, others the slow way, to the same end ---
+
+ELEMENTS = [
+    {"id": 1, "text": 'a {"id": 2} b'},
+    {"id": 2, "inner": [{"x": 1}, {"y": [{"id": 3}]}], "text": "é\n\t\\"},
+    {"id": 3, "n": None, "f": 1.5, "text": "x" * 3000},
+]
+LAYOUTS = [
+    json.dumps(ELEMENTS),
+    json.dumps(ELEMENTS, indent=2),
+    json.dumps(ELEMENTS, separators=(",", ":"), ensure_ascii=False),
+    json.dumps([*ELEMENTS, {"other": 1}, *ELEMENTS]),
+    json.dumps([*ELEMENTS, {"id": 4, "list": [{"z": 1}, {"id": 5}]}, *ELEMENTS]),
+    json.dumps([1, *ELEMENTS]),
+    json.dumps([*ELEMENTS, 1]),
+    json.dumps([{}, *ELEMENTS]),
+    "[]",
+    " [ ] ",
+]
+
+
+@pytest.mark.parametrize("chunk", [7, 64, 1 << 20])
+@pytest.mark.parametrize("text", LAYOUTS)
+def test_every_layout_gives_the_same_elements(tmp_path, monkeypatch, text, chunk):
+    monkeypatch.setattr(arrays, "CHUNK", chunk)
+    assert read(tmp_path, text.encode()) == json.loads(text)
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_file_cut_anywhere_gives_what_is_whole_and_then_the_place(tmp_path, cut):
+    text = json.dumps(ELEMENTS).encode()
+    place = put(tmp_path / "f.json", text[: len(text) * cut // 12])
+    found = []
+    with pytest.raises(DataError, match="ends in the middle") as caught:
+        found.extend(stream_array(Source(place, "all")))
+    assert found == ELEMENTS[: len(found)]
+    assert caught.value.place == f"[{len(found)}]"
+
+
+def test_an_element_longer_than_memory_allows_is_read_the_slow_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "CHUNK", 100)
+    monkeypatch.setattr(arrays, "LONGEST", 1000)
+    assert read(tmp_path, json.dumps(ELEMENTS).encode()) == ELEMENTS

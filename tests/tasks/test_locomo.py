@@ -29,6 +29,7 @@ from membench.tasks.locomo.choice import NOT_MENTIONED, chosen
 from membench.tasks.locomo.gold import repair
 from membench.tasks.locomo.scoring import official_f1, official_rounding
 from membench.tasks.locomo.task import CARD, Locomo
+from membench.tasks.predictions import load_predictions, score_predictions
 
 SAMPLE = json.loads(Locomo.sample().read_text(encoding="utf-8"))
 
@@ -782,3 +783,36 @@ def test_request_ids_name_item_kind_and_generation():
 @given(st.text(), st.sampled_from([1, 2, 3, 4]))
 def test_any_answer_has_a_score(answer, number):
     assert 0 <= official_f1(answer, "a gold, answer; here", number) <= 1
+
+
+# --- predictions made elsewhere ----------------------------------------------------------------
+
+
+def predicted(tmp_path, lines):
+    path = tmp_path / "predictions.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    source = find_source(Locomo, "sample", None)
+    task = Locomo()
+    return task.aggregate(
+        list(score_predictions(task, source, OPAQUE, load_predictions(path), {}))
+    ).metrics
+
+
+def test_the_longest_list_of_predictions_is_their_k(tmp_path):
+    ids = [f"D1:{n}" for n in range(1, 6)]
+    made = predicted(
+        tmp_path,
+        [
+            {"question_id": "sample-1/q0", "prediction": "Quarry Lane", "retrieved": ids},
+            {"question_id": "sample-1/q1", "prediction": "3", "retrieved": ids[2:4]},
+        ],
+    )
+    assert made["evidence.turn.recall@5"].value == pytest.approx(2 / 40)
+    assert "evidence.turn.recall@10" not in made
+    assert made["f1"].value == pytest.approx(2 / 33)
+    assert made["f1.scored"].value == 1
+
+
+def test_answers_alone_have_no_evidence_figures(tmp_path):
+    made = predicted(tmp_path, [{"question_id": "sample-1/q0", "prediction": "Quarry Lane"}])
+    assert not [name for name in made if "evidence" in name]

@@ -652,7 +652,7 @@ TURN = (0, "haystack_sessions", 2, 0)
         ((1, "question_date"), "2024/02/31 (Sat) 10:00", "expected a date like"),
         ((1, "question_date"), "2024-05-20 10:00", "expected a date like"),
         ((1, "haystack_dates", 3), "2024/05/02", r"\[1\]\.haystack_dates\[3\]: expected a date"),
-        ((1, "haystack_dates"), [], r"should be equally long, found 0, 12 and 12"),
+        ((1, "haystack_dates"), [], r"should be equally long, found 0, 12, 12"),
         ((1, "haystack_session_ids", 0), 7, r"haystack_session_ids\[0\]: expected a string"),
         ((1, "answer"), 1.5, r"\[1\]\.answer: expected a string, found a number"),
         ((1, "answer"), ..., "the field 'answer' is missing"),

@@ -73,9 +73,9 @@ class NvmlSource:
         nvml: Any = None,
     ) -> None:
         """Remember what to read."""
-        self._wanted = tuple(devices)
+        self.devices = tuple(devices)
         self._own = frozenset({os.getpid(), *own_pids})
-        self._nvml = nvml
+        self.nvml = nvml
         self._clock: Clock = lambda: 0.0
         self._devices: list[_Device] = []
         self._reads = 0
@@ -101,13 +101,13 @@ class NvmlSource:
             SourceUnavailable: No driver, no device, no counter, no permission, or MIG.
         """
         self._clock = clock
-        self._nvml = self._nvml or _import_nvml()
+        self.nvml = self.nvml or _import_nvml()
         try:
-            self._nvml.nvmlInit()
+            self.nvml.nvmlInit()
             self._opened = True
             self._devices = [self._device(number) for number in self._numbers()]
             channels = [self._channel(device) for device in self._devices]
-        except self._nvml.NVMLError as error:
+        except self.nvml.NVMLError as error:
             self.close()
             raise _unavailable(error) from error
         except SourceUnavailable:
@@ -120,25 +120,25 @@ class NvmlSource:
 
     def _numbers(self) -> list[int]:
         """Indices of the devices to read."""
-        count = int(self._nvml.nvmlDeviceGetCount())
-        wanted = self._wanted or visible_devices(os.environ)
+        count = int(self.nvml.nvmlDeviceGetCount())
+        wanted = self.devices or visible_devices(os.environ)
         if wanted is None:
             return list(range(count))
-        uuids = [_text(self._nvml.nvmlDeviceGetUUID(self._handle(n))) for n in range(count)]
+        uuids = [_text(self.nvml.nvmlDeviceGetUUID(self._handle(n))) for n in range(count)]
         return [_number_of(name, uuids) for name in wanted]
 
     def _handle(self, number: int) -> Any:
-        return self._nvml.nvmlDeviceGetHandleByIndex(number)
+        return self.nvml.nvmlDeviceGetHandleByIndex(number)
 
     def _device(self, number: int) -> _Device:
         handle = self._handle(number)
-        uuid = _text(self._nvml.nvmlDeviceGetUUID(handle))
+        uuid = _text(self.nvml.nvmlDeviceGetUUID(handle))
         if self._asked("nvmlDeviceGetMigMode", handle, default=(0, 0))[0]:
             raise SourceUnavailable(
                 f"GPU {number} is in MIG mode", "Its counter covers all slices; turn MIG off."
             )
-        self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle)  # raises where there is none
-        return _Device(number, handle, uuid, _text(self._nvml.nvmlDeviceGetName(handle)))
+        self.nvml.nvmlDeviceGetTotalEnergyConsumption(handle)  # raises where there is none
+        return _Device(number, handle, uuid, _text(self.nvml.nvmlDeviceGetName(handle)))
 
     def _channel(self, device: _Device) -> Channel:
         foreign, unknown = self._strangers(device)
@@ -178,14 +178,14 @@ class NvmlSource:
         t = self._clock()
         remarks = tuple(self._remarks(device)) if slow else ()
         try:
-            joules = self._nvml.nvmlDeviceGetTotalEnergyConsumption(device.handle) / 1000.0
-        except self._nvml.NVMLError as error:
+            joules = self.nvml.nvmlDeviceGetTotalEnergyConsumption(device.handle) / 1000.0
+        except self.nvml.NVMLError as error:
             return Reading(t, None, None, (*remarks, (Flag.READ_FAILED, str(error))))
         return Reading(t, joules, self._watts(device), remarks)
 
     def _watts(self, device: _Device) -> float | None:
         """Instantaneous power; a one-second average on older drivers."""
-        field_id = getattr(self._nvml, "NVML_FI_DEV_POWER_INSTANT", None)
+        field_id = getattr(self.nvml, "NVML_FI_DEV_POWER_INSTANT", None)
         values = field_id and self._asked("nvmlDeviceGetFieldValues", device.handle, [field_id])
         if values and values[0].nvmlReturn == 0:
             return float(values[0].value.uiVal) / 1000.0
@@ -217,12 +217,12 @@ class NvmlSource:
 
     def _asked(self, function: str, *arguments: Any, default: Any = None) -> Any:
         """Ask for something a device may not support."""
-        call = getattr(self._nvml, function, None)
+        call = getattr(self.nvml, function, None)
         if call is None:
             return default
         try:
             return call(*arguments)
-        except self._nvml.NVMLError:
+        except self.nvml.NVMLError:
             return default
 
     def close(self) -> None:

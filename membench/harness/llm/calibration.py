@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from membench.harness.llm.judging import Judge, Judgement
+from membench.harness.llm.judging import Judge
 from membench.harness.model import (
     Answered,
     Ask,
@@ -30,6 +30,7 @@ from membench.harness.model import (
     Probe,
     Recalled,
     Remember,
+    Verdict,
 )
 from membench.tasks.base import JudgeCard, Task
 
@@ -152,9 +153,10 @@ def calibration_set(
 
 
 def _drawn(requests: Sequence[JudgeRequest], seed: int) -> list[JudgeRequest]:
-    """Requests in an order that depends on their ids and the seed alone."""
+    """Requests that differ, in an order that depends on their ids and the seed alone."""
+    distinct = {tuple(sorted(each.fields.items())): each for each in reversed(requests)}
     return sorted(
-        requests, key=lambda each: hashlib.sha256(f"{seed}/{each.id}".encode()).hexdigest()
+        distinct.values(), key=lambda each: hashlib.sha256(f"{seed}/{each.id}".encode()).hexdigest()
     )
 
 
@@ -169,7 +171,7 @@ def played_blindly(case: Case) -> PlayedCase:
         elif isinstance(event, Ask | Probe):
             recalled[index] = Recalled(fine, (memory,))
         if isinstance(event, Ask):
-            answered[index] = (Answered(fine, "-"),)
+            answered[index] = tuple(Answered(fine, "-", n) for n in range(event.generations))
     return PlayedCase(case, ingested, recalled, answered)
 
 
@@ -263,16 +265,16 @@ async def calibrate(judge: Judge, known: Sequence[Known], concurrency: int = 64)
     by_id = {each.request.id: each for each in known}
     jobs = ((CASE, each.request) for each in known)
     judgements = [judgement async for judgement in judge.judge_all(jobs, concurrency)]
-    return tallied(judge.task, [(by_id[each.verdict.request_id], each) for each in judgements])
+    verdicts = [each.verdict for each in judgements]
+    return tallied(judge.task, [(by_id[each.request_id], each) for each in verdicts])
 
 
-def tallied(task: Task[Any], judged: Iterable[tuple[Known, Judgement]]) -> Calibration:
+def tallied(task: Task[Any], judged: Iterable[tuple[Known, Verdict]]) -> Calibration:
     """Count accepted and failed candidates by kind and rule."""
     rates: dict[str, dict[str, RuleRate]] = {}
-    for known, judgement in judged:
+    for known, verdict in judged:
         rules = rates.setdefault(known.request.kind, {})
         rate = rules.get(known.rule, RuleRate(known.right, 0, 0, 0))
-        verdict = judgement.verdict
         if not verdict.outcome.ok:
             rules[known.rule] = replace(rate, failed=rate.failed + 1)
             continue

@@ -113,6 +113,14 @@ def public_url(url: str) -> str:
     )
 
 
+def shown_urls(text: str) -> str:
+    """`--base-url` as it may be printed."""
+    return ",".join(
+        f"{role}={public_url(url)}" if role else public_url(url)
+        for role, url in base_urls(text).items()
+    )
+
+
 @dataclass(frozen=True)
 class Budget:
     """What a run may spend on model calls; None for no bound.
@@ -137,11 +145,13 @@ class GatewayConfig:
     Attributes:
         roles: The model of every role that the run uses.
         further_judges: Judges beside the one in `roles`, for agreement; seats 1, 2, ...
-        base_url: Upstream of every role that names none and is not local.
+        base_url: Upstream of every role that names none and is not local; roles served elsewhere
+            follow it as `role=URL`, separated by commas.
         cassette: File of recorded calls.
         cassette_mode: `record` answers from the cassette what it knows and records the rest,
             `replay` calls nobody, `off` ignores it.
         budget: What the run may spend.
+        ledger: File in which every paid call is entered; None keeps none.
         host: Address to listen on; loopback unless lanes run on other machines.
         drain_s: How long closing a phase waits for calls still in flight.
     """
@@ -152,6 +162,7 @@ class GatewayConfig:
     cassette: Path | None = None
     cassette_mode: CassetteMode = "off"
     budget: Budget = Budget()
+    ledger: Path | None = None
     host: str = "127.0.0.1"
     drain_s: float = 10.0
 
@@ -167,10 +178,44 @@ class GatewayConfig:
         judges = enumerate(self.further_judges, 1)
         every = {(role, 0): spec for role, spec in self.roles.items()}
         every |= {(Role.JUDGE, number): spec for number, spec in judges}
-        return {seat: self._resolved(spec) for seat, spec in every.items()}
+        urls = base_urls(self.base_url or "")
+        return {
+            seat: _served(spec, urls.get(seat[0], urls.get(None))) for seat, spec in every.items()
+        }
 
-    def _resolved(self, spec: ModelSpec) -> ModelSpec:
-        """One spec with the run's base URL filled in."""
-        if self.base_url is None or spec.base_url is not None or spec.model in LOCAL:
-            return spec
-        return replace(spec, base_url=self.base_url)
+
+def _served(spec: ModelSpec, base_url: str | None) -> ModelSpec:
+    """A spec with the run's base URL, unless it has its own or is local."""
+    if base_url is None or spec.base_url is not None or spec.model in LOCAL:
+        return spec
+    return replace(spec, base_url=base_url)
+
+
+def base_urls(text: str) -> dict[Role | None, str]:
+    """Parse `--base-url`: one URL for all roles (None), and `role=URL` for some.
+
+    Raises:
+        UsageError: Not a URL, or one with credentials in it.
+    """
+    urls: dict[Role | None, str] = {}
+    for part in (part.strip() for part in text.split(",")):
+        name, sign, url = part.partition("=")
+        if sign and name in set(Role):
+            urls[Role(name)] = url
+        elif part:
+            urls[None] = url = part
+        if part:
+            _check_url(url)
+    return urls
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is no URL, and keys in one: they would end up in files and messages."""
+    if not url.startswith(("http://", "https://")):
+        roles = ", ".join(Role)
+        raise UsageError(f"--base-url {url}: not a URL", f"URL, or role=URL with one of {roles}.")
+    if public_url(url) != url:
+        raise UsageError(
+            f"--base-url {public_url(url)}: given with credentials or a query",
+            "Put the key into the environment (OPENAI_API_KEY).",
+        )

@@ -249,13 +249,15 @@ def upstream_for(spec: ModelSpec) -> Upstream:
         return MiniLmUpstream()
     if spec.is_local:
         return ScriptedUpstream(ScriptedModel(width=spec.dimensions or 256))
-    if is_openai(spec.model):
+    if is_openai(spec):
         return HttpUpstream(OPENAI_URL, spec.api_key())
     return LitellmUpstream(spec.model)
 
 
-def is_openai(model: str) -> bool:
-    """Whether a litellm name means OpenAI's own endpoint."""
-    if model.startswith("openai/"):
+def is_openai(spec: ModelSpec) -> bool:
+    """Whether a model is called at OpenAI's own endpoint."""
+    if spec.base_url is not None or spec.is_local:
+        return False
+    if spec.model.startswith("openai/"):
         return True
-    return "/" not in model and prices.provider_of(model) in ("openai", "text-completion-openai")
+    return "/" not in spec.model and prices.provider_of(spec.model) == "openai"

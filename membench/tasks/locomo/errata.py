@@ -16,7 +16,8 @@ from pathlib import Path
 
 from membench.harness.errors import DataError
 from membench.harness.model import Aggregate, Ask, Case, Metric
-from membench.tasks.data import Source, stream_array
+from membench.tasks.arrays import stream_array
+from membench.tasks.data import Source
 from membench.tasks.locomo.gold import Correction, LocomoGold, LocomoQuestion, repair
 from membench.tasks.schema import Node
 

@@ -19,6 +19,7 @@ from membench.harness.model import (
     Score,
     Verdict,
 )
+from membench.tasks.arrays import stream_array
 from membench.tasks.base import (
     AnswerInput,
     DataFile,
@@ -29,7 +30,7 @@ from membench.tasks.base import (
     TaskCard,
     fill,
 )
-from membench.tasks.data import SAMPLE, Source, Version, stream_array
+from membench.tasks.data import SAMPLE, Source, Version
 from membench.tasks.locomo.gold import CATEGORIES, LocomoGold
 from membench.tasks.render import dated_memories
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from membench.harness.errors import DataError
 from membench.harness.model import Aggregate, Case, JudgeRequest, PlayedCase, Score, Verdict
+from membench.tasks.arrays import stream_array
 from membench.tasks.base import AnswerInput, DataFile, JudgeCard, Message, Task, TaskCard, fill
-from membench.tasks.data import Source, stream_array
+from membench.tasks.data import Source
 from membench.tasks.longmemeval.gold import TYPES, LongMemEvalGold
 from membench.tasks.render import dated_memories
 from membench.tasks.replies import unparsable, without_reasoning

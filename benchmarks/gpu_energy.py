@@ -1,0 +1,644 @@
+"""What one GPU's energy counter does: thirteen tests, expected against observed.
+
+Needs PyTorch, transformers and nvidia-ml-py, no network and no weights: the model is a Llama of
+1.7 billion random parameters on random tokens. About eight minutes. Clocks, power cap and MIG are
+left as they are. Published as calibration of the meter, never as a model's result.
+
+Writes `energy.jsonl` (ten readings a second, the windows of the tests marked), `results.json` and
+`table.md` to `--out`. Without a GPU it says so and ends. `--rehearse` runs every test in miniature
+on the CPU against a simulated counter, to see that the script works; its numbers mean nothing.
+
+Usage: python benchmarks/gpu_energy.py --out DIR [--device 0] [--scale 1.0] [--rehearse]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from membench.energy.booking import Knots
+from membench.energy.clock import anchored
+from membench.energy.figure import Flag
+from membench.energy.sampler import EnergySession
+from membench.energy.samples import Span, Tokens, Trace, read_log
+from membench.energy.sources import Selection
+from membench.energy.sources.base import SourceUnavailable
+from membench.energy.sources.nvml import NvmlSource
+from membench.energy.split import fit
+from membench.energy.validity import coefficient_of_variation, step_hold
+
+BUDGET_S = 480.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the table.
+
+    Attributes:
+        id: G1 to G13.
+        test: What was done.
+        expected: What the reference expects.
+        observed: What was seen.
+        verdict: `pass`, `fail`, `recorded` (nothing to pass) or `not run`.
+    """
+
+    id: str
+    test: str
+    expected: str
+    observed: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """A stretch of work: joules, seconds, and how often the work was done."""
+
+    joules: float
+    seconds: float
+    times: int
+
+    @property
+    def watts(self) -> float:
+        """Mean power."""
+        return self.joules / self.seconds
+
+
+@dataclass
+class Bench:
+    """The device, its meter, and the shapes of the work.
+
+    Attributes:
+        source: Opened; reads the counter of one GPU.
+        session: Samples in the background.
+        device: Of PyTorch.
+        scale: Factor on every duration.
+        shape: Sizes of model and matrices.
+    """
+
+    source: NvmlSource
+    session: EnergySession
+    device: str
+    scale: float
+    shape: SimpleNamespace
+    tick_s: float = 0.1
+    idle_w: float = 0.0
+    model: Any = None
+
+    def counter(self) -> float:
+        """Cumulative joules now."""
+        joules = self.source.read()[0].joules
+        if joules is None:
+            raise RuntimeError("the counter could not be read")
+        return joules
+
+    def sync(self) -> None:
+        """Wait for the device."""
+        import torch
+
+        if self.device.startswith("cuda"):
+            torch.cuda.synchronize()
+
+    def idle(self, name: str, seconds: float) -> Load:
+        """Do nothing for a while."""
+        with self.session.window(name):
+            before, start = self.counter(), time.perf_counter()
+            time.sleep(seconds * self.scale)
+            return Load(self.counter() - before, time.perf_counter() - start, 1)
+
+    def run(self, name: str, work: Callable[[], object], seconds: float) -> Load:
+        """Repeat some work for a while, the device drained at both ends."""
+        work()
+        self.sync()
+        times = 0
+        with self.session.window(name):
+            before, start = self.counter(), time.perf_counter()
+            while time.perf_counter() - start < seconds * self.scale or times == 0:
+                work()
+                self.sync()
+                times += 1
+            return Load(self.counter() - before, time.perf_counter() - start, times)
+
+    def gemm(self) -> Callable[[], object]:
+        """A product of two random square matrices; zeros would draw less."""
+        import torch
+
+        n = self.shape.gemm
+        a, b = (torch.randn(n, n, device=self.device, dtype=self.shape.dtype) for _ in range(2))
+        return lambda: a @ b
+
+    def tokens(self, batch: int, length: int) -> Any:
+        """Random token ids."""
+        import torch
+
+        return torch.randint(3, self.shape.vocabulary, (batch, length), device=self.device)
+
+    def generate(self, batch: int, prompt: int = 32, **options: Any) -> Callable[[], object]:
+        """Decode a fixed number of tokens from a short prompt."""
+        ids, new = self.tokens(batch, prompt), self.shape.new_tokens
+        return lambda: self.model.generate(
+            ids,
+            attention_mask=ids.new_ones(ids.shape),
+            max_new_tokens=new,
+            min_new_tokens=new,
+            do_sample=False,
+            eos_token_id=None,
+            pad_token_id=0,
+            **options,
+        )
+
+    def prefill(self, length: int) -> Callable[[], object]:
+        """Read a prompt, keep only the last logits."""
+        import torch
+
+        ids = self.tokens(1, length)
+
+        def work() -> object:
+            with torch.inference_mode():
+                return self.model(input_ids=ids, use_cache=False, logits_to_keep=1)
+
+        return work
+
+
+# --- the tests ---------------------------------------------------------------------------------
+
+
+def g1_tick(bench: Bench) -> Result:
+    """Poll the counter tightly, idle and under load."""
+    idle = ticks_of(bench, 5.0, lambda: None)
+    work = bench.gemm()
+    load = ticks_of(bench, 5.0, work)
+    bench.tick_s = load[0] or idle[0] or bench.tick_s
+    observed = "; ".join(
+        f"{name}: " + ("no change" if t is None else f"tick {t * 1e3:.0f} ms, step {j:.3g} joules")
+        for name, (t, j) in (("idle", idle), ("load", load))
+    )
+    found = load[0] is not None
+    return Result(
+        "G1", "tight poll, 5 s idle and 5 s load", "tick 20-100 ms; steps 7-12 idle, 30-70 load",
+        observed, "recorded" if found else "fail",
+    )  # fmt: skip
+
+
+def ticks_of(
+    bench: Bench, seconds: float, work: Callable[[], object]
+) -> tuple[float | None, float]:
+    """Median time and median joules between changes of the counter."""
+    changes: list[tuple[float, float]] = []
+    last, start = bench.counter(), time.perf_counter()
+    while time.perf_counter() - start < seconds * bench.scale:
+        work()
+        joules = bench.counter()
+        if joules != last:
+            changes.append((time.perf_counter(), joules))
+            last = joules
+    bench.sync()
+    if len(changes) < 4:
+        return None, math.nan
+    table = np.diff(np.array(changes), axis=0)
+    return float(np.median(table[:, 0])), float(np.median(table[:, 1]))
+
+
+def g2_idle(bench: Bench, bare: Load) -> Result:
+    """Idle power bare, with a context, with memory filled."""
+    import torch
+
+    torch.zeros(1, device=bench.device)
+    bench.sync()
+    context = bench.idle("G2 context", 30)
+    count = int(bench.shape.fill_bytes)
+    block = torch.empty(count, dtype=torch.uint8, device=bench.device)
+    filled = bench.idle("G2 filled", 30)
+    del block
+    if bench.device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    bench.idle_w = context.watts
+    order = bare.watts <= context.watts * 1.02 and abs(filled.watts - context.watts) < 10
+    return Result(
+        "G2", "idle bare, with context, with 40 GB allocated", "60-75 W, +26-50 W, below 2 W more",
+        f"{bare.watts:.1f} W, {context.watts - bare.watts:+.1f} W, "
+        f"{filled.watts - context.watts:+.1f} W", "pass" if order else "fail",
+    )  # fmt: skip
+
+
+def g3_linear(bench: Bench) -> Result:
+    """Energy of a constant load is linear in time."""
+    random = np.random.default_rng(3)
+    work = bench.gemm()
+    loads = [bench.run("G3", work, s + random.uniform(0, 0.97)) for s in (5, 8, 12, 18)]
+    seconds, joules = (np.array([getattr(w, n) for w in loads]) for n in ("seconds", "joules"))
+    slope, intercept = np.polyfit(seconds, joules, 1)
+    residual = joules - (slope * seconds + intercept)
+    r2 = 1 - float((residual**2).sum() / ((joules - joules.mean()) ** 2).sum())
+    allowed = 2 * slope * bench.tick_s
+    return Result(
+        "G3", "GEMM for 5-18 s, jittered", "550-700 W, R2 above 0.999, intercept below two ticks",
+        f"{slope:.0f} W, R2 {r2:.5f}, intercept {intercept:.1f} of {allowed:.1f} joules allowed",
+        "pass" if abs(intercept) < allowed and r2 > 0.999 else "fail",
+    )  # fmt: skip
+
+
+def g4_meters(bench: Bench) -> Result:
+    """Counter, Zeus, and the integral of power agree."""
+    trace = fresh_trace(bench, "G4", bench.gemm(), 30.0)
+    counter, integral = Knots.of(trace), Knots.of(step_hold(trace))
+    if counter is None or integral is None:
+        return Result("G4", "counter, Zeus, integral of power", "within 3 %", "no readings", "fail")
+    gap = integral.total / counter.total - 1
+    zeus = zeus_total(bench, 5.0)
+    return Result(
+        "G4", "counter, Zeus, step-hold integral of power", "Zeus to one tick; integral 1-3 %",
+        f"integral {gap:+.2%}; Zeus {zeus}", "pass" if abs(gap) <= 0.03 else "fail",
+    )  # fmt: skip
+
+
+def fresh_trace(bench: Bench, name: str, work: Callable[[], object], seconds: float) -> Trace:
+    """Readings taken between two moments, from the session's file."""
+    begin = bench.session.clock()
+    bench.run(name, work, seconds)
+    bench.session.sample()
+    return since(bench, begin)
+
+
+def since(bench: Bench, begin: float) -> Trace:
+    """What the session has read from a moment on."""
+    (trace,) = read_log(bench.session.path).traces
+    inside = trace.t >= begin
+    return Trace(trace.channel, trace.t[inside], trace.joules[inside], trace.watts[inside])
+
+
+def zeus_total(bench: Bench, seconds: float) -> str:
+    """What Zeus counts over a window, against the counter."""
+    from membench.energy.sources.zeus import ZeusSource
+
+    zeus = ZeusSource()
+    try:
+        zeus.open(anchored())
+    except SourceUnavailable as error:
+        return f"not there ({error})"
+    before, own = zeus.read()[0].joules, bench.counter()
+    bench.run("G4 zeus", bench.gemm(), seconds)
+    after, own = zeus.read()[0].joules, bench.counter() - own
+    zeus.close()
+    return "no counter" if before is None or after is None else f"{(after - before) / own - 1:+.2%}"
+
+
+def g5_batches(bench: Bench) -> Result:
+    """Joules per generated token fall with the batch."""
+    per_token = {b: token_joules(bench, b) for b in bench.shape.batches}
+    sizes, values = np.log(list(per_token)), np.log(list(per_token.values()))
+    slope = float(np.polyfit(sizes, values, 1)[0])
+    falling = bool((np.diff(values) < 0).all())
+    return Result(
+        "G5", "eager generation at batch 1 to 256",
+        "2-4 @1, 0.25-0.5 @8, 0.04-0.08 @64, 0.012-0.03 @256; slope -0.8 to -1.0",
+        ", ".join(f"{v:.3g} @{b}" for b, v in per_token.items()) + f"; slope {slope:.2f}",
+        "pass" if falling and -1.1 <= slope <= -0.7 else "fail",
+    )  # fmt: skip
+
+
+def token_joules(bench: Bench, batch: int, seconds: float = 6.0, **options: Any) -> float:
+    """Joules per generated token."""
+    load = bench.run(f"G5 {batch}", bench.generate(batch, **options), seconds)
+    return load.joules / (load.times * batch * bench.shape.new_tokens)
+
+
+def g6_compiled(bench: Bench) -> Result:
+    """A static cache and compilation beat eager decoding at batch 1."""
+    eager = token_joules(bench, 1)
+    work = bench.generate(1, cache_implementation="static")
+    load = bench.run("G6", work, 10.0)
+    tokens = load.times * bench.shape.new_tokens
+    static = load.joules / tokens
+    return Result(
+        "G6", "static cache, compiled, batch 1", "500-1000 tokens/s, 0.3-0.6; below eager",
+        f"{tokens / load.seconds:.0f} tokens/s, {static:.3g} against {eager:.3g} eager",
+        "pass" if static < eager else "fail",
+    )  # fmt: skip
+
+
+def g7_prefill(bench: Bench) -> Result:
+    """Joules per prompt token rise with the prompt."""
+    per_token = {}
+    for length in bench.shape.prompts:
+        load = bench.run(f"G7 {length}", bench.prefill(length), 4.0)
+        per_token[length] = load.joules / (load.times * length)
+    values = list(per_token.values())
+    decode = token_joules(bench, 1, 4.0)
+    return Result(
+        "G7", "prefill of 512 to 16 k tokens", "4-10 mJ/token, rising; decode 300-1000x",
+        ", ".join(f"{1e3 * v:.3g} m @{n}" for n, v in per_token.items())
+        + f"; decode {decode / values[0]:.0f}x", "pass" if values[-1] > values[1] else "fail",
+    )  # fmt: skip
+
+
+def g8_coefficients(bench: Bench) -> Result:
+    """Coefficients fitted on mixed windows predict held-out ones."""
+    random = np.random.default_rng(8)
+    begin, spans = bench.session.clock(), []
+    for _ in range(60):
+        length = int(random.choice(bench.shape.prompts))
+        repeats = int(random.integers(1, 4))
+        prefill, decode = bench.prefill(length), bench.generate(1)
+        start = bench.session.clock()
+        for _ in range(repeats):
+            prefill()
+        decoded = int(random.integers(0, 2))
+        if decoded:
+            decode()
+        bench.sync()
+        new = decoded * bench.shape.new_tokens
+        used = Tokens("random", repeats * length, repeats * length**2, 0, new)
+        spans.append(Span(start, bench.session.clock(), "ingest", usage={"memory": used}))
+        time.sleep(float(random.uniform(0, 0.3)) * bench.scale)
+    bench.session.sample()
+    knots = Knots.of(since(bench, begin))
+    fitted = None if knots is None else fit([knots], spans)
+    if fitted is None:
+        return Result("G8", "60 mixed windows", "held-out error below 10 %", "too short", "fail")
+    idle = fitted.coefficients.get("seconds", 0.0)
+    near = abs(idle - bench.idle_w) <= 0.1 * bench.idle_w
+    return Result(
+        "G8", "coefficients from mixed windows", "held-out error < 10 %; idle within 10 % of G2",
+        f"{fitted.describe()}; idle {idle:.0f} W against {bench.idle_w:.0f} W",
+        "pass" if fitted.held_out_error < 0.1 and near else "fail",
+    )  # fmt: skip
+
+
+def g9_quantisation(bench: Bench) -> Result:
+    """The error of a window falls with its length as the tick says."""
+    work, polls = bench.gemm(), []
+    start = time.perf_counter()
+    with bench.session.window("G9"):
+        while time.perf_counter() - start < 45 * bench.scale:
+            work()
+            polls.append((time.perf_counter(), bench.counter()))
+    bench.sync()
+    table = np.array(polls)
+    watts = (table[-1, 1] - table[0, 1]) / (table[-1, 0] - table[0, 0])
+    random = np.random.default_rng(9)
+    rows, ok = [], True
+    for width in (0.05, 0.2, 1.0, 5.0, 20.0):
+        width *= bench.scale
+        begins = random.uniform(table[0, 0], table[-1, 0] - width, 20)
+        counted = [counted_at(table, b + width) - counted_at(table, b) for b in begins]
+        errors = np.array(counted) / (watts * width) - 1
+        expected = 0.41 * bench.tick_s / width
+        ok &= errors.std(ddof=1) <= max(1.5 * expected, 0.01)
+        rows.append(f"{width:g} s: sd {errors.std(ddof=1):.1%} (formula {expected:.1%})")
+    return Result(
+        "G9", "windows of 0.05-20 s, 20 each", "sd 0.41 ticks per window, no bias", "; ".join(rows),
+        "pass" if ok else "fail",
+    )  # fmt: skip
+
+
+def counted_at(table: np.ndarray[Any, Any], moment: float) -> float:
+    """The counter as it stood at a moment."""
+    return float(table[np.searchsorted(table[:, 0], moment, side="right") - 1, 1])
+
+
+def g10_sampler(bench: Bench) -> Result:
+    """The sampler costs no throughput and no joules."""
+    work = bench.generate(8)
+    loads: dict[bool, list[Load]] = {False: [], True: []}
+    for on in (False, True, True, False):
+        with sampling(bench) if on else nullcontext():
+            loads[on].append(bench.run("G10", work, 15))
+    rate = {on: np.mean([w.times / w.seconds for w in ws]) for on, ws in loads.items()}
+    each = {on: np.mean([w.joules / w.times for w in ws]) for on, ws in loads.items()}
+    speed, energy = rate[True] / rate[False] - 1, each[True] / each[False] - 1
+    return Result(
+        "G10", "a second sampler on and off, A-B-B-A", "throughput and joules within 1 %",
+        f"throughput {speed:+.2%}, joules {energy:+.2%}",
+        "pass" if abs(speed) < 0.01 and abs(energy) < 0.01 else "fail",
+    )  # fmt: skip
+
+
+@contextmanager
+def sampling(bench: Bench) -> Iterator[None]:
+    """One more sampler of the same device."""
+    path = bench.session.path.with_name("sampler.jsonl")
+    twin = NvmlSource(bench.source.devices, nvml=bench.source.nvml)
+    with EnergySession(Selection("nvml", (twin,), ()), path):
+        yield
+
+
+def g11_repeats(bench: Bench) -> Result:
+    """Repeats agree; a hot start reads a little higher."""
+    batch = bench.shape.batches[-2]
+    values = [token_joules(bench, batch, 5.0) for _ in range(5)]
+    bench.run("G11 heat", bench.gemm(), 15)
+    hot = token_joules(bench, batch, 5.0) / float(np.mean(values)) - 1
+    cv = coefficient_of_variation(values)
+    return Result(
+        "G11", f"five repeats at batch {batch}, then hot", "CV below 2 %; hot +1 to +3 %",
+        f"CV {cv:.1%}; hot {hot:+.1%}", "pass" if cv <= 0.05 else "fail",
+    )  # fmt: skip
+
+
+STRANGER = """
+import sys, time, torch
+x = torch.randn(4096, 4096, device="cuda")
+end = time.time() + float(sys.argv[1])
+while time.time() < end:
+    (x @ x).sum().item() if sys.argv[2] == "busy" else time.sleep(0.1)
+"""
+
+
+def g12_stranger(bench: Bench) -> Result:
+    """Another process on the device is noticed."""
+    seen = []
+    for kind in ("idle", "busy"):
+        stranger(kind, 12 * bench.scale)
+        time.sleep(8 * bench.scale)
+        probe = NvmlSource(bench.source.devices, nvml=bench.source.nvml)
+        (channel,) = probe.open(anchored())
+        probe.close()
+        flags = channel.flags & {Flag.SHARED_GPU, Flag.PIDS_UNKNOWN}
+        seen.append(f"{kind}: {', '.join(sorted(flags)) or 'not noticed'}")
+        time.sleep(6 * bench.scale)
+    noticed = all("not noticed" not in text for text in seen)
+    return Result(
+        "G12", "a second process, idle and computing", "preflight flags it", "; ".join(seen),
+        "pass" if noticed else "fail",
+    )  # fmt: skip
+
+
+def stranger(kind: str, seconds: float) -> None:
+    """Start a process that is not our descendant; it ends by itself."""
+    inner = [sys.executable, "-c", STRANGER, str(seconds), kind]
+    launcher = f"import subprocess; subprocess.Popen({inner!r}, start_new_session=True)"
+    subprocess.run([sys.executable, "-c", launcher], check=True)
+
+
+def g13_hidden(bench: Bench) -> Result:
+    """A GPU that is hidden is unavailable, never 0 J."""
+    code = (
+        "from membench.energy.sources import choose; s = choose('nvml'); "
+        "print(len(s.sources), '|', s.why[0])"
+    )
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    count, _, why = done.stdout.strip().partition(" | ")
+    return Result(
+        "G13", "CUDA_VISIBLE_DEVICES empty", "unavailable, never 0", why,
+        "pass" if count == "0" and "unavailable" in why else "fail",
+    )  # fmt: skip
+
+
+TESTS: Sequence[Callable[[Bench], Result]] = (
+    g13_hidden, g3_linear, g4_meters, g5_batches, g6_compiled, g7_prefill, g8_coefficients,
+    g9_quantisation, g10_sampler, g11_repeats, g12_stranger,
+)  # fmt: skip
+
+
+# --- running -----------------------------------------------------------------------------------
+
+
+def shapes(*, rehearse: bool) -> SimpleNamespace:
+    """Sizes of the work."""
+    import torch
+
+    if rehearse:
+        return SimpleNamespace(
+            gemm=256, dtype=torch.float32, vocabulary=512, hidden=64, layers=2, heads=4, kv=2,
+            ffn=128, new_tokens=8, batches=(1, 4, 16), prompts=(32, 64, 128), fill_bytes=1e6,
+        )  # fmt: skip
+    return SimpleNamespace(
+        gemm=8192, dtype=torch.bfloat16, vocabulary=128256, hidden=2048, layers=16, heads=32, kv=8,
+        ffn=8192, new_tokens=128, batches=(1, 8, 64, 256), prompts=(512, 2048, 8192, 16384),
+        fill_bytes=40e9,
+    )  # fmt: skip
+
+
+def random_model(shape: SimpleNamespace, device: str) -> Any:
+    """A Llama with random weights."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        hidden_size=shape.hidden,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv,
+        intermediate_size=shape.ffn,
+        vocab_size=shape.vocabulary,
+        max_position_embeddings=32768,
+        eos_token_id=None,
+        bos_token_id=1,
+    )
+    torch.manual_seed(0)
+    with torch.device(device):
+        return LlamaForCausalLM(config).to(shape.dtype).eval()
+
+
+def run_all(bench: Bench, rehearse: bool) -> list[Result]:
+    """Every test within the budget; a test that fails to run says so and the next one follows."""
+    start = time.monotonic()
+    bare = bench.idle("G2 bare", 30)
+    results = [attempt("G2", lambda: g2_idle(bench, bare)), attempt("G1", lambda: g1_tick(bench))]
+    bench.model = random_model(bench.shape, bench.device)
+    bench.run("warm-up", bench.generate(1), 30)
+    for test in TESTS:
+        name = test.__name__.partition("_")[0].upper()
+        if rehearse and name == "G12":
+            results.append(Result(name, "a second process", "flagged", "no device", "not run"))
+        elif time.monotonic() - start > BUDGET_S:
+            results.append(Result(name, test.__doc__ or "", "", "out of time", "not run"))
+        else:
+            results.append(attempt(name, lambda test=test: test(bench)))
+        print(f"{results[-1].id:>4} {results[-1].verdict:>9}  {results[-1].observed}", flush=True)
+    return sorted(results, key=lambda result: int(result.id[1:]))
+
+
+def attempt(name: str, test: Callable[[], Result]) -> Result:
+    """A test's result, or what went wrong."""
+    try:
+        return test()
+    except Exception as error:
+        return Result(name, "", "", f"{type(error).__name__}: {error}"[:200], "fail")
+
+
+def table(results: Sequence[Result], title: str) -> str:
+    """Expected against observed, in Markdown."""
+    lines = [title, "", "| # | test | expected | observed | verdict |", "|---|---|---|---|---|"]
+    lines += [f"| {r.id} | {r.test} | {r.expected} | {r.observed} | {r.verdict} |" for r in results]
+    return "\n".join(lines) + "\n"
+
+
+class RehearsalNvml:
+    """A counter made of time and of this process's CPU seconds; it ticks every 20 ms."""
+
+    NVMLError = RuntimeError
+    NVML_FI_DEV_POWER_INSTANT = 186
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Everything else a driver may be asked."""
+        known = {
+            "nvmlDeviceGetCount": 1,
+            "nvmlDeviceGetUUID": "GPU-rehearsal",
+            "nvmlDeviceGetName": "rehearsal",
+            "nvmlDeviceGetMigMode": (0, 0),
+            "nvmlDeviceGetComputeRunningProcesses": (),
+        }
+        return lambda *arguments: known.get(name)
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: Any) -> int:  # noqa: N802
+        """Millijoules: 60 W and 100 J per CPU second."""
+        tick = math.floor(time.monotonic() / 0.02) * 0.02
+        return int(1000 * (60 * tick + 100 * round(time.process_time() / 0.02) * 0.02))
+
+    def nvmlDeviceGetFieldValues(self, handle: Any, ids: Sequence[int]) -> list[Any]:  # noqa: N802
+        """Milliwatts, of one busy core."""
+        return [SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal=160_000))]
+
+
+def main() -> int:
+    """Run the tests, or say that there is no GPU."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="0")
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--rehearse", action="store_true")
+    given = parser.parse_args()
+    nvml = RehearsalNvml() if given.rehearse else None
+    source = NvmlSource([given.device], nvml=nvml)
+    try:
+        (channel,) = source.open(anchored())
+    except SourceUnavailable as error:
+        print(f"no GPU: {error}")
+        return 0
+    given.out.mkdir(parents=True, exist_ok=True)
+    trace = given.out / "energy.jsonl"
+    trace.unlink(missing_ok=True)
+    twin = NvmlSource([given.device], nvml=nvml)
+    scale = 0.02 if given.rehearse else given.scale
+    device = "cpu" if given.rehearse else f"cuda:{channel.facts['index']}"
+    with EnergySession(Selection("nvml", (twin,), (channel.method,)), trace) as session:
+        bench = Bench(source, session, device, scale, shapes(rehearse=given.rehearse))
+        results = run_all(bench, given.rehearse)
+    source.close()
+    title = f"{channel.method}; facts {dict(channel.facts)}"
+    title = f"REHEARSAL, numbers mean nothing: {title}" if given.rehearse else title
+    (given.out / "results.json").write_text(json.dumps([asdict(r) for r in results], indent=1))
+    (given.out / "table.md").write_text(table(results, title))
+    print(table(results, title))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

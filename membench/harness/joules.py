@@ -1,0 +1,90 @@
+"""Energy in a run: spans from its records, the ledger in its summary.
+
+While the stages work an `EnergySession` samples; while cases are scored a `SpanTally` collects what
+was done when; `energy_of` brings the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from membench.energy.ledger import Ledger, attribute
+from membench.energy.samples import SampleLog, Span, read_log
+from membench.energy.validity import Check, validate, verified
+from membench.harness.journal import Record
+from membench.harness.model import Case, Phase, Role
+from membench.harness.recorded import Recorded, RecordedCase
+from membench.harness.rundir import RunDir
+
+
+class SpanTally:
+    """Collects the spans of a run while its cases are scored.
+
+    Args:
+        models: Model name by role, for estimates.
+    """
+
+    def __init__(self, models: Mapping[Role, str] | None = None) -> None:
+        """Start with none."""
+        self._models = {str(role): name for role, name in (models or {}).items()}
+        self.spans: list[Span] = []
+        self.from_cassette = False
+
+    def add(self, case: Case, loaded: RecordedCase, recorded: Recorded) -> None:
+        """Take in the final attempt at a case, its answers, and its abandoned attempts."""
+        for record in (*loaded.records, *(loaded.answers or {}).values()):
+            self._add(record, abandoned=False)
+        for record in recorded.abandoned(case):
+            self._add(record, abandoned=True)
+
+    def add_spans(self, phase: Phase, telemetry: Iterable[Mapping[str, Any]]) -> None:
+        """Take in telemetry that belongs to no case record (judging)."""
+        for entry in telemetry:
+            self._take(Span.of(phase.value, entry, models=self._models), entry)
+
+    def _add(self, record: Record, *, abandoned: bool) -> None:
+        span = Span.of(
+            record.phase,
+            record.telemetry,
+            case=record.case,
+            event=record.event,
+            abandoned=abandoned,
+            models=self._models,
+        )
+        self._take(span, record.telemetry)
+
+    def _take(self, span: Span | None, telemetry: Mapping[str, Any]) -> None:
+        if span is not None:
+            self.spans.append(span)
+        if span is None or span.phase != Phase.JUDGE:
+            self.from_cassette |= bool((telemetry.get("usage") or {}).get("replayed"))
+
+
+def energy_of(run: RunDir, tally: SpanTally) -> tuple[Ledger, list[Check]]:
+    """Attribute what a run sampled to what it did.
+
+    Args:
+        run: The run; without an `energy.jsonl` every figure is unavailable.
+        tally: Its spans.
+
+    Returns:
+        The ledger, whose `summary()` is the summary's `energy`, and the validity checks of this
+        run alone (repeats are a suite's).
+
+    Raises:
+        DataError: `energy.jsonl` is malformed.
+    """
+    log = read_log(run.energy) if run.energy.is_file() else SampleLog()
+    ledger = attribute(log, tally.spans)
+    checks = validate(ledger, log, tally.spans, from_cassette=tally.from_cassette)
+    return ledger, checks
+
+
+def energy_report(ledger: Ledger, checks: list[Check]) -> dict[str, Any]:
+    """What the manifest keeps: methods, flags, mean power, coefficients, checks."""
+    return {
+        **ledger.report(),
+        "checks": [{"name": c.name, "status": c.status, "detail": c.detail} for c in checks],
+        "verified": verified(checks),
+    }

@@ -1,0 +1,1 @@
+"""The board as a Streamlit app: thin pages over `views`, one process, loopback by default."""

@@ -1,0 +1,108 @@
+"""What every page needs: settings from the environment, the store, its index.
+
+Settings travel in environment variables because Streamlit runs the script anew for every
+session; `serving` sets them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import streamlit as st  # noqa: TID253  (only the app imports this module)
+
+from membench.leaderboard.index import Index, refresh
+from membench.leaderboard.layout import CHECKSUMS
+from membench.leaderboard.store import ADJUDICATIONS, Store
+from membench.leaderboard.views.board import Board, Choice, board, limited
+
+RESULTS = "MEMBENCH_BOARD_RESULTS"
+DATA = "MEMBENCH_BOARD_DATA"
+SHOW_TEXT = "MEMBENCH_BOARD_SHOW_TEXT"
+SUBMISSIONS = "MEMBENCH_BOARD_SUBMISSIONS"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the board is served.
+
+    Attributes:
+        results: The store.
+        data: Benchmark data of this machine; None looks where `run` does.
+        show_text: Whether the dataset's words may be shown: on loopback only.
+        submissions: Whether bundles can be posted here.
+    """
+
+    results: Path
+    data: Path | None
+    show_text: bool
+    submissions: bool
+
+
+def settings() -> Settings:
+    """As `serving` left them."""
+    data = os.environ.get(DATA)
+    return Settings(
+        Path(os.environ.get(RESULTS, "results")),
+        Path(data) if data else None,
+        os.environ.get(SHOW_TEXT) == "1",
+        os.environ.get(SUBMISSIONS) == "1",
+    )
+
+
+def store() -> Store:
+    """The store."""
+    return Store(settings().results)
+
+
+def stamp(root: Path) -> str:
+    """Changes when a bundle, a badge or a decision is added: cheap to take."""
+    parts = []
+    for path in (root, *sorted(p for p in root.glob("*") if p.is_dir() and p.name != "_index")):
+        if path.exists():
+            parts.append(f"{path.name}:{path.stat().st_mtime_ns}")
+    decisions = root / ADJUDICATIONS
+    if decisions.exists():
+        parts.append(str(decisions.stat().st_size))
+    return " ".join(parts)
+
+
+def _refreshed(root: str, stamped: str) -> Index:
+    return refresh(Store(Path(root)))
+
+
+_index: Callable[[str, str], Index] = st.cache_resource(
+    _refreshed, max_entries=2, show_spinner="Indexing the results ..."
+)
+
+
+def index() -> Index:
+    """The index of the store as it is now."""
+    root = settings().results
+    return _index(str(root), stamp(root))
+
+
+def _computed(root: str, stamped: str, choice: Choice) -> Board:
+    return board(_index(root, stamped), choice)
+
+
+_board: Callable[[str, str, Choice], Board] = st.cache_resource(
+    _computed, max_entries=64, show_spinner=False
+)
+
+
+def the_board(choice: Choice) -> Board:
+    """A board of the store as it is now."""
+    root = settings().results
+    whole = _board(str(root), stamp(root), replace(choice, budget=None, least=0.0))
+    return limited(whole, choice.budget, choice.least)
+
+
+def empty() -> bool:
+    """Whether there is no bundle at all."""
+    return next(store().root.glob(f"*/*/{CHECKSUMS}"), None) is None
+
+
+__all__ = ["Settings", "empty", "index", "settings", "store", "the_board"]

@@ -1,0 +1,56 @@
+"""What a bundle is made of: file names, sizes, and the shapes of its words.
+
+A **bundle** is the redacted part of a run directory, as a folder or a zip of the same files. Its
+entries are an allow-list, so nothing else can travel in it. A bundle is identified by the hash of
+its `SHA256SUMS`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MANIFEST = "manifest.json"
+SUMMARY = "summary.json"
+PLAY = "play.jsonl.gz"
+TEXTS = "texts.jsonl.gz"
+ANSWERS = "answers.jsonl.gz"
+SCORES = "scores.jsonl.gz"
+ENERGY = "energy.jsonl.gz"
+CHECKSUMS = "SHA256SUMS"
+
+REQUIRED = (MANIFEST, SUMMARY, PLAY, TEXTS, ANSWERS, SCORES, CHECKSUMS)
+OPTIONAL = (ENERGY,)
+VERDICTS = re.compile(r"verdicts\.([A-Za-z0-9][A-Za-z0-9._-]{0,95})\.jsonl\.gz")
+"""A run's `verdicts/<judge_key>.jsonl`; flat, so that no entry of a bundle has a folder."""
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._+@ -]{0,63}$"
+"""Names of systems and submitters: what may be shown without further thought."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes that are enforced while reading.
+
+    Attributes:
+        wire_bytes: A zip as sent, or the files of a folder together.
+        unpacked_bytes: All entries together once decompressed. LoCoMo needs 3 MB; the texts of
+            a full context over 500 LongMemEval histories 50 MB.
+        entries: Members of a zip or files of a folder.
+        line_bytes: One line of JSON.
+        depth: Nesting of one JSON value.
+    """
+
+    wire_bytes: int = 16 * 2**20
+    unpacked_bytes: int = 128 * 2**20
+    entries: int = 16
+    line_bytes: int = 4 * 2**20
+    depth: int = 24
+
+
+LIMITS = Limits()
+
+
+def allowed(name: str) -> bool:
+    """Whether a bundle may hold an entry of this name."""
+    return name in REQUIRED or name in OPTIONAL or VERDICTS.fullmatch(name) is not None

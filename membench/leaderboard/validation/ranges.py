@@ -1,0 +1,114 @@
+"""Rules 7 and 9 that need no data: ranges of figures, sums of counts, order of time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from membench.leaderboard import layout
+from membench.leaderboard.validation.contents import MANY, Contents
+from membench.leaderboard.validation.rules import Finding
+
+TOLERANCE = 1e-9
+SLACK_S = 0.005
+"""Spans of one case may touch: they are taken with a clock that can step a little."""
+
+
+def range_findings(contents: Contents) -> list[Finding]:
+    """Every figure that cannot be."""
+    return [
+        *metric_findings(contents.summary),
+        *value_findings(contents),
+        *count_findings(contents.summary["counts"]),
+        *span_findings(contents),
+    ][:MANY]
+
+
+def metric_findings(summary: dict[str, Any]) -> Iterator[Finding]:
+    """Metrics of the summary and of its categories."""
+    groups = {"metrics": summary["metrics"]}
+    groups |= {f"categories.{n}": c["metrics"] for n, c in summary["categories"].items()}
+    for group, metrics in groups.items():
+        for name, metric in metrics.items():
+            place = f"{layout.SUMMARY}: {group}.{name}"
+            value, ci95 = metric["value"], metric["ci95"]
+            if value is not None and not in_range(value):
+                yield Finding("range.metric", place, f"{value} is not in 0..1")
+            if ci95 is not None and not sound(ci95, value):
+                yield Finding("range.interval", place, f"{ci95} does not hold {value} in order")
+
+
+def in_range(value: float) -> bool:
+    """Rates and scores are fractions."""
+    return -TOLERANCE <= value <= 1 + TOLERANCE
+
+
+def sound(ci95: list[float], value: float | None) -> bool:
+    """An interval that holds its value."""
+    low, high = ci95
+    return value is not None and low - TOLERANCE <= value <= high + TOLERANCE
+
+
+def value_findings(contents: Contents) -> Iterator[Finding]:
+    """Values of score rows."""
+    for number, row in enumerate(contents.scores, start=1):
+        for name, value in row["values"].items():
+            if value is not None and not in_range(value):
+                place = f"{layout.SCORES}: line {number}: {name}"
+                yield Finding("range.metric", place, f"{value} is not in 0..1")
+
+
+def count_findings(counts: dict[str, Any]) -> Iterator[Finding]:
+    """Counts that must add up."""
+    place = f"{layout.SUMMARY}: counts"
+    if counts["ok"] + counts["failed"] != counts["questions"]:
+        yield Finding("range.count", place, "ok and failed are not all questions")
+    if counts["unscored"] > counts["questions"]:
+        yield Finding("range.count", place, "more unscored than questions")
+    if sum(counts["failures"].values()) < counts["failed"]:
+        yield Finding("range.count", place, "fewer reasons than failures")
+
+
+def span_findings(contents: Contents) -> Iterator[Finding]:
+    """Spans forward in time, inside the run, and one after another within a case."""
+    earliest = earliest_start(contents.manifest)
+    latest = (datetime.now(UTC) + timedelta(days=1)).timestamp()
+    spans: dict[tuple[str, int], list[tuple[float, float, int]]] = defaultdict(list)
+    for name, lines in ((layout.PLAY, contents.play), (layout.ANSWERS, contents.answers)):
+        for number, line in enumerate(lines, start=1):
+            entry, place = line["telemetry"], f"{name}: line {number}"
+            if ("start" in entry) != ("end" in entry):
+                yield Finding("range.time", place, "a span with one end")
+            if "start" not in entry or "end" not in entry:
+                continue
+            start, end = entry["start"], entry["end"]
+            if end < start:
+                yield Finding("range.time", place, "the span ends before it starts")
+            if not earliest <= start <= end <= latest:
+                yield Finding("plausible.clock", place, "the span is not of the run's time")
+            if name == layout.PLAY:
+                spans[line["case"], line["attempt"]].append((start, end, number))
+    yield from overlap_findings(spans)
+
+
+def earliest_start(manifest: dict[str, Any]) -> float:
+    """When a run's first span can be; a derived run carries the records of its parent."""
+    if manifest["parent"] is not None:
+        return 0.0
+    created = datetime.fromisoformat(manifest["created_utc"])
+    aware = created if created.tzinfo else created.replace(tzinfo=UTC)
+    return (aware - timedelta(days=1)).timestamp()
+
+
+def overlap_findings(
+    spans: dict[tuple[str, int], list[tuple[float, float, int]]],
+) -> Iterator[Finding]:
+    """A case is played by one caller, event after event."""
+    for mine in spans.values():
+        for (_, end, _), (start, _, number) in pairwise(sorted(mine)):
+            if start < end - SLACK_S:
+                place = f"{layout.PLAY}: line {number}"
+                yield Finding("plausible.overlap", place, "begins before the event before it ended")

@@ -1,0 +1,526 @@
+"""Rule 8: what the records come to, computed by the verifier with its own data.
+
+Recall is re-scored from source ids, extractive answers from their parts. What a bundle cannot
+show (a free answer that the licence keeps back, the words of a memory) is put in three ways and
+scored each time: a metric whose value changes depends on it, so its submitted values stand as
+**claimed**. Metrics that vanish without verdicts are **judged**: recomputed, from what the
+submitter's judge said. All others are **re-scored**, and the verifier's values are shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from membench.harness.cost import CostTally
+from membench.harness.errors import UserError
+from membench.harness.joules import SpanTally, energy_of, energy_report
+from membench.harness.judge import judge_key, verdict_failures, verdict_from
+from membench.harness.model import (
+    Ask,
+    Case,
+    Gold,
+    Phase,
+    PlayedCase,
+    Probe,
+    Role,
+    Score,
+    Verdict,
+    phase_of,
+)
+from membench.harness.prepared import judges
+from membench.harness.recorded import Recorded, RecordedCase, played_case
+from membench.harness.rundir import RunDir
+from membench.harness.score import ContentHash, Scored, Tally
+from membench.harness.spec import RunSpec
+from membench.harness.summary import summarise
+from membench.leaderboard import layout
+from membench.leaderboard.validation.contents import MANY, Contents, Lines
+from membench.leaderboard.validation.materials import Materials
+from membench.leaderboard.validation.rules import Broken, Finding
+
+Standing = Literal["re-scored", "judged", "claimed"]
+Key = tuple[str, str, str, int | None]
+Fill = Callable[[Gold, int], str]
+"""Words to put for an answer that the bundle does not hold."""
+
+FILLS: tuple[Fill, ...] = (
+    lambda gold, event: "",
+    lambda gold, event: (gold.questions[event].answer if event in gold.questions else None) or "x",
+    lambda gold, event: "No information available",
+)
+VALUE_TOLERANCE = 1e-6
+GOLD_SHARE, GOLD_LEAST = 0.9, 20
+
+
+@dataclass
+class Rescored:
+    """What the verifier came to.
+
+    Attributes:
+        summary: The summary as the verifier computes it.
+        rows: The score rows it rests on.
+        standing: How each metric came about.
+        findings: Where the claim differs.
+        flags: Remarks.
+    """
+
+    summary: dict[str, Any]
+    rows: list[Score]
+    standing: dict[str, Standing]
+    findings: list[Finding]
+    flags: list[str] = field(default_factory=list)
+
+
+def rescore(contents: Contents, materials: Materials) -> Rescored:
+    """Score the records of a bundle and compare with what it claims.
+
+    Raises:
+        Broken: A record points at what does not exist.
+    """
+    seat = verdict_lines(contents, materials)
+    verdicts = {line["request"]: verdict_from(line) for line in seat}
+    models = {Role(role): name for role, name in contents.manifest["models"].items()}
+    scoring = Scoring(materials, verdicts, SpanTally(models))
+    with tempfile.TemporaryDirectory(prefix="membench-verify-") as folder:
+        recorded = write_records(contents, Path(folder))
+        for case, gold in materials.cases():
+            scoring.add(case, gold, recorded)
+        scoring.cost.add_late(recorded.notes)
+        said = [
+            {n["request"]: verdict_from(n) for n in each} for each in contents.verdicts.values()
+        ]
+        scoring.tally.add_verdicts(verdict_failures(said))
+        judging = [line["telemetry"] for lines in contents.verdicts.values() for line in lines]
+        scoring.cost.add_spans(Phase.JUDGE, judging)
+        scoring.spans.add_spans(Phase.JUDGE, judging)
+        energy = recomputed_energy(contents, scoring, Path(folder))
+    claimed = {key_of(row): row for row in contents.scores}
+    rows = scoring.final_rows(claimed)
+    summary = recomputed_summary(contents, materials, scoring, rows, energy.summary)
+    findings = [
+        *score_findings(rows, claimed, scoring),
+        *summary_findings(contents, summary),
+        *energy_report_findings(contents, energy),
+    ]
+    return Rescored(summary, rows, scoring.standing(), findings[:MANY], scoring.flags(contents))
+
+
+def verdict_lines(contents: Contents, materials: Materials) -> Lines:
+    """Verdicts of the judge that gives the scores.
+
+    Raises:
+        Broken: Verdicts of a judge that the spec does not name.
+    """
+    spec = RunSpec.from_json(contents.manifest["spec"])
+    hashes = materials.task.prompt_hashes()
+    prompts = {name: value for name, value in hashes.items() if name.startswith("judge.")}
+    keys = [judge_key(model, prompts, spec) for model in judges(spec)]
+    odd = set(contents.verdicts) - set(keys)
+    if odd:
+        raise Broken("known.prompts", f"verdicts.{min(odd)}", "is no judge of the spec")
+    return contents.verdicts.get(keys[0], []) if keys else []
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """The energy of a run by the verifier's ledger: for the summary, and for the manifest."""
+
+    summary: dict[str, Any]
+    report: dict[str, Any]
+
+
+def recomputed_energy(contents: Contents, scoring: Scoring, folder: Path) -> Recomputed:
+    """The energy ledger from the bundle's samples and the spans of its records.
+
+    Raises:
+        Broken: The samples are not what a sampler writes.
+    """
+    run = RunDir(folder)
+    if contents.energy is not None:
+        write_lines(run.energy, contents.energy)
+    try:
+        ledger, checks = energy_of(run, scoring.spans)
+        return Recomputed(ledger.summary(), energy_report(ledger, checks))
+    except (UserError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise Broken("rescore.energy", layout.ENERGY, f"cannot be read: {error}"[:300]) from None
+
+
+def energy_report_findings(contents: Contents, energy: Recomputed) -> Iterator[Finding]:
+    """Checks and report of the manifest that differ from the verifier's."""
+    plain = orjson.loads(orjson.dumps(energy.report))
+    claim = contents.manifest.get("energy") or {}
+    for place, own, theirs in differences(plain, claim, "energy"):
+        problem = f"is {theirs!r}, the samples come to {own!r}"[:300]
+        yield Finding("rescore.energy", f"{layout.MANIFEST}: {place}", problem)
+
+
+def write_records(contents: Contents, folder: Path) -> Recorded:
+    """The journals as the harness reads them; memories have empty texts."""
+    texts = [{**line, "text": ""} for line in contents.texts]
+    paths = [folder / "play.jsonl", folder / "texts.jsonl", folder / "answers.jsonl"]
+    play = [*contents.play, *contents.notes]
+    for path, lines in zip(paths, (play, texts, contents.answers), strict=True):
+        write_lines(path, lines)
+    return Recorded(*paths)
+
+
+def write_lines(path: Path, lines: Lines) -> None:
+    """JSON lines, as parsed: no reader can see them differently from here on."""
+    option = orjson.OPT_APPEND_NEWLINE
+    with path.open("wb") as file:
+        file.writelines(orjson.dumps(line, option=option) for line in lines)
+
+
+class Scoring:
+    """Scores case by case and notices what the scores depend on."""
+
+    def __init__(
+        self, materials: Materials, verdicts: Mapping[str, Verdict], spans: SpanTally
+    ) -> None:
+        """Start with nothing scored."""
+        self.spans = spans
+        self._task = materials.task
+        self._verdicts = verdicts
+        self._rows: list[tuple[Score, bool]] = []
+        self._on_answer: set[str] = set()
+        self._on_memory: set[str] = set()
+        self._on_verdict: set[str] = set()
+        self._names: set[str] = set()
+        self._unresolved: set[Key] = set()
+        self.tally, self.cost, self.content = Tally(), CostTally(), ContentHash()
+        self._same_as_gold = self._resolved = 0
+
+    def add(self, case: Case, gold: Gold, recorded: Recorded) -> None:
+        """Score one case."""
+        loaded = recorded.load(case)
+        check_case(case, loaded)
+        closed = unresolvable(loaded)
+        first = self._played(case, gold, loaded, closed, FILLS[0])
+        rows = list(self._task.score(first, gold, self._verdicts))
+        self._learn(case, gold, loaded, closed, rows)
+        self._compare_gold(gold, first, closed)
+        self._rows.extend((row, row.event in closed) for row in rows)
+        self._names.update(name for row in rows for name in row.values)
+        self.tally.add(case, first, rows)
+        self.cost.add(case, loaded, recorded)
+        self.spans.add(case, loaded, recorded)
+        self.content.add(case, loaded)
+
+    def _played(
+        self, case: Case, gold: Gold, loaded: RecordedCase, closed: set[int], fill: Fill
+    ) -> PlayedCase:
+        answers = {
+            event: replace(record, content=opened(record.content, fill(gold, event)))
+            if event in closed
+            else record
+            for event, record in (loaded.answers or {}).items()
+        }
+        return played_case(case, replace(loaded, answers=answers))
+
+    def _learn(
+        self,
+        case: Case,
+        gold: Gold,
+        loaded: RecordedCase,
+        closed: set[int],
+        rows: Sequence[Score],
+    ) -> None:
+        """Score the case in other ways, and keep the names of the metrics that change."""
+        score = self._task.score
+        if closed:
+            for fill in FILLS[1:]:
+                other = self._played(case, gold, loaded, closed, fill)
+                self._on_answer |= changed(rows, score(other, gold, self._verdicts))
+        words = tuple({**line, "text": f"memory {line['n']}"} for line in loaded.texts)
+        other = self._played(case, gold, replace(loaded, texts=words), closed, FILLS[0])
+        self._on_memory |= changed(rows, score(other, gold, self._verdicts))
+        if self._verdicts:
+            plain = self._played(case, gold, loaded, closed, FILLS[0])
+            self._on_verdict |= changed(rows, score(plain, gold, {}))
+
+    def _compare_gold(self, gold: Gold, played: PlayedCase, closed: set[int]) -> None:
+        for event, question in gold.questions.items():
+            answers = played.answered.get(event, ())
+            if event in closed or question.answer is None or not answers or not answers[0].text:
+                continue
+            self._resolved += 1
+            self._same_as_gold += answers[0].text.strip() == question.answer.strip()
+
+    def final_rows(self, claimed: Mapping[Key, Mapping[str, Any]]) -> list[Score]:
+        """The rows with claimed values where nothing else can be had."""
+        return [
+            replace(row, values=self._values(row, closed, claimed.get(key_of_row(row))))
+            for row, closed in self._rows
+        ]
+
+    def _values(
+        self, row: Score, closed: bool, claim: Mapping[str, Any] | None
+    ) -> dict[str, float | None]:
+        taken = self._on_memory | (self._on_answer if closed else set())
+        if claim is None:
+            return dict(row.values)
+        return {
+            name: claim["values"].get(name) if name in taken else value
+            for name, value in row.values.items()
+        }
+
+    def standing(self) -> dict[str, Standing]:
+        """How each metric came about."""
+        claimed = self._on_answer | self._on_memory
+        return {
+            name: "judged"
+            if name in self._on_verdict
+            else "claimed"
+            if name in claimed
+            else "re-scored"
+            for name in sorted(self._names)
+        }
+
+    def flags(self, contents: Contents) -> list[str]:
+        """Remarks on what is odd or cannot be known."""
+        found = []
+        if "claimed" in self.standing().values():
+            found.append("flag.claimed")
+        if self._resolved >= GOLD_LEAST and self._same_as_gold >= GOLD_SHARE * self._resolved:
+            found.append("flag.gold")
+        cores = max(contents.manifest["hardware"]["cores"], 1)
+        time = sum(entry["total"] for entry in contents.summary["time_s"].values())
+        if sum(contents.summary["cpu_s"].values()) > 1.1 * cores * time + 1:
+            found.append("flag.cpu")
+        return found
+
+
+def changed(one: Sequence[Score], other: Sequence[Score]) -> set[str]:
+    """Names of the metrics in which two ways of scoring differ."""
+    names: set[str] = set()
+    others = {key_of_row(row): row for row in other}
+    for row in one:
+        twin = others.get(key_of_row(row))
+        theirs = {} if twin is None else twin.values
+        names |= {
+            name
+            for name in {*row.values, *theirs}
+            if row.values.get(name) != theirs.get(name) or (name in row.values) != (name in theirs)
+        }
+    return names
+
+
+def key_of_row(row: Score) -> Key:
+    """What identifies a row."""
+    return row.case_id, row.kind, row.item_id, row.event
+
+
+def key_of(line: Mapping[str, Any]) -> Key:
+    """The same of a line of scores.jsonl."""
+    return line["case_id"], line["kind"], line["item_id"], line["event"]
+
+
+# --- records that point nowhere ----------------------------------------------------------------
+
+
+def check_case(case: Case, loaded: RecordedCase) -> None:
+    """Every number, span and hash of a case's records must resolve.
+
+    Raises:
+        Broken: `rescore.memory`, `rescore.tokens` or `rescore.answer`.
+    """
+    for n, line in enumerate(loaded.texts):
+        if line["n"] != n:
+            raise Broken("rescore.memory", layout.TEXTS, f"case {case.id} has no memory {n}")
+    for record in loaded.records:
+        place = f"{layout.PLAY}: case {case.id}, event {record.event}"
+        event = case.timeline[record.event]
+        if record.phase != phase_of(event):
+            raise Broken("questions.cases", place, f"is of phase {phase_of(event)}")
+        check_numbers(record.content, len(loaded.texts), place)
+        if isinstance(event, Ask | Probe):
+            check_context(record.content, record.telemetry, loaded.texts, place)
+    turns = {turn.id: len(turn.text) for turn in case.turns().values()}
+    for number, record in (loaded.answers or {}).items():
+        place = f"{layout.ANSWERS}: case {case.id}, event {number}"
+        if not isinstance(case.timeline[number], Ask):
+            raise Broken("questions.cases", place, "is no question")
+        for answer in record.content["answers"]:
+            check_answer(answer, turns, len(loaded.texts), place)
+
+
+def check_numbers(content: Mapping[str, Any], known: int, place: str) -> None:
+    """Memory numbers must exist."""
+    changes = content.get("changes")
+    listed = [c["n"] for c in changes] if isinstance(changes, list) else []
+    for n in [*(content.get("memories") or ()), *listed]:
+        if n >= known:
+            raise Broken("rescore.memory", place, f"there is no memory {n}")
+
+
+def check_context(
+    content: Mapping[str, Any],
+    telemetry: Mapping[str, Any],
+    texts: Sequence[Mapping[str, Any]],
+    place: str,
+) -> None:
+    """Context tokens must be the sum over what was recalled."""
+    if content["status"] != "ok":
+        return
+    if content.get("memories") is None:
+        raise Broken("rescore.memory", place, "is ok without a list of memories")
+    tokens = sum(texts[n]["tokens"] for n in content["memories"])
+    if telemetry.get("context_tokens") != tokens:
+        claimed = telemetry.get("context_tokens")
+        raise Broken("rescore.tokens", place, f"says {claimed} tokens, its memories have {tokens}")
+
+
+def check_answer(
+    answer: Mapping[str, Any], turns: Mapping[str, int], memories: int, place: str
+) -> None:
+    """An answer's hash must fit its text, its spans must lie inside something."""
+    if answer["status"] != "ok":
+        return
+    if "text" in answer and answer.get("sha256") != sha256(answer["text"]):
+        raise Broken("rescore.answer", place, "the text has another hash")
+    if "parts" not in answer and "sha256" not in answer:
+        raise Broken("rescore.answer", place, "has neither parts nor a hash")
+    for part in answer.get("parts") or ():
+        if "turn" in part and not part["start"] <= part["end"] <= turns.get(part["turn"], -1):
+            raise Broken("rescore.answer", place, "a span lies outside its turn")
+        if "memory" in part and not (part["memory"] < memories and part["start"] <= part["end"]):
+            raise Broken("rescore.answer", place, "a span lies in no memory")
+
+
+def sha256(text: str) -> str:
+    """Hash of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def unresolvable(loaded: RecordedCase) -> set[int]:
+    """Events whose answers have words that the bundle does not hold."""
+    return {
+        event
+        for event, record in (loaded.answers or {}).items()
+        if any(closed(answer) for answer in record.content["answers"])
+    }
+
+
+def closed(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer's words cannot be had."""
+    if answer["status"] != "ok":
+        return False
+    if "parts" in answer:
+        return any("memory" in part for part in answer["parts"])
+    return "text" not in answer
+
+
+def opened(content: Mapping[str, Any], words: str) -> dict[str, Any]:
+    """An answer record with `words` where its own are not to be had."""
+    answers = [
+        {"status": "ok", "text": words} if closed(answer) else answer
+        for answer in content["answers"]
+    ]
+    return {**content, "answers": answers}
+
+
+# --- claim against result ----------------------------------------------------------------------
+
+
+def recomputed_summary(
+    contents: Contents,
+    materials: Materials,
+    scoring: Scoring,
+    rows: list[Score],
+    energy: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The summary as the harness would write it from the verifier's rows."""
+    content = scoring.content.hexdigest()
+    scored = Scored(rows, scoring.tally, scoring.cost, scoring.spans, content)
+    summary = summarise(contents.manifest, materials.task, scored, energy)
+    summary["judge"] = contents.summary["judge"]
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(summary))
+    return plain
+
+
+def score_findings(
+    rows: Sequence[Score], claimed: Mapping[Key, Mapping[str, Any]], scoring: Scoring
+) -> Iterator[Finding]:
+    """Rows that differ from the submitted ones."""
+    for row in rows:
+        claim = claimed.get(key_of_row(row))
+        if claim is None:
+            yield Finding("rescore.score", layout.SCORES, f"no row of '{row.item_id}'")
+            continue
+        if problem := row_problem(row, claim):
+            yield Finding("rescore.score", f"{layout.SCORES}: '{row.item_id}'", problem)
+    keys = {key_of_row(row) for row in rows}
+    for key in claimed:
+        if key not in keys:
+            yield Finding("rescore.score", layout.SCORES, f"a row of '{key[2]}' that scoring lacks")
+
+
+def row_problem(row: Score, claim: Mapping[str, Any]) -> str | None:
+    """How a submitted row differs, or None."""
+    plain = {
+        "category": row.category,
+        "status": row.status,
+        "reason": row.reason,
+        "flags": list(row.flags),
+    }
+    for name, value in plain.items():
+        if claim[name] != value:
+            return f"{name} is {claim[name]!r}, the records come to {value!r}"
+    for name in sorted({*row.values, *claim["values"]}):
+        if name not in row.values or name not in claim["values"]:
+            return f"{name} is on one side only"
+        if not close(row.values[name], claim["values"][name]):
+            return f"{name} is {claim['values'][name]}, the records come to {row.values[name]}"
+    return None
+
+
+RULE_OF_PART = {
+    "counts": "rescore.count",
+    "metrics": "rescore.metric",
+    "categories": "rescore.metric",
+    "notes": "rescore.metric",
+    "complete": "rescore.count",
+    "content_sha256": "rescore.content",
+    "energy": "rescore.energy",
+}
+"""Part of the summary -> the rule it falls under; all others are costs."""
+
+UNCHECKED = frozenset({"comparison_key", "schema", "models", "judge"})
+"""Parts that are checked elsewhere, or cannot be: a judge's calibration is its submitter's word."""
+
+
+def summary_findings(contents: Contents, summary: Mapping[str, Any]) -> Iterator[Finding]:
+    """Parts of the summary that differ from the submitted ones."""
+    claim = contents.summary
+    for part in sorted({*claim, *summary} - UNCHECKED):
+        rule = RULE_OF_PART.get(part, "rescore.cost")
+        for place, mine, theirs in differences(summary.get(part), claim.get(part), part):
+            yield Finding(
+                rule, f"{layout.SUMMARY}: {place}", f"is {theirs!r}, the records come to {mine!r}"
+            )
+
+
+def differences(mine: Any, theirs: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
+    """Leaves in which two JSON values differ beyond rounding."""
+    if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+        for key in sorted({*mine, *theirs}):
+            yield from differences(mine.get(key), theirs.get(key), f"{place}.{key}")
+    elif isinstance(mine, list) and isinstance(theirs, list) and len(mine) == len(theirs):
+        for index, pair in enumerate(zip(mine, theirs, strict=True)):
+            yield from differences(*pair, f"{place}[{index}]")
+    elif not close(mine, theirs):
+        yield place, mine, theirs
+
+
+def close(one: Any, other: Any) -> bool:
+    """Equal, or equal up to rounding."""
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return abs(one - other) <= VALUE_TOLERANCE * max(1.0, abs(one))
+    return bool(one == other)

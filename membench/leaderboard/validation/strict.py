@@ -1,0 +1,115 @@
+"""JSON as strangers may send it: every doubtful reading is refused.
+
+Python's `json` takes NaN, 1e999 and duplicate keys (the last one wins), so that two readers of one
+file can see different things. Here each of these is a broken rule with its place.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from membench.leaderboard.layout import LIMITS, Limits
+from membench.leaderboard.validation.rules import Broken
+
+DIGITS = 18
+"""Longest integer: fits 64 bits, and turning it into a number takes no time."""
+
+DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+"""Characters that turn the direction of text around: what is read is not what is there."""
+
+
+def parse_object(data: bytes, place: str, limits: Limits = LIMITS) -> dict[str, Any]:
+    """One JSON object.
+
+    Raises:
+        Broken: A `json.` rule.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Broken("json.utf8", place, f"byte {error.start} is not UTF-8") from None
+    try:
+        value = _decoder(place).decode(text)
+    except json.JSONDecodeError as error:
+        raise Broken("json.syntax", place, f"{error.msg} (column {error.colno})") from None
+    except RecursionError:
+        raise Broken("json.depth", place, "nests too deep to be read") from None
+    if not isinstance(value, dict):
+        raise Broken("json.syntax", place, "is not an object")
+    check_values(value, place, limits)
+    return value
+
+
+def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON lines.
+
+    Raises:
+        Broken: A `json.` rule, naming the line.
+    """
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if len(line) > limits.line_bytes:
+            raise Broken("json.line", f"{name}: line {number}", f"has {len(line):,} bytes")
+        if line:
+            yield parse_object(line, f"{name}: line {number}", limits)
+
+
+def check_values(value: dict[str, Any], place: str, limits: Limits) -> None:
+    """Walk a parsed value: depth, and the characters of every string.
+
+    Raises:
+        Broken: `json.depth` or `json.character`.
+    """
+    open_values: list[tuple[Any, int]] = [(value, 1)]
+    while open_values:
+        item, depth = open_values.pop()
+        if depth > limits.depth:
+            raise Broken("json.depth", place, f"nests deeper than {limits.depth}")
+        if isinstance(item, dict):
+            open_values.extend((key, depth) for key in item)
+            open_values.extend((child, depth + 1) for child in item.values())
+        elif isinstance(item, list):
+            open_values.extend((child, depth + 1) for child in item)
+        elif isinstance(item, str) and not clean(item):
+            raise Broken("json.character", place, f"a control character in {item[:40]!r}")
+
+
+def clean(text: str) -> bool:
+    """Whether a string holds only characters that show as what they are."""
+    if text.isascii() and text.isprintable():
+        return True
+    return not any(
+        (unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t") or c in DIRECTIONS
+        for c in text
+    )
+
+
+def _decoder(place: str) -> json.JSONDecoder:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) != len(items):
+            keys = [key for key, _ in items]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise Broken("json.duplicate_key", place, f"key {twice[:40]!r} is there twice")
+        return found
+
+    def constant(name: str) -> NoReturn:
+        raise Broken("json.number", place, f"{name} is not a number")
+
+    def integer(digits: str) -> int:
+        if len(digits.lstrip("-")) > DIGITS:
+            raise Broken("json.integer", place, f"an integer of {len(digits):,} digits")
+        return int(digits)
+
+    def real(digits: str) -> float:
+        number = float(digits) if len(digits) <= 400 else math.inf
+        if not math.isfinite(number):
+            raise Broken("json.number", place, f"{digits[:40]} is not finite")
+        return number
+
+    return json.JSONDecoder(
+        object_pairs_hook=pairs, parse_constant=constant, parse_int=integer, parse_float=real
+    )

@@ -1,0 +1,467 @@
+"""The Leaderboard page: who remembers how well, at what cost.
+
+Ranks exist inside one **group** (everything of the comparison key that scores depend on) and are
+computed over the whole group, so that filters move nobody. A row is one configuration of a
+system; of several attempts at it the median one stands for all, and their number is shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from membench.leaderboard.index import Frame, Index
+from membench.leaderboard.ranking import frontier_shares, rank_rows, stacked
+from membench.leaderboard.rows import AXES, Figure
+from membench.metrics.frontier import Point, frontier
+from membench.metrics.ranks import Rank
+from membench.tasks.registry import get_task
+
+OFTEN = 0.5
+"""A point belongs to the frontier if it is on it in at least this share of resamples."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a reader has picked; every field is a query parameter.
+
+    Attributes:
+        task: `task:split`.
+        division: Division.
+        group: Comparison group; empty takes the largest.
+        metric: Metric; empty takes the task's main one.
+        axis: Kind of cost, a key of `AXES`.
+        scope: `query`, or `total` with the history's setup spread over its questions.
+        machine: Cost group, where costs depend on the machine; empty takes the largest.
+        budget: Highest cost per question; None for no limit.
+        least: Lowest score.
+    """
+
+    task: str = ""
+    division: str = ""
+    group: str = ""
+    metric: str = ""
+    axis: str = "context"
+    scope: str = "query"
+    machine: str = ""
+    budget: float | None = None
+    least: float = 0.0
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """One line of the table.
+
+    Attributes:
+        run_id: The bundle behind it.
+        label: System and the parameters that were set.
+        system: System alone.
+        fidelity: `package`, `native`, `control`, ...
+        score: Main figure; None if undetermined.
+        cost: Cost per question on the chosen axis; None if unavailable.
+        setup: Cost per history on the chosen axis; None if unavailable.
+        rank: Place and range; None for a row that is not ranked.
+        why: Why it is not ranked, empty if it is.
+        share: Share of resamples in which it is on the frontier; None without an interval.
+        front: Whether it is on the frontier of the point estimates.
+        badge: Score badge.
+        energy: Provenance of its joules.
+        attempts: Bundles of this configuration.
+        questions: Questions asked.
+        created: Date of the run.
+        flags: Remarks, keys of `FLAGS`.
+    """
+
+    run_id: str
+    label: str
+    system: str
+    fidelity: str
+    score: Figure | None
+    cost: Figure | None
+    setup: Figure | None
+    rank: Rank | None
+    why: str
+    share: float | None
+    front: bool
+    badge: str
+    energy: str
+    attempts: int
+    questions: int
+    created: str
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The page.
+
+    Attributes:
+        choice: What it shows, with empty fields filled in.
+        rows: Rows to show, best first.
+        all_rows: Rows before budgets were applied.
+        hidden: Rows of other machines that the chart leaves out.
+        groups: Group -> its protocol in words, largest first.
+        machines: Cost group -> machine in words, largest first.
+        metrics: Metrics there are, main one first.
+        reading: What the budgets select, in words; empty without any.
+    """
+
+    choice: Choice
+    rows: tuple[BoardRow, ...]
+    all_rows: tuple[BoardRow, ...]
+    hidden: int
+    groups: Mapping[str, str]
+    machines: Mapping[str, str]
+    metrics: tuple[str, ...]
+    reading: str
+
+
+# --- what can be picked ------------------------------------------------------------------------
+
+
+def tasks(index: Index) -> list[str]:
+    """`task:split` of every bundle, those with most bundles first."""
+    runs = listed(index.runs)
+    if not len(runs):
+        return []
+    counts = (runs["task"] + ":" + runs["split"]).value_counts()
+    samples = [name for name in counts.index if name.endswith(":sample")]
+    return [name for name in counts.index if name not in samples] + samples
+
+
+def divisions(index: Index, task: str) -> list[str]:
+    """Divisions with bundles of a task, most first."""
+    return list(of_task(index.runs, task)["division"].value_counts().index)
+
+
+def listed(runs: Frame) -> Frame:
+    """Bundles that are there: no tombstones without one."""
+    return runs[runs["split"].notna()] if "split" in runs else runs.iloc[0:0]
+
+
+def of_task(runs: Frame, task: str) -> Frame:
+    """Bundles of `task:split`."""
+    name, _, split = task.partition(":")
+    runs = listed(runs)
+    return runs[(runs["task"] == name) & (runs["split"] == split)] if len(runs) else runs
+
+
+def metric_names(index: Index, run_ids: Sequence[str], task: str) -> tuple[str, ...]:
+    """Headline metrics that some run has, the one to rank by first."""
+    card = get_task(task.partition(":")[0]).card
+    mine = index.figures[index.figures["run_id"].isin(set(run_ids))]
+    there = set(mine["name"].unique())
+    wanted = dict.fromkeys((card.main_metric, card.offline_metric, *card.headline))
+    return tuple(name for name in wanted if name in there)
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+
+def board(index: Index, choice: Choice) -> Board:
+    """Everything on the page."""
+    choice = with_place(index, choice)
+    runs = of_task(index.runs, choice.task)
+    runs = runs[runs["division"] == choice.division] if len(runs) else runs
+    groups = names_by_size(runs, "group", "protocol")
+    choice = replace(choice, group=choice.group if choice.group in groups else first(groups))
+    runs = runs[runs["group"] == choice.group] if len(runs) else runs
+    metrics = metric_names(index, list(runs["run_id"]), choice.task) if len(runs) else ()
+    choice = replace(choice, metric=choice.metric if choice.metric in metrics else first(metrics))
+    machines = names_by_size(runs, "cost_group", "machine")
+    choice = replace(
+        choice, machine=choice.machine if choice.machine in machines else first(machines)
+    )
+    shown, hidden = on_machine(runs, choice)
+    rows = build_rows(index, shown, choice)
+    whole = Board(choice, rows, rows, hidden, groups, machines, metrics, "")
+    return limited(whole, choice.budget, choice.least)
+
+
+def limited(whole: Board, budget: float | None, least: float) -> Board:
+    """A board with limits applied to its rows; ranks and frontier stay those of the whole."""
+    choice = replace(whole.choice, budget=budget, least=least)
+    kept, reading = within_budget(whole.all_rows, choice)
+    return replace(whole, choice=choice, rows=kept, reading=reading)
+
+
+def with_place(index: Index, choice: Choice) -> Choice:
+    """Fill in task, division and axis."""
+    known = tasks(index)
+    task = choice.task if choice.task in known else first(known)
+    there = divisions(index, task) if task else []
+    division = choice.division if choice.division in there else first(there)
+    axis = choice.axis if choice.axis in AXES else "context"
+    scope = choice.scope if choice.scope in ("query", "total") else "query"
+    return replace(choice, task=task, division=division, axis=axis, scope=scope)
+
+
+def first(names: Any) -> str:
+    """The first of some names, or nothing."""
+    return next(iter(names), "")
+
+
+def names_by_size(runs: Frame, key: str, words: str) -> dict[str, str]:
+    """Values of a column with their words, the most frequent first."""
+    if not len(runs):
+        return {}
+    counts = runs[key].value_counts()
+    texts = runs.drop_duplicates(key).set_index(key)[words]
+    return {str(name): str(texts[name]) for name in counts.index}
+
+
+def on_machine(runs: Frame, choice: Choice) -> tuple[Frame, int]:
+    """Runs whose cost may stand beside each other, and how many others there are."""
+    if not len(runs) or not AXES[choice.axis].machine:
+        return runs, 0
+    same = runs["cost_group"] == choice.machine
+    return runs, int((~same & ~runs["withdrawn"]).sum())
+
+
+def build_rows(index: Index, runs: Frame, choice: Choice) -> tuple[BoardRow, ...]:
+    """Rows of a group, ranked ones first by place, then the others."""
+    if not len(runs) or not choice.metric:
+        return ()
+    figures = figure_lookup(index, runs, choice)
+    rows = [plain_row(run, figures, choice) for run in runs.to_dict("records")]
+    ranked = representatives([row for row in rows if not row.why], runs)
+    others = [row for row in rows if row.why]
+    placed = with_ranks(index, ranked, choice)
+    return (*sorted(placed, key=place), *sorted(others, key=lambda row: row.label))
+
+
+def place(row: BoardRow) -> tuple[int, str]:
+    """Order of ranked rows."""
+    return (row.rank.rank if row.rank else 10**9, row.label)
+
+
+def figure_lookup(index: Index, runs: Frame, choice: Choice) -> dict[tuple[str, str], Figure]:
+    """The figures a page needs, by run and name."""
+    names = {choice.metric, f"query.{choice.axis}", f"setup.{choice.axis}"}
+    mine = index.figures[index.figures["name"].isin(names)]
+    mine = mine[mine["run_id"].isin(set(runs["run_id"]))]
+    return {
+        (run, name): Figure(value, number(low), number(high), int(n))
+        for run, name, value, low, high, n in zip(
+            *(mine[c] for c in ("run_id", "name", "value", "low", "high", "n")), strict=True
+        )
+    }
+
+
+def number(value: Any) -> float | None:
+    """A float, None for what pandas calls NaN."""
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def plain_row(
+    run: Mapping[str, Any], figures: Mapping[tuple[str, str], Figure], choice: Choice
+) -> BoardRow:
+    """A row without its rank."""
+    run_id = run["run_id"]
+    query = figures.get((run_id, f"query.{choice.axis}"))
+    setup = figures.get((run_id, f"setup.{choice.axis}"))
+    score = figures.get((run_id, choice.metric))
+    comparable = not AXES[choice.axis].machine or run["cost_group"] == choice.machine
+    cost = scoped(query, setup, run, choice) if comparable else None
+    return BoardRow(
+        run_id=run_id,
+        label=run["label"],
+        system=run["system"],
+        fidelity=run["fidelity"],
+        score=score,
+        cost=cost,
+        setup=setup if comparable else None,
+        rank=None,
+        why=why_unranked(run, score),
+        share=None,
+        front=False,
+        badge=run["score"],
+        energy=run["energy_provenance"],
+        attempts=int(run["attempts"]),
+        questions=int(run["questions"]),
+        created=run["created"][:10],
+        flags=tuple(run["flags"].split()),
+    )
+
+
+def scoped(
+    query: Figure | None, setup: Figure | None, run: Mapping[str, Any], choice: Choice
+) -> Figure | None:
+    """The cost of a question, with its share of the setup if asked for."""
+    if query is None or choice.scope == "query":
+        return query
+    if setup is None:
+        return None if choice.axis != "context" else query
+    share = setup.value * run["cases"] / max(run["questions"], 1)
+    low, high = (None if end is None else end + share for end in (query.low, query.high))
+    return Figure(query.value + share, low, high, query.n)
+
+
+def why_unranked(run: Mapping[str, Any], score: Figure | None) -> str:
+    """Why a row has no rank; empty if it has one."""
+    if run["withdrawn"]:
+        return "withdrawn"
+    if run["rehearsal"]:
+        return "a rehearsal with a scripted model"
+    if run["subset"]:
+        return "a subset of the questions"
+    if not run["complete"]:
+        return "some events failed"
+    return "" if score is not None else "figure not determined"
+
+
+def representatives(rows: Sequence[BoardRow], runs: Frame) -> list[BoardRow]:
+    """The median attempt of each configuration, the lower one of two."""
+    configuration = dict(zip(runs["run_id"], runs["configuration"], strict=True))
+    by_configuration: dict[str, list[BoardRow]] = {}
+    for row in rows:
+        by_configuration.setdefault(configuration[row.run_id], []).append(row)
+    chosen = []
+    for mine in by_configuration.values():
+        mine.sort(key=lambda row: (row.score.value if row.score else 0.0, row.run_id))
+        chosen.append(mine[(len(mine) - 1) // 2])
+    return chosen
+
+
+# --- ranks and frontier ------------------------------------------------------------------------
+
+
+def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[BoardRow]:
+    """Ranks over all rows of the group, and who is on the frontier."""
+    cells = cell_lookup(index, rows, (choice.metric, f"query.{choice.axis}"))
+    paired = common_rows(rows, cells, choice.metric)
+    ranks = rank_lookup(paired, cells, choice.metric)
+    alone = {row.run_id: Rank(rank, 1, len(rows)) for rank, row in by_score(rows)}
+    fronts = {point.name for point in frontier(points(rows))}
+    shares = share_lookup(paired, cells, choice)
+    return [
+        replace(
+            row,
+            rank=ranks.get(row.run_id, alone[row.run_id]),
+            front=row.run_id in fronts,
+            share=shares.get(row.run_id),
+        )
+        for row in rows
+    ]
+
+
+def by_score(rows: Sequence[BoardRow]) -> list[tuple[int, BoardRow]]:
+    """Places by value alone; ties share the better one."""
+    values = [row.score.value if row.score else 0.0 for row in rows]
+    return [
+        (1 + sum(v > mine for v in values), row) for mine, row in zip(values, rows, strict=True)
+    ]
+
+
+def points(rows: Sequence[BoardRow]) -> list[Point]:
+    """Rows as points of a frontier, by run id."""
+    return [
+        Point(row.run_id, row.cost.value, row.score.value)
+        for row in rows
+        if row.cost is not None and row.score is not None
+    ]
+
+
+Lookup = dict[tuple[str, str], tuple[Sequence[float], Sequence[int]]]
+
+
+def cell_lookup(index: Index, rows: Sequence[BoardRow], names: tuple[str, ...]) -> Lookup:
+    """Sums by case, by run and name."""
+    mine = index.cells[index.cells["name"].isin(set(names))]
+    mine = mine[mine["run_id"].isin({row.run_id for row in rows})]
+    columns = (mine[name] for name in ("run_id", "name", "sums", "counts"))
+    return {(run, name): (sums, counts) for run, name, sums, counts in zip(*columns, strict=True)}
+
+
+def common_rows(rows: Sequence[BoardRow], cells: Lookup, metric: str) -> list[BoardRow]:
+    """Rows whose figure rests on the same questions, so that they can be paired."""
+    sizes: dict[tuple[int, ...], list[BoardRow]] = {}
+    for row in rows:
+        if (row.run_id, metric) in cells:
+            counts = tuple(int(n) for n in cells[row.run_id, metric][1])
+            sizes.setdefault(counts, []).append(row)
+    return max(sizes.values(), key=len, default=[])
+
+
+def rank_lookup(rows: Sequence[BoardRow], cells: Lookup, metric: str) -> dict[str, Rank]:
+    """Rank ranges of rows that can be paired, if all rows of the group can."""
+    if not rows:
+        return {}
+    table = stacked(
+        [cells[row.run_id, metric][0] for row in rows], cells[rows[0].run_id, metric][1]
+    )
+    return dict(zip((row.run_id for row in rows), rank_rows(table), strict=True))
+
+
+def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict[str, float]:
+    """How often each row is on the frontier over joint resamples of the cases."""
+    name = f"query.{choice.axis}"
+    there = [row for row in rows if (row.run_id, name) in cells and row.cost is not None]
+    if not there:
+        return {}
+    head = there[0].run_id
+    scores = stacked(
+        [cells[r.run_id, choice.metric][0] for r in there], cells[head, choice.metric][1]
+    )
+    costs = stacked([cells[r.run_id, name][0] for r in there], cells[head, name][1])
+    shares = frontier_shares(scores, costs)
+    return {
+        row.run_id: share for row, share in zip(there, shares, strict=True) if not math.isnan(share)
+    }
+
+
+# --- budgets -----------------------------------------------------------------------------------
+
+
+def within_budget(rows: Sequence[BoardRow], choice: Choice) -> tuple[tuple[BoardRow, ...], str]:
+    """Rows that fit the budgets, and what they are in words.
+
+    With a lowest score, each system's cheapest setting that reaches it; with a highest cost
+    alone, each system's best setting that keeps to it.
+    """
+    if choice.budget is None and choice.least <= 0:
+        return tuple(rows), ""
+    fitting = [row for row in rows if not row.why and fits(row, choice)]
+    cheapest = choice.least > 0
+    best: dict[str, BoardRow] = {}
+    for row in fitting:
+        kept = best.get(row.system)
+        if kept is None or preferred(row, kept, cheapest=cheapest):
+            best[row.system] = row
+    words = "cheapest" if cheapest else "best"
+    reading = (
+        f"the {words} setting of each system within the limits ({len(best)} of {len(rows)} rows)"
+    )
+    return tuple(row for row in rows if best.get(row.system) is row), reading
+
+
+def fits(row: BoardRow, choice: Choice) -> bool:
+    """Whether a row keeps to both limits; an unavailable cost keeps to none."""
+    if choice.budget is not None and (row.cost is None or row.cost.value > choice.budget):
+        return False
+    return row.score is not None and row.score.value >= choice.least
+
+
+def preferred(row: BoardRow, kept: BoardRow, *, cheapest: bool) -> bool:
+    """Whether a row is the better choice of two settings of a system."""
+    mine, theirs = key(row), key(kept)
+    return mine[0] < theirs[0] if cheapest else mine[1] > theirs[1]
+
+
+def key(row: BoardRow) -> tuple[float, float]:
+    """Cost and score of a row; an unavailable cost counts as the highest."""
+    cost = row.cost.value if row.cost else math.inf
+    return cost, row.score.value if row.score else 0.0
+
+
+def budget_steps(rows: Sequence[BoardRow]) -> list[float]:
+    """Round limits (1, 2, 5, 10, ...) that cover the costs of some rows."""
+    costs = [row.cost.value for row in rows if row.cost is not None and row.cost.value > 0]
+    if not costs:
+        return []
+    low, high = math.floor(math.log10(min(costs))), math.ceil(math.log10(max(costs)))
+    steps = [round(m * 10.0**e, 12) for e in range(low, high + 1) for m in (1, 2, 5)]
+    enough = next((step for step in steps if step >= max(costs)), steps[-1])
+    return [step for step in steps if min(costs) <= step <= enough]

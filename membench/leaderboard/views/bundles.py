@@ -1,0 +1,76 @@
+"""The bundles behind a page, read once and kept for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from membench.harness.errors import RunStateError
+from membench.harness.model import Score
+from membench.harness.score import score_from_json
+from membench.leaderboard import layout
+from membench.leaderboard.store import Store
+from membench.leaderboard.validation.opening import Opened, open_bundle
+from membench.leaderboard.validation.strict import parse_lines, parse_object
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One bundle in memory.
+
+    Attributes:
+        manifest: manifest.json.
+        summary: The verifier's summary, or the bundle's own without a badge.
+        badge: What the validator found; None for a bundle it has not seen.
+        opened: The files.
+    """
+
+    manifest: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    badge: Mapping[str, Any] | None
+    opened: Opened
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """Lines of a file; strictly read, unless the validator has read it before."""
+        data = self.opened.unpacked.get(name, b"")
+        if self.badge is None:
+            return list(parse_lines(data, name))
+        return [orjson.loads(line) for line in data.splitlines()]
+
+    def rows(self) -> list[Score]:
+        """Score rows."""
+        return [score_from_json(line) for line in self.lines(layout.SCORES)]
+
+
+def load(store: Store, run_id: str) -> Loaded:
+    """A bundle of the store.
+
+    Raises:
+        RunStateError: There is none of that run.
+    """
+    entry = store.find(run_id)
+    if entry is None:
+        raise RunStateError(f"there is no run '{run_id}'", "It may have been withdrawn.")
+    badge = store.root / "badges" / f"{run_id}.json"
+    stamp = badge.stat().st_mtime_ns if badge.is_file() else 0
+    return _loaded(store.root, run_id, entry.path, stamp)
+
+
+@lru_cache(maxsize=24)
+def _loaded(root: Path, run_id: str, path: Path, stamp: int) -> Loaded:
+    opened = open_bundle(path)
+    badge = Store(root).badge(run_id)
+    current = badge if badge is not None and badge["bundle_sha256"] == opened.sha256 else None
+    manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST)
+    summary = parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY)
+    return Loaded(manifest, current["summary"] if current else summary, current, opened)
+
+
+def question_rows(rows: Sequence[Score]) -> list[Score]:
+    """Rows that belong to questions."""
+    return [row for row in rows if row.kind == "question"]

@@ -1,0 +1,64 @@
+"""The Systems and Tasks pages: what there is, and what of it is on the board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from membench.adapters.registry import discover
+from membench.leaderboard.index import Index
+from membench.leaderboard.views.board import listed
+from membench.tasks.registry import list_tasks
+
+Record = dict[str, Any]
+
+
+def system_records(index: Index) -> list[Record]:
+    """Every system known here or on the board."""
+    runs = listed(index.runs)
+    counts = runs["system"].value_counts().to_dict() if len(runs) else {}
+    cards = discover().cards
+    known = [
+        {
+            "system": name,
+            "title": card.title,
+            "kind": card.fidelity,
+            "what": card.summary,
+            "paper": card.paper or "–",
+            "licence": card.licence,
+            "granularity": card.granularity,
+            "models": ", ".join(card.roles) or "none",
+            "deviations": "; ".join(card.deviations) or "none known",
+            "rows": int(counts.get(name, 0)),
+        }
+        for name, card in cards.items()
+    ]
+    strangers = [
+        dict.fromkeys(known[0] if known else ("system", "rows"), "–") | {"system": name, "rows": n}
+        for name, n in sorted(counts.items())
+        if name not in cards
+    ]
+    return known + strangers
+
+
+def task_records(index: Index) -> list[Record]:
+    """Every task with its size, licence and warning."""
+    runs = listed(index.runs)
+    counts = runs["task"].value_counts().to_dict() if len(runs) else {}
+    return [
+        {
+            "task": name,
+            "title": card.title,
+            "paper": card.paper,
+            "licence": card.licence,
+            "answers in bundles": "in clear"
+            if card.may_redistribute_text
+            else "as parts or hashes",
+            "splits": ", ".join((*card.splits, "sample")),
+            "questions": sum(card.counts.values()),
+            "categories": ", ".join(f"{key} {n:,}" for key, n in card.counts.items()),
+            "ranked by": f"{card.main_metric}; offline {card.offline_metric}",
+            "warning": card.warning or "–",
+            "rows": int(counts.get(name, 0)),
+        }
+        for name, card in list_tasks().items()
+    ]

@@ -1,0 +1,296 @@
+"""The Question page: one question, every system's memories and answers side by side.
+
+The words of question, gold and memories are the dataset's: they are shown where this machine has
+the data, and never put into a bundle or, unless the licence allows, into an export. A memory that
+is a turn of the data is recognised by its hash; others show their sources alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from membench.harness.errors import UserError
+from membench.harness.model import Ask, Case, Gold, Score, opaque_ids
+from membench.leaderboard import layout
+from membench.leaderboard.store import Store
+from membench.leaderboard.views.bundles import Loaded, load
+from membench.tasks.data import Source, find_source
+from membench.tasks.registry import get_task
+
+WITHHELD = "(text not published)"
+
+
+@dataclass(frozen=True)
+class RecalledLine:
+    """One recalled memory.
+
+    Attributes:
+        rank: From 1.
+        sources: Turn ids it came from.
+        evidence: Whether one of them supports the answer; None without gold.
+        tokens: Its length.
+        text: Its words where they can be had.
+    """
+
+    rank: int
+    sources: tuple[str, ...]
+    evidence: bool | None
+    tokens: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Attempted:
+    """What one run made of the question.
+
+    Attributes:
+        run_id: The run.
+        label: Its system.
+        score: Its score row.
+        answers: Answers in words where they can be had.
+        recalled: Memories in rank order.
+        verdicts: What judges said, by request id.
+    """
+
+    run_id: str
+    label: str
+    score: Score
+    answers: tuple[str, ...]
+    recalled: tuple[RecalledLine, ...]
+    verdicts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class QuestionPage:
+    """The page.
+
+    Attributes:
+        question_id: The question.
+        category: Its category.
+        text: Its words; None where the data is not at hand.
+        now: The dataset's clock.
+        gold: The gold answer, likewise.
+        evidence: Turn ids that support it.
+        evidence_texts: Their words.
+        runs: What each run made of it.
+    """
+
+    question_id: str
+    category: str
+    text: str | None
+    now: str | None
+    gold: str | None
+    evidence: tuple[str, ...]
+    evidence_texts: Mapping[str, str]
+    runs: tuple[Attempted, ...]
+
+
+def question_page(
+    store: Store,
+    run_ids: Sequence[str],
+    question_id: str,
+    data: Path | None = None,
+    *,
+    show_text: bool = True,
+) -> QuestionPage:
+    """One question through the eyes of several runs.
+
+    Args:
+        store: The store.
+        run_ids: Runs over the same data.
+        question_id: The question.
+        data: Benchmark data of this machine.
+        show_text: Whether the dataset's words may be shown here.
+
+    Raises:
+        UserError: No run has the question.
+    """
+    bundles = {run: load(store, run) for run in run_ids}
+    found = {run: row_of(bundle, question_id) for run, bundle in bundles.items()}
+    there = {run: row for run, row in found.items() if row is not None}
+    if not there:
+        raise UserError(f"no run here has the question '{question_id}'", "Pick one from a run.")
+    head = next(iter(there))
+    known = the_case(bundles[head], there[head].case_id, data) if show_text else None
+    runs = tuple(
+        attempted(bundles[run], row, known[0] if known else None, evidence_of(known, row))
+        for run, row in there.items()
+    )
+    return filled(question_id, there[head], known, runs)
+
+
+def filled(
+    question_id: str, row: Score, known: tuple[Case, Gold] | None, runs: tuple[Attempted, ...]
+) -> QuestionPage:
+    """The page with what the data says of the question."""
+    category = row.category or ""
+    if known is None or row.event is None:
+        return QuestionPage(question_id, category, None, None, None, (), {}, runs)
+    case, gold = known
+    asked, answer = case.timeline[row.event], gold.questions[row.event]
+    assert isinstance(asked, Ask)
+    turns = case.turns()
+    texts = {turn: turns[turn].text for turn in answer.evidence if turn in turns}
+    now = asked.question.now.isoformat() if asked.question.now else None
+    words = asked.question.text
+    return QuestionPage(
+        question_id, category, words, now, answer.answer, answer.evidence, texts, runs
+    )
+
+
+def row_of(bundle: Loaded, question_id: str) -> Score | None:
+    """A run's score row of a question."""
+    return next(
+        (r for r in bundle.rows() if r.kind == "question" and r.item_id == question_id), None
+    )
+
+
+def evidence_of(known: tuple[Case, Gold] | None, row: Score) -> frozenset[str] | None:
+    """Turn ids that support the answer; None without data."""
+    if known is None or row.event is None:
+        return None
+    return frozenset(known[1].questions[row.event].evidence)
+
+
+def attempted(
+    bundle: Loaded, row: Score, case: Case | None, evidence: frozenset[str] | None
+) -> Attempted:
+    """What one run made of a question."""
+    opaque = opaque_ids(bundle.summary["task"], bundle.manifest["spec"]["seed"])(row.case_id)
+    texts = last_attempt(bundle, layout.TEXTS, opaque)
+    memories = {line["n"]: line for line in texts}
+    play = one(last_attempt(bundle, layout.PLAY, opaque), row.event)
+    said = one(last_attempt(bundle, layout.ANSWERS, opaque), row.event)
+    words = turn_words(case)
+    numbers = play["content"].get("memories") or () if play else ()
+    recalled = tuple(
+        recalled_line(rank, memories[n], words, evidence)
+        for rank, n in enumerate(numbers, start=1)
+        if n in memories
+    )
+    answers = tuple(answer_words(a, case) for a in said["content"]["answers"]) if said else ()
+    label = str(bundle.manifest["system"]["name"])
+    return Attempted(
+        bundle.manifest["run_id"], label, row, answers, recalled, verdicts_of(bundle, row.item_id)
+    )
+
+
+def last_attempt(bundle: Loaded, name: str, case: str) -> list[dict[str, Any]]:
+    """Lines of a case's last attempt."""
+    mine = [line for line in bundle.lines(name) if line.get("case") == case]
+    last = max((line["attempt"] for line in mine), default=0)
+    return [line for line in mine if line["attempt"] == last]
+
+
+def one(lines: Sequence[dict[str, Any]], event: int | None) -> dict[str, Any] | None:
+    """The line of an event."""
+    return next((line for line in lines if line["event"] == event), None)
+
+
+def turn_words(case: Case | None) -> dict[str, str]:
+    """Words of the turns of a case by their hash."""
+    turns = case.turns().values() if case else ()
+    return {hashlib.sha256(turn.text.encode()).hexdigest(): turn.text for turn in turns}
+
+
+def recalled_line(
+    rank: int,
+    memory: Mapping[str, Any],
+    words: Mapping[str, str],
+    evidence: frozenset[str] | None,
+) -> RecalledLine:
+    """One memory in words, where they are a turn's."""
+    sources = tuple(memory["sources"])
+    hit = None if evidence is None else bool(evidence & set(sources))
+    text = words.get(memory["sha256"], WITHHELD)
+    return RecalledLine(rank, sources, hit, memory["tokens"], text)
+
+
+def answer_words(answer: Mapping[str, Any], case: Case | None) -> str:
+    """An answer in words, where they can be had."""
+    if answer["status"] != "ok":
+        return f"failed: {answer.get('reason')}"
+    if "text" in answer:
+        return str(answer["text"])
+    if "parts" not in answer:
+        return f"(free answer, sha256 {answer['sha256'][:12]}…)"
+    turns = case.turns() if case else {}
+    return "".join(part_words(part, turns) for part in answer["parts"])
+
+
+def part_words(part: Mapping[str, Any], turns: Mapping[str, Any]) -> str:
+    """One part in words."""
+    if "generated" in part:
+        return str(part["generated"])
+    if "turn" in part:
+        turn = turns.get(part["turn"])
+        where = f"[{part['turn']}, {part['start']}–{part['end']}]"
+        return turn.text[part["start"] : part["end"]] if turn else where
+    return f"[memory {part['memory']}, {part['start']}–{part['end']}]"
+
+
+def verdicts_of(bundle: Loaded, question_id: str) -> dict[str, str]:
+    """What judges said of a question."""
+    found = {}
+    for name in sorted(bundle.opened.unpacked):
+        if layout.VERDICTS.fullmatch(name):
+            for line in bundle.lines(name):
+                if line["request"].startswith(f"{question_id}:"):
+                    values = line.get("values") or {"reason": line.get("reason")}
+                    found[line["request"]] = ", ".join(f"{k} {v}" for k, v in values.items())
+    return found
+
+
+def the_case(bundle: Loaded, case_id: str, data: Path | None) -> tuple[Case, Gold] | None:
+    """The case with its gold from this machine's data; None where it has none."""
+    task = bundle.manifest["task"]
+    spec = bundle.manifest["spec"]
+    try:
+        task_type = get_task(task["name"])
+        source = find_source(task_type, task["split"], data)
+        if source.sha256 != task["dataset_sha256"]:
+            return None
+        options = tuple(sorted(spec["task_set"].items()))
+        return cases_of(task["name"], source, options, spec["seed"]).get(case_id)
+    except UserError:
+        return None
+
+
+@lru_cache(maxsize=2)
+def cases_of(
+    name: str, source: Source, options: tuple[tuple[str, Any], ...], seed: int
+) -> dict[str, tuple[Case, Gold]]:
+    """Every case of a file by its official id."""
+    task = get_task(name)(dict(options), seed)
+    return {gold.case_id: (case, gold) for case, gold in task.cases(source, opaque_ids(name, seed))}
+
+
+def recalled_records(run: Attempted) -> list[dict[str, Any]]:
+    """Recalled memories as a table."""
+    return [
+        {
+            "rank": line.rank,
+            "evidence": "" if not line.evidence else "✓ evidence",
+            "sources": ", ".join(line.sources) or "–",
+            "tokens": line.tokens,
+            "text": line.text,
+        }
+        for line in run.recalled
+    ]
+
+
+def score_records(page: QuestionPage) -> list[dict[str, Any]]:
+    """Scores of every run side by side."""
+    names = dict.fromkeys(name for run in page.runs for name in run.score.values)
+    return [
+        {
+            "metric": name,
+            **{f"{run.label} · {run.run_id}": run.score.values.get(name) for run in page.runs},
+        }
+        for name in names
+    ]

@@ -1,0 +1,202 @@
+"""The Run page: everything about one bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from membench.harness.model import Score
+from membench.leaderboard.rows import figure_of
+from membench.leaderboard.store import Adjudication, Store, tombstones
+from membench.leaderboard.validation.rules import FLAGS
+from membench.leaderboard.views.bundles import Loaded, load
+from membench.leaderboard.views.tables import percent, significant
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """The page.
+
+    Attributes:
+        run_id: The run.
+        loaded: Its bundle; None for a tombstone without one.
+        withdrawn: The decision that withdrew it, if any.
+        adjudications: Every decision about it, oldest first.
+    """
+
+    run_id: str
+    loaded: Loaded | None
+    withdrawn: Adjudication | None
+    adjudications: tuple[Adjudication, ...]
+
+
+def run_page(store: Store, run_id: str) -> RunPage:
+    """Everything about one run.
+
+    Raises:
+        RunStateError: There is neither a bundle nor a tombstone.
+    """
+    decisions = store.adjudications()
+    mine = tuple(decision for decision in decisions if decision.run_id == run_id)
+    gone = tombstones(decisions).get(run_id)
+    loaded = None if gone is not None and store.find(run_id) is None else load(store, run_id)
+    return RunPage(run_id, loaded, gone, mine)
+
+
+def facts(loaded: Loaded) -> list[Record]:
+    """Who, what, when, on what, as a table."""
+    manifest, summary = loaded.manifest, loaded.summary
+    system, task, code = manifest["system"], manifest["task"], manifest["code"]
+    badge = loaded.badge or {}
+    entries = {
+        "system": f"{system['name']} {system['version']} ({system['fidelity']})",
+        "parameters": words(system["parameters"]),
+        "deviations": "; ".join(system["deviations"]) or "none known",
+        "task": f"{task['name']}, split {task['split']} ({task['dataset_version']} data)",
+        "questions": f"{summary['counts']['questions']:,} in {summary['counts']['cases']:,} cases",
+        "failures": words(summary["counts"]["failures"]) or "none",
+        "division": summary["division"],
+        "reader and judge": f"{manifest['spec']['reader']}, judge {manifest['spec']['judge']}",
+        "models": words(manifest["models"]) or "none",
+        "machine": manifest["hardware"]["class"],
+        "execution": words(manifest["options"]),
+        "membench": f"{manifest['versions'].get('membench')}, commit {str(code['commit'])[:10]}"
+        + (", with uncommitted changes" if code["dirty"] else ""),
+        "made": manifest["created_utc"],
+        "verified": badge.get("verified_utc", "never"),
+        "score badge": badge.get("score", "self-reported"),
+        "submitter": badge.get("submitter") or "–",
+        "remarks": "; ".join(FLAGS[f] for f in badge.get("flags", ()) if f in FLAGS) or "none",
+        "dataset sha256": task["dataset_sha256"],
+        "question set sha256": task["question_set_sha256"],
+        "content sha256": summary["content_sha256"] or "–",
+        "bundle sha256": loaded.opened.sha256,
+    }
+    return [{"fact": name, "value": str(value)} for name, value in entries.items()]
+
+
+def words(values: Mapping[str, Any]) -> str:
+    """A mapping in one line."""
+    return ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
+
+
+def metric_records(loaded: Loaded) -> list[Record]:
+    """All metrics and how each came about."""
+    standing = (loaded.badge or {}).get("standing", {})
+    return [
+        {
+            "metric": name,
+            "value": percent(figure_of(metric)) if metric["value"] is not None else "–",
+            "n": metric["n"],
+            "cases": metric["clusters"],
+            "came about": standing.get(name.removesuffix(".scored"), "claimed"),
+        }
+        for name, metric in loaded.summary["metrics"].items()
+    ]
+
+
+def category_records(loaded: Loaded) -> list[Record]:
+    """Headline metrics by category."""
+    from membench.tasks.registry import get_task
+
+    names = get_task(loaded.summary["task"]).card.headline
+    found = []
+    for category, entry in loaded.summary["categories"].items():
+        record: Record = {"category": category, "n": entry["n"]}
+        for name in names:
+            metric = entry["metrics"].get(name)
+            if metric is not None:
+                record[name] = "–" if metric["value"] is None else f"{100 * metric['value']:.1f}"
+        found.append(record)
+    return aligned(found)
+
+
+def aligned(records: Sequence[Record]) -> list[Record]:
+    """Every record with the columns of all of them."""
+    names = dict.fromkeys(name for record in records for name in record)
+    return [{name: record.get(name, "–") for name in names} for record in records]
+
+
+def cost_records(loaded: Loaded) -> list[Record]:
+    """Costs by phase."""
+    summary = loaded.summary
+    return [
+        {
+            "phase": phase,
+            "seconds": significant(time["total"]),
+            "p50 (ms)": milliseconds(time["p50"]),
+            "p95 (ms)": milliseconds(time["p95"]),
+            "CPU seconds": significant(summary["cpu_s"].get(phase)),
+            "calls": summary["usage"][phase]["calls"],
+            "prompt tokens": summary["usage"][phase]["prompt_tokens"],
+            "completion tokens": summary["usage"][phase]["completion_tokens"],
+            "USD": significant(summary["usage"][phase]["usd"]),
+            "energy": joules(summary["energy"]["phases"].get(phase)),
+        }
+        for phase, time in summary["time_s"].items()
+    ]
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Seconds as milliseconds."""
+    return "–" if seconds is None else significant(seconds * 1000)
+
+
+def joules(figure: Mapping[str, Any] | None) -> str:
+    """Joules, never without their label."""
+    if figure is None or figure.get("joules") is None:
+        return "unavailable"
+    return f"{significant(figure['joules'])} J {figure['provenance']}"
+
+
+def question_records(
+    rows: Sequence[Score],
+    names: Sequence[str],
+    category: str = "",
+    search: str = "",
+    only: str = "",
+) -> list[Record]:
+    """Questions of a run that fit the filters.
+
+    Args:
+        rows: Score rows.
+        names: Metrics to show.
+        category: Only this category; empty for all.
+        search: Part of a question id.
+        only: `failed`, `wrong` (the first metric is 0), or empty for all.
+    """
+    found = []
+    for row in rows:
+        value = row.values.get(names[0]) if names else None
+        if category not in ("", row.category) or search not in row.item_id:
+            continue
+        if (only == "failed" and row.status != "failed") or (only == "wrong" and value != 0):
+            continue
+        shown = {name: None if row.values.get(name) is None else row.values[name] for name in names}
+        found.append(
+            {
+                "question": row.item_id,
+                "category": row.category or "",
+                **shown,
+                "status": row.status + (f" ({row.reason})" if row.reason else ""),
+                "flags": ", ".join(row.flags),
+            }
+        )
+    return found
+
+
+def adjudication_records(page: RunPage) -> list[Record]:
+    """Decisions about the run."""
+    return [
+        {
+            "when": decision.when_utc,
+            "who": decision.who,
+            "what": decision.state or decision.score or "note",
+            "why": decision.why,
+            "rests on": ", ".join(decision.links),
+        }
+        for decision in page.adjudications
+    ]

@@ -1,0 +1,147 @@
+"""Views as tables of words: for screens, for CSV and JSON downloads, for readers without charts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from membench.leaderboard.rows import AXES, Figure
+from membench.leaderboard.validation.rules import FLAGS
+from membench.leaderboard.views.board import OFTEN, Board, BoardRow
+
+Record = dict[str, Any]
+
+BADGES = {
+    "self-reported": "○ self-reported",
+    "re-scored": "◐ re-scored",
+    "reproduced": "● reproduced",
+}
+"""Word and shape: never colour alone."""
+
+ENERGY_BADGES = {
+    "measured": "■ measured",
+    "modelled": "▨ modelled",
+    "estimated": "□ estimated",
+    "unavailable": "– unavailable",
+}
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """A number for people; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
+
+
+def percent(figure: Figure | None) -> str:
+    """A fraction as percent, with its interval."""
+    if figure is None:
+        return "–"
+    text = f"{100 * figure.value:.1f}"
+    if figure.low is None or figure.high is None:
+        return text
+    return f"{text} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
+
+
+def amount(figure: Figure | None) -> str:
+    """A cost, with its interval."""
+    if figure is None:
+        return "–"
+    if figure.low is None or figure.high is None:
+        return significant(figure.value)
+    return f"{significant(figure.value)} [{significant(figure.low)}, {significant(figure.high)}]"
+
+
+def rank_text(row: BoardRow) -> str:
+    """A rank range, or why there is none."""
+    if row.rank is None:
+        return "–"
+    if row.rank.best == row.rank.worst:
+        return str(row.rank.best)
+    return f"{row.rank.best}–{row.rank.worst}"
+
+
+def frontier_text(row: BoardRow) -> str:
+    """Whether a row is on the frontier, and how surely."""
+    share = "" if row.share is None else f" ({100 * row.share:.0f} %)"
+    if row.share is not None and row.share >= OFTEN:
+        return f"★ yes{share}"
+    return f"☆ point only{share}" if row.front else ""
+
+
+def board_records(board: Board) -> list[Record]:
+    """The table of the Leaderboard page, as shown."""
+    axis = AXES[board.choice.axis]
+    cost = f"{axis.unit} / question"
+    return [
+        {
+            "rank": rank_text(row),
+            "system": row.label,
+            "kind": row.fidelity,
+            board.choice.metric: percent(row.score),
+            cost: amount(row.cost)
+            + (f" {row.energy}" if axis.name == "joules" and row.cost else ""),
+            f"{axis.unit} / history (ingest)": amount(row.setup),
+            "frontier": frontier_text(row),
+            "score badge": BADGES.get(row.badge, row.badge),
+            "energy badge": ENERGY_BADGES.get(row.energy, row.energy),
+            "n": row.questions,
+            "attempts": row.attempts,
+            "date": row.created,
+            "remarks": "; ".join(
+                [row.why] * bool(row.why) + [FLAGS[f] for f in row.flags if f in FLAGS]
+            ),
+            "run": row.run_id,
+        }
+        for row in board.rows
+    ]
+
+
+def frontier_records(board: Board) -> list[Record]:
+    """The points of the frontier as text, cheapest first."""
+    on = [r for r in board.rows if r.front or (r.share or 0) >= OFTEN]
+    axis = AXES[board.choice.axis]
+    return [
+        {
+            "system": row.label,
+            f"{axis.unit} / question": amount(row.cost),
+            board.choice.metric: percent(row.score),
+            "on the frontier": frontier_text(row),
+        }
+        for row in sorted(on, key=lambda row: row.cost.value if row.cost else math.inf)
+    ]
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
+    """CSV that no spreadsheet takes for formulas."""
+    if not records:
+        return ""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(records[0]), lineterminator="\n")
+    writer.writerow({name: harmless(name) for name in records[0]})
+    writer.writerows({name: harmless(value) for name, value in row.items()} for row in records)
+    return buffer.getvalue()
+
+
+def harmless(value: Any) -> Any:
+    """A cell that a spreadsheet shows as it is."""
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value
+
+
+def to_json(records: Sequence[Mapping[str, Any]]) -> str:
+    """JSON of the same."""
+    return json.dumps(list(records), ensure_ascii=False, indent=1, allow_nan=False)
