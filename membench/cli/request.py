@@ -3,72 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from membench.cli.model_settings import checked_settings
 from membench.harness.errors import DataError, UsageError
 from membench.harness.model import Scalar
 from membench.harness.spec import ExecOptions, RunSpec, split_settings
 
+SPEC_FIELDS = tuple(field.name for field in fields(RunSpec))
+OPTION_FIELDS = tuple(field.name for field in fields(ExecOptions))
 
-class RunRequest(BaseModel):
-    """Every flag that a run accepts, under the same name as in a `--spec` file."""
+T = TypeVar("T", RunSpec, ExecOptions)
 
-    model_config = ConfigDict(extra="forbid")
 
-    system: str = ""
-    task: str = ""
-    split: str | None = None
-    set: dict[str, Scalar] = Field(default_factory=dict)
-    task_set: dict[str, Scalar] = Field(default_factory=dict)
-    limit: int | None = None
-    k: int | None = None
-    token_budget: int | None = None
-    reader: str = "extractive"
-    judge: str = "none"
-    judge_votes: int | None = None
-    memory_model: str = "none"
-    embedder: str = "none"
-    model_set: Annotated[dict[str, Any], AfterValidator(checked_settings)] = Field(
-        default_factory=dict
-    )
-    seed: int = 0
-    errata: bool = False
-    division: str | None = None
-    prompts: str | None = None
-    out: Path = Path("runs")
-    run_id: str | None = None
-    data: Path | None = None
-    concurrency: int = 1
-    read_concurrency: int = 64
-    engine: Literal["local", "ray"] = "local"
-    schedule: Literal["free", "waves"] = "free"
-    wave_cases: int = 8
-    energy: str = "auto"
-    energy_protocol: bool = False
-    base_url: str | None = None
-    cassette: Path | None = None
-    cassette_mode: Literal["off", "record", "replay"] = "off"
-    budget_usd: float | None = None
-    budget_tokens: int | None = None
+@dataclass(frozen=True)
+class RunRequest:
+    """What was asked for, by the names that flags and spec files share.
+
+    Attributes:
+        values: Name -> value, flags over file.
+        flags: The names that came as flags.
+        file: The spec file, if there is one.
+    """
+
+    values: Mapping[str, Any]
+    flags: frozenset[str] = frozenset()
+    file: Path | None = None
 
     def spec(self) -> RunSpec:
-        """The part that determines results."""
-        chosen = {f.name: getattr(self, f.name) for f in fields(RunSpec)}
-        return RunSpec(**{**chosen, "model_set": split_settings(self.model_set)[0]})
+        """The part that determines results.
+
+        Raises:
+            UserError: A missing or wrong value.
+        """
+        for name in ("system", "task"):
+            if not self.values.get(name):
+                plural = f"membench {name}s"
+                raise UsageError(f"--{name} is missing", f"`{plural}` lists what there is.")
+        return self._checked(RunSpec, SPEC_FIELDS, self._settings()[0])
 
     def options(self) -> ExecOptions:
-        """The part that says how."""
-        chosen = {f.name: getattr(self, f.name) for f in fields(ExecOptions)}
-        return ExecOptions(**{**chosen, "model_set": split_settings(self.model_set)[1]})
+        """The part that says how.
+
+        Raises:
+            UserError: A wrong value.
+        """
+        return self._checked(ExecOptions, OPTION_FIELDS, self._settings()[1])
+
+    def _settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Model settings of the spec and of the options."""
+        return split_settings(checked_settings(self.values.get("model_set") or {}))
+
+    def _checked(self, kind: type[T], names: Sequence[str], settings: Mapping[str, Any]) -> T:
+        given = {name: self.values[name] for name in names if name in self.values}
+        given["model_set"] = settings
+        try:
+            return TypeAdapter(kind).validate_python(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            if name in self.flags or self.file is None:
+                flag = name.replace("_", "-")
+                raise UsageError(f"--{flag} {given[name]}: {first['msg']}") from None
+            raise DataError(self.file, f"key {name}", first["msg"], KNOWN_KEYS) from None
 
 
-SPEC_FIELDS = tuple(field.name for field in fields(RunSpec))
+KNOWN_KEYS = f"Known keys: {', '.join(sorted((*SPEC_FIELDS, *OPTION_FIELDS)))}."
 
 
 def read_spec_file(path: Path) -> dict[str, Any]:
@@ -94,23 +99,17 @@ def merge(file: Path | None, flags: Mapping[str, Any]) -> RunRequest:
     """Put flags over the spec file.
 
     Raises:
-        UserError: A name or a value that is not accepted, naming the file or the flag.
+        DataError: The file cannot be read, or has a key that no run knows.
     """
     stored = read_spec_file(file) if file else {}
+    for name in stored:
+        if name not in (*SPEC_FIELDS, *OPTION_FIELDS):
+            raise DataError(file, f"key {name}", "no run has such a setting", KNOWN_KEYS)
     merged = {**stored, **flags}
     for name in ("set", "task_set", "model_set"):
         if isinstance(stored.get(name), dict) and name in flags:
             merged[name] = {**stored[name], **flags[name]}
-    try:
-        return RunRequest.model_validate(merged)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        problem = f"'{name}': {first['msg']}"
-        if first["loc"][0] in flags or file is None:
-            raise UsageError(f"--{problem[1:].replace('_', '-', 1)}") from None
-        known = ", ".join(sorted(RunRequest.model_fields))
-        raise DataError(file, f"key {name}", first["msg"], f"Known keys: {known}.") from None
+    return RunRequest(merged, frozenset(flags), file)
 
 
 def assignments(flag: str, given: Sequence[str]) -> dict[str, Scalar]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from membench.harness.errors import RunStateError, UsageError
+from membench.harness.errors import RunStateError
 
 if TYPE_CHECKING:
     from membench.cli.request import RunRequest
@@ -93,7 +93,7 @@ def given_flags(ctx: typer.Context) -> dict[str, Any]:
         name: value
         for name, value in ctx.params.items()
         if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
-        and name not in ("resume", "spec", "json")
+        and name not in ("resume", "spec", "json", "suite", "assume")
     }
     if "set_" in given:
         given["set"] = assignments("--set", given.pop("set_"))
@@ -109,10 +109,6 @@ def started(request: RunRequest) -> Finished:
     from membench.cli.console import TerminalProgress
     from membench.harness.run import start
 
-    for name in ("system", "task"):
-        if not getattr(request, name):
-            plural = f"membench {name}s"
-            raise UsageError(f"--{name} is missing", f"`{plural}` lists what there is.")
     return start(request.spec(), request.options(), TerminalProgress())
 
 
@@ -124,23 +120,20 @@ def resumed(
     from membench.cli.request import SPEC_FIELDS, read_spec_file
     from membench.harness.run import resume
     from membench.harness.rundir import RunDir
-    from membench.harness.spec import RunSpec
+    from membench.harness.spec import RunSpec, split_settings
 
     stored = RunSpec.from_json(RunDir.open(path).manifest()["spec"])
     asked = {**(read_spec_file(spec_file) if spec_file else {}), **given_flags(ctx)}
-    wanted = request.spec()
+    if settings := split_settings(asked.pop("model_set", {}))[0]:
+        asked["model_set"] = settings
     changed = [
-        name
-        for name in SPEC_FIELDS
-        if name in asked
-        and getattr(wanted, name) != getattr(stored, name)
-        and (name != "model_set" or wanted.model_set)
+        name for name in SPEC_FIELDS if name in asked and asked[name] != getattr(stored, name)
     ]
     if changed:
         name = changed[0]
         raise RunStateError(
             f"{path} was started with another spec: {name} was {getattr(stored, name)!r}, "
-            f"now {getattr(wanted, name)!r}",
+            f"now {asked[name]!r}",
             "Resume without that flag, or start a new run.",
         )
     return resume(path, request.options(), TerminalProgress())

@@ -131,9 +131,7 @@ def configured(prepared: Prepared, role: Role, spec: ModelSpec) -> ModelSpec:
     settings: dict[str, Any] = {}
     for prefix in ("", f"{role}."):
         for given in (prepared.spec.model_set, prepared.options.model_set):
-            own = {
-                key.removeprefix(prefix): v for key, v in given.items() if key.startswith(prefix)
-            }
+            own = {key.removeprefix(prefix): given[key] for key in given if key.startswith(prefix)}
             settings |= {name: value for name, value in own.items() if "." not in name}
     known = [field.name for field in fields(ModelSpec)]
     for name in settings:

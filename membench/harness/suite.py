@@ -189,10 +189,7 @@ def _cell(
     spec = {name: value for name, value in settings.items() if name not in OPTION_FIELDS}
     options = {name: value for name, value in settings.items() if name in OPTION_FIELDS}
     options = {n: Path(v) if n in PATHS and v is not None else v for n, v in options.items()}
-    for part, settled in zip(
-        (spec, options), split_settings(settings.get("model_set", {})), strict=True
-    ):
-        part["model_set"] = settled
+    spec["model_set"], options["model_set"] = split_settings(settings.get("model_set", {}))
     own = {name: value for name, value in own_system.items() if name != "system"}
     return Cell(
         own_system["system"],
