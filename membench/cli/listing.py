@@ -25,7 +25,7 @@ def print_json(value: Any) -> None:
     """JSON alone on stdout."""
     import orjson
 
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
     typer.echo(orjson.dumps(value, option=options, default=str).decode())
 
 

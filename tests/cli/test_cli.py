@@ -127,6 +127,20 @@ def test_a_licence_is_asked_for_only_where_somebody_can_answer(tmp_path):
     refused(membench("data", "get", "locomo", cwd=tmp_path), "CC-BY-NC-4.0", "--yes")
 
 
+@pytest.mark.parametrize(
+    "again", [["read", "--reader", "refuse"], ["judge", "--judge", "scripted"]]
+)
+def test_a_run_is_read_or_judged_again_as_a_run_of_its_own(finished, tmp_path, again):
+    folder, _ = finished
+    command, *how = again
+    done = membench(command, "runs/one", *how, "--out", tmp_path, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["run_id"] != "one"
+    manifest = json.loads((tmp_path / summary["run_id"] / "manifest.json").read_text())
+    assert manifest["parent"]["run_id"] == "one"
+
+
 def test_conformance_of_a_system(tmp_path):
     done = membench("conformance", "bm25", "--set", "tokenizer=stem", cwd=tmp_path)
     assert done.returncode == 0
