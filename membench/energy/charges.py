@@ -289,11 +289,10 @@ def _total(counter: _Counter, figures: Mapping[str, Figure]) -> Figure:
 
 
 def _abandoned_apart(figures: dict[str, Figure]) -> dict[str, Figure]:
-    """Book abandoned attempts as unattributed."""
+    """Book abandoned attempts as unattributed; one too short to be counted adds nothing to it."""
     given_up = figures.pop(ABANDONED, None)
-    if given_up is not None:
-        rest = figures[UNATTRIBUTED]
-        figures[UNATTRIBUTED] = combine((rest, given_up), allow_mixed=True)
+    if given_up is not None and (given_up.available or given_up.flags & UNKNOWN):
+        figures[UNATTRIBUTED] = combine((figures[UNATTRIBUTED], given_up), allow_mixed=True)
     return figures
 
 
@@ -412,7 +411,8 @@ def _cpu_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Cha
 
 def _cpu_figure(channel: Channel, joules: Array) -> Figure:
     if np.isnan(joules).any():
-        return unavailable("CPU seconds were not counted for every span", channel.component)
+        why = "CPU seconds were not counted for every span"
+        return unavailable(why, channel.component, Flag.NOT_COVERED)
     total = float(joules.sum())
     return Figure(
         total, channel.provenance, channel.component, channel.method,
@@ -438,7 +438,7 @@ class _Estimate:
     def figure(self, channel: Channel) -> Figure:
         if self.unknown:
             why = f"no published coefficients for model '{self.unknown}'"
-            return unavailable(why, channel.component)
+            return unavailable(why, channel.component, Flag.NOT_COVERED)
         return Figure(
             self.mid, channel.provenance, channel.component, channel.method,
             u_joules=(self.high - self.low) / UNIFORM, allocation=Allocation.TOKEN_MODEL,

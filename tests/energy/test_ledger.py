@@ -295,6 +295,15 @@ def test_cpu_seconds_that_were_not_counted_are_not_zero() -> None:
     assert joules(ledger, "recall") == pytest.approx(15)
 
 
+def test_abandoned_attempts_of_unknown_cost_are_not_zero() -> None:
+    spans = [span(0, 9, cpu_s=4.0), span(9, 10, abandoned=True)]
+    ledger = attribute(cpu_log(), spans)
+    assert ledger.unattributed.joules is None
+    known = attribute(cpu_log(), [spans[0], span(9, 10, cpu_s=1.0, abandoned=True)])
+    assert known.unattributed.joules == pytest.approx(7.5)
+    assert known.total.joules == pytest.approx(37.5)
+
+
 # --- questions and roles -----------------------------------------------------------------------
 
 
