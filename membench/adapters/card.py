@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from membench.harness.model import Role, Scalar
 
@@ -64,6 +64,33 @@ class ParameterCard:
 
 
 @dataclass(frozen=True)
+class EnvironmentCard:
+    """The `[environment]` table: what a system that lives on its own needs.
+
+    Attributes:
+        python: Versions of Python that will do, as a specifier (`">=3.12"`).
+        lock: File of hashed requirements, relative to the folder.
+        torch: Version of PyTorch that is installed before the lock; empty for none.
+        size_mb: Disk space it takes, as measured.
+        unprivileged: Whether it refuses to run as root.
+        servers: Whether it starts servers of its own on this machine.
+        network: Whether it needs more of the network than the run's models.
+        memory_mb: Most memory that it and what it starts may hold.
+        timeout_s: Longest time per call, by operation; `start` covers import and reset.
+    """
+
+    python: str = ">=3.11"
+    lock: str = "requirements.lock"
+    torch: str = ""
+    size_mb: int = 0
+    unprivileged: bool = False
+    servers: bool = False
+    network: bool = False
+    memory_mb: int = 8192
+    timeout_s: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
 class SystemCard:
     """A memory system as its system.toml describes it.
 
@@ -109,4 +136,4 @@ class SystemCard:
     entry: str
     folder: Path
     package: str | None = None
-    environment: Mapping[str, Any] | None = field(default=None, hash=False)
+    environment: EnvironmentCard | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -20,6 +20,7 @@ from pydantic import (
 
 from membench.adapters.card import (
     CAPABILITIES,
+    EnvironmentCard,
     Fidelity,
     ParameterCard,
     ParameterType,
@@ -33,6 +34,7 @@ from membench.harness.model import Role
 
 FILE = "system.toml"
 Words = Annotated[str, Field(min_length=1)]
+Operation = Literal["start", "ingest", "finalize", "recall", "other"]
 Value = StrictStr | StrictInt | StrictFloat | StrictBool
 
 
@@ -72,6 +74,25 @@ class _Parameter(BaseModel):
         )
 
 
+class _Environment(BaseModel):
+    """The `[environment]` table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    python: Words = ">=3.11"
+    lock: Words = "requirements.lock"
+    torch: str = ""
+    size_mb: Annotated[int, Field(ge=0)] = 0
+    unprivileged: bool = False
+    servers: bool = False
+    network: bool = False
+    memory_mb: Annotated[int, Field(ge=0)] = 8192
+    timeout_s: dict[Operation, Annotated[float, Field(gt=0)]] = {}
+
+    def card(self) -> EnvironmentCard:
+        return EnvironmentCard(**self.model_dump())
+
+
 class _System(BaseModel):
     """The whole file."""
 
@@ -94,7 +115,7 @@ class _System(BaseModel):
     roles: tuple[Role, ...] = ()
     entry: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*$")] = "adapter:System"
     parameters: dict[str, _Parameter] = {}
-    environment: dict[str, Any] | None = None
+    environment: _Environment | None = None
 
     @model_validator(mode="after")
     def _known_capabilities(self) -> Self:
@@ -117,13 +138,14 @@ def read_card(folder: Path, package: str | None = None) -> SystemCard:
     """
     file = folder / FILE
     system = _validated(file, _parsed(file))
-    fields = system.model_dump(exclude={"parameters", "capabilities"})
+    fields = system.model_dump(exclude={"parameters", "capabilities", "environment"})
     return SystemCard(
         **fields,
         capabilities=frozenset(system.capabilities),
         parameters={name: given.card() for name, given in system.parameters.items()},
         folder=folder,
         package=package,
+        environment=system.environment.card() if system.environment else None,
     )
 
 

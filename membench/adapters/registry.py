@@ -20,9 +20,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from membench.adapters.card import CAPABILITIES, METHODS, ParameterCard, SystemCard
+from membench.adapters.card import CAPABILITIES, METHODS, EnvironmentCard, ParameterCard, SystemCard
 from membench.adapters.parameters import checked_parameters
-from membench.harness.errors import DataError, UnknownName, UsageError, UserError
+from membench.harness.errors import DataError, UnknownName, UserError
 
 if TYPE_CHECKING:
     from membench.harness.model import MemorySystem, SystemContext
@@ -31,6 +31,7 @@ __all__ = [
     "CAPABILITIES",
     "METHODS",
     "Discovery",
+    "EnvironmentCard",
     "ParameterCard",
     "SystemCard",
     "checked_parameters",
@@ -87,17 +88,17 @@ def get_card(name: str) -> SystemCard:
 
 
 def create(card: SystemCard, context: SystemContext) -> MemorySystem:
-    """Import a system and make a fresh instance of it in this process.
+    """Make a fresh instance of a system: in this process, or in a worker of its own environment.
 
     Raises:
-        UsageError: Its entry does not exist, or it lives in an environment of its own.
+        DataError: Its entry does not exist.
+        UsageError: Its environment is not installed.
         Exception: Whatever the system's own code raises while it is imported or constructed.
     """
     if card.environment is not None:
-        raise UsageError(
-            f"system '{card.name}' runs in an environment of its own and cannot be created here",
-            f"Install it: membench systems install {card.name}",
-        )
+        from membench.adapters.proxy import WorkerSystem
+
+        return WorkerSystem(card, context)
     module_name, _, class_name = card.entry.partition(":")
     module = _import(card, module_name)
     if not hasattr(module, class_name):

@@ -48,11 +48,16 @@ class Tally:
         }
         self.unscored += len(unscored)
         self.count_events_outside_asks(case, played)
+        broken = {
+            row.event: row.reason
+            for row in rows
+            if row.kind == "question" and row.status == "failed"
+        }
         for event, asked in enumerate(case.timeline):
             if not isinstance(asked, Ask):
                 continue
             self.questions += 1
-            reason = ask_failure(played, event)
+            reason = ask_failure(played, event) or broken.get(event)
             if reason is None:
                 self.ok += 1
             else:
@@ -68,6 +73,11 @@ class Tally:
             if outcome is not None and not outcome.outcome.ok:
                 reason = outcome.outcome.reason or "missing"
                 self.failures[reason] = self.failures.get(reason, 0) + 1
+
+    def add_verdicts(self, failures: Mapping[str, int]) -> None:
+        """Verdicts that could not be had are failures of the run, though the question was asked."""
+        for reason, count in failures.items():
+            self.failures[reason] = self.failures.get(reason, 0) + count
 
     def to_json(self) -> dict[str, Any]:
         """As in the summary."""

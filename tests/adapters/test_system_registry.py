@@ -184,12 +184,18 @@ def test_an_entry_without_its_class_is_refused(tmp_path: Path) -> None:
         create(get_card(str(folder)), context(tmp_path))
 
 
-def test_a_system_with_its_own_environment_is_not_created_here(tmp_path: Path) -> None:
+def test_a_system_with_its_own_environment_needs_it_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMBENCH_CACHE", str(tmp_path / "cache"))
     folder = write_system(tmp_path / "mine", more="[environment]\nlock = 'requirements.lock'")
+    (folder / "requirements.lock").touch()
     card = get_card(str(folder))
-    assert card.environment == {"lock": "requirements.lock"}
-    with pytest.raises(UsageError, match="environment of its own"):
+    assert card.environment is not None
+    assert card.environment.lock == "requirements.lock"
+    with pytest.raises(UsageError, match="not installed") as caught:
         create(card, context(tmp_path))
+    assert f"membench systems install {card.name}" in caught.value.remedy
 
 
 PARAMETERS = """

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -30,7 +31,10 @@ OBJECT_STORE_BYTES = 256 * 2**20
 """Of a cluster that we start: it holds one job per lane."""
 
 CLUSTER_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-"""Of a cluster that we start: nothing is reported, and lanes see the GPUs there are."""
+"""Nothing is reported, and lanes of a cluster that we start see the GPUs there are."""
+
+CONNECT_S = 10.0
+"""How long the head of a cluster may take to answer."""
 
 PINGS = 5
 """How often a machine's clock is asked for; the quickest answer counts."""
@@ -133,13 +137,12 @@ class RayEngine(Engine[J, R, RaySeat[J]]):
         Raises:
             UsageError: Ray is not installed, or the cluster cannot be reached.
         """
-        self._ray = ray = import_ray()
         self._open = ExitStack()
-        self._open.enter_context(connected(ray, self._lanes))
+        self._ray = self._open.enter_context(connected(self._lanes))
         self._files: dict[Path, Appender] = {}
-        self._nodes = node_numbers(ray)
-        cpus = ray.cluster_resources().get("CPU", 0)
-        self._cpus = 1 if self._lanes <= cpus else 0
+        self._nodes = node_numbers(self._ray)
+        # More lanes than cores mostly wait for models; they reserve none, so that all can start.
+        self._cpus = 1 if self._lanes <= self._ray.cluster_resources().get("CPU", 0) else 0
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -249,10 +252,9 @@ def check(*, models: bool) -> None:
     Raises:
         UsageError: Names the reason and the remedy.
     """
-    ray = import_ray()
-    if not ray.is_initialized() and address() == "local":
+    if not import_ray().is_initialized() and address() == "local":
         return
-    with connected(ray, 1):
+    with connected(1) as ray:
         nodes = len(node_numbers(ray))
     if models and nodes > 1:
         raise UsageError(
@@ -277,6 +279,17 @@ def address() -> str:
     return found
 
 
+def knock(where: str) -> None:
+    """Try the door of a cluster: Ray itself would stand there for minutes.
+
+    Raises:
+        OSError: Nobody answers.
+    """
+    host, _, port = where.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), CONNECT_S).close()
+
+
 def node_numbers(ray: Any) -> dict[str, int]:
     """The machines of the cluster by Ray's id: this one is 0, the others in the order of ids."""
     own = str(ray.get_runtime_context().get_node_id())
@@ -285,35 +298,31 @@ def node_numbers(ray: Any) -> dict[str, int]:
 
 
 @contextmanager
-def connected(ray: Any, lanes: int) -> Iterator[None]:
-    """Be connected to the cluster; what was not opened here is left as it was.
+def connected(lanes: int) -> Iterator[Any]:
+    """Ray, connected to the cluster; what was not opened here is left as it was.
 
     Raises:
-        UsageError: The cluster cannot be reached.
+        UsageError: Ray is not installed, or the cluster cannot be reached.
     """
+    ray = import_ray()
     if ray.is_initialized():
-        yield
+        yield ray
         return
     where = address()
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if where == "local":
-        for name, value in CLUSTER_ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-        options = {"num_cpus": lanes, "object_store_memory": OBJECT_STORE_BYTES}
+        options |= {"num_cpus": lanes, "object_store_memory": OBJECT_STORE_BYTES}
+        options |= {"include_dashboard": False}
     code = str(Path(membench.__file__).parents[1])
+    for name, value in CLUSTER_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
-        ray.init(
-            where,
-            include_dashboard=False if options else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            job_config=ray.job_config.JobConfig(code_search_path=[code]),
-            **options,
-        )
+        knock(where)
+        ray.init(where, job_config=ray.job_config.JobConfig(code_search_path=[code]), **options)
     except Exception as error:
         problem = f"--engine ray: no connection to the cluster at '{where}' ({error})"
-        raise UsageError(problem, "See docs/ray.md.") from None
+        raise UsageError(problem, "Start it, or correct RAY_ADDRESS.") from None
     try:
-        yield
+        yield ray
     finally:
         ray.shutdown()

@@ -21,7 +21,7 @@ import orjson
 from membench.harness.cost import CostTally
 from membench.harness.errors import UserError
 from membench.harness.joules import SpanTally, energy_of, energy_report
-from membench.harness.judge import judge_key, verdict_from
+from membench.harness.judge import judge_key, verdict_failures, verdict_from
 from membench.harness.model import (
     Ask,
     Case,
@@ -93,6 +93,10 @@ def rescore(contents: Contents, materials: Materials) -> Rescored:
         for case, gold in materials.cases():
             scoring.add(case, gold, recorded)
         scoring.cost.add_late(recorded.notes)
+        said = [
+            {n["request"]: verdict_from(n) for n in each} for each in contents.verdicts.values()
+        ]
+        scoring.tally.add_verdicts(verdict_failures(said))
         judging = [line["telemetry"] for lines in contents.verdicts.values() for line in lines]
         scoring.cost.add_spans(Phase.JUDGE, judging)
         scoring.spans.add_spans(Phase.JUDGE, judging)

@@ -1,0 +1,1 @@
+"""The package hindsight as a memory system; nothing is imported here."""

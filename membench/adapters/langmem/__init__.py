@@ -1,0 +1,1 @@
+"""The package langmem as a memory system; nothing is imported here."""

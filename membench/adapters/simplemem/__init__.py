@@ -1,0 +1,1 @@
+"""The package simplemem as a memory system; nothing is imported here."""

@@ -1,0 +1,130 @@
+"""What makes a worker repeatable and keeps it to itself.
+
+Ids and random numbers come from the seed and the case. An audit hook sees every connection and
+every file that Python code opens: connections to anything but the lane's endpoints (and, for
+systems with servers, this machine) are refused and noted; files written outside the case's folder
+are noted. Code that is not Python is outside its reach, which is why conformance looks again from
+outside.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import socket
+import sys
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+NOT_FILES = ("/dev/", "/proc/")
+
+
+class SeededIds:
+    """Stands in for the functions of `uuid`; the same ids for the same seed and case."""
+
+    def __init__(self) -> None:
+        """Replace them for whoever imports `uuid` from now on."""
+        self._random = random.Random(0)
+        for version in (1, 4, 6, 7):
+            name = f"uuid{version}"
+            if hasattr(uuid, name):
+                setattr(uuid, name, self._maker(version))
+
+    def seed(self, seed: int, case: str) -> None:
+        """Start the sequence of a case, here and in `random` and numpy."""
+        text = f"{seed}:{case}"
+        self._random.seed(text)
+        random.seed(text)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed(random.Random(text).getrandbits(32))
+
+    def _maker(self, version: int) -> Any:
+        def make(*_: object, **__: object) -> uuid.UUID:
+            bits = self._random.getrandbits(128)
+            bits = bits & ~(0xF << 76) | version << 76
+            return uuid.UUID(int=bits & ~(0x3 << 62) | 0x2 << 62)
+
+        return make
+
+
+class Fence:
+    """The audit hook.
+
+    Args:
+        folder: The case's folder.
+        network: Whether every connection is allowed (declared in system.toml).
+        servers: Whether connections to any port of this machine are allowed.
+
+    Attributes:
+        refused: Connections and look-ups that were refused, as `host:port`.
+        outside: Files opened for writing outside the folder.
+    """
+
+    def __init__(self, folder: str, *, network: bool, servers: bool) -> None:
+        """Nothing is watched before `close`."""
+        self.refused: set[str] = set()
+        self.outside: set[str] = set()
+        self._folder = folder.rstrip("/") + "/"
+        self._network = network
+        self._servers = servers
+        self._ports: set[int] = set()
+        self._hostname = socket.gethostname()
+
+    def close(self) -> None:
+        """Watch from now on; there is no way back."""
+        sys.addaudithook(self._audit)
+
+    def allow(self, ports: Iterable[int]) -> None:
+        """Let connections to these ports of this machine pass: the lane's endpoints."""
+        self._ports.update(ports)
+
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            self._note_open(*arguments)
+        elif event.startswith("socket."):
+            self._check_socket(event, arguments)
+        elif event in ("os.mkdir", "sqlite3.connect"):
+            self._note_path(arguments[0])
+
+    def _note_open(self, path: Any, mode: str | None, flags: int | None) -> None:
+        writes = bool(flags and flags & WRITING) or bool(mode and set(mode) & set("wax+"))
+        if writes:
+            self._note_path(path)
+
+    def _note_path(self, path: Any) -> None:
+        if isinstance(path, int) or not isinstance(path, str | bytes | os.PathLike):
+            return
+        text = os.fsdecode(path)
+        if text in ("", ":memory:"):
+            return
+        full = os.path.realpath(text)
+        if not (full + "/").startswith(self._folder) and not full.startswith(NOT_FILES):
+            self.outside.add(full)
+
+    def _check_socket(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._network:
+            return
+        if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+            address = arguments[1]
+            if isinstance(address, tuple) and not self._may_reach(str(address[0]), address[1]):
+                self._refuse(f"{address[0]}:{address[1]}")
+        elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+            host = arguments[0]
+            name = host.decode() if isinstance(host, bytes) else host
+            if name and not _is_loopback(name) and name != self._hostname:
+                self._refuse(name)
+
+    def _may_reach(self, host: str, port: int) -> bool:
+        return _is_loopback(host) and (self._servers or port in self._ports)
+
+    def _refuse(self, where: str) -> None:
+        self.refused.add(where)
+        raise OSError(errno.ENETUNREACH, f"membench: no network but the lane ({where})")
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")

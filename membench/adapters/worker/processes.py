@@ -1,0 +1,145 @@
+"""What a tree of processes has used, read from Linux' /proc.
+
+The guardian is a subreaper: whatever a system starts, daemons included, is its descendant. So the
+tree below it is all of the system, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One line of the process table.
+
+    Attributes:
+        pid: Its id.
+        parent: Its parent's id.
+        cpu_s: Seconds it has computed.
+        waited_cpu_s: Seconds of the children it has waited for.
+        zombie: Whether it has ended and nobody has waited for it.
+    """
+
+    pid: int
+    parent: int
+    cpu_s: float
+    waited_cpu_s: float
+    zombie: bool
+
+
+def read_process(pid: int) -> Process | None:
+    """A process, or None if it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, parent, *rest = text.rpartition(")")[2].split()
+    user, system, waited_user, waited_system = (int(field) for field in rest[9:13])
+    return Process(
+        pid,
+        int(parent),
+        (user + system) * TICK_S,
+        (waited_user + waited_system) * TICK_S,
+        state == "Z",
+    )
+
+
+def descendants(root: int) -> list[Process]:
+    """Every process below `root`, parents before children."""
+    table = [read_process(int(name)) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+    children: dict[int, list[Process]] = {}
+    for process in table:
+        if process is not None:
+            children.setdefault(process.parent, []).append(process)
+    found: list[Process] = []
+    front = [root]
+    while front:
+        below = [child for parent in front for child in children.get(parent, [])]
+        found += below
+        front = [process.pid for process in below]
+    return found
+
+
+def own_bytes(pid: int) -> int:
+    """Resident memory that a process does not share; 0 if it is gone."""
+    try:
+        resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+    except OSError:
+        return 0
+    return (int(resident) - int(shared)) * PAGE_BYTES
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process, shared pages included; 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+    except OSError:
+        return 0
+
+
+def has_children() -> bool:
+    """Whether this process has a child, running or ended."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+class OwnUse:
+    """CPU seconds and memory of the calling worker and of everything it started.
+
+    Args:
+        servers: Whether the system starts daemons, which do not stay the worker's children.
+    """
+
+    def __init__(self, servers: bool) -> None:
+        """Start counting now."""
+        self._servers = servers
+        self._guardian = os.getppid()
+        self._last = self._total_cpu_s()
+
+    def cpu_s(self) -> float:
+        """CPU seconds since the last call."""
+        before, self._last = self._last, self._total_cpu_s()
+        return max(0.0, self._last - before)
+
+    def rss_bytes(self) -> int:
+        """Peak resident memory of the worker plus what its children hold for themselves now."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return peak + sum(own_bytes(process.pid) for process in self._others())
+
+    def _others(self) -> list[Process]:
+        if not self._servers and not has_children():
+            return []
+        return [p for p in descendants(self._guardian) if p.pid != os.getpid()]
+
+    def _total_cpu_s(self) -> float:
+        waited = resource.getrusage(resource.RUSAGE_CHILDREN)
+        own = time.process_time() + waited.ru_utime + waited.ru_stime
+        others = self._others()
+        if not others:
+            return own
+        guardian = read_process(self._guardian)
+        orphans = guardian.waited_cpu_s if guardian else 0.0
+        return own + orphans + sum(process.cpu_s + process.waited_cpu_s for process in others)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Size of all files below a folder."""
+    total = 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += os.lstat(f"{place}/{name}").st_size
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,179 @@
+"""What a compliant model would say to third-party packages, for the scripted model server.
+
+The scripted model fills JSON schemas and tools by itself. Packages that describe their format in
+words need a rule each: it takes the dialogue out of the prompt and returns one memory per line
+that was said, in the package's own format.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from membench.harness.llm.scripted import Call, Json, Request, Rule, ToolCalls, contains
+
+MOST = 12
+"""Memories per reply."""
+
+
+def said(text: str) -> list[str]:
+    """Lines of the form `Speaker: words` in a text, without the speaker's role."""
+    found = []
+    for line in text.splitlines():
+        words = re.sub(r"^(user|assistant|human|ai):\s*", "", line.strip(), flags=re.IGNORECASE)
+        if re.match(r"^[^\s:{\[\"#-][^:{]{0,40}: \S", words):
+            found.append(words)
+    return found
+
+
+def mem0_extraction(request: Request) -> Json:
+    """Facts of the section of new messages."""
+    section = request.last.partition("## New Messages")[2].partition("## Observation Date")[0]
+    lines = said(section)[:MOST]
+    return Json({"memory": [{"id": str(n), "text": line} for n, line in enumerate(lines)]})
+
+
+def langmem_memories(request: Request) -> ToolCalls:
+    """One tool call per memory, as the manager asks for."""
+    text = re.sub(r"^.*?\[(\w+day, [^\]]+)\] ", "", request.last, flags=re.MULTILINE)
+    return ToolCalls([Call("Memory", {"content": line}) for line in said(text)[:MOST]])
+
+
+def section(text: str, name: str) -> str:
+    """What stands between the tags `<name>` and `</name>`, a space or underscore in the name."""
+    tag = name.replace(" ", "[ _]")
+    found = re.search(rf"<{tag}>\n?(.*?)\n?</{tag}>", text, flags=re.DOTALL)
+    return found[1] if found else ""
+
+
+def graphiti_entities(request: Request) -> Json:
+    """The speaker and the names of a message, and the conversation itself."""
+    message = section(request.last, "CURRENT MESSAGE")
+    speakers = [line.partition(":")[0] for line in said(message)]
+    names = re.findall(r"(?<=[a-z,] )[A-Z][a-z]{2,}", message)
+    entities = list(dict.fromkeys([*speakers, *names[:2], "the conversation"]))
+    listed = [{"name": name, "entity_type_id": 0, "episode_indices": [0]} for name in entities]
+    return Json({"extracted_entities": listed})
+
+
+def graphiti_edges(request: Request) -> Json:
+    """One fact per line, between the first two entities, valid from the reference time."""
+    names = re.findall(r'"name": "([^"]+)"', section(request.last, "ENTITIES"))
+    time = section(request.last, "REFERENCE TIME").strip().replace("+00:00", "Z")
+    facts = said(section(request.last, "CURRENT MESSAGE"))[:MOST] if len(names) > 1 else []
+    edges = [
+        {
+            "source_entity_name": names[0],
+            "target_entity_name": names[-1],
+            "relation_type": "SAID",
+            "fact": fact,
+            "valid_at": time,
+            "invalid_at": None,
+            "episode_indices": [0],
+        }
+        for fact in facts
+    ]
+    return Json({"edges": edges})
+
+
+def graphiti_resolutions(request: Request) -> Json:
+    """No two entities are the same."""
+    entities = re.findall(r'"id": (\d+),\s*"name": "([^"]+)"', section(request.last, "ENTITIES"))
+    resolved = [
+        {"id": int(number), "name": name, "duplicate_candidate_id": -1} for number, name in entities
+    ]
+    return Json({"entity_resolutions": resolved})
+
+
+def graphiti_times(request: Request) -> Json:
+    """A fact holds from the reference time on."""
+    time = section(request.last, "REFERENCE TIME").strip().replace("+00:00", "Z")
+    return Json({"valid_at": time, "invalid_at": None})
+
+
+def hindsight_facts(request: Request) -> Json:
+    """One fact per line of the chunk."""
+    lines = said(request.last.partition("Content:\n")[2])[:MOST]
+    blank = dict.fromkeys(("when", "where", "who", "why"), "N/A")
+    facts = [
+        {**blank, "what": line, "fact_type": "world", "entities": [line.partition(":")[0]]}
+        for line in lines
+    ]
+    return Json({"facts": facts})
+
+
+def hindsight_observations(request: Request) -> Json:
+    """One observation, of the first new fact."""
+    found = re.search(r"^\[([0-9a-f-]{36})\] (.*?)(?: \([a-z_]+=|$)", request.last, re.MULTILINE)
+    created = [{"text": found[2], "source_fact_ids": [found[1]]}] if found else []
+    return Json({"creates": created, "updates": [], "deletes": []})
+
+
+def simplemem_entries(request: Request) -> Json:
+    """One entry per line of the window, at the line's time."""
+    window = request.last.partition("[Current Window Dialogues]")[2].partition("[Requirements]")[0]
+    lines = re.findall(r"^(?:\[([0-9T:-]+)\] )?([^\s:\[][^:\[]{0,40}: \S.*)$", window, re.MULTILINE)
+    entries = [
+        {
+            "lossless_restatement": words,
+            "keywords": [words.partition(":")[0]],
+            "timestamp": time or None,
+            "location": None,
+            "persons": [words.partition(":")[0]],
+            "entities": [],
+            "topic": "conversation",
+        }
+        for time, words in lines[:MOST]
+    ]
+    return Json(entries)
+
+
+def simplemem_queries(request: Request) -> Json:
+    """The question itself as the only search."""
+    question = re.search(r"Question: (.*)", request.last)
+    return Json({"reasoning": "one is enough", "queries": [question[1] if question else "what"]})
+
+
+SIMPLEMEM_PLAN = {
+    "question_type": "fact",
+    "key_entities": [],
+    "required_info": [{"info_type": "fact", "description": "the fact", "priority": "high"}],
+    "relationships": [],
+    "minimal_queries_needed": 1,
+}
+SIMPLEMEM_COMPLETE = {
+    "assessment": "complete",
+    "reasoning": "all there",
+    "missing_info_types": [],
+    "coverage_percentage": 100,
+}
+
+
+def titled(title: str) -> Callable[[Request], bool]:
+    """A condition: the reply is to fit the schema of this title."""
+    return lambda request: (request.schema or {}).get("title") == title
+
+
+RULES: dict[str, list[Rule]] = {
+    "mem0": [Rule(contains("## New Messages"), mem0_extraction)],
+    "langmem": [Rule(lambda request: bool(request.tools), langmem_memories)],
+    "hindsight": [
+        Rule(contains("Extract facts from the following chunk"), hindsight_facts),
+        Rule(contains("You are a memory consolidation system"), hindsight_observations),
+    ],
+    "simplemem": [
+        Rule(contains("[Current Window Dialogues]"), simplemem_entries),
+        Rule(contains("information requirement analyst"), Json(SIMPLEMEM_PLAN)),
+        Rule(contains("targeted query 1"), simplemem_queries),
+        Rule(contains('"complete" OR "incomplete"'), Json(SIMPLEMEM_COMPLETE)),
+    ],
+    "graphiti": [
+        Rule(titled("ExtractedEntities"), graphiti_entities),
+        Rule(titled("ExtractedEdges"), graphiti_edges),
+        Rule(titled("NodeResolutions"), graphiti_resolutions),
+        Rule(titled("EdgeTimestamps"), graphiti_times),
+        Rule(titled("SummarizedEntities"), Json({"summaries": []})),
+        Rule(titled("EdgeDuplicate"), Json({"duplicate_facts": [], "contradicted_facts": []})),
+    ],
+}
+"""By system."""

@@ -1,0 +1,316 @@
+"""Conformance of third-party packages: the checks of every system, and those of a foreign one.
+
+A package is played against the scripted model server through the gateway, as a run would play it.
+Beyond what `conformance` checks: dates reach it and today's does not; vectors of any width do;
+every call is metered; nothing is left running, nothing is written outside its case, no connection
+leaves the lane; and how exactly a cassette replays it is measured. The result is stored as
+`conformance.json` in the system's folder and shown by `membench systems`.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from membench.adapters import environments
+from membench.adapters.registry import SystemCard
+from membench.adapters.worker.processes import read_process
+from membench.harness.errors import UsageError
+from membench.harness.model import (
+    Ask,
+    Case,
+    Event,
+    Finalize,
+    Ingest,
+    ModelEndpoint,
+    Question,
+    Role,
+)
+from membench.testing import conformance
+from membench.testing.checks import QUESTIONS, Violation
+from membench.testing.conformance import CheckResult, Report
+from membench.testing.histories import START, TALK, session
+from membench.testing.package_rules import RULES
+from membench.testing.scripted import ScriptedServer
+from membench.testing.trial import Trial, play
+
+FILE = "conformance.json"
+WIDTHS = (384, 1024, 1536)
+HUGE_TURNS = 100
+"""Turns of the huge session; a package makes several calls per turn."""
+DATE_FORMATS = ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%Y/%m/%d", "%m/%d/%Y", "%d %b %Y")
+Replay = Literal["exact", "answers", "none"]
+ORDER: tuple[Replay, ...] = ("none", "answers", "exact")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What `conformance.json` says of a system.
+
+    Attributes:
+        version: Version of the package that was checked.
+        lock_sha256: The lock it was checked with.
+        replay: What a cassette was measured to reproduce.
+        results: Every check.
+        current: Whether version and lock are still those of the card.
+    """
+
+    version: str
+    lock_sha256: str
+    replay: Replay
+    results: tuple[CheckResult, ...]
+    current: bool
+
+    @property
+    def summary(self) -> str:
+        """For one cell of a table."""
+        failed = sum(result.status == "failed" for result in self.results)
+        passed = sum(result.status == "passed" for result in self.results)
+        words = f"{passed} passed" + (f", {failed} failed" if failed else "")
+        return words if self.current else f"{words} (outdated)"
+
+
+def read_stored(card: SystemCard) -> Stored | None:
+    """The stored result of a package; None for systems that have none."""
+    if card.environment is None:
+        return None
+    try:
+        content = json.loads((card.folder / FILE).read_text(encoding="utf-8"))
+        results = tuple(CheckResult(**result) for result in content["results"])
+        version, lock, replay = content["version"], content["lock_sha256"], content["replay"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    current = version == card.version and lock == environments.lock_sha256(card)
+    return Stored(version, lock, replay, results, current)
+
+
+def check_package(card: SystemCard, *, write: bool = False) -> tuple[Report, Replay]:
+    """Check a package by all checks; its environment must be installed.
+
+    Args:
+        card: The system.
+        write: Whether to store the result in the system's folder.
+
+    Returns:
+        The report and the measured class of replay.
+
+    Raises:
+        UsageError: It is no package, or its environment is not installed.
+    """
+    if card.environment is None:
+        raise UsageError(f"system '{card.name}' is part of membench; use run_conformance")
+    environments.python_of(card)
+    bench = Bench(card)
+    results = [*_general(card), *(_run(name, check, bench) for name, check in CHECKS.items())]
+    report = Report(card.name, card.version, tuple(results))
+    replay = bench.replay or "none"
+    if write:
+        _write(card, report, replay)
+    return report, replay
+
+
+def _general(card: SystemCard) -> list[CheckResult]:
+    """The checks of every system, against the scripted server without a gateway."""
+    with ScriptedServer(RULES.get(card.name, ()), width=WIDTHS[-1]) as server:
+        endpoint = ModelEndpoint(server.base_url, "scripted", "scripted", WIDTHS[-1])
+        models = dict.fromkeys(Role, endpoint)
+        return conformance.check(card, models=models, huge_turns=HUGE_TURNS)
+
+
+def _write(card: SystemCard, report: Report, replay: Replay) -> None:
+    content = {
+        "version": card.version,
+        "lock_sha256": environments.lock_sha256(card),
+        "replay": replay,
+        "results": [asdict(result) for result in report.results],
+    }
+    (card.folder / FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+class Bench:
+    """Plays the history of the package checks and keeps what was seen.
+
+    Attributes:
+        replay: The measured class of replay, once it was.
+    """
+
+    def __init__(self, card: SystemCard) -> None:
+        """Nothing is played yet."""
+        self.card = card
+        self.replay: Replay | None = None
+        self._first: Trial | None = None
+
+    @property
+    def first(self) -> Trial:
+        """A trial with the widest vectors."""
+        if self._first is None:
+            self._first = play(self.card, history(), width=WIDTHS[-1])
+        return self._first
+
+
+def history() -> Case:
+    """Three sessions of 1998, a finalize and three questions."""
+    sessions = [
+        Ingest(session("case-p", index, TALK[2 * index : 2 * index + 2])) for index in range(3)
+    ]
+    asks = [Ask(Question(text, datetime(1998, 4, 1))) for text in QUESTIONS]
+    events: tuple[Event, ...] = (*sessions, Finalize(), *asks)
+    return Case("0123456789abcdef", "conformance", events)
+
+
+def written(day: date) -> tuple[str, ...]:
+    """A date in the usual ways of writing it, with and without leading zeros."""
+    forms = {day.strftime(form) for form in DATE_FORMATS}
+    return tuple(sorted(forms | {form.replace(" 0", " ") for form in forms}))
+
+
+def holds_any(text: str, words: Iterable[str]) -> bool:
+    """Whether a text holds one of the words."""
+    return any(word in text for word in words)
+
+
+# --- the checks ----------------------------------------------------------------------------------
+
+
+def dates_reach_it(bench: Bench) -> str:
+    """The session's date is on the wire or in the store."""
+    days = written(START.date())
+    wire = sum(holds_any(_body(request.body), days) for request in bench.first.requests)
+    stored = sum(
+        memory.time is not None and memory.time.year == START.year
+        for memory in bench.first.stored or ()
+    )
+    if not wire and not stored:
+        raise Violation("the session's date is in no request and in no stored memory")
+    return f"in {wire} of {len(bench.first.requests)} requests; dates {stored} memories"
+
+
+def no_wall_clock(bench: Bench) -> str:
+    """Today's date is in no request, no stored memory and no recalled one."""
+    today = written(datetime.now().date())
+    for request in bench.first.requests:
+        if holds_any(_body(request.body), today):
+            raise Violation(f"a request to {request.endpoint} holds today's date")
+    memories = [*(bench.first.stored or ()), *(m for found in bench.first.recalled for m in found)]
+    for memory in memories:
+        late = memory.time is not None and memory.time.year >= datetime.now().year
+        if late or holds_any(memory.text, today):
+            raise Violation(f"a memory carries the wall clock: {memory.text!r} {memory.time}")
+    return f"{len(bench.first.requests)} requests, {len(memories)} memories searched"
+
+
+def embedding_widths(bench: Bench) -> str:
+    """Vectors of every usual width go in and come out."""
+    for width in WIDTHS:
+        trial = bench.first if width == WIDTHS[-1] else play(bench.card, history(), width=width)
+        if not all(trial.recalled):
+            raise Violation(f"recalls nothing with vectors {width} wide")
+    return ", ".join(map(str, WIDTHS))
+
+
+def metering(bench: Bench) -> str:
+    """The gateway saw every call that the upstream served."""
+    trial = bench.first
+    if trial.metered != trial.served or trial.faults:
+        raise Violation(f"{trial.metered} calls metered, {trial.served} served, {trial.faults}")
+    outside = [usage for usage in trial.late if usage["phase"] is not None]
+    if outside:
+        raise Violation(f"{len(outside)} phases were charged after they ended")
+    start = sum(usage["calls"] for usage in trial.late)
+    return f"{trial.served} calls" + (f", {start} of them at start-up" if start else "")
+
+
+def nothing_left_running(bench: Bench) -> str:
+    """After close, no process of the worker's tree is left."""
+    left = [pid for pid in bench.first.processes if _runs(pid)]
+    if left:
+        raise Violation(f"{len(left)} processes are still running")
+    return f"{len(bench.first.processes)} processes ended"
+
+
+def nothing_written_outside(bench: Bench) -> str:
+    """No file outside the case's folder is opened for writing; the home folder stays as it was."""
+    before = _entries()
+    trial = play(bench.card, history(), width=WIDTHS[-1])
+    new = sorted(map(str, _entries() - before))
+    if trial.fence["outside"] or new:
+        raise Violation(f"written: {[*trial.fence['outside'], *new][:5]}")
+    return "home folder and shared memory unchanged"
+
+
+def no_network_outside(bench: Bench) -> str:
+    """Connections to anything but the lane are refused; a package should not try."""
+    refused = bench.first.fence["refused"]
+    return f"refused: {', '.join(refused)}" if refused else "none was tried"
+
+
+def replay_class(bench: Bench) -> str:
+    """A cassette reproduces at least what the card declares."""
+    with tempfile.TemporaryDirectory(prefix="membench-") as folder:
+        cassette = Path(folder) / "cassette.sqlite"
+        first = play(bench.card, history(), cassette=cassette, cassette_mode="record")
+        try:
+            again = play(bench.card, history(), cassette=cassette, cassette_mode="replay")
+        except Exception as error:
+            bench.replay, said = "none", f"replay fails: {error}"
+        else:
+            bench.replay, said = _compared(first, again)
+    if ORDER.index(bench.replay) < ORDER.index(bench.card.replay):
+        raise Violation(f"declares {bench.card.replay}, measured {bench.replay}: {said}")
+    return f"{bench.replay}: {said}"
+
+
+def _compared(first: Trial, again: Trial) -> tuple[Replay, str]:
+    if again.faults:
+        return "none", f"{len(again.faults)} requests were not on the cassette"
+    if _content(first) == _content(again):
+        return "exact", f"{first.served} calls replayed, {again.served} made"
+    return "answers", "every request was on the cassette; memories or their order differ"
+
+
+def _content(trial: Trial) -> list[Any]:
+    """What records would hold: texts, sources, times, in order."""
+    lists = [*trial.recalled, trial.stored or []]
+    return [[(m.text, m.sources, m.time) for m in memories] for memories in lists]
+
+
+def _body(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False, default=str)
+
+
+def _runs(pid: int) -> bool:
+    process = read_process(pid)
+    return process is not None and not process.zombie
+
+
+def _entries() -> set[Path]:
+    """What lies in the home folder and in shared memory."""
+    places = [folder for folder in (Path.home(), Path("/dev/shm")) if folder.is_dir()]
+    return {path for folder in places for path in folder.iterdir()}
+
+
+def _run(name: str, check: Callable[[Bench], str], bench: Bench) -> CheckResult:
+    try:
+        return CheckResult(name, "passed", check(bench))
+    except Violation as violation:
+        return CheckResult(name, "failed", str(violation))
+    except Exception as error:
+        return CheckResult(name, "failed", f"raised {type(error).__name__}: {error}")
+
+
+CHECKS: dict[str, Callable[[Bench], str]] = {
+    "dates reach it": dates_reach_it,
+    "no wall clock": no_wall_clock,
+    "embedding widths": embedding_widths,
+    "metering complete": metering,
+    "nothing left running": nothing_left_running,
+    "nothing written outside": nothing_written_outside,
+    "no network outside": no_network_outside,
+    "replay class": replay_class,
+}
+"""In the order in which they are reported."""

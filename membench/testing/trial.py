@@ -1,0 +1,205 @@
+"""A trial: one case played against the scripted model server, everything metered.
+
+It answers what a package does on the wire before any money is spent on it: calls and tokens per
+phase as the gateway saw them, beside what the upstream says it served; wall and CPU seconds; the
+size of the store; what was asked, so that dates can be looked for in it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from membench.adapters.registry import SystemCard, checked_parameters, create
+from membench.adapters.worker.processes import descendants
+from membench.harness.lane import case_info
+from membench.harness.llm.gateway import Gateway
+from membench.harness.llm.lane import Meterer
+from membench.harness.llm.scripted import Request
+from membench.harness.llm.spec import CassetteMode, GatewayConfig, ModelSpec
+from membench.harness.model import (
+    Ask,
+    Case,
+    Finalize,
+    Ingest,
+    Memory,
+    Phase,
+    Query,
+    Role,
+    Scalar,
+    SystemContext,
+    phase_of,
+)
+from membench.testing.package_rules import RULES
+from membench.testing.scripted import ScriptedServer
+from membench.tokens import count_tokens
+
+ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
+
+
+@dataclass
+class PhaseCost:
+    """What one phase of a trial cost."""
+
+    events: int = 0
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    embedding_tokens: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    def add(self, usage: Mapping[str, Any], wall_s: float, cpu_s: float) -> None:
+        """Add one event."""
+        self.events += 1
+        self.calls += usage["calls"]
+        self.prompt_tokens += usage["prompt_tokens"]
+        self.completion_tokens += usage["completion_tokens"]
+        self.embedding_tokens += usage["embedding_tokens"]
+        self.wall_s += wall_s
+        self.cpu_s += cpu_s
+
+
+@dataclass
+class Trial:
+    """What a trial came to.
+
+    Attributes:
+        system: Name of the system.
+        phases: Cost by phase.
+        start_s: Wall seconds until the first event could be played.
+        late: Usage outside any phase, `phase` None for start-up.
+        rss_bytes: Peak memory of the worker and what it started.
+        store_bytes: Size of the store at the end.
+        served: Calls by endpoint that the upstream says it served.
+        requests: Every request the upstream saw.
+        recalled: What each ask recalled.
+        faults: Reasons of model calls that failed.
+        processes: Ids of every process seen below the worker's guardian.
+        stored: The store at the end, None where the system does not list it.
+        fence: Connections refused and files written outside.
+    """
+
+    system: str
+    phases: dict[Phase, PhaseCost] = field(default_factory=dict)
+    start_s: float = 0.0
+    late: list[dict[str, Any]] = field(default_factory=list)
+    rss_bytes: int = 0
+    store_bytes: int | None = None
+    served: int = 0
+    served_tokens: int = 0
+    requests: list[Request] = field(default_factory=list)
+    recalled: list[Sequence[Memory]] = field(default_factory=list)
+    stored: list[Memory] | None = None
+    faults: list[str] = field(default_factory=list)
+    processes: set[int] = field(default_factory=set)
+    fence: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def metered(self) -> int:
+        """Calls the gateway saw, start-up and late ones included."""
+        late = sum(int(usage["calls"]) for usage in self.late)
+        return late + sum(cost.calls for cost in self.phases.values())
+
+
+def play(
+    card: SystemCard,
+    case: Case,
+    *,
+    parameters: Mapping[str, Scalar] | None = None,
+    width: int = 1536,
+    k: int = 10,
+    seed: int = 0,
+    cassette: Path | None = None,
+    cassette_mode: CassetteMode = "off",
+) -> Trial:
+    """Play the ingests, finalizes and asks of a case.
+
+    Args:
+        card: The system; its environment is installed.
+        case: The public case.
+        parameters: As `--set` gives them.
+        width: Width of the embedder's vectors.
+        k: Memories per recall.
+        seed: Of the run.
+        cassette: File to record to or replay from.
+        cassette_mode: What to do with it.
+    """
+    trial = Trial(card.name)
+    server = ScriptedServer(RULES.get(card.name, ()), width=width, keep_requests=1_000_000)
+    with server, tempfile.TemporaryDirectory(prefix="membench-trial-") as folder:
+        specs = {
+            role: ModelSpec("openai/scripted-upstream", server.base_url, dimensions=width)
+            for role in ROLES
+        }
+        config = GatewayConfig(roles=specs, cassette=cassette, cassette_mode=cassette_mode)
+        with Gateway(config) as gateway:
+            access = gateway.lane("trial")
+            meter = access.meter()
+            meter.begin(case.id)
+            context = SystemContext(
+                checked_parameters(card, parameters or {}),
+                seed,
+                Path(folder),
+                count_tokens,
+                access.endpoints,
+            )
+            started = time.perf_counter()
+            with closing(create(card, context)) as system:
+                system.reset(case_info(case))
+                trial.start_s = time.perf_counter() - started
+                _play_events(trial, system, case, meter, k)
+                _look(trial, system)
+            trial.late += meter.late()
+            meter.disconnect()
+        trial.requests = list(server.requests)
+        trial.served = server.calls
+        trial.served_tokens = sum(
+            tally.prompt_tokens + tally.completion_tokens for tally in server.tallies.values()
+        )
+    return trial
+
+
+def _play_events(trial: Trial, system: Any, case: Case, meter: Meterer, k: int) -> None:
+    for index, event in enumerate(case.timeline):
+        if not isinstance(event, Ingest | Finalize | Ask):
+            continue
+        phase = phase_of(event)
+        meter.open(case.id, index, phase)
+        started = time.perf_counter()
+        _act(trial, system, event, k)
+        wall_s = time.perf_counter() - started
+        usage = meter.close()
+        trial.faults += usage["faults"]
+        used = system.resources() if hasattr(system, "resources") else {}
+        cost = trial.phases.setdefault(phase, PhaseCost())
+        cost.add(usage, wall_s, used.get("cpu_s", 0.0))
+        trial.rss_bytes = max(trial.rss_bytes, used.get("rss_bytes", 0))
+        trial.store_bytes = used.get("store_bytes", trial.store_bytes)
+
+
+def _act(trial: Trial, system: Any, event: Ingest | Finalize | Ask, k: int) -> None:
+    match event:
+        case Ingest(session):
+            system.ingest(session)
+        case Finalize():
+            if hasattr(system, "finalize"):
+                system.finalize()
+        case Ask(question):
+            query = Query(question.text, k, now=question.now)
+            trial.recalled.append(system.recall(query))
+
+
+def _look(trial: Trial, system: Any) -> None:
+    """What can be seen when everything was played."""
+    if hasattr(system, "memories"):
+        trial.stored = list(system.memories())
+    if hasattr(system, "fence"):
+        trial.fence = system.fence()
+        below = {process.pid for process in descendants(system.processes)}
+        trial.processes = {system.processes, *below}
