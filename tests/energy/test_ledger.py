@@ -334,7 +334,7 @@ def test_a_single_role_has_its_whole_phase_and_several_need_a_fit() -> None:
 
 # --- properties --------------------------------------------------------------------------------
 
-moments = st.floats(0, 100, allow_nan=False)
+moments = st.integers(0, 100_000).map(lambda milliseconds: milliseconds / 1000)
 
 
 @st.composite
@@ -343,7 +343,13 @@ def spans_strategy(draw: st.DrawFn) -> list[Span]:
     return [
         span(a, a + d, draw(phases), abandoned=draw(st.booleans()), event=n)
         for n, (a, d) in enumerate(
-            draw(st.lists(st.tuples(moments, st.floats(0, 30)), min_size=1, max_size=12))
+            draw(
+                st.lists(
+                    st.tuples(moments, moments.map(lambda seconds: seconds * 0.3)),
+                    min_size=1,
+                    max_size=12,
+                )
+            )
         )
     ]
 
