@@ -122,12 +122,14 @@ class _Counter:
             joules: Gross.
             seconds: Seconds of idle power that net leaves out.
             window_s: Seconds over which the joules were counted.
-            windows: Number of uninterrupted windows.
+            windows: Number of uninterrupted windows; where they are shorter than the counter's
+                period, their joules are interpolated and so modelled.
             doubt: Joules that may belong elsewhere, and of which a share is in `joules`.
             flags: Remarks.
         """
         net, floored = self._net(joules, seconds)
-        shared = doubt > 1e-6 * joules
+        blurred = 0 < window_s < windows * self.period_s
+        shared = blurred or doubt > 1e-6 * joules
         figure = Figure(
             joules=joules,
             provenance=self.channel.provenance,
@@ -147,7 +149,7 @@ class _Counter:
         self, joules: float, seconds: float, window_s: float, windows: int, doubt: float
     ) -> float:
         watts = joules / window_s if window_s > 0 else 0.0
-        tick = watts * self.period_s * math.sqrt(windows / 6)
+        tick = min(watts * self.period_s * math.sqrt(windows / 6), joules)
         idle = self.baseline.sd.get(self.channel.id, 0.0) * seconds if self.baseline else 0.0
         return math.hypot(tick, self.channel.gain_u * joules, idle, doubt / UNIFORM)
 
@@ -254,7 +256,7 @@ def _bucket(counter: _Counter, number: int) -> Figure:
         joules=joules,
         seconds=float(counter.sum("seconds")[number]),
         window_s=busy,
-        windows=int(counter.sum("windows")[number]),
+        windows=max(int(counter.sum("windows")[number]), 1),
         doubt=float(counter.sum("doubt")[number]),
         flags=frozenset(flags) | _stepped(counter),
     )

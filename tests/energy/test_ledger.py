@@ -218,6 +218,33 @@ def test_a_phase_too_short_for_the_counter_to_move_is_unavailable_not_zero() -> 
     assert ledger.total.joules == pytest.approx(2800)
 
 
+def test_phases_that_alternate_faster_than_the_counter_are_modelled() -> None:
+    spans = [
+        span(n * 0.02, n * 0.02 + 0.01, "ingest" if n % 2 else "recall", event=n)
+        for n in range(2500)
+    ]
+    phases = attribute(log_of(steady(100, 60)), spans).phases
+    assert {figure.provenance for figure in phases.values()} == {Provenance.MODELLED}
+    slower = [span(n * 2, n * 2 + 1.99, "ingest" if n % 2 else "recall") for n in range(25)]
+    phases = attribute(log_of(steady(100, 60)), slower).phases
+    assert {figure.provenance for figure in phases.values()} == {Provenance.MEASURED}
+
+
+def test_a_phase_shorter_than_a_tick_is_no_better_known_than_itself() -> None:
+    figure = attribute(log_of(steady(100, 60)), [span(10, 10.01)]).phases["ingest"]
+    assert figure.provenance is Provenance.MODELLED
+    assert figure.joules == pytest.approx(1.0)
+    assert figure.u_joules == pytest.approx(1.0, rel=0.01)
+
+
+def test_pauses_shorter_than_a_tick_do_not_multiply_the_uncertainty() -> None:
+    whole = attribute(log_of(steady(100, 60)), [span(0, 50)]).phases["ingest"]
+    parts = [span(n * 0.5, n * 0.5 + 0.499) for n in range(100)]
+    split = attribute(log_of(steady(100, 60)), parts).phases["ingest"]
+    assert split.provenance is Provenance.MEASURED
+    assert split.u_joules == pytest.approx(whole.u_joules, rel=0.02)
+
+
 def test_what_a_slow_counter_counted_is_spread_between_its_ticks() -> None:
     times = np.arange(0, 60.05, 0.1)
     slow = Trace.of(gpu_channel(), times, 100 * np.floor((times + 1e-9) / 2) * 2)
