@@ -11,12 +11,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from membench.adapters import environments
 from membench.adapters.card import SystemCard
 from membench.adapters.registry import discover, get_card
 from membench.cli.console import err, out, show
 from membench.harness.errors import RunStateError
 from membench.harness.rundir import RunDir
 from membench.tasks.registry import get_task, list_tasks
+from membench.testing.packages import read_stored
 
 
 def print_json(value: Any) -> None:
@@ -56,12 +58,22 @@ def print_systems(name: str = "", *, as_json: bool) -> None:
         print_json({name: system_json(card) for name, card in found.cards.items()})
     else:
         rows = [
-            (name, card.fidelity, ", ".join(card.roles) or "none", card.summary)
+            (name, card.fidelity, ", ".join(card.roles) or "none", ready(card), card.summary)
             for name, card in found.cards.items()
         ]
-        print_table(("system", "fidelity", "models", "what it is"), rows)
+        print_table(("system", "fidelity", "models", "environment", "what it is"), rows)
     for name, problem in found.problems.items():
         err().print(f"system '{name}' cannot be used: {problem.problem}", markup=False)
+
+
+def ready(card: SystemCard) -> str:
+    """Whether a system can run at once; for packages with size and stored conformance."""
+    known = environments.status(card)
+    if known.state == "built-in":
+        return known.state
+    stored = read_stored(card)
+    size = f" {known.size_bytes / 1e6:,.0f} MB" if known.size_bytes else ""
+    return f"{known.state}{size}" + (f", {stored.summary}" if stored else "")
 
 
 def system_json(card: SystemCard) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from membench.energy.baseline import Baseline
 from membench.energy.booking import ABANDONED, JUDGE, Booking, Bools, Grid, Knots, SpanTable, book
 from membench.energy.coefficients import model_key
 from membench.energy.coefficients import table as coefficient_table
+from membench.energy.crosscheck import AGREEMENT, power_gaps
 from membench.energy.figure import Allocation, Figure, Flag, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span, Tokens
 from membench.energy.split import Fit
@@ -180,7 +181,7 @@ def _counter(
         bookings=tuple(book(k, table) for k in knots),
         table=table,
         busy_s=busy_seconds(table),
-        flags=_flags_by_bucket(log, channel.id, table),
+        flags=_flags_by_bucket(log, channel.id, table, _disputed(log, channel.id, spans)),
         baseline=baseline,
     )
     why = _unusable(counter, knots)
@@ -301,24 +302,33 @@ def _stepped(counter: _Counter) -> frozenset[Flag]:
     return frozenset({Flag.CLOCK_STEP} if stepped else ())
 
 
-def _flags_by_bucket(log: SampleLog, channel: str, table: SpanTable) -> dict[str, frozenset[Flag]]:
-    """Flags that were raised while each bucket was active."""
-    found: dict[str, frozenset[Flag]] = {}
+def _disputed(log: SampleLog, channel: str, spans: Sequence[Span]) -> frozenset[str]:
+    """Buckets over which the device's counter and its power do not agree."""
+    gaps = [power_gaps(trace, spans) for trace in log.traces if trace.channel.id == channel]
+    return frozenset(name for found in gaps for name, gap in found.items() if abs(gap) > AGREEMENT)
+
+
+def _flags_by_bucket(
+    log: SampleLog, channel: str, table: SpanTable, disputed: frozenset[str]
+) -> dict[str, frozenset[Flag]]:
+    """Flags that were raised while each bucket was active, or by sensors that disagree."""
     times: dict[Flag, list[float]] = defaultdict(list)
     for remark in log.remarks:
         if remark.channel == channel:
             times[remark.flag].append(remark.t)
+    found = {}
     for code, name in enumerate(table.buckets):
         mine = table.bucket == code
         starts, ends = np.sort(table.start[mine]), np.sort(table.end[mine])
-        found[name] = frozenset(
-            flag
-            for flag, moments in times.items()
-            if (
-                np.searchsorted(starts, moments, side="right") > np.searchsorted(ends, moments)
-            ).any()
-        )
+        raised = {flag for flag, moments in times.items() if _any_active(starts, ends, moments)}
+        found[name] = frozenset(raised | ({Flag.CROSS_CHECK_FAILED} if name in disputed else set()))
     return found
+
+
+def _any_active(starts: Array, ends: Array, moments: Sequence[float]) -> bool:
+    """Whether a span was active at any of some moments; starts and ends sorted apart."""
+    begun = np.searchsorted(starts, moments, side="right")
+    return bool((begun > np.searchsorted(ends, moments)).any())
 
 
 def _weights(

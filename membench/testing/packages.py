@@ -10,10 +10,9 @@ leaves the lane; and how exactly a cassette replays it is measured. The result i
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -159,8 +158,7 @@ def history() -> Case:
     sessions = [
         Ingest(session("case-p", index, TALK[2 * index : 2 * index + 2])) for index in range(3)
     ]
-    now = replace(Question(""), now=datetime(1998, 4, 1)).now
-    asks = [Ask(Question(text, now)) for text in QUESTIONS]
+    asks = [Ask(Question(text, datetime(1998, 4, 1))) for text in QUESTIONS]
     events: tuple[Event, ...] = (*sessions, Finalize(), *asks)
     return Case("0123456789abcdef", "conformance", events)
 
@@ -176,7 +174,7 @@ def holds_any(text: str, words: Iterable[str]) -> bool:
     return any(word in text for word in words)
 
 
-# --- the checks ------------------------------------------------------------------------------------
+# --- the checks ----------------------------------------------------------------------------------
 
 
 def dates_reach_it(bench: Bench) -> str:
@@ -236,10 +234,10 @@ def nothing_left_running(bench: Bench) -> str:
 
 
 def nothing_written_outside(bench: Bench) -> str:
-    """No file outside the case's folder is opened for writing, and the home folder is as it was."""
-    homes = {folder: set(os.listdir(folder)) for folder in _watched()}  # noqa: PTH208
+    """No file outside the case's folder is opened for writing; the home folder stays as it was."""
+    before = _entries()
     trial = play(bench.card, history(), width=WIDTHS[-1])
-    new = [f"{folder}/{n}" for folder in homes for n in set(os.listdir(folder)) - homes[folder]]  # noqa: PTH208
+    new = sorted(map(str, _entries() - before))
     if trial.fence["outside"] or new:
         raise Violation(f"written: {[*trial.fence['outside'], *new][:5]}")
     return "home folder and shared memory unchanged"
@@ -290,8 +288,10 @@ def _runs(pid: int) -> bool:
     return process is not None and not process.zombie
 
 
-def _watched() -> list[Path]:
-    return [folder for folder in (Path.home(), Path("/dev/shm")) if folder.is_dir()]
+def _entries() -> set[Path]:
+    """What lies in the home folder and in shared memory."""
+    places = [folder for folder in (Path.home(), Path("/dev/shm")) if folder.is_dir()]
+    return {path for folder in places for path in folder.iterdir()}
 
 
 def _run(name: str, check: Callable[[Bench], str], bench: Bench) -> CheckResult:
