@@ -1,0 +1,1 @@
+"""My Task: say in one line what it measures."""
