@@ -1,1 +1,0 @@
-"""My Task: say in one line what it measures."""
