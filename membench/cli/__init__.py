@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from membench.cli import board, catalogue, comparisons, making, results, run
+from membench.cli import board, catalogue, comparisons, making, planning, results, run
 from membench.cli.console import report
 from membench.harness.errors import MembenchError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, results, comparisons, catalogue, making, board):
+for module in (run, planning, results, comparisons, catalogue, making, board):
     module.register(app)
 
 
@@ -48,6 +48,6 @@ def root(
 def main() -> None:
     """Entry point of `membench` and `python -m membench`."""
     try:
-        app()
+        app(prog_name="membench")
     except MembenchError as error:
         sys.exit(report(error))

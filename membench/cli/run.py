@@ -48,6 +48,10 @@ def run(
     judge_votes: Annotated[int, typer.Option(help="Votes per judgement [protocol's].")] = 0,
     memory_model: Annotated[str, typer.Option(help="The system's own LLM.")] = "none",
     embedder: Annotated[str, typer.Option(help="minilm, scripted or a model name.")] = "none",
+    model_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[ROLE.]KEY=VALUE", help="Model setting: judge.timeout_s=30."),
+    ] = None,
     base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
     prompts: Annotated[str, typer.Option(help="Folder of the benchmark's own prompts.")] = "",
     cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
@@ -82,18 +86,21 @@ def run(
 
 def given_flags(ctx: typer.Context) -> dict[str, Any]:
     """The flags that were really given, under their names in a spec file."""
+    from membench.cli.model_settings import model_assignments
     from membench.cli.request import assignments
 
     given = {
         name: value
         for name, value in ctx.params.items()
         if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
-        and name not in ("resume", "spec", "json")
+        and name not in ("resume", "spec", "json", "suite", "assume")
     }
     if "set_" in given:
         given["set"] = assignments("--set", given.pop("set_"))
     if "task_set" in given:
         given["task_set"] = assignments("--task-set", given["task_set"])
+    if "model_set" in given:
+        given["model_set"] = model_assignments(given["model_set"])
     return given
 
 
@@ -113,10 +120,12 @@ def resumed(
     from membench.cli.request import SPEC_FIELDS, read_spec_file
     from membench.harness.run import resume
     from membench.harness.rundir import RunDir
-    from membench.harness.spec import RunSpec
+    from membench.harness.spec import RunSpec, split_settings
 
     stored = RunSpec.from_json(RunDir.open(path).manifest()["spec"])
     asked = {**(read_spec_file(spec_file) if spec_file else {}), **given_flags(ctx)}
+    if settings := split_settings(asked.pop("model_set", {}))[0]:
+        asked["model_set"] = settings
     changed = [
         name for name in SPEC_FIELDS if name in asked and asked[name] != getattr(stored, name)
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from membench.cli.console import TerminalProgress, err
 from membench.cli.listing import print_json, print_table
+from membench.harness.prepared import prepare
 from membench.harness.run import resume, start
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.suite import Summary, read_suite, run_suite
@@ -17,7 +18,6 @@ from membench.harness.suite_table import (
     suite_json,
     table_rows,
 )
-from membench.tasks.registry import get_task
 
 
 def run_file(file: Path, out: Path, *, as_json: bool) -> bool:
@@ -27,23 +27,14 @@ def run_file(file: Path, out: Path, *, as_json: bool) -> bool:
         Whether nothing failed in any run.
     """
     suite = read_suite(file)
-    result = run_suite(suite, out, start=started, resume=resumed, note=note)
-    metrics = {done.job.cell.task: offline_metric(done.summary) for done in result.done}
-    table = rows(result, metrics)
+    result = run_suite(suite, out, start=started, resume=resumed, check=prepare, note=note)
+    table = rows(result)
     if as_json:
         print_json(suite_json(result, table))
     else:
         print_table(HEAD, table_rows(table))
         print_table(PAY_OFF_HEAD, pay_off_rows(table, result.references))
     return result.complete
-
-
-def offline_metric(summary: Summary) -> str:
-    """The metric a task is ranked by: judged where there is a judge, else the offline one."""
-    card = get_task(summary["task"]).card
-    judged = summary["metrics"].get(card.main_metric)
-    known = judged is not None and judged["value"] is not None
-    return card.main_metric if known else card.offline_metric
 
 
 def started(spec: RunSpec, options: ExecOptions) -> Summary:

@@ -129,6 +129,10 @@ class Grid:
 class Knots:
     """A counter as a rising, piecewise linear function of time.
 
+    A counter is often read more often than it ticks. Readings that repeat the one before are left
+    out, so that what it counted between two ticks is spread over the time between them, instead of
+    the moment at which the tick was seen.
+
     Attributes:
         t: Distinct times, ascending, shape (m,).
         joules: Joules since the first reading, never falling, shape (m,).
@@ -162,10 +166,12 @@ class Knots:
         ends = np.concatenate((starts[1:], [t.size])) - 1
         stepped = np.logical_or.reduceat(t < times, starts)
         arriving = np.where(stepped, joules[starts], joules[ends])
-        rise = arriving[1:] - joules[ends][:-1]
-        jumps = np.where(stepped, joules[ends] - joules[starts], 0.0)
-        jumps[0] = joules[ends[0]] - joules[starts[0]]
-        distinct = times[starts]
+        leaving = joules[ends]
+        jumps = np.where(stepped, leaving - joules[starts], 0.0)
+        jumps[0] = leaving[0] - joules[starts[0]]
+        moved = _updates(arriving, leaving)
+        distinct = times[starts][moved]
+        rise = arriving[moved][1:] - leaving[moved][:-1]
         spacing = np.diff(distinct)
         period = max(trace.channel.period_s, float(np.median(spacing)))
         return cls(
@@ -191,6 +197,15 @@ class Knots:
         """Times at which what is known changes: ends of coverage, resets and gaps."""
         odd = np.flatnonzero(self.lost | self.gap)
         return np.concatenate((self.t[odd], self.t[odd + 1], self.t[[0, -1]]))
+
+
+def _updates(arriving: Array, leaving: Array) -> Bools:
+    """Readings at which the counter moved; the first and the last always count."""
+    moved = np.ones(arriving.shape, np.bool_)
+    moved[1:] = arriving[1:] != leaving[:-1]
+    moved[1:] |= arriving[1:] != leaving[1:]
+    moved[-1] = True
+    return moved
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ SHORT_TICKS, SHORT_S = 100, 5.0
 """A window below 100 ticks of the counter or five seconds is too short to trust."""
 STUCK_S = 2.0
 """A counter that did not move for so long is broken: no device draws nothing."""
+UNKNOWN = frozenset({Flag.COUNTER_RESET, Flag.NOT_COVERED})
+"""Why a part may be unavailable in a way that makes the whole so, too."""
 UNIFORM = math.sqrt(12)
 """A quantity that lies anywhere in a range has a standard deviation of the range over this."""
 
@@ -204,8 +206,10 @@ def _unusable(counter: _Counter, knots: Sequence[Knots]) -> Figure | None:
     if not counter.bookings:
         return counter.missing("no readings", Flag.NOT_COVERED)
     seconds = sum(float(k.t[-1] - k.t[0]) for k in knots)
-    if counter.scalar("counted") == 0 and seconds >= max(STUCK_S, 10 * counter.period_s):
-        return counter.missing("the counter did not move", Flag.STUCK_COUNTER)
+    if counter.scalar("counted") == 0:
+        long = seconds >= max(STUCK_S, 10 * counter.channel.period_s)
+        flag = Flag.STUCK_COUNTER if long else Flag.SHORT_WINDOW
+        return counter.missing(f"the counter did not move in {seconds:.3g} s", flag)
     return None
 
 
@@ -235,13 +239,18 @@ def _bucket(counter: _Counter, number: int) -> Figure:
         return counter.missing(
             f"no readings for {busy - covered:.3g} of {busy:.3g} s of {name}", Flag.NOT_COVERED
         )
+    joules = float(counter.sum("joules")[number])
+    if joules == 0 and busy > 0:
+        return counter.missing(
+            f"{name} lasted {busy:.3g} s, too short for the counter to move", Flag.SHORT_WINDOW
+        )
     flags = set(counter.flags.get(name, ()))
     if busy < max(SHORT_TICKS * period, SHORT_S):
         flags.add(Flag.SHORT_WINDOW)
     if any(booking.gap[number] for booking in counter.bookings):
         flags.add(Flag.GAP)
     return counter.figure(
-        joules=float(counter.sum("joules")[number]),
+        joules=joules,
         seconds=float(counter.sum("seconds")[number]),
         window_s=busy,
         windows=int(counter.sum("windows")[number]),
@@ -263,7 +272,7 @@ def _total(counter: _Counter, figures: Mapping[str, Figure]) -> Figure:
     if not own:
         return counter.missing("no span of the system")
     parts = [figures[name] for name in (*own, IDLE)]
-    lacking = next((part for part in parts if not part.available), None)
+    lacking = next((part for part in parts if part.flags & UNKNOWN), None)
     if lacking is not None:
         return replace(lacking, flags=frozenset().union(*(part.flags for part in parts)))
     doubt = 0.0

@@ -6,8 +6,8 @@ unlike provenance do not add up unless the caller asks for it; then the sum carr
 label and says how much of it each label contributed. A figure that could not be had is
 `unavailable`: its joules are None, never 0, and every sum it enters is unavailable too.
 
-This module is the only place that writes joules as text (a test walks the package), so that no
-number is ever shown without its label.
+Joules are written as text here, so that no number is ever shown without its label (a test walks
+the package for renderers of their own).
 """
 
 from __future__ import annotations

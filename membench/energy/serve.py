@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import os
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
@@ -19,7 +18,6 @@ import orjson
 
 from membench.energy.clock import anchored
 from membench.energy.samples import Channel
-from membench.energy.sources import choose
 from membench.energy.sources.base import EnergySource
 from membench.harness.errors import UsageError
 
@@ -38,7 +36,7 @@ class SidecarServer(ThreadingHTTPServer):
         token: Bearer token that callers must show; empty for none.
 
     Raises:
-        UsageError: A listening address off loopback without a token.
+        UsageError: An address off loopback without a token, or one that is taken.
         SourceUnavailable: A source has nothing to read.
     """
 
@@ -62,7 +60,11 @@ class SidecarServer(ThreadingHTTPServer):
         self._channels: list[Channel] = [c for s in self._sources for c in s.open(clock)]
         self._token = token
         self._lock = Lock()
-        super().__init__((host, port), _Handler)
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError as error:
+            self._close_sources()
+            raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
     @property
     def port(self) -> int:
@@ -91,28 +93,11 @@ class SidecarServer(ThreadingHTTPServer):
     def server_close(self) -> None:
         """Stop listening and let go of the sources."""
         super().server_close()
+        self._close_sources()
+
+    def _close_sources(self) -> None:
         for source in self._sources:
             source.close()
-
-
-def serve(spec: str = "auto", host: str = "127.0.0.1", port: int = PORT) -> SidecarServer:
-    """A sidecar that is bound and not yet serving: call `serve_forever()` on it.
-
-    Args:
-        spec: Sources to offer, as for `--energy`.
-        host: Address to listen on.
-        port: Port to listen on.
-
-    Raises:
-        UsageError: Nothing to read here, an address off loopback without a token, or a taken port.
-    """
-    selection = choose(spec)
-    if not selection.sources:
-        raise UsageError("the sidecar has nothing to serve", "; ".join(selection.why))
-    try:
-        return SidecarServer(selection.sources, host, port, os.environ.get(TOKEN, ""))
-    except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from membench.energy.samples import Span
 from membench.harness.journal import Record
 from membench.harness.model import Ask, Case, Phase
 from membench.harness.recorded import Recorded, RecordedCase
 
-COUNTS = ("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "embedding_tokens")
-"""Usage figures that add up."""
+COUNTS = (
+    *("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"),
+    *("embedding_tokens", "retries", "failed", "late", "replayed"),
+)
+"""Usage figures that add up: of `calls`, `replayed` came from the cassette and `late` after their
+phase was closed; `failed` calls are not among them."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,10 +35,10 @@ class CostTally:
         self._ends: dict[str, array[float]] = {}
         self._cpu_s: dict[str, float] = {}
         self._usage: dict[str, dict[str, Any]] = {}
+        self._abandoned_usage: dict[str, dict[str, Any]] = {}
         self._context = array("d")
         self._recalled = array("d")
         self._late_calls = 0
-        self.spans: list[Span] = []
         self._abandoned_s = 0.0
         self._abandoned_cpu_s = 0.0
         self.turns = 0
@@ -46,25 +49,15 @@ class CostTally:
     def add(self, case: Case, loaded: RecordedCase, recorded: Recorded) -> None:
         """Take in the final attempt at a case, and what its abandoned ones cost."""
         for record in [*loaded.records, *(loaded.answers or {}).values()]:
-            self._add_span(record)
             self._add_telemetry(record.phase, record.telemetry)
             if isinstance(case.timeline[record.event], Ask):
                 self._add_context(record)
         for record in recorded.abandoned(case):
-            self._add_span(record, abandoned=True)
             self._abandoned_s += record.telemetry.get("end", 0) - record.telemetry.get("start", 0)
             self._abandoned_cpu_s += record.telemetry.get("cpu_s", 0.0)
-
-    def _add_span(self, record: Record, *, abandoned: bool = False) -> None:
-        span = Span.of(
-            record.phase,
-            record.telemetry,
-            case=record.case,
-            event=record.event,
-            abandoned=abandoned,
-        )
-        if span is not None:
-            self.spans.append(span)
+            if record.telemetry.get("usage"):
+                total = self._abandoned_usage.setdefault(record.phase, {})
+                add_usage(total, record.telemetry["usage"])
 
     def add_late(self, notes: Iterable[Mapping[str, Any]]) -> None:
         """Take in calls that came after their phase was closed; start-up counts as ingest."""
@@ -113,7 +106,11 @@ class CostTally:
             "peak_rss_bytes": self.peak_rss_bytes,
             "store_bytes": self.store_bytes,
             "late_calls": self._late_calls,
-            "abandoned": {"time_s": self._abandoned_s, "cpu_s": self._abandoned_cpu_s},
+            "abandoned": {
+                "time_s": self._abandoned_s,
+                "cpu_s": self._abandoned_cpu_s,
+                "usage": {phase: usage_json(u) for phase, u in self._abandoned_usage.items()},
+            },
         }
 
     def _time(self, phase: str) -> dict[str, float | None]:

@@ -1,10 +1,7 @@
-"""Energy in a run: a session around its stages, spans from its records, the ledger in its summary.
+"""Energy in a run: spans from its records, the ledger in its summary.
 
-selection = choose(options.energy)              # before anything runs: a wrong spec is refused
-with EnergySession(selection, run.energy, clock=clock.now):
-...                                         # play and read; the judge in a session of its own
-tally = SpanTally(prepared.models)              # filled while scoring, beside the costs
-energy = energy_of(run, tally.spans)            # None without energy.jsonl
+While the stages work an `EnergySession` samples; while cases are scored a `SpanTally` collects what
+was done when; `energy_of` brings the two together.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """The judge stage: the verdicts a task asks for, one file per judge, never thrown away.
 
 A verdict file is named by what determines its verdicts: model, prompts and votes. Judging again
-with the same judge asks only for what is missing; with another it writes another file. Before a
-judge's verdicts count, it is calibrated on candidates made from gold by rule, and its
-false-accept and false-reject rates travel with every score it gives.
+with the same judge asks only for what is missing, or was about another answer; with another it
+writes another file. Before a judge's verdicts count, it is calibrated on candidates made from gold
+by rule, and its false-accept and false-reject rates travel with every score it gives.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from membench.harness.clock import Clock
+from membench.harness.errors import Reason
 from membench.harness.journal import Appender, mend_tail, read_lines
-from membench.harness.llm.calibration import calibrate, calibration_set
+from membench.harness.llm.calibration import CASE, calibration_set, tallied
 from membench.harness.llm.judging import Judge, Judgement, agreement
 from membench.harness.llm.official import official_prompts
 from membench.harness.model import JudgeRequest, Outcome, Verdict
 from membench.harness.prepared import Prepared, judges
-from membench.harness.progress import Progress
+from membench.harness.progress import Progress, Silent
 from membench.harness.recorded import Recorded, played_case
 from membench.harness.rundir import RunDir, replace_json
 from membench.harness.spec import RunSpec, canonical_sha256
@@ -45,7 +47,8 @@ class Seat:
         model: Its name.
         key: Names its files.
         path: Its verdicts.
-        calibration: What it said about candidates made from gold.
+        calibration: How often it was wrong about candidates made from gold.
+        candidates: What it said about each of them.
     """
 
     number: int
@@ -53,6 +56,12 @@ class Seat:
     key: str
     path: Path
     calibration: Path
+    candidates: Path
+
+    @property
+    def journals(self) -> list[Path]:
+        """Everything it said."""
+        return [path for path in (self.candidates, self.path) if path.exists()]
 
 
 def seats(prepared: Prepared, run: RunDir) -> list[Seat]:
@@ -62,9 +71,9 @@ def seats(prepared: Prepared, run: RunDir) -> list[Seat]:
     for number, model in enumerate(judges(prepared.spec)):
         key = judge_key(model, prompts, prepared.spec)
         folder = run.verdicts
-        made.append(
-            Seat(number, model, key, folder / f"{key}.jsonl", folder / f"{key}.calibration.json")
-        )
+        verdicts, rates = folder / f"{key}.jsonl", folder / f"{key}.calibration.json"
+        candidates = folder / "calibration" / f"{key}.jsonl"
+        made.append(Seat(number, model, key, verdicts, rates, candidates))
     return made
 
 
@@ -96,53 +105,83 @@ def judge(
             official,
             now=clock.now,
         )
-        if not seat.calibration.exists():
-            _calibrate(prepared, gateway, model, seat)
-        _judge(prepared, run, gateway, model, seat, progress)
+        bench = Bench(gateway, model, prepared.options.read_concurrency, clock)
+        _calibrate(prepared, bench, seat)
+        bench.hear(seat.path, wanted(prepared, run), progress)
 
 
-def _calibrate(prepared: Prepared, gateway: Gateway, model: Judge, seat: Seat) -> None:
-    known = calibration_set(
-        prepared.task, islice(prepared.cases(), CALIBRATION_CASES), seed=prepared.spec.seed
-    )
-    rates = gateway.run(calibrate(model, known, prepared.options.read_concurrency))
+def _calibrate(prepared: Prepared, bench: Bench, seat: Seat) -> None:
+    """Have a judge say what it has not said yet about candidates made from gold."""
+    cases = islice(prepared.cases(), CALIBRATION_CASES)
+    known = calibration_set(prepared.task, cases, seed=prepared.spec.seed)
+    seat.candidates.parent.mkdir(exist_ok=True)
+    bench.hear(seat.candidates, ((CASE, each.request) for each in known), Silent())
+    said = verdicts_of(seat.candidates)
+    rates = tallied(prepared.task, [(each, said[each.request.id]) for each in known])
     replace_json(seat.calibration, rates.to_json())
 
 
-def _judge(
-    prepared: Prepared,
-    run: RunDir,
-    gateway: Gateway,
-    model: Judge,
-    seat: Seat,
-    progress: Progress,
-) -> None:
-    mend_tail(seat.path)
-    known = {key for key, verdict in verdicts_of(seat.path).items() if verdict.outcome.ok}
-    verdicts = Appender(seat.path)
+@dataclass(frozen=True)
+class Bench:
+    """A judge at work: what it says goes into a journal, and nothing is asked twice.
 
-    async def work() -> None:
-        requests = unjudged(prepared, run, known)
-        async for judgement in model.judge_all(requests, prepared.options.read_concurrency):
-            verdicts.append(verdict_line(judgement))
-            progress.advance()
+    Attributes:
+        gateway: The run's gateway.
+        model: The judge.
+        concurrency: Judgements in flight.
+        clock: The run's clock.
+    """
 
-    try:
-        gateway.run(work())
-    finally:
-        verdicts.close()
+    gateway: Gateway
+    model: Judge
+    concurrency: int
+    clock: Clock
+
+    def hear(
+        self, journal: Path, requests: Iterable[tuple[str, JudgeRequest]], progress: Progress
+    ) -> None:
+        """Ask for the verdicts that the journal does not have.
+
+        Args:
+            journal: Where they are and go.
+            requests: Opaque case id and request of everything that is wanted.
+            progress: Told of each new one.
+
+        Raises:
+            Stopped: The budget is spent.
+        """
+        mend_tail(journal)
+        known = {
+            (line["request"], line.get("fields_sha256"))
+            for line in read_lines(journal)
+            if line["status"] == "ok"
+        }
+        new = (job for job in requests if (job[1].id, fields_sha256(job[1])) not in known)
+        verdicts = Appender(journal)
+
+        async def work() -> None:
+            async for judgement in self.model.judge_all(new, self.concurrency):
+                verdicts.append(verdict_line(judgement))
+                progress.advance()
+
+        try:
+            self.gateway.run(work())
+        finally:
+            verdicts.close()
 
 
-def unjudged(
-    prepared: Prepared, run: RunDir, known: set[str]
-) -> Iterator[tuple[str, JudgeRequest]]:
-    """What the task wants judged and is not: (opaque case id, request)."""
+def fields_sha256(request: JudgeRequest) -> str:
+    """Hash of what is judged: the same request about another answer is another one."""
+    return canonical_sha256(dict(request.fields))
+
+
+def wanted(prepared: Prepared, run: RunDir) -> Iterator[tuple[str, JudgeRequest]]:
+    """What the task wants judged: (opaque case id, request)."""
     recorded = Recorded(run.play, run.texts, run.answers)
     for case, gold in prepared.cases():
         played = played_case(case, recorded.load(case))
         for request in prepared.task.judgements(played, gold):
-            if request.id not in known:
-                yield case.id, request
+            yield case.id, request
 
 
 def verdict_line(judgement: Judgement) -> dict[str, Any]:
@@ -160,6 +199,7 @@ def verdict_line(judgement: Judgement) -> dict[str, Any]:
     return {
         "case": judgement.case,
         "request": verdict.request_id,
+        "fields_sha256": fields_sha256(judgement.request),
         "status": "ok" if verdict.outcome.ok else "failed",
         "reason": verdict.outcome.reason,
         "values": verdict.values,
@@ -185,22 +225,26 @@ class Judged:
 
     Attributes:
         verdicts: Of the judge that gives the scores.
-        telemetry: Of every verdict and judge.
+        failures: How many verdicts of any judge could not be had, by reason.
+        telemetry: Of everything any judge said, candidates of the calibration included.
         entry: For the summary: models, calibration, agreement; None without a judge.
     """
 
     verdicts: Mapping[str, Verdict]
+    failures: Mapping[str, int]
     telemetry: Sequence[Mapping[str, Any]]
     entry: Mapping[str, Any] | None
 
 
 def judged(prepared: Prepared, run: RunDir) -> Judged:
     """Read back what the judges of the run's spec said."""
-    present = [seat for seat in seats(prepared, run) if seat.path.exists()]
+    present = [seat for seat in seats(prepared, run) if seat.journals]
     if not present:
-        return Judged({}, (), None)
+        return Judged({}, {}, (), None)
     by_seat = {seat.number: verdicts_of(seat.path) for seat in present}
-    telemetry = [line["telemetry"] for seat in present for line in read_lines(seat.path)]
+    journals = [journal for seat in present for journal in seat.journals]
+    telemetry = [line["telemetry"] for journal in journals for line in read_lines(journal)]
+    failures = verdict_failures(by_seat.values())
     entry = {
         "judges": [
             {
@@ -213,7 +257,14 @@ def judged(prepared: Prepared, run: RunDir) -> Judged:
         ],
         "agreement": [asdict(pair) for pair in agreement(by_seat)],
     }
-    return Judged(by_seat.get(0, {}), telemetry, entry)
+    return Judged(by_seat.get(0, {}), failures, telemetry, entry)
+
+
+def verdict_failures(judges: Iterable[Mapping[str, Verdict]]) -> dict[str, int]:
+    """How many verdicts of any judge could not be had, by reason."""
+    verdicts = (verdict for of_one in judges for verdict in of_one.values())
+    reasons = (v.outcome.reason or Reason.JUDGE_ERROR for v in verdicts if not v.outcome.ok)
+    return dict(Counter(str(reason) for reason in reasons))
 
 
 def calibration_of(seat: Seat) -> Any:

@@ -180,6 +180,7 @@ def comparison_key(prepared: Prepared, survey: Survey) -> dict[str, Any]:
         "token_budget": spec.token_budget,
         "generations": survey.generations,
         "task_options": dict(prepared.task.options),
+        **({"model_set": dict(spec.model_set)} if spec.model_set else {}),
         "cost": {
             "hardware_class": hardware()["class"],
             "concurrency": options.concurrency,

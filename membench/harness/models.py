@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from membench.harness.divisions import model_spec
+from membench.harness.errors import Stopped, UnknownName, UsageError
+from membench.harness.journal import Appender
+from membench.harness.llm.cassette import Cassette
 from membench.harness.llm.lane import LaneAccess
-from membench.harness.llm.spec import Budget, GatewayConfig, ModelSpec
+from membench.harness.llm.ledger import spent
+from membench.harness.llm.spec import Budget, GatewayConfig, ModelSpec, Price
+from membench.harness.model import Role
 from membench.harness.prepared import Prepared, judges
 from membench.harness.rundir import RunDir
 
@@ -29,6 +34,11 @@ class Models:
     gateway: Gateway | None = None
     lanes: Sequence[LaneAccess] = field(default_factory=tuple)
 
+    @property
+    def halted(self) -> bool:
+        """Whether the budget has refused a call."""
+        return self.gateway is not None and self.gateway.refused is not None
+
 
 @contextmanager
 def models_of(prepared: Prepared, run: RunDir) -> Iterator[Models]:
@@ -39,8 +49,54 @@ def models_of(prepared: Prepared, run: RunDir) -> Iterator[Models]:
     from membench.harness.llm.gateway import Gateway
 
     with Gateway(gateway_config(prepared, run)) as gateway:
-        lanes = [gateway.lane(f"lane-{n}") for n in range(prepared.options.concurrency)]
+        lanes = [gateway.lane(lane_name(n)) for n in range(prepared.options.concurrency)]
         yield Models(gateway, lanes)
+
+
+def lane_name(number: int) -> str:
+    """What the gateway calls a lane."""
+    return f"lane-{number}"
+
+
+def check_models(prepared: Prepared, run: RunDir) -> None:
+    """Refuse what cannot work before there is a run directory.
+
+    Raises:
+        UsageError: The extra is not installed, a model cannot fill its role, or a dollar budget
+            cannot be kept.
+        DataError: There is no cassette to replay.
+    """
+    if not prepared.models:
+        return
+    try:
+        from membench.harness.llm.gateway import Gateway
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"this run calls models, and {error.name} is not installed",
+            "Install the extra: pip install 'membench[llm]'",
+        ) from None
+    options = prepared.options
+    Gateway(gateway_config(prepared, run))
+    if options.cassette_mode == "replay" and options.cassette is not None:
+        Cassette(options.cassette, readonly=True).close()
+
+
+def settle(models: Models, run: RunDir) -> None:
+    """Note what lanes still called after their last phase was closed; the lanes are gone.
+
+    Raises:
+        Stopped: The budget refused a call of a system.
+    """
+    if models.gateway is None:
+        return
+    names = [lane_name(number) for number in range(len(models.lanes))]
+    late = [usage for name in names for usage in models.gateway.release(name)]
+    if late:
+        notes = Appender(run.play)
+        notes.append({"note": "late", "late": late})
+        notes.close()
+    if models.gateway.refused:
+        raise Stopped(models.gateway.refused)
 
 
 def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
@@ -49,13 +105,38 @@ def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
     cassette = options.cassette
     if cassette is None and options.cassette_mode == "record":
         cassette = run.cassette
+    before = spent(run.spent)
     return GatewayConfig(
         roles={
-            role: model_spec(prepared.spec, role, name) for role, name in prepared.models.items()
+            role: configured(prepared, role, model_spec(prepared.spec, role, name))
+            for role, name in prepared.models.items()
         },
-        further_judges=tuple(ModelSpec(name) for name in judges(prepared.spec)[1:]),
+        further_judges=tuple(
+            configured(prepared, Role.JUDGE, ModelSpec(name)) for name in judges(prepared.spec)[1:]
+        ),
         base_url=options.base_url,
         cassette=cassette,
         cassette_mode=options.cassette_mode,
-        budget=Budget(options.budget_usd, options.budget_tokens),
+        budget=Budget(options.budget_usd, options.budget_tokens, before.usd or 0.0, before.tokens),
+        ledger=run.spent,
     )
+
+
+def configured(prepared: Prepared, role: Role, spec: ModelSpec) -> ModelSpec:
+    """A model with the settings of the run: those of its role over those of every role.
+
+    Raises:
+        UnknownName: There is no such setting.
+    """
+    settings: dict[str, Any] = {}
+    for prefix in ("", f"{role}."):
+        for given in (prepared.spec.model_set, prepared.options.model_set):
+            own = {key.removeprefix(prefix): given[key] for key in given if key.startswith(prefix)}
+            settings |= {name: value for name, value in own.items() if "." not in name}
+    known = [field.name for field in fields(ModelSpec)]
+    for name in settings:
+        if name not in known:
+            raise UnknownName("model setting", name, known)
+    if settings.get("price") is not None:
+        settings["price"] = Price(**settings["price"])
+    return replace(spec, **settings)

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from membench.harness.divisions import model_spec
 from membench.harness.errors import UnknownName
 from membench.harness.llm import prices
 from membench.harness.llm.calibration import played_blindly
 from membench.harness.llm.spec import ModelSpec
 from membench.harness.llm.usage import Usage
 from membench.harness.model import Ask, Case, Gold, Ingest, Phase, Probe, Remember, Role
+from membench.harness.prepared import Prepared, judges
 from membench.tasks.base import AnswerInput, Task
 
 COUNTED_CHARACTERS = 2_000_000
@@ -203,6 +205,33 @@ def assumed(traffic: Traffic, given: Mapping[str, float]) -> Traffic:
         if name not in known:
             raise UnknownName("assumption", name, known)
     return Traffic(**{**known, **given})
+
+
+def plan_of(prepared: Prepared, assume: Mapping[str, float] | None = None) -> Plan:
+    """What a prepared run would cost.
+
+    Args:
+        prepared: The run; nothing of it is started.
+        assume: Fields of `Traffic` to assume otherwise.
+
+    Raises:
+        UnknownName: There is no such assumption.
+    """
+    traffic = assumed(Traffic(), assume or {})
+    spec, options = prepared.spec, prepared.options
+    used = {Role.READER, Role.JUDGE, *prepared.system.roles}
+    models = {role: name for role, name in prepared.models.items() if role in used}
+    setting = Setting(
+        {role: model_spec(spec, role, name) for role, name in models.items()},
+        prepared.k,
+        spec.token_budget,
+        judges=len(judges(spec)),
+        judge_votes=spec.judge_votes,
+        concurrency=options.concurrency,
+        read_concurrency=options.read_concurrency,
+        traffic=traffic,
+    )
+    return estimate(size_of(prepared.task, prepared.cases()), setting)
 
 
 # --- counting ----------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ unfinished is played again from its first event, as a new attempt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from typing import Any
 
 from membench.harness.clock import Clock
@@ -40,15 +40,19 @@ def play(
     clock: Clock,
     progress: Progress,
     access: Sequence[LaneAccess] = (),
+    halted: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Play what is not yet played.
+    """Play what is not yet played, until `halted` says that nothing more may be called.
 
     Raises:
         DiskFull: A record could not be written.
     """
     for path in (run.play, run.texts):
         mend_tail(path)
-    jobs = unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress)
+    jobs = takewhile(
+        lambda _: not halted(),
+        unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress),
+    )
     worker = PlayWorker(
         prepared.system,
         prepared.parameters,

@@ -10,7 +10,7 @@ from membench.harness.errors import Reason
 from membench.harness.journal import Appender, Record, mend_tail
 from membench.harness.lane import failed, free_text
 from membench.harness.llm.usage import Usage
-from membench.harness.model import Phase
+from membench.harness.model import Phase, Role
 from membench.harness.prepared import Prepared
 from membench.harness.progress import Progress
 from membench.harness.read import AskJob, ReadJob, answers_content, failed_answers, unanswered
@@ -32,7 +32,8 @@ def read_with_model(
     """
     mend_tail(run.answers)
     jobs = unanswered(prepared, Recorded(run.play, run.texts, run.answers))
-    reader = LlmReader(gateway.client(), prepared.task, clock.now)
+    temperature = gateway.roles[Role.READER].temperature
+    reader = LlmReader(gateway.client(), prepared.task, clock.now, temperature)
     desk = Desk(Appender(run.answers), clock, progress)
     try:
         gateway.run(_read(reader, desk, jobs, prepared.options.read_concurrency))

@@ -143,14 +143,22 @@ class Recorded:
         )
 
     def abandoned(self, case: Case) -> list[Record]:
-        """Play records of attempts that do not count; what they cost is shown apart."""
+        """Records of other attempts and replaced ones; what they cost is shown apart."""
         final = self.final_attempt(case)
         return [
-            record
-            for attempt in self._play.attempts(case.id)
-            if attempt != final
-            for record in self.play_records(case.id, attempt)
+            *superseded(self._play, case.id, final),
+            *superseded(self._answers, case.id, final),
         ]
+
+
+def superseded(journal: JournalIndex, case: str, final: int | None) -> Iterator[Record]:
+    """Lines of a journal that are not the last about their event in the final attempt."""
+    for attempt in journal.attempts(case):
+        lines = list(journal.lines(case, attempt))
+        last = {line["event"]: place for place, line in enumerate(lines)}
+        for place, line in enumerate(lines):
+            if attempt != final or last[line["event"]] != place:
+                yield Record.from_json(line)
 
 
 def played_case(case: Case, recorded: RecordedCase) -> PlayedCase:

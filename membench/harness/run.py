@@ -16,12 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from membench.harness.clock import Clock
+from membench.harness.engine import shared_by_engines
 from membench.harness.errors import RunStateError, Stopped
+from membench.harness.joules import energy_of, energy_report
 from membench.harness.journal import DiskFull
 from membench.harness.judge import judged
+from membench.harness.llm.ledger import spent_by_role
+from membench.harness.llm.spec import shown_urls
+from membench.harness.llm.usage import Usage
 from membench.harness.manifest import new_manifest
 from membench.harness.model import Phase, Role
-from membench.harness.models import Models, models_of
+from membench.harness.models import Models, check_models, models_of, settle
 from membench.harness.play import play
 from membench.harness.prepared import Prepared, Survey, prepare, survey
 from membench.harness.progress import Progress, Silent
@@ -30,7 +35,7 @@ from membench.harness.rundir import RunDir, new_run_id
 from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import summarise
-from membench.harness.watched import attributed, under_protocol, watched
+from membench.harness.watched import under_protocol, watched
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,9 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     progress = progress or Silent()
     prepared = prepare(spec, options)
     warn(prepared, progress)
-    surveyed = survey(prepared)
     run_id = options.run_id or new_run_id(spec.system, spec.task)
+    check_models(prepared, RunDir(options.out / run_id))
+    surveyed = survey(prepared)
     run = RunDir.create(options.out, run_id)
     with run.locked():
         run.write_manifest(new_manifest(prepared, surveyed, run_id))
@@ -76,7 +82,8 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
     with run.locked():
         manifest = run.manifest()
         spec = RunSpec.from_json(manifest["spec"])
-        prepared = prepare(spec, options)
+        prepared = prepare(spec, with_own_cassette(options, run))
+        check_models(prepared, run)
         surveyed = survey(prepared)
         check_unchanged(manifest, prepared, surveyed)
         manifest.update(status="running", attempts=manifest["attempts"] + 1)
@@ -110,9 +117,10 @@ def derive(
     parent = RunDir.open(path)
     manifest = parent.manifest()
     prepared = prepare(replace(RunSpec.from_json(manifest["spec"]), **changes), options)
+    run_id = options.run_id or new_run_id(prepared.spec.system, prepared.spec.task)
+    check_models(prepared, RunDir(options.out / run_id))
     surveyed = survey(prepared)
     check_unchanged(manifest, prepared, surveyed)
-    run_id = options.run_id or new_run_id(prepared.spec.system, prepared.spec.task)
     run = RunDir.create(options.out, run_id)
     with run.locked():
         for name in keep:
@@ -120,6 +128,13 @@ def derive(
         origin = {"run_id": parent.run_id, "spec_sha256": manifest["spec_sha256"]}
         run.write_manifest(new_manifest(prepared, surveyed, run_id) | {"parent": origin})
         return execute(prepared, run, surveyed, progress)
+
+
+def with_own_cassette(options: ExecOptions, run: RunDir) -> ExecOptions:
+    """Options that go on with the cassette a run recorded in its own folder, if it did."""
+    if options.cassette_mode != "off" or not run.cassette.is_file():
+        return options
+    return replace(options, cassette_mode="record")
 
 
 def take_over(source: Path, target: Path) -> None:
@@ -162,13 +177,15 @@ def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) 
     """Play, read and judge, with models and sensors open for that time alone."""
     clock = Clock.start()
     with (
+        shared_by_engines(prepared.options),
         models_of(prepared, run) as models,
         watched(prepared, run, clock, progress) as session,
     ):
 
         def stages() -> None:
             with stage(progress, "play", surveyed.events, "events"):
-                play(prepared, run, clock, progress, models.lanes)
+                play(prepared, run, clock, progress, models.lanes, lambda: models.halted)
+                settle(models, run)
             with stage(progress, "read", surveyed.questions, "answers"):
                 read_stage(prepared, run, clock, progress, models)
 
@@ -210,24 +227,30 @@ def conclude(prepared: Prepared, run: RunDir) -> Finished:
     """Score what is recorded and write the summary."""
     verdicts = judged(prepared, run)
     scored = score(prepared, run, verdicts.verdicts)
+    scored.tally.add_verdicts(verdicts.failures)
     scored.cost.add_spans(Phase.JUDGE, verdicts.telemetry)
     manifest = run.manifest()
-    replayed = prepared.options.cassette_mode == "replay"
-    energy = attributed(run, scored.cost.spans, from_cassette=replayed)
-    manifest["energy"] = {
-        "report": energy.report,
-        "checks": list(energy.checks),
-        "verified": energy.verified,
-    }
+    scored.spans.add_spans(Phase.JUDGE, verdicts.telemetry)
+    ledger, checks = energy_of(run, scored.spans)
+    energy = ledger.summary()
+    manifest["energy"] = energy_report(ledger, checks)
     key = manifest["comparison_key"]["cost"]
-    key["energy_boundary"] = energy.summary["boundary"]
-    key["energy_provenance"] = energy.summary["total"]["provenance"]
-    summary = summarise(manifest, prepared.task, scored, energy.summary)
+    key["energy_boundary"] = energy["boundary"]
+    key["energy_provenance"] = energy["total"]["provenance"]
+    summary = summarise(manifest, prepared.task, scored, energy)
     summary["judge"] = verdicts.entry
+    summary["spent"] = spent_entry(run)
     run.write_summary(summary)
     manifest["status"] = "complete" if summary["complete"] else "finished with failures"
     run.write_manifest(manifest)
     return Finished(run, summary)
+
+
+def spent_entry(run: RunDir) -> dict[str, Any]:
+    """What this run paid upstream, every attempt together; unlike `usage`, without replays."""
+    roles = spent_by_role(run.spent)
+    total = sum(roles.values(), Usage())
+    return {**total.as_dict(), "roles": {role: usage.as_dict() for role, usage in roles.items()}}
 
 
 @contextmanager
@@ -243,11 +266,12 @@ def stage(progress: Progress, name: str, total: int | None, unit: str) -> Iterat
 @contextmanager
 def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
     """Turn an interruption into `Stopped`, saying how to go on."""
-    how = f"Continue it with: membench run --resume {run.path}"
-    if options.data is not None:
-        how += f" --data {options.data}"
+    how = f"Continue it with: {resuming(run, options)}"
     try:
         yield
+    except Stopped as stop:
+        mark_interrupted(run)
+        raise Stopped(f"{stop}; what was recorded is kept. Raise the budget. {how}") from None
     except KeyboardInterrupt:
         mark_interrupted(run)
         raise Stopped(f"interrupted; what was recorded is kept. {how}") from None
@@ -261,6 +285,18 @@ def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
             raise
         mark_interrupted(run)
         raise Stopped(f"no space left on the disk of {run.path}. Free some space. {how}") from None
+
+
+def resuming(run: RunDir, options: ExecOptions) -> str:
+    """The command that goes on with a run, without credentials a URL may hold."""
+    command = f"membench run --resume {run.path}"
+    if options.data is not None:
+        command += f" --data {options.data}"
+    if options.base_url is not None:
+        command += f" --base-url {shown_urls(options.base_url)}"
+    if options.cassette is not None:
+        command += f" --cassette {options.cassette} --cassette-mode {options.cassette_mode}"
+    return command
 
 
 def mark_interrupted(run: RunDir) -> None:

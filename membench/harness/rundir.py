@@ -47,6 +47,7 @@ class RunDir:
         self.scores = path / "scores.jsonl"
         self.energy = path / "energy.jsonl"
         self.cassette = path / "cassette.sqlite"
+        self.spent = path / "spent.jsonl"
         self._manifest = path / "manifest.json"
         self._summary = path / "summary.json"
 

@@ -14,8 +14,10 @@ from typing import Any
 import orjson
 
 from membench.harness.cost import CostTally
-from membench.harness.engine.local import LocalEngine, Lost
+from membench.harness.engine.base import Lost, Site
+from membench.harness.engine.local import LocalEngine
 from membench.harness.errors import HarnessFault, Reason
+from membench.harness.joules import SpanTally
 from membench.harness.model import Ask, Case, Gold, PlayedCase, Score, Verdict
 from membench.harness.prepared import Prepared
 from membench.harness.recorded import Recorded, RecordedCase, played_case
@@ -46,11 +48,16 @@ class Tally:
         }
         self.unscored += len(unscored)
         self.count_events_outside_asks(case, played)
+        broken = {
+            row.event: row.reason
+            for row in rows
+            if row.kind == "question" and row.status == "failed"
+        }
         for event, asked in enumerate(case.timeline):
             if not isinstance(asked, Ask):
                 continue
             self.questions += 1
-            reason = ask_failure(played, event)
+            reason = ask_failure(played, event) or broken.get(event)
             if reason is None:
                 self.ok += 1
             else:
@@ -66,6 +73,11 @@ class Tally:
             if outcome is not None and not outcome.outcome.ok:
                 reason = outcome.outcome.reason or "missing"
                 self.failures[reason] = self.failures.get(reason, 0) + 1
+
+    def add_verdicts(self, failures: Mapping[str, int]) -> None:
+        """Verdicts that could not be had are failures of the run, though the question was asked."""
+        for reason, count in failures.items():
+            self.failures[reason] = self.failures.get(reason, 0) + count
 
     def to_json(self) -> dict[str, Any]:
         """As in the summary."""
@@ -98,12 +110,14 @@ class Scored:
         rows: Every score row.
         tally: Counts of asks and failures.
         cost: Costs by phase.
+        spans: When what was done, for the energy ledger.
         content_sha256: Hash of the deterministic content; None while a case is unfinished.
     """
 
     rows: list[Score]
     tally: Tally
     cost: CostTally
+    spans: SpanTally
     content_sha256: str | None
 
 
@@ -111,11 +125,13 @@ def score(prepared: Prepared, run: RunDir, verdicts: Mapping[str, Verdict] | Non
     """Score every case of a run and write scores.jsonl."""
     recorded = Recorded(run.play, run.texts, run.answers)
     tally, cost, content = Tally(), CostTally(), ContentHash()
+    spans = SpanTally(prepared.models)
 
     def jobs() -> Iterator[ScoreJob]:
         for number, (case, gold) in enumerate(prepared.cases()):
             loaded = recorded.load(case)
             cost.add(case, loaded, recorded)
+            spans.add(case, loaded, recorded)
             content.add(case, loaded)
             played = played_case(case, loaded)
             mine = verdicts_of_case(prepared.task, played, gold, verdicts or {})
@@ -128,7 +144,7 @@ def score(prepared: Prepared, run: RunDir, verdicts: Mapping[str, Verdict] | Non
     rows = [row for number in sorted(by_case) for row in by_case[number]]
     cost.add_late(recorded.notes)
     write_scores(run.scores, rows)
-    return Scored(rows, tally, cost, content.hexdigest())
+    return Scored(rows, tally, cost, spans, content.hexdigest())
 
 
 @dataclass(frozen=True)
@@ -147,7 +163,7 @@ class ScoreWorker:
 
     task: Task[Any]
 
-    def open(self, lane: int) -> ScoreWorker:
+    def open(self, site: Site) -> ScoreWorker:
         """Nothing to set up."""
         return self
 

@@ -1,29 +1,24 @@
-"""Energy of a run: sampled while its stages work, attributed when it is scored.
+"""Sampling the energy of a run while its stages work; `joules` attributes it afterwards.
 
-Nothing here knows a sensor: sources, sampler and ledger are `membench.energy`.
+Nothing here knows a sensor: sources, sampler and protocol are `membench.energy`.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from membench.energy.baseline import baseline_of
-from membench.energy.ledger import Ledger, attribute
 from membench.energy.protocol import measured_run, preflight
 from membench.energy.sampler import EnergySession
-from membench.energy.samples import Span, read_log
-from membench.energy.validity import validate, verified
 from membench.harness.clock import Clock
 from membench.harness.play import play
 from membench.harness.prepared import Prepared
 from membench.harness.progress import Progress, Silent
 from membench.harness.rundir import RunDir
-from membench.harness.summary import unavailable_energy
 
 
 @contextmanager
@@ -54,33 +49,3 @@ def rehearse(prepared: Prepared, clock: Clock) -> None:
     one = replace(prepared, spec=replace(prepared.spec, limit=1))
     with tempfile.TemporaryDirectory(prefix="membench-warm-up-") as folder:
         play(one, RunDir(Path(folder)), clock, Silent())
-
-
-@dataclass(frozen=True)
-class Joules:
-    """What the ledger says of a run.
-
-    Attributes:
-        summary: The `energy` object of the summary.
-        report: Everything a sceptic asks for.
-        checks: Validity, one named line each; empty without a sensor.
-        verified: Whether all of them passed.
-    """
-
-    summary: dict[str, Any]
-    report: Mapping[str, Any] | None = None
-    checks: Sequence[Mapping[str, Any]] = ()
-    verified: bool = False
-
-
-def attributed(run: RunDir, spans: Sequence[Span], *, from_cassette: bool) -> Joules:
-    """Attribute what was sampled to what was done; a run that nobody watched has no joules."""
-    if not run.energy.is_file():
-        return Joules(unavailable_energy())
-    log = read_log(run.energy)
-    ledger: Ledger = attribute(log, spans, baseline=baseline_of(log))
-    if not ledger.channels:
-        return Joules(ledger.summary())
-    checks = validate(ledger, log, spans, from_cassette=from_cassette)
-    lines = tuple(asdict(check) for check in checks)
-    return Joules(ledger.summary(), ledger.report(), lines, verified(checks))

@@ -11,17 +11,19 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import orjson
 
+from membench.harness.errors import UserError
 from membench.harness.score import score_from_json
 from membench.leaderboard import layout
 from membench.leaderboard.rows import Row, build_row
 from membench.leaderboard.store import BADGES, Entry, Store, tombstones
 from membench.leaderboard.validation.opening import Opened, open_bundle
+from membench.leaderboard.validation.rules import Broken
 from membench.leaderboard.validation.strict import parse_lines, parse_object
 
 Frame: TypeAlias = Any
@@ -29,7 +31,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 2
+VERSION = 3
 """Of the tables' shape: an index of another version is built anew."""
 
 
@@ -42,12 +44,14 @@ class Index:
         figures: run_id, name, value, low, high, n.
         cells: run_id, name, sums, counts.
         stamp: Changes whenever the index does: key of caches.
+        problems: Why folders of the store are no bundles, by run id.
     """
 
     runs: Frame
     figures: Frame
     cells: Frame
     stamp: str
+    problems: Mapping[str, str] = field(default_factory=dict)
 
 
 def refresh(store: Store) -> Index:
@@ -57,10 +61,11 @@ def refresh(store: Store) -> Index:
     wanted = {entry.run_id: (entry, key_of(store, entry)) for entry in store.entries()}
     fresh = {run: pair for run, pair in wanted.items() if known.get(run) != pair[1]}
     gone = set(known) - set(wanted)
+    problems: dict[str, str] = {}
     if fresh or gone:
-        tables = merged(tables, store, fresh, gone)
+        tables = merged(tables, store, fresh, gone, problems)
         write_tables(store, tables)
-    return load(store, tables)
+    return load(store, tables, problems)
 
 
 def key_of(store: Store, entry: Entry) -> str:
@@ -99,13 +104,22 @@ def merged(
     store: Store,
     fresh: Mapping[str, tuple[Entry, str]],
     gone: set[str],
+    problems: dict[str, str],
 ) -> dict[str, Frame]:
-    """Replace the lines of fresh runs and drop those of runs that are gone."""
+    """Replace the lines of fresh runs and drop those of runs that are gone.
+
+    A folder that is no bundle is named in `problems` and hides no other.
+    """
     import pandas as pd
 
     lines: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
     for entry, key in fresh.values():
-        for table, line in row_lines(read_row(store, entry), key):
+        try:
+            row = read_row(store, entry)
+        except (Broken, KeyError, ValueError, TypeError, UserError) as error:
+            problems[entry.run_id] = f"{type(error).__name__}: {error}"[:300]
+            continue
+        for table, line in row_lines(row, key):
             lines[table].append(line)
     out = set(fresh) | gone
     result = {}
@@ -169,7 +183,9 @@ def badge_facts(badge: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def load(store: Store, tables: Mapping[str, Frame]) -> Index:
+def load(
+    store: Store, tables: Mapping[str, Frame], problems: Mapping[str, str] | None = None
+) -> Index:
     """Apply the decisions to the tables."""
     import pandas as pd
 
@@ -197,7 +213,7 @@ def load(store: Store, tables: Mapping[str, Frame]) -> Index:
     stamp = hashlib.sha256(
         "".join(sorted(map(str, runs.get("key", ())))).encode() + str(decisions).encode()
     ).hexdigest()
-    return Index(runs, tables["figures"], tables["cells"], stamp[:16])
+    return Index(runs, tables["figures"], tables["cells"], stamp[:16], problems or {})
 
 
 def write_tables(store: Store, tables: Mapping[str, Frame]) -> None:

@@ -124,9 +124,8 @@ def frontier_shares(
     cases = len(scores.counts)
     if cases < 2 or costs.sums.shape[1] != cases:
         return [float("nan")] * len(scores.sums)
-    weights = np.random.default_rng(seed).multinomial(
-        cases, np.full(cases, 1 / cases), size=resamples
-    )
+    random = np.random.default_rng(seed)
+    weights = random.multinomial(cases, np.full(cases, 1 / cases), size=resamples).astype(float)
     hits = np.zeros(len(scores.sums))
     for start in range(0, resamples, 200):
         part = weights[start : start + 200]

@@ -46,8 +46,20 @@ def serve(serving: Serving) -> None:
             "the leaderboard needs Streamlit", "Install it: pip install 'membench[leaderboard]'"
         ) from None
     os.environ.update(environment(serving))
+    warm(serving)
     app = st.App(SCRIPT, routes=routes(serving))
     app.run(config=configuration(serving))
+
+
+def warm(serving: Serving) -> None:
+    """Bring the index up to date and load what the first page needs, before anyone waits."""
+    import plotly.graph_objects  # noqa: F401
+    import scipy.special  # noqa: F401
+
+    from membench.leaderboard.index import refresh
+    from membench.leaderboard.store import Store
+
+    refresh(Store(serving.results))
 
 
 def environment(serving: Serving) -> dict[str, str]:

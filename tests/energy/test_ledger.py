@@ -208,6 +208,24 @@ def test_a_counter_that_never_moves_is_unavailable_not_zero() -> None:
     assert Flag.STUCK_COUNTER in ledger.total.flags
 
 
+def test_a_phase_too_short_for_the_counter_to_move_is_unavailable_not_zero() -> None:
+    times = np.arange(0, 20, 0.1)
+    slow = Trace.of(gpu_channel(), times, 1000 * np.floor((times + 1e-9) / 5))
+    ledger = attribute(log_of(slow), [span(1, 15), span(16, 16.01, "recall")])
+    assert ledger.phases["recall"].joules is None
+    assert Flag.SHORT_WINDOW in ledger.phases["recall"].flags
+    assert joules(ledger, "ingest") == pytest.approx(2800)
+    assert ledger.total.joules == pytest.approx(2800)
+
+
+def test_what_a_slow_counter_counted_is_spread_between_its_ticks() -> None:
+    times = np.arange(0, 60.05, 0.1)
+    slow = Trace.of(gpu_channel(), times, 100 * np.floor((times + 1e-9) / 2) * 2)
+    ledger = attribute(log_of(slow), [span(2, 13), span(13, 24, "recall")])
+    assert joules(ledger, "ingest") == pytest.approx(1100)
+    assert joules(ledger, "recall") == pytest.approx(1100)
+
+
 def test_a_device_that_others_use_is_modelled_in_the_phase_it_happened() -> None:
     remark = Remark("gpu:GPU-aaaa", 25.0, Flag.SHARED_GPU, "processes [4711]")
     log = log_of(steady(100, 60), remarks=(remark,))
@@ -364,12 +382,11 @@ def test_the_summary_conserves_wherever_everything_is_known(
     trace: Trace, spans: list[Span]
 ) -> None:
     summary = attribute(log_of(trace), spans).summary()
-    parts = [p["joules"] for p in summary["phases"].values()]
-    parts += [summary["idle"]["joules"], summary["unattributed"]["joules"]]
+    figures = [*summary["phases"].values(), summary["idle"], summary["unattributed"]]
     total = summary["total"]["joules"]
-    assert total is None or None not in parts
     if total is not None:
-        assert math.fsum(parts) == pytest.approx(total, abs=1e-6)
+        known = math.fsum(figure["joules"] or 0.0 for figure in figures)
+        assert known == pytest.approx(total, abs=1e-6)
 
 
 @settings(deadline=None, max_examples=50)

@@ -451,6 +451,14 @@ def test_the_sidecar_wants_a_token_off_loopback() -> None:
         SidecarServer([], host="0.0.0.0", port=0)
 
 
+def test_a_taken_port_is_a_usage_error() -> None:
+    with (
+        SidecarServer([], port=0) as first,
+        pytest.raises(UsageError, match="cannot listen"),
+    ):
+        SidecarServer([], port=first.port)
+
+
 def test_a_server_that_does_not_answer_is_unavailable() -> None:
     with http_server(lambda path: None) as port:
         for kind in ("zeusd", "dcgm", "membench"):
@@ -584,4 +592,7 @@ def test_doctor_has_a_line_for_every_source() -> None:
     rows = doctor()
     assert [row.name for row in rows] == list(PARSERS)
     assert all(row.says for row in rows)
-    assert all(row.label is Provenance.UNAVAILABLE or row.says for row in rows)
+    states = {row.name: row.state for row in rows}
+    assert states["cpu"] == states["remote"] == states["replay"] == "on request"
+    assert states["none"] == "not here"
+    assert states["estimate"] == "estimated"

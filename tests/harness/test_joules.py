@@ -11,10 +11,9 @@ from membench.energy.sources import choose
 from membench.harness.joules import SpanTally, energy_of, energy_report
 from membench.harness.model import Phase
 from membench.harness.prepared import prepare
-from membench.harness.recorded import Recorded
 from membench.harness.run import start
 from membench.harness.rundir import RunDir
-from membench.harness.score import recorded_cases
+from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import unavailable_energy
 
@@ -25,11 +24,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDir, SpanTall
     spec = RunSpec("bm25", "locomo", split="sample")
     options = ExecOptions(out=tmp_path_factory.mktemp("runs"))
     run = start(spec, options).run
-    prepared, tally = prepare(spec, options), SpanTally()
-    recorded = Recorded(run.play, run.texts, run.answers)
-    for case, _, loaded in recorded_cases(prepared, recorded):
-        tally.add(case, loaded, recorded)
-    return run, tally
+    return run, score(prepare(spec, options), run).spans
 
 
 def test_every_record_of_work_has_a_span(finished: tuple[RunDir, SpanTally]) -> None:

@@ -14,9 +14,12 @@ from membench.harness.plan import (
     Traffic,
     assumed,
     estimate,
+    plan_of,
     size_of,
     total,
 )
+from membench.harness.prepared import prepare
+from membench.harness.spec import ExecOptions, RunSpec
 from membench.tasks.data import Source
 from membench.tasks.registry import get_task
 
@@ -92,6 +95,14 @@ def test_the_size_of_every_task_can_be_counted(name):
     assert size.judgements > 0
     assert size.judge_prompt_tokens > 100 * size.judgements / 2
     assert size.history_tokens > size.turns
+
+
+def test_a_prepared_run_is_planned_with_the_models_it_would_use():
+    spec = RunSpec("dense", "locomo", "sample", division="standard-api")
+    plan = plan_of(prepare(spec, ExecOptions()), {"chat_per_turn": 1})
+    assert {row.role for row in plan.rows} == {Role.EMBEDDER, Role.READER, Role.JUDGE}
+    assert plan.usd > 0
+    assert estimate(TaskSize(), Setting({}, k=1)).to_json()["usd"] == 0
 
 
 @given(st.integers(0, 50), st.integers(1, 64), st.floats(0, 5), st.floats(1, 100))

@@ -420,7 +420,7 @@ class TestBudgets:
         meter.disconnect()
         assert usage["calls"] == 2
         assert usage["faults"] == [Reason.BUDGET_EXHAUSTED]
-        assert gateway.exhausted == "budget of 10 tokens spent"
+        assert gateway.refused == "budget of 10 tokens spent"
         with pytest.raises(Stopped, match="10 tokens"):
             asyncio.run(gateway.client().chat(Role.READER, PARIS, case="c", key="k"))
         assert upstream.calls == 2

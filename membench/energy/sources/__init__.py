@@ -219,6 +219,13 @@ class SourceStatus:
     says: str
     remedy: str = ""
 
+    @property
+    def state(self) -> str:
+        """One word for a table: the label, or why there is none."""
+        if self.ready:
+            return str(self.label)
+        return "on request" if self.name in _NEEDS_ARGUMENT else "not here"
+
 
 _NEEDS_ARGUMENT: Mapping[str, tuple[Provenance, str]] = {
     "remote": (Provenance.MEASURED, "a sensor server: remote:zeusd://host:4938?dedicated"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from membench.harness.engine.base import Engine, J, R, Worker
@@ -18,3 +20,15 @@ def engine_for(options: ExecOptions, worker: Worker[J, R]) -> Engine[J, R, Any]:
 
         return RayEngine(worker, options.concurrency)
     return LocalEngine(worker, options.concurrency)
+
+
+@contextmanager
+def shared_by_engines(options: ExecOptions) -> Iterator[None]:
+    """Open what the engines of a run share: one connection to Ray serves all stages."""
+    if options.engine == "local":
+        yield
+        return
+    from membench.harness.engine.ray import connected
+
+    with connected(options.concurrency):
+        yield

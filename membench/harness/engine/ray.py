@@ -133,13 +133,12 @@ class RayEngine(Engine[J, R, RaySeat[J]]):
         Raises:
             UsageError: Ray is not installed, or the cluster cannot be reached.
         """
-        self._ray = ray = import_ray()
         self._open = ExitStack()
-        self._open.enter_context(connected(ray, self._lanes))
+        self._ray = self._open.enter_context(connected(self._lanes))
         self._files: dict[Path, Appender] = {}
-        self._nodes = node_numbers(ray)
-        cpus = ray.cluster_resources().get("CPU", 0)
-        self._cpus = 1 if self._lanes <= cpus else 0
+        self._nodes = node_numbers(self._ray)
+        # More lanes than cores mostly wait for models; they reserve none, so that all can start.
+        self._cpus = 1 if self._lanes <= self._ray.cluster_resources().get("CPU", 0) else 0
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -249,10 +248,9 @@ def check(*, models: bool) -> None:
     Raises:
         UsageError: Names the reason and the remedy.
     """
-    ray = import_ray()
-    if not ray.is_initialized() and address() == "local":
+    if not import_ray().is_initialized() and address() == "local":
         return
-    with connected(ray, 1):
+    with connected(1) as ray:
         nodes = len(node_numbers(ray))
     if models and nodes > 1:
         raise UsageError(
@@ -285,14 +283,15 @@ def node_numbers(ray: Any) -> dict[str, int]:
 
 
 @contextmanager
-def connected(ray: Any, lanes: int) -> Iterator[None]:
-    """Be connected to the cluster; what was not opened here is left as it was.
+def connected(lanes: int) -> Iterator[Any]:
+    """Ray, connected to the cluster; what was not opened here is left as it was.
 
     Raises:
-        UsageError: The cluster cannot be reached.
+        UsageError: Ray is not installed, or the cluster cannot be reached.
     """
+    ray = import_ray()
     if ray.is_initialized():
-        yield
+        yield ray
         return
     where = address()
     options: dict[str, Any] = {}
@@ -314,6 +313,6 @@ def connected(ray: Any, lanes: int) -> Iterator[None]:
         problem = f"--engine ray: no connection to the cluster at '{where}' ({error})"
         raise UsageError(problem, "See docs/ray.md.") from None
     try:
-        yield
+        yield ray
     finally:
         ray.shutdown()

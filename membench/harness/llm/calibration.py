@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from membench.harness.llm.judging import Judge, Judgement
+from membench.harness.llm.judging import Judge
 from membench.harness.model import (
     Answered,
     Ask,
@@ -30,6 +30,7 @@ from membench.harness.model import (
     Probe,
     Recalled,
     Remember,
+    Verdict,
 )
 from membench.tasks.base import JudgeCard, Task
 
@@ -264,16 +265,16 @@ async def calibrate(judge: Judge, known: Sequence[Known], concurrency: int = 64)
     by_id = {each.request.id: each for each in known}
     jobs = ((CASE, each.request) for each in known)
     judgements = [judgement async for judgement in judge.judge_all(jobs, concurrency)]
-    return tallied(judge.task, [(by_id[each.verdict.request_id], each) for each in judgements])
+    verdicts = [each.verdict for each in judgements]
+    return tallied(judge.task, [(by_id[each.request_id], each) for each in verdicts])
 
 
-def tallied(task: Task[Any], judged: Iterable[tuple[Known, Judgement]]) -> Calibration:
+def tallied(task: Task[Any], judged: Iterable[tuple[Known, Verdict]]) -> Calibration:
     """Count accepted and failed candidates by kind and rule."""
     rates: dict[str, dict[str, RuleRate]] = {}
-    for known, judgement in judged:
+    for known, verdict in judged:
         rules = rates.setdefault(known.request.kind, {})
         rate = rules.get(known.rule, RuleRate(known.right, 0, 0, 0))
-        verdict = judgement.verdict
         if not verdict.outcome.ok:
             rules[known.rule] = replace(rate, failed=rate.failed + 1)
             continue

@@ -20,6 +20,24 @@ from membench.harness.model import Role
 Messages = Sequence[Mapping[str, str]]
 
 
+class NoWords(ProviderFault):
+    """A reply without words: a refusal to speak is a bad reply, not an answer.
+
+    Attributes:
+        usage: What it cost nevertheless.
+    """
+
+    def __init__(self, finish_reason: str | None, usage: Usage) -> None:
+        """Keep the cost."""
+        super().__init__(Reason.PROVIDER_BAD_REPLY, f"no words (finish_reason={finish_reason})")
+        self.usage = usage
+
+
+def cost_of(fault: ProviderFault) -> Usage:
+    """What a call cost that came to nothing; of a failed one only that it was made is known."""
+    return fault.usage if isinstance(fault, NoWords) else Usage(failed=1)
+
+
 @dataclass(frozen=True, slots=True)
 class ChatResult:
     """What a model said.
@@ -118,12 +136,12 @@ def _result(reply: Delivered) -> ChatResult:
     """The first choice of a chat reply.
 
     Raises:
-        ProviderFault: It holds no words (a refusal to speak is a bad reply, not an answer).
+        NoWords: It holds none.
     """
     content = orjson.loads(reply.body)
     choice = content["choices"][0]
     text = wire.content_text((choice.get("message") or {}).get("content"))
     finish = choice.get("finish_reason")
     if not text and finish != "stop":
-        raise ProviderFault(Reason.PROVIDER_BAD_REPLY, f"no words (finish_reason={finish})")
+        raise NoWords(finish, reply.usage)
     return ChatResult(text, finish, reply.usage, content.get("model"))

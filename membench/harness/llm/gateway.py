@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -30,6 +30,7 @@ from membench.harness.llm import prices, wire
 from membench.harness.llm.cassette import Cassette
 from membench.harness.llm.client import ModelClient
 from membench.harness.llm.lane import LaneAccess, UsageDict
+from membench.harness.llm.ledger import Ledger
 from membench.harness.llm.meter import Account, CallFault, Meter
 from membench.harness.llm.serving import MAX_BODY_BYTES, LoopThread, Served
 from membench.harness.llm.spec import (
@@ -83,10 +84,7 @@ class Lane:
     async def close(self, drain_s: float) -> UsageDict:
         """Close the phase after its calls, or after `drain_s` seconds."""
         account = self.account
-        waited = 0.0
-        while account.pending and waited < drain_s:
-            await asyncio.sleep(_POLL_S)
-            waited += _POLL_S
+        await _drained((account,), drain_s)
         account.closed = True
         return _taken(account)
 
@@ -94,6 +92,14 @@ class Lane:
         """Usage that came after its phase was closed, since last asked."""
         accounts = (*self.past, *((self.account,) if self.account.closed else ()))
         return [_addressed(account) for account in accounts if account.roles]
+
+
+async def _drained(accounts: Sequence[Account], drain_s: float) -> None:
+    """Wait until no call of `accounts` is in flight, or for `drain_s` seconds."""
+    waited = 0.0
+    while waited < drain_s and any(account.pending for account in accounts):
+        await asyncio.sleep(_POLL_S)
+        waited += _POLL_S
 
 
 def _taken(account: Account) -> UsageDict:
@@ -142,6 +148,7 @@ class Gateway:
     def __enter__(self) -> Self:
         """Open the cassette and listen."""
         self._cassette = self._open_cassette()
+        self._ledger = Ledger(self.config.ledger) if self.config.ledger else None
         self._upstreams = {seat: upstream_for(spec) for seat, spec in self._seats.items()}
         self._thread = LoopThread("gateway")
         self._meter = Meter(
@@ -150,6 +157,7 @@ class Gateway:
             self._cassette,
             self.config.cassette_mode,
             self.config.budget,
+            self._ledger,
         )
         self._served = Served(self._app(), self._thread, host=self.config.host)
         return self
@@ -161,6 +169,8 @@ class Gateway:
         self._thread.stop()
         if self._cassette is not None:
             self._cassette.close()
+        if self._ledger is not None:
+            self._ledger.close()
 
     def _open_cassette(self) -> Cassette | None:
         """The cassette, unless it is off."""
@@ -199,7 +209,7 @@ class Gateway:
         return ModelEndpoint(f"{root}/v1", f"sk-lane-{token}", spec.served_name, width)
 
     def release(self, lane_id: str) -> list[UsageDict]:
-        """Forget a lane; returns usage that it did not collect itself."""
+        """Forget a lane after its calls in flight; returns usage it did not collect itself."""
         return self._thread.run(self._forget(lane_id))
 
     async def _forget(self, lane_id: str) -> list[UsageDict]:
@@ -207,6 +217,7 @@ class Gateway:
         lane = self._lanes.pop(lane_id)
         self._by_token.pop(lane.token, None)
         lane.account.closed = True
+        await _drained((*lane.past, lane.account), self.config.drain_s)
         return lane.late()
 
     def client(self) -> ModelClient:
@@ -231,9 +242,9 @@ class Gateway:
         return self._meter.till.spent
 
     @property
-    def exhausted(self) -> str | None:
-        """Why the budget lets nothing more through, or None."""
-        return self._meter.till.exhausted
+    def refused(self) -> str | None:
+        """Why a call was refused by the budget, once one was, or None."""
+        return self._meter.till.refused
 
     @property
     def origin(self) -> str:
@@ -290,6 +301,9 @@ class Gateway:
             return _fault(fault)
         except Stopped as stop:
             return _error(402, str(stop), str(Reason.BUDGET_EXHAUSTED))
+        except Exception as error:
+            account.faults.append(Reason.HARNESS_ERROR)
+            return _error(500, type(error).__name__, str(Reason.HARNESS_ERROR))
         content = reply.body
         if reply.content_type == EVENTS and not _asked_for_usage(endpoint, body):
             content = wire.without_usage_chunk(content)

@@ -15,7 +15,7 @@ from itertools import combinations
 from typing import Any
 
 from membench.harness.errors import JudgeFault, ProviderFault, Reason
-from membench.harness.llm.client import ModelClient
+from membench.harness.llm.client import ModelClient, cost_of
 from membench.harness.llm.flight import in_flight
 from membench.harness.llm.usage import Usage
 from membench.harness.model import JudgeRequest, Outcome, Role, Verdict
@@ -49,6 +49,7 @@ class Judgement:
 
     Attributes:
         case: Opaque case id.
+        request: What was judged.
         verdict: The combined verdict.
         votes: Labels of the votes in order, None for a vote that failed.
         usage: What it cost.
@@ -59,6 +60,7 @@ class Judgement:
     """
 
     case: str
+    request: JudgeRequest
     verdict: Verdict
     votes: tuple[str | None, ...]
     usage: Usage
@@ -103,6 +105,7 @@ class Judge:
         failed = next((vote.detail for vote in votes if vote.reason), "")
         return Judgement(
             case,
+            request,
             verdict,
             tuple(_label(vote) for vote in votes),
             sum((vote.usage for vote in votes), Usage()),
@@ -124,7 +127,7 @@ class Judge:
             except JudgeFault as fault:
                 detail = fault.detail
             except ProviderFault as fault:
-                return Vote(None, Reason.JUDGE_ERROR, str(fault), usage + Usage(failed=1))
+                return Vote(None, Reason.JUDGE_ERROR, str(fault), usage + cost_of(fault))
         return Vote(None, Reason.JUDGE_UNPARSABLE, detail, usage)
 
     async def _ask(self, case: str, request: JudgeRequest, key: str) -> tuple[str, Usage]:

@@ -25,6 +25,7 @@ from membench import tokens
 from membench.harness.errors import ProviderFault, Reason, Stopped
 from membench.harness.llm import canon, prices, wire
 from membench.harness.llm.cassette import Cassette, Entry, Key
+from membench.harness.llm.ledger import Ledger
 from membench.harness.llm.secrets import redacted
 from membench.harness.llm.spec import Budget, CassetteMode, ModelSpec, Seat
 from membench.harness.llm.upstream import EVENTS, Reply, Upstream, is_openai
@@ -111,10 +112,35 @@ class Delivered:
 
 @dataclass
 class Till:
-    """What a run has spent, against its budget."""
+    """What a run has spent, against its budget.
+
+    Attributes:
+        budget: What may be spent, and what earlier attempts spent.
+        ledger: Where every paid call is entered, if the run keeps one.
+        spent: What this process has spent.
+        refused: Why a call was refused, once one was.
+    """
 
     budget: Budget
+    ledger: Ledger | None = None
     spent: Usage = field(default_factory=Usage)
+    refused: str | None = None
+
+    def pay(self, role: Role, case: str, usage: Usage) -> None:
+        """Enter a call that was made."""
+        self.spent += usage
+        if self.ledger is not None:
+            self.ledger.add(role, case, usage)
+
+    def check(self) -> None:
+        """Refuse to spend more than the budget.
+
+        Raises:
+            Stopped: It is spent.
+        """
+        if reason := self.exhausted:
+            self.refused = reason
+            raise Stopped(reason)
 
     @property
     def exhausted(self) -> str | None:
@@ -141,6 +167,7 @@ class Meter:
         cassette: Recorded calls, if there are any.
         mode: How to use the cassette.
         budget: What may be spent; calls in flight when it runs out are finished.
+        ledger: Where every paid call is entered.
         sleep: How to wait between attempts.
     """
 
@@ -151,10 +178,11 @@ class Meter:
         cassette: Cassette | None = None,
         mode: CassetteMode = "off",
         budget: Budget | None = None,
+        ledger: Ledger | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Nothing is called yet."""
-        self.till = Till(budget or Budget())
+        self.till = Till(budget or Budget(), ledger)
         self._cassette = cassette if mode != "off" else None
         self._mode = mode
         self._sleep = sleep
@@ -213,10 +241,9 @@ class Meter:
             played = self._played(self._cassette, canonical, work)
             if played is not None:
                 return work.charged(played)
-        if self.till.exhausted:
-            raise Stopped(self.till.exhausted)
+        self.till.check()
         made = work.charged(await self._attempts(work))
-        self.till.spent += made.usage
+        self.till.pay(work.role, work.account.case, made.usage)
         if self._cassette is None or canonical is None or not work.is_wanted():
             return made
         return _recorded(self._cassette, canonical, work, made)
@@ -246,7 +273,7 @@ class Meter:
         spec = work.model.spec
         for made in itertools.count():
             try:
-                reply = await _attempt(work)
+                reply = await _attempt(work, self.till)
             except CallFault as fault:
                 fault.retries = made
                 if made + 1 >= spec.attempts or not _may_pass(fault, spec):
@@ -286,10 +313,11 @@ class _Work:
         return replace(reply, usage=usage)
 
 
-async def _attempt(work: _Work) -> Delivered:
+async def _attempt(work: _Work, till: Till) -> Delivered:
     """One attempt: one request, one checked and priced reply."""
     spec = work.model.spec
     async with work.model.gate.passage(work.endpoint, work.request):
+        till.check()
         try:
             async with asyncio.timeout(spec.timeout_s):
                 reply = await work.model.upstream.send(work.endpoint, work.request)

@@ -113,6 +113,14 @@ def public_url(url: str) -> str:
     )
 
 
+def shown_urls(text: str) -> str:
+    """`--base-url` as it may be printed."""
+    return ",".join(
+        f"{role}={public_url(url)}" if role else public_url(url)
+        for role, url in base_urls(text).items()
+    )
+
+
 @dataclass(frozen=True)
 class Budget:
     """What a run may spend on model calls; None for no bound.
@@ -143,6 +151,7 @@ class GatewayConfig:
         cassette_mode: `record` answers from the cassette what it knows and records the rest,
             `replay` calls nobody, `off` ignores it.
         budget: What the run may spend.
+        ledger: File in which every paid call is entered; None keeps none.
         host: Address to listen on; loopback unless lanes run on other machines.
         drain_s: How long closing a phase waits for calls still in flight.
     """
@@ -153,6 +162,7 @@ class GatewayConfig:
     cassette: Path | None = None
     cassette_mode: CassetteMode = "off"
     budget: Budget = Budget()
+    ledger: Path | None = None
     host: str = "127.0.0.1"
     drain_s: float = 10.0
 
@@ -185,7 +195,7 @@ def base_urls(text: str) -> dict[Role | None, str]:
     """Parse `--base-url`: one URL for all roles (None), and `role=URL` for some.
 
     Raises:
-        UsageError: Not a URL, or an unknown role.
+        UsageError: Not a URL, or one with credentials in it.
     """
     urls: dict[Role | None, str] = {}
     for part in (part.strip() for part in text.split(",")):
@@ -194,9 +204,18 @@ def base_urls(text: str) -> dict[Role | None, str]:
             urls[Role(name)] = url
         elif part:
             urls[None] = url = part
-        if part and not url.startswith(("http://", "https://")):
-            roles = ", ".join(Role)
-            raise UsageError(
-                f"--base-url {part}: not a URL", f"URL, or role=URL with one of {roles}."
-            )
+        if part:
+            _check_url(url)
     return urls
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is no URL, and keys in one: they would end up in files and messages."""
+    if not url.startswith(("http://", "https://")):
+        roles = ", ".join(Role)
+        raise UsageError(f"--base-url {url}: not a URL", f"URL, or role=URL with one of {roles}.")
+    if public_url(url) != url:
+        raise UsageError(
+            f"--base-url {public_url(url)}: given with credentials or a query",
+            "Put the key into the environment (OPENAI_API_KEY).",
+        )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from membench.harness.errors import ProviderFault, Reason
-from membench.harness.llm.client import ModelClient
+from membench.harness.llm.client import ModelClient, cost_of
 from membench.harness.llm.flight import in_flight
 from membench.harness.llm.usage import Usage
 from membench.harness.model import Outcome, Role
@@ -66,11 +66,13 @@ class LlmReader:
         client: The run's models.
         task: Whose answer prompt, temperature and length.
         now: Clock for the spans.
+        temperature: None takes the protocol's.
     """
 
     client: ModelClient
     task: Task[Any]
     now: Callable[[], float] = field(default=time.time)
+    temperature: float | None = None
 
     async def answer(self, asked: Asked) -> LlmAnswer:
         """Answer one ask once.
@@ -83,7 +85,7 @@ class LlmReader:
             text, finish, usage = await self._ask(asked)
         except ProviderFault as fault:
             outcome = Outcome(False, fault.reason)
-            usage = Usage(failed=1)
+            usage = cost_of(fault)
             return LlmAnswer(asked, outcome, None, None, usage, start, self.now(), fault.detail)
         if not text and finish == "length":
             outcome = Outcome(False, Reason.PROVIDER_BAD_REPLY)
@@ -94,12 +96,13 @@ class LlmReader:
     async def _ask(self, asked: Asked) -> tuple[str, str | None, Usage]:
         """The model's words without its reasoning, why it stopped, what it cost."""
         messages = self.task.answer_messages(asked.given)
+        chosen = self.temperature
         reply = await self.client.chat(
             Role.READER,
             [{"role": message.role, "content": message.content} for message in messages],
             case=asked.case,
             key=f"{asked.event}/{asked.generation}",
-            temperature=self.task.card.answer_temperature,
+            temperature=self.task.card.answer_temperature if chosen is None else chosen,
             max_tokens=self.task.card.answer_max_tokens,
         )
         return without_reasoning(reply.text), reply.finish_reason, reply.usage

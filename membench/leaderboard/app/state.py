@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st  # noqa: TID253  (only the app imports this module)
@@ -16,7 +16,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.leaderboard.index import Index, refresh
 from membench.leaderboard.layout import CHECKSUMS
 from membench.leaderboard.store import ADJUDICATIONS, Store
-from membench.leaderboard.views.board import Board, Choice, board
+from membench.leaderboard.views.board import Board, Choice, board, limited
 
 RESULTS = "MEMBENCH_BOARD_RESULTS"
 DATA = "MEMBENCH_BOARD_DATA"
@@ -96,7 +96,8 @@ _board: Callable[[str, str, Choice], Board] = st.cache_resource(
 def the_board(choice: Choice) -> Board:
     """A board of the store as it is now."""
     root = settings().results
-    return _board(str(root), stamp(root), choice)
+    whole = _board(str(root), stamp(root), replace(choice, budget=None, least=0.0))
+    return limited(whole, choice.budget, choice.least)
 
 
 def empty() -> bool:

@@ -20,7 +20,8 @@ import orjson
 
 from membench.harness.cost import CostTally
 from membench.harness.errors import UserError
-from membench.harness.judge import judge_key, verdict_from
+from membench.harness.joules import SpanTally, energy_of, energy_report
+from membench.harness.judge import judge_key, verdict_failures, verdict_from
 from membench.harness.model import (
     Ask,
     Case,
@@ -28,6 +29,7 @@ from membench.harness.model import (
     Phase,
     PlayedCase,
     Probe,
+    Role,
     Score,
     Verdict,
     phase_of,
@@ -38,7 +40,6 @@ from membench.harness.rundir import RunDir
 from membench.harness.score import ContentHash, Scored, Tally
 from membench.harness.spec import RunSpec
 from membench.harness.summary import summarise
-from membench.harness.watched import Joules, attributed
 from membench.leaderboard import layout
 from membench.leaderboard.validation.contents import MANY, Contents, Lines
 from membench.leaderboard.validation.materials import Materials
@@ -85,14 +86,20 @@ def rescore(contents: Contents, materials: Materials) -> Rescored:
     """
     seat = verdict_lines(contents, materials)
     verdicts = {line["request"]: verdict_from(line) for line in seat}
-    scoring = Scoring(materials, verdicts)
+    models = {Role(role): name for role, name in contents.manifest["models"].items()}
+    scoring = Scoring(materials, verdicts, SpanTally(models))
     with tempfile.TemporaryDirectory(prefix="membench-verify-") as folder:
         recorded = write_records(contents, Path(folder))
         for case, gold in materials.cases():
             scoring.add(case, gold, recorded)
         scoring.cost.add_late(recorded.notes)
+        said = [
+            {n["request"]: verdict_from(n) for n in each} for each in contents.verdicts.values()
+        ]
+        scoring.tally.add_verdicts(verdict_failures(said))
         judging = [line["telemetry"] for lines in contents.verdicts.values() for line in lines]
         scoring.cost.add_spans(Phase.JUDGE, judging)
+        scoring.spans.add_spans(Phase.JUDGE, judging)
         energy = recomputed_energy(contents, scoring, Path(folder))
     claimed = {key_of(row): row for row in contents.scores}
     rows = scoring.final_rows(claimed)
@@ -121,7 +128,15 @@ def verdict_lines(contents: Contents, materials: Materials) -> Lines:
     return contents.verdicts.get(keys[0], []) if keys else []
 
 
-def recomputed_energy(contents: Contents, scoring: Scoring, folder: Path) -> Joules:
+@dataclass(frozen=True)
+class Recomputed:
+    """The energy of a run by the verifier's ledger: for the summary, and for the manifest."""
+
+    summary: dict[str, Any]
+    report: dict[str, Any]
+
+
+def recomputed_energy(contents: Contents, scoring: Scoring, folder: Path) -> Recomputed:
     """The energy ledger from the bundle's samples and the spans of its records.
 
     Raises:
@@ -130,17 +145,16 @@ def recomputed_energy(contents: Contents, scoring: Scoring, folder: Path) -> Jou
     run = RunDir(folder)
     if contents.energy is not None:
         write_lines(run.energy, contents.energy)
-    replayed = contents.manifest["options"].get("cassette_mode") == "replay"
     try:
-        return attributed(run, scoring.cost.spans, from_cassette=replayed)
+        ledger, checks = energy_of(run, scoring.spans)
+        return Recomputed(ledger.summary(), energy_report(ledger, checks))
     except (UserError, ValueError, KeyError, TypeError, IndexError) as error:
         raise Broken("rescore.energy", layout.ENERGY, f"cannot be read: {error}"[:300]) from None
 
 
-def energy_report_findings(contents: Contents, energy: Joules) -> Iterator[Finding]:
+def energy_report_findings(contents: Contents, energy: Recomputed) -> Iterator[Finding]:
     """Checks and report of the manifest that differ from the verifier's."""
-    mine = {"report": energy.report, "checks": energy.checks, "verified": energy.verified}
-    plain = orjson.loads(orjson.dumps(mine))
+    plain = orjson.loads(orjson.dumps(energy.report))
     claim = contents.manifest.get("energy") or {}
     for place, own, theirs in differences(plain, claim, "energy"):
         problem = f"is {theirs!r}, the samples come to {own!r}"[:300]
@@ -167,8 +181,11 @@ def write_lines(path: Path, lines: Lines) -> None:
 class Scoring:
     """Scores case by case and notices what the scores depend on."""
 
-    def __init__(self, materials: Materials, verdicts: Mapping[str, Verdict]) -> None:
+    def __init__(
+        self, materials: Materials, verdicts: Mapping[str, Verdict], spans: SpanTally
+    ) -> None:
         """Start with nothing scored."""
+        self.spans = spans
         self._task = materials.task
         self._verdicts = verdicts
         self._rows: list[tuple[Score, bool]] = []
@@ -193,6 +210,7 @@ class Scoring:
         self._names.update(name for row in rows for name in row.values)
         self.tally.add(case, first, rows)
         self.cost.add(case, loaded, recorded)
+        self.spans.add(case, loaded, recorded)
         self.content.add(case, loaded)
 
     def _played(
@@ -419,7 +437,8 @@ def recomputed_summary(
     energy: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The summary as the harness would write it from the verifier's rows."""
-    scored = Scored(rows, scoring.tally, scoring.cost, scoring.content.hexdigest())
+    content = scoring.content.hexdigest()
+    scored = Scored(rows, scoring.tally, scoring.cost, scoring.spans, content)
     summary = summarise(contents.manifest, materials.task, scored, energy)
     summary["judge"] = contents.summary["judge"]
     plain: dict[str, Any] = orjson.loads(orjson.dumps(summary))

@@ -1,4 +1,4 @@
-"""Dies with its process while it ingests the third session."""
+"""Dies with its process while it ingests the third session, every time or once."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from pathlib import Path
 class System:
     def __init__(self, context):
         self.flag = context.parameters["flag"]
+        self.once = context.parameters["once"]
 
     def reset(self, case):
         self.sessions = 0
@@ -14,6 +15,8 @@ class System:
     def ingest(self, session):
         self.sessions += 1
         if self.sessions == 3 and not Path(self.flag).is_file():
+            if self.once:
+                Path(self.flag).touch()
             os._exit(7)
         return []
 

@@ -1,0 +1,128 @@
+"""`membench plan`: what a run or a grid would cost, before anything is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from membench.harness.plan import Plan
+    from membench.harness.spec import ExecOptions, RunSpec
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("plan")(plan)
+
+
+def plan(
+    ctx: typer.Context,
+    system: Annotated[str, typer.Option(help="Memory system.")] = "",
+    task: Annotated[str, typer.Option(help="Benchmark.")] = "",
+    split: Annotated[str, typer.Option(help="Split.")] = "",
+    limit: Annotated[int, typer.Option(help="Only the first N cases.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    k: Annotated[int, typer.Option(help="Memories per recall [task's own].")] = 0,
+    token_budget: Annotated[int, typer.Option(help="Tokens of recalled text per question.")] = 0,
+    reader: Annotated[str, typer.Option(help="Reader.")] = "extractive",
+    judge: Annotated[str, typer.Option(help="Judges.")] = "none",
+    judge_votes: Annotated[int, typer.Option(help="Votes per judgement.")] = 0,
+    memory_model: Annotated[str, typer.Option(help="The system's own LLM.")] = "none",
+    embedder: Annotated[str, typer.Option(help="Embedder.")] = "none",
+    division: Annotated[str, typer.Option(help="Pinned division.")] = "",
+    base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
+    concurrency: Annotated[int, typer.Option(help="Lanes: cases in flight.")] = 1,
+    read_concurrency: Annotated[int, typer.Option(help="Model answers in flight.")] = 64,
+    spec: Annotated[Path | None, typer.Option(help="YAML file with a run's flags.")] = None,
+    suite: Annotated[Path | None, typer.Option(help="YAML grid, as for `membench suite`.")] = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Assumption about the system's model calls."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+) -> None:
+    """Estimate calls, tokens, dollars and hours; nothing is called."""
+    from membench.cli.request import assignments, merge
+    from membench.cli.run import given_flags
+
+    wishes = assignments("--assume", assume or [])
+    if suite is not None:
+        print_plans(planned_suite(suite, wishes), as_json=json)
+        return
+    request = merge(spec, given_flags(ctx))
+    print_plans([planned(request.spec(), request.options(), wishes)], as_json=json)
+
+
+def planned(spec: RunSpec, options: ExecOptions, wishes: dict[str, Any]) -> tuple[str, Plan]:
+    """The estimate of one run, with its name."""
+    from membench.harness.divisions import model_spec
+    from membench.harness.plan import Setting, Traffic, assumed, estimate, size_of
+    from membench.harness.prepared import judges, prepare
+
+    prepared = prepare(spec, options)
+    setting = Setting(
+        {role: model_spec(prepared.spec, role, name) for role, name in prepared.models.items()},
+        prepared.k,
+        prepared.spec.token_budget,
+        judges=len(judges(prepared.spec)),
+        judge_votes=prepared.spec.judge_votes,
+        concurrency=options.concurrency,
+        read_concurrency=options.read_concurrency,
+        traffic=assumed(Traffic(), wishes),
+    )
+    name = f"{prepared.system.name} on {prepared.card.name} ({prepared.source.split})"
+    return name, estimate(size_of(prepared.task, prepared.cases()), setting)
+
+
+def planned_suite(file: Path, wishes: dict[str, Any]) -> list[tuple[str, Plan]]:
+    """The estimates of every run of a grid."""
+    from membench.harness.suite import jobs, read_suite
+
+    return [
+        planned(job.cell.spec, job.options, wishes) for job in jobs(read_suite(file), Path("runs"))
+    ]
+
+
+def print_plans(plans: list[tuple[str, Plan]], *, as_json: bool) -> None:
+    """Rows by phase and role, totals, and everything that was assumed."""
+    from membench.cli.console import out
+    from membench.cli.listing import print_json, print_table
+    from membench.harness.plan import total
+
+    if as_json:
+        runs = [{"run": name, **plan.to_json()} for name, plan in plans]
+        print_json({"runs": runs, "total": total(plan for _, plan in plans)})
+        return
+    for name, made in plans:
+        out().print(f"\n{name}", markup=False)
+        rows = [
+            (
+                row.phase,
+                row.role,
+                row.model,
+                f"{row.calls:,}",
+                f"{row.prompt_tokens + row.embedding_tokens:,}",
+                f"{row.completion_tokens:,}",
+                dollars(row.usd),
+                f"{row.hours:.2f}",
+            )
+            for row in made.rows
+        ]
+        head = ("phase", "role", "model", "calls", "tokens in", "tokens out", "USD", "hours")
+        print_table(head, rows)
+        if not rows:
+            out().print("no model is called: this run costs no tokens and no dollars")
+    sums = total(plan for _, plan in plans)
+    out().print(
+        f"\nestimated total of {sums['runs']} run(s): {sums['calls']:,} calls, "
+        f"{sums['tokens']:,} tokens, {dollars(sums['usd'])} USD, {sums['hours']:.2f} hours"
+    )
+    for line in dict.fromkeys(line for _, plan in plans for line in plan.assumptions):
+        out().print(f"assumed: {line}", markup=False)
+
+
+def dollars(usd: float | None) -> str:
+    """Dollars, or that a price is unknown."""
+    return "unknown" if usd is None else f"{usd:.2f}"

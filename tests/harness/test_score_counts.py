@@ -1,0 +1,48 @@
+"""Counts of a run: a verdict that could not be had is a failure, never a quiet zero."""
+
+from membench.harness.model import (
+    Answered,
+    Ask,
+    Case,
+    Outcome,
+    PlayedCase,
+    Question,
+    Recalled,
+    Score,
+)
+from membench.harness.score import Tally
+
+CASE = Case("c", "toy", (Ask(Question("when?")), Ask(Question("who?"))))
+PLAYED = PlayedCase(
+    CASE,
+    recalled={event: Recalled(Outcome()) for event in (0, 1)},
+    answered={event: (Answered(Outcome(), "today"),) for event in (0, 1)},
+)
+
+
+def row(event: int, kind: str, status: str, reason: str | None = None) -> Score:
+    return Score("c", f"q{event}", kind, None, status, {}, reason, event=event)
+
+
+def tallied(*rows: Score) -> dict:
+    tally = Tally()
+    tally.add(CASE, PLAYED, list(rows))
+    return tally.to_json()
+
+
+def test_a_question_whose_verdict_failed_is_failed():
+    counts = tallied(row(0, "question", "failed", "judge_error"), row(1, "question", "scored"))
+    assert (counts["ok"], counts["failed"]) == (1, 1)
+    assert counts["failures"] == {"judge_error": 1}
+
+
+def test_a_failed_verdict_about_anything_else_is_a_failure_of_the_run():
+    counts = tallied(row(0, "integrity", "failed", "judge_unparsable"))
+    assert (counts["ok"], counts["failed"]) == (2, 0)
+    assert counts["failures"] == {"judge_unparsable": 1}
+
+
+def test_a_question_without_a_judge_is_unscored_and_not_failed():
+    counts = tallied(row(0, "question", "unscored", "no_judge"), row(1, "question", "scored"))
+    assert (counts["ok"], counts["failed"], counts["unscored"]) == (2, 0, 1)
+    assert counts["failures"] == {}

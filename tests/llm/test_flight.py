@@ -1,0 +1,86 @@
+"""Many jobs in flight: bounded, lazy, nothing paid for is lost."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from membench.harness.llm.flight import in_flight
+
+
+async def collect(work, jobs, concurrency):
+    return [result async for result in in_flight(work, jobs, concurrency)]
+
+
+@given(st.lists(st.integers(), max_size=20), st.integers(1, 6))
+def test_every_job_is_done_once_within_the_bound(jobs, concurrency):
+    running = most = 0
+
+    async def work(job):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return job
+
+    assert sorted(asyncio.run(collect(work, jobs, concurrency))) == sorted(jobs)
+    assert most <= concurrency
+
+
+def test_jobs_are_taken_only_as_there_is_room():
+    taken = []
+
+    def jobs():
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    async def work(job):
+        await asyncio.sleep(0)
+        return len(taken) - job
+
+    ahead = asyncio.run(collect(work, jobs(), 4))
+    assert max(ahead) <= 8
+
+
+def test_after_a_failure_what_is_in_flight_is_finished_and_nothing_is_started():
+    started, results = [], []
+
+    async def work(job):
+        started.append(job)
+        await asyncio.sleep(0.001 * job)
+        if job == 1:
+            raise ValueError("spent")
+        return job
+
+    async def run():
+        async for result in in_flight(work, range(10), 3):
+            results.append(result)
+
+    with pytest.raises(ValueError, match="spent"):
+        asyncio.run(run())
+    assert sorted(results) == sorted(set(started) - {1})
+    assert len(started) <= 4
+
+
+def test_a_caller_that_stops_cancels_the_rest():
+    cancelled = []
+
+    async def work(job):
+        try:
+            await asyncio.sleep(job)
+        except asyncio.CancelledError:
+            cancelled.append(job)
+            raise
+        return job
+
+    async def run():
+        results = in_flight(work, [0, 100, 100], 3)
+        async for _ in results:
+            break
+        await results.aclose()
+
+    asyncio.run(run())
+    assert cancelled == [100, 100]
