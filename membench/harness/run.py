@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from membench.adapters import environments
 from membench.harness.clock import Clock
 from membench.harness.engine import shared_by_engines
 from membench.harness.errors import RunStateError, Stopped
@@ -64,6 +65,7 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     run_id = options.run_id or new_run_id(spec.system, spec.task)
     check_models(prepared, RunDir(options.out / run_id))
     surveyed = survey(prepared)
+    environments.ensure(prepared.system, progress.note)
     run = RunDir.create(options.out, run_id)
     with run.locked():
         run.write_manifest(new_manifest(prepared, surveyed, run_id))
@@ -86,6 +88,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         check_models(prepared, run)
         surveyed = survey(prepared)
         check_unchanged(manifest, prepared, surveyed)
+        environments.ensure(prepared.system, progress.note)
         manifest.update(status="running", attempts=manifest["attempts"] + 1)
         run.write_manifest(manifest)
         return execute(prepared, run, surveyed, progress)
