@@ -41,6 +41,7 @@ from membench.harness.spec import RunSpec
 from membench.harness.summary import summarise
 from membench.harness.verdicts import judge_key, verdict_failures, verdict_from
 from membench.leaderboard import layout
+from membench.leaderboard.schema import Summary, pruned
 from membench.leaderboard.validation.contents import MANY, Contents, Lines
 from membench.leaderboard.validation.materials import Materials
 from membench.leaderboard.validation.rules import Broken, Finding
@@ -441,8 +442,7 @@ def recomputed_summary(
     scored = Scored(rows, scoring.tally, scoring.cost, scoring.spans, content)
     summary = summarise(contents.manifest, materials.task, scored, energy)
     summary["judge"] = contents.summary["judge"]
-    plain: dict[str, Any] = orjson.loads(orjson.dumps(summary))
-    return plain
+    return pruned(Summary, orjson.loads(orjson.dumps(summary)))
 
 
 def score_findings(
