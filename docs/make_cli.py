@@ -33,7 +33,7 @@ def page() -> str:
 def sections(command: Any, name: str) -> Iterator[str]:
     """One section per command; groups come as their commands."""
     children = getattr(command, "commands", {})
-    if not children:
+    if not children or command.invoke_without_command:
         yield section(command, name)
     for word, child in children.items():
         yield from sections(child, f"{name} {word}")
