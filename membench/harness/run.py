@@ -21,7 +21,6 @@ from membench.harness.engine import shared_by_engines
 from membench.harness.errors import RunStateError, Stopped
 from membench.harness.joules import energy_of, energy_report
 from membench.harness.journal import DiskFull
-from membench.harness.judge import judged
 from membench.harness.llm.ledger import spent_by_role
 from membench.harness.llm.spec import shown_urls
 from membench.harness.llm.usage import Usage
@@ -36,6 +35,7 @@ from membench.harness.rundir import RunDir, new_run_id
 from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import summarise
+from membench.harness.verdicts import judged
 from membench.harness.watched import under_protocol, watched
 
 
@@ -255,7 +255,7 @@ def spent_entry(run: RunDir) -> dict[str, Any]:
     total = sum(roles.values(), Usage())
     return {
         **total.as_dict(),
-        "roles": {role.value: usage.as_dict() for role, usage in roles.items()},
+        "roles": {str(role): usage.as_dict() for role, usage in roles.items()},
     }
 
 
