@@ -250,7 +250,7 @@ def spent_entry(run: RunDir) -> dict[str, Any]:
     """What this run paid upstream, every attempt together; unlike `usage`, without replays."""
     roles = spent_by_role(run.spent)
     total = sum(roles.values(), Usage())
-    return {**total.as_dict(), "roles": {role: usage.as_dict() for role, usage in roles.items()}}
+    return {**total.as_dict(), "roles": {str(role): u.as_dict() for role, u in roles.items()}}
 
 
 @contextmanager
