@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-_NAME = re.compile(r"(?:^|_)(?:KEY|KEYS|TOKEN|SECRET|PASSWORD|CREDENTIALS)$")
+_NAME = re.compile(r"(?:KEY|KEYS|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS)(?:_?\d+)?$")
 _LOOKS_LIKE_ONE = re.compile(
     r"\b(?:sk|pk|rk|hf|gsk|xai|AIza)[-_][A-Za-z0-9_\-*]{8,}|Bearer\s+[^\s\"']+"
 )
