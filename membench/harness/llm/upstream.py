@@ -16,7 +16,7 @@ import orjson
 from membench.harness.errors import ProviderFault, Reason
 from membench.harness.llm import prices, wire
 from membench.harness.llm.scripted import ScriptedModel
-from membench.harness.llm.secrets import MASK
+from membench.harness.llm.secrets import MASK, SHORTEST
 from membench.harness.llm.spec import MINILM, OPENAI_URL, ModelSpec
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class HttpUpstream:
 
     def _without_key(self, content: bytes) -> bytes:
         """A reply in which the upstream does not repeat our key."""
-        return content.replace(self.api_key.encode(), MASK.encode()) if self.api_key else content
+        key = self.api_key or ""
+        return content.replace(key.encode(), MASK.encode()) if len(key) >= SHORTEST else content
 
     def _connected(self) -> aiohttp.ClientSession:
         """The session, made on first use, on the loop that uses it."""
