@@ -22,7 +22,6 @@ from membench.harness.errors import RunStateError, Stopped
 from membench.harness.joules import energy_of, energy_report
 from membench.harness.journal import DiskFull
 from membench.harness.llm.ledger import spent_by_role
-from membench.harness.llm.spec import shown_urls
 from membench.harness.llm.usage import Usage
 from membench.harness.manifest import new_manifest
 from membench.harness.model import Phase, Role
@@ -294,12 +293,12 @@ def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
 
 
 def resuming(run: RunDir, options: ExecOptions) -> str:
-    """The command that goes on with a run, without credentials a URL may hold."""
+    """The command that goes on with a run."""
     command = f"membench run --resume {run.path}"
     if options.data is not None:
         command += f" --data {options.data}"
     if options.base_url is not None:
-        command += f" --base-url {shown_urls(options.base_url)}"
+        command += f" --base-url {options.base_url}"
     if options.cassette is not None:
         command += f" --cassette {options.cassette} --cassette-mode {options.cassette_mode}"
     return command
