@@ -141,7 +141,7 @@ def verdict_line(judgement: Judgement) -> dict[str, Any]:
     telemetry: dict[str, Any] = {
         "start": judgement.start,
         "end": judgement.end,
-        "cpu_s": judgement.usage.cpu_s,
+        "cpu_s": 0.0,
         "usage": {**usage, "roles": {"judge": usage}},
     }
     if judgement.detail:
