@@ -18,7 +18,7 @@ from membench.cli.console import err, out, show
 from membench.harness.errors import RunStateError
 from membench.harness.rundir import RunDir
 from membench.tasks.registry import get_task, list_tasks
-from membench.testing.packages import read_stored
+from membench.testing.stored import read_stored
 
 
 def print_json(value: Any) -> None:

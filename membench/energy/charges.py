@@ -122,12 +122,14 @@ class _Counter:
             joules: Gross.
             seconds: Seconds of idle power that net leaves out.
             window_s: Seconds over which the joules were counted.
-            windows: Number of uninterrupted windows.
+            windows: Number of uninterrupted windows; where they are shorter than the counter's
+                period, their joules are interpolated and so modelled.
             doubt: Joules that may belong elsewhere, and of which a share is in `joules`.
             flags: Remarks.
         """
         net, floored = self._net(joules, seconds)
-        shared = doubt > 1e-6 * joules
+        blurred = 0 < window_s < windows * self.period_s
+        shared = blurred or doubt > 1e-6 * joules
         figure = Figure(
             joules=joules,
             provenance=self.channel.provenance,
@@ -147,7 +149,7 @@ class _Counter:
         self, joules: float, seconds: float, window_s: float, windows: int, doubt: float
     ) -> float:
         watts = joules / window_s if window_s > 0 else 0.0
-        tick = watts * self.period_s * math.sqrt(windows / 6)
+        tick = min(watts * self.period_s * math.sqrt(windows / 6), joules)
         idle = self.baseline.sd.get(self.channel.id, 0.0) * seconds if self.baseline else 0.0
         return math.hypot(tick, self.channel.gain_u * joules, idle, doubt / UNIFORM)
 
@@ -254,7 +256,7 @@ def _bucket(counter: _Counter, number: int) -> Figure:
         joules=joules,
         seconds=float(counter.sum("seconds")[number]),
         window_s=busy,
-        windows=int(counter.sum("windows")[number]),
+        windows=max(int(counter.sum("windows")[number]), 1),
         doubt=float(counter.sum("doubt")[number]),
         flags=frozenset(flags) | _stepped(counter),
     )
@@ -289,11 +291,10 @@ def _total(counter: _Counter, figures: Mapping[str, Figure]) -> Figure:
 
 
 def _abandoned_apart(figures: dict[str, Figure]) -> dict[str, Figure]:
-    """Book abandoned attempts as unattributed."""
+    """Book abandoned attempts as unattributed; one too short to be counted adds nothing to it."""
     given_up = figures.pop(ABANDONED, None)
-    if given_up is not None:
-        rest = figures[UNATTRIBUTED]
-        figures[UNATTRIBUTED] = combine((rest, given_up), allow_mixed=True)
+    if given_up is not None and (given_up.available or given_up.flags & UNKNOWN):
+        figures[UNATTRIBUTED] = combine((figures[UNATTRIBUTED], given_up), allow_mixed=True)
     return figures
 
 
@@ -412,7 +413,8 @@ def _cpu_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Cha
 
 def _cpu_figure(channel: Channel, joules: Array) -> Figure:
     if np.isnan(joules).any():
-        return unavailable("CPU seconds were not counted for every span", channel.component)
+        why = "CPU seconds were not counted for every span"
+        return unavailable(why, channel.component, Flag.NOT_COVERED)
     total = float(joules.sum())
     return Figure(
         total, channel.provenance, channel.component, channel.method,
@@ -438,7 +440,7 @@ class _Estimate:
     def figure(self, channel: Channel) -> Figure:
         if self.unknown:
             why = f"no published coefficients for model '{self.unknown}'"
-            return unavailable(why, channel.component)
+            return unavailable(why, channel.component, Flag.NOT_COVERED)
         return Figure(
             self.mid, channel.provenance, channel.component, channel.method,
             u_joules=(self.high - self.low) / UNIFORM, allocation=Allocation.TOKEN_MODEL,

@@ -165,7 +165,6 @@ def replace_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON beside `path` and move it there, so that readers see old or new, never half."""
     temporary = path.with_name(f".{path.name}.tmp")
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS
-    options |= orjson.OPT_NON_STR_KEYS  # words of an enumeration
     with temporary.open("wb") as file:
         file.write(orjson.dumps(value, option=options))
         file.flush()
