@@ -49,7 +49,8 @@ def main() -> None:
         started = time.perf_counter() - began
         figures = browse(f"http://127.0.0.1:{given.port}/")
         figures["peak_rss_mb"] = peak_rss_mb(server.pid)
-    print(json.dumps({"runs": given.runs, "questions": given.questions, "start_s": started} | figures))
+    size = {"runs": given.runs, "questions": given.questions, "start_s": started}
+    print(json.dumps(size | figures))
     if not given.keep:
         shutil.rmtree(root)
 

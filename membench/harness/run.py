@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from membench.adapters import environments
 from membench.harness.clock import Clock
 from membench.harness.engine import shared_by_engines
 from membench.harness.errors import RunStateError, Stopped
 from membench.harness.joules import energy_of, energy_report
 from membench.harness.journal import DiskFull
-from membench.harness.judge import judged
 from membench.harness.llm.ledger import spent_by_role
 from membench.harness.llm.usage import Usage
 from membench.harness.manifest import new_manifest
@@ -34,6 +34,7 @@ from membench.harness.rundir import RunDir, new_run_id
 from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import summarise
+from membench.harness.verdicts import judged
 from membench.harness.watched import under_protocol, watched
 
 
@@ -63,6 +64,7 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     run_id = options.run_id or new_run_id(spec.system, spec.task)
     check_models(prepared, RunDir(options.out / run_id))
     surveyed = survey(prepared)
+    environments.ensure(prepared.system, progress.note)
     run = RunDir.create(options.out, run_id)
     with run.locked():
         run.write_manifest(new_manifest(prepared, surveyed, run_id))
@@ -85,6 +87,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         check_models(prepared, run)
         surveyed = survey(prepared)
         check_unchanged(manifest, prepared, surveyed)
+        environments.ensure(prepared.system, progress.note)
         manifest.update(status="running", attempts=manifest["attempts"] + 1)
         run.write_manifest(manifest)
         return execute(prepared, run, surveyed, progress)
@@ -249,7 +252,10 @@ def spent_entry(run: RunDir) -> dict[str, Any]:
     """What this run paid upstream, every attempt together; unlike `usage`, without replays."""
     roles = spent_by_role(run.spent)
     total = sum(roles.values(), Usage())
-    return {**total.as_dict(), "roles": {str(role): u.as_dict() for role, u in roles.items()}}
+    return {
+        **total.as_dict(),
+        "roles": {str(role): usage.as_dict() for role, usage in roles.items()},
+    }
 
 
 @contextmanager

@@ -101,8 +101,14 @@ def comparison_group(key: Mapping[str, Any]) -> str:
     return canonical_sha256({k: v for k, v in key.items() if k != "cost"})[:12]
 
 
-def cost_group(key: Mapping[str, Any]) -> str:
-    """Short hash of what must be equal to compare costs of machines."""
+def time_group(key: Mapping[str, Any]) -> str:
+    """Short hash of what must be equal to compare seconds."""
+    cost = key.get("cost") or {}
+    return canonical_sha256({k: v for k, v in cost.items() if not k.startswith("energy_")})[:12]
+
+
+def energy_group(key: Mapping[str, Any]) -> str:
+    """Short hash of what must be equal to compare joules: boundary and provenance as well."""
     return canonical_sha256(key.get("cost"))[:12]
 
 
@@ -140,10 +146,12 @@ def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[st
         "fidelity": system["fidelity"],
         "division": summary["division"],
         "group": comparison_group(key),
-        "cost_group": cost_group(key),
+        "time_group": time_group(key),
+        "energy_group": energy_group(key),
         "configuration": configuration(manifest),
         "protocol": protocol(key),
         "machine": machine(key),
+        "meter": meter(key),
         "created": manifest["created_utc"],
         "complete": summary["complete"],
         "subset": manifest["subset"],
@@ -177,6 +185,13 @@ def machine(key: Mapping[str, Any]) -> str:
     if cost.get("serving_profile"):
         parts.append(f"serving {cost['serving_profile']}")
     return ", ".join(parts)
+
+
+def meter(key: Mapping[str, Any]) -> str:
+    """Machine, boundary and provenance in words."""
+    cost = key.get("cost") or {}
+    boundary = cost.get("energy_boundary") or "no boundary"
+    return f"{machine(key)}, {boundary}, {cost.get('energy_provenance')}"
 
 
 # --- figures -----------------------------------------------------------------------------------

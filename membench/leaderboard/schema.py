@@ -177,6 +177,7 @@ class Manifest(Edge):
     comparison_key: Facts
     energy: Facts | None = None
     energy_protocol: list[Facts] = []
+    pins: dict[Word, Sha256 | None] = {}
 
 
 # --- summary -----------------------------------------------------------------------------------
@@ -283,6 +284,7 @@ class Abandoned(Edge):
 
     time_s: Real
     cpu_s: Real
+    usage: dict[PhaseName, Usage] = {}
 
 
 class Summary(Edge):

@@ -28,6 +28,8 @@ from membench.harness.model import (
 GROUP = "case"
 EVERYTHING = 10_000
 SOURCE = "dialogue"
+Episode = tuple[str, datetime, tuple[str, ...]]
+"""Text, time and turn ids."""
 
 
 class System:
@@ -84,10 +86,10 @@ class System:
             self._loop.run(self._graph.close())
         self._loop.close()
 
-    def _bodies(self, session: Session) -> list[tuple[str, datetime, tuple[str, ...]]]:
-        """Text, time and turn ids of each episode."""
+    def _bodies(self, session: Session) -> list[Episode]:
+        """The episodes of a session."""
         turns = [turn for turn in session.turns if turn.content.strip()]
-        spoken_turns = [
+        spoken_turns: list[Episode] = [
             (spoken(turn), time_of(turn, session) or self._now, (turn.id,)) for turn in turns
         ]
         if self._context.parameters["episode"] == "turn" or not turns:

@@ -42,7 +42,8 @@ def choose() -> Board:
     with right:
         scope = c.pick("Cost of", ("query", "total"), "scope", scope_words)
     choice = replace(choice, metric=metric, axis=axis, scope=scope)
-    choice = replace(choice, group=pick_group(first), machine=pick_machine(first, axis))
+    choice = replace(choice, group=pick_group(first))
+    choice = replace(choice, machine=pick_machine(state.the_board(choice)))
     return budgets(choice)
 
 
@@ -58,9 +59,9 @@ def pick_group(shown: Board) -> str:
     return c.pick("Protocol", list(shown.groups), "group", lambda g: f"{shown.groups[g]} · {g}")
 
 
-def pick_machine(shown: Board, axis: str) -> str:
+def pick_machine(shown: Board) -> str:
     """Machine, where the cost depends on it and there are several."""
-    if len(shown.machines) < 2 or not AXES[axis].machine:
+    if len(shown.machines) < 2:
         return ""
     return c.pick(
         "Machine", list(shown.machines), "machine", lambda m: f"{shown.machines[m]} · {m}"

@@ -34,7 +34,8 @@ class Choice:
         metric: Metric; empty takes the task's main one.
         axis: Kind of cost, a key of `AXES`.
         scope: `query`, or `total` with the history's setup spread over its questions.
-        machine: Cost group, where costs depend on the machine; empty takes the largest.
+        machine: Time or energy group, where costs depend on the machine; empty takes the
+            largest.
         budget: Highest cost per question; None for no limit.
         least: Lowest score.
     """
@@ -103,7 +104,8 @@ class Board:
         all_rows: Rows before budgets were applied.
         hidden: Rows of other machines that the chart leaves out.
         groups: Group -> its protocol in words, largest first.
-        machines: Cost group -> machine in words, largest first.
+        machines: What costs compare by -> machine in words, largest first; empty where costs do
+            not depend on the machine.
         metrics: Metrics there are, main one first.
         reading: What the budgets select, in words; empty without any.
     """
@@ -170,7 +172,7 @@ def board(index: Index, choice: Choice) -> Board:
     runs = runs[runs["group"] == choice.group] if len(runs) else runs
     metrics = metric_names(index, list(runs["run_id"]), choice.task) if len(runs) else ()
     choice = replace(choice, metric=choice.metric if choice.metric in metrics else first(metrics))
-    machines = names_by_size(runs, "cost_group", "machine")
+    machines = machine_names(index, runs, choice.axis)
     choice = replace(
         choice, machine=choice.machine if choice.machine in machines else first(machines)
     )
@@ -212,11 +214,30 @@ def names_by_size(runs: Frame, key: str, words: str) -> dict[str, str]:
     return {str(name): str(texts[name]) for name in counts.index}
 
 
+def machine_names(index: Index, runs: Frame, axis: str) -> dict[str, str]:
+    """What costs on an axis may stand beside each other, in words; the most frequent first."""
+    if not AXES[axis].machine:
+        return {}
+    if axis != "joules":
+        return names_by_size(runs, "time_group", "machine")
+    figures = index.figures
+    known = set(figures[figures["name"] == "query.joules"]["run_id"])
+    return names_by_size(runs[runs["run_id"].isin(known)] if len(runs) else runs, *METER)
+
+
+METER = ("energy_group", "meter")
+
+
+def group_of(axis: str) -> str:
+    """The column that says which costs of an axis compare."""
+    return METER[0] if axis == "joules" else "time_group"
+
+
 def on_machine(runs: Frame, choice: Choice) -> tuple[Frame, int]:
     """Runs whose cost may stand beside each other, and how many others there are."""
     if not len(runs) or not AXES[choice.axis].machine:
         return runs, 0
-    same = runs["cost_group"] == choice.machine
+    same = runs[group_of(choice.axis)] == choice.machine
     return runs, int((~same & ~runs["withdrawn"]).sum())
 
 
@@ -263,7 +284,8 @@ def plain_row(
     query = figures.get((run_id, f"query.{choice.axis}"))
     setup = figures.get((run_id, f"setup.{choice.axis}"))
     score = figures.get((run_id, choice.metric))
-    comparable = not AXES[choice.axis].machine or run["cost_group"] == choice.machine
+    machine = run[group_of(choice.axis)]
+    comparable = not AXES[choice.axis].machine or machine == choice.machine
     cost = scoped(query, setup, run, choice) if comparable else None
     return BoardRow(
         run_id=run_id,
