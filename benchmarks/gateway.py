@@ -229,7 +229,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--calls", type=int, default=2000)
-    parser.add_argument("--read-calls", type=int, default=64 * 40)
+    parser.add_argument("--read-calls", type=int, default=64 * 25)
     parser.add_argument("--proxy", metavar="PROGRAM", help="the `litellm` of litellm[proxy]")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", metavar="BASE_URL", help=argparse.SUPPRESS)

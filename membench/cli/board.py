@@ -163,7 +163,7 @@ def index(
 
 @board_app.command("withdraw")
 def withdraw(
-    run_id: Annotated[str, typer.Argument(help="Run id.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="Run id.")],
     who: Annotated[str, typer.Option(help="Who decides.")],
     why: Annotated[str, typer.Option(help="The reason, in words.")],
     results: Results = Path("results"),
@@ -181,11 +181,15 @@ def withdraw(
 
 @board_app.command("grant")
 def grant(
-    run_id: Annotated[str, typer.Argument(help="Run id.")],
-    badge: Annotated[str, typer.Argument(help="self-reported, re-scored or reproduced.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="Run id.")],
+    badge: Annotated[
+        str, typer.Argument(metavar="BADGE", help="self-reported, re-scored or reproduced.")
+    ],
     who: Annotated[str, typer.Option(help="Who decides.")],
     why: Annotated[str, typer.Option(help="The reason, in words.")],
-    link: Annotated[list[str] | None, typer.Option(help="Run id it rests on.")] = None,
+    link: Annotated[
+        list[str] | None, typer.Option(metavar="RUN_ID", help="Run id it rests on.")
+    ] = None,
     results: Results = Path("results"),
 ) -> None:
     """Set a score badge by decision."""
@@ -196,7 +200,9 @@ def grant(
 
 
 @board_app.command("token")
-def token(submitter: Annotated[str, typer.Argument(help="Who may post bundles with it.")]) -> None:
+def token(
+    submitter: Annotated[str, typer.Argument(metavar="NAME", help="Who may post bundles with it.")],
+) -> None:
     """Make a token to post bundles with.
 
     Its line for the file of tokens goes to stdout, the token itself to stderr.

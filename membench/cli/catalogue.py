@@ -8,16 +8,15 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")]
 
-systems_app = typer.Typer(
-    help="List the memory systems, and install those with an environment of their own.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
-)
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help="Systems to install.")]
+
+systems_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+tasks_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("tasks")(tasks)
+    app.add_typer(tasks_app, name="tasks")
     app.add_typer(systems_app, name="systems")
     app.command("doctor")(doctor)
     app.command("conformance")(conformance)
@@ -25,7 +24,10 @@ def register(app: typer.Typer) -> None:
 
 @systems_app.callback()
 def systems(ctx: typer.Context, json: Json = False) -> None:
-    """List the memory systems, and install those with an environment of their own."""
+    """List the memory systems.
+
+    Packages have an environment of their own, which is built here or on first use.
+    """
     if ctx.invoked_subcommand is not None:
         return
     from membench.cli.listing import print_systems
@@ -34,24 +36,35 @@ def systems(ctx: typer.Context, json: Json = False) -> None:
 
 
 @systems_app.command("show")
-def show(name: Annotated[str, typer.Argument(help="System.")], json: Json = False) -> None:
-    """Everything that is known of a system, its parameters and deviations included."""
+def show_system(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="System.")], json: Json = False
+) -> None:
+    """Show everything known of a system.
+
+    Parameters with their defaults and sources, deviations, capabilities, licence.
+    """
     from membench.cli.listing import print_systems
 
     print_systems(name, as_json=json)
 
 
 @systems_app.command("install")
-def install(names: Annotated[list[str], typer.Argument(help="Systems to install.")]) -> None:
-    """Build the environments of systems from their locks (`run` does it on first use)."""
+def install(names: Names) -> None:
+    """Build the environments of packages.
+
+    Each from its lock, with uv; `membench run` does it on first use.
+    """
     from membench.cli.environments import install_all
 
     install_all(names)
 
 
 @systems_app.command("remove")
-def remove(name: Annotated[str, typer.Argument(help="System.")]) -> None:
-    """Remove the environment of a system; one that others share stays for them."""
+def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="System.")]) -> None:
+    """Remove the environment of a package.
+
+    One that other systems share stays for them.
+    """
     from membench.adapters.environments import remove as take_away
     from membench.adapters.registry import get_card
 
@@ -59,13 +72,23 @@ def remove(name: Annotated[str, typer.Argument(help="System.")]) -> None:
     typer.echo(f"freed {freed / 1e6:,.0f} MB")
 
 
-def tasks(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="One task, in full.")] = "",
-    json: Json = False,
-) -> None:
-    """List the benchmarks.
+@tasks_app.callback()
+def tasks(ctx: typer.Context, json: Json = False) -> None:
+    """List the benchmarks."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from membench.cli.listing import print_tasks
 
-    With NAME: everything that is known of one, its categories and options included.
+    print_tasks(as_json=json)
+
+
+@tasks_app.command("show")
+def show_task(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Task.")], json: Json = False
+) -> None:
+    """Show everything known of a benchmark.
+
+    Files with their hashes, categories with counts, options, metrics, licence.
     """
     from membench.cli.listing import print_tasks
 

@@ -18,14 +18,14 @@ from membench.cli.console import err, out, show
 from membench.harness.errors import RunStateError
 from membench.harness.rundir import RunDir
 from membench.tasks.registry import get_task, list_tasks
-from membench.testing.packages import read_stored
+from membench.testing.stored import read_stored
 
 
 def print_json(value: Any) -> None:
     """JSON alone on stdout."""
     import orjson
 
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
     typer.echo(orjson.dumps(value, option=options, default=str).decode())
 
 
@@ -58,22 +58,23 @@ def print_systems(name: str = "", *, as_json: bool) -> None:
         print_json({name: system_json(card) for name, card in found.cards.items()})
     else:
         rows = [
-            (name, card.fidelity, ", ".join(card.roles) or "none", ready(card), card.summary)
+            (name, card.fidelity, ", ".join(card.roles) or "none", described(card))
             for name, card in found.cards.items()
         ]
-        print_table(("system", "fidelity", "models", "environment", "what it is"), rows)
+        print_table(("system", "fidelity", "models", "what it is"), rows)
     for name, problem in found.problems.items():
         err().print(f"system '{name}' cannot be used: {problem.problem}", markup=False)
 
 
-def ready(card: SystemCard) -> str:
-    """Whether a system can run at once; for packages with size and stored conformance."""
+def described(card: SystemCard) -> str:
+    """What a system is; of packages also whether they are installed, and what conformance said."""
     known = environments.status(card)
     if known.state == "built-in":
-        return known.state
+        return card.summary
     stored = read_stored(card)
-    size = f" {known.size_bytes / 1e6:,.0f} MB" if known.size_bytes else ""
-    return f"{known.state}{size}" + (f", {stored.summary}" if stored else "")
+    size = f", {known.size_bytes / 1e6:,.0f} MB" if known.size_bytes else ""
+    state = "Installed" if known.state == "ready" else "Not installed"
+    return f"{card.summary} {state}{size}." + (f" Checks: {stored.summary}." if stored else "")
 
 
 def system_json(card: SystemCard) -> dict[str, Any]:

@@ -136,6 +136,19 @@ def cassette_merge(
     )
 
 
+@energy_app.command("show")
+def energy_show(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    against: Annotated[Path | None, typer.Option(help="Full context on this machine.")] = None,
+    country: Annotated[str, typer.Option(help="Where the electricity came from (DEU).")] = "",
+    pue: Annotated[float, typer.Option(help="Power usage effectiveness.")] = 1.0,
+) -> None:
+    """Everything about a run's energy: ledger, joules per question, break-even, checks."""
+    from membench.cli.energy import print_energy
+
+    print_energy(run, against, country, pue)
+
+
 @energy_app.command("serve")
 def energy_serve(
     source: Annotated[str, typer.Option(help="Energy source, or auto.")] = "auto",

@@ -59,8 +59,12 @@ def read(
     read_concurrency: Annotated[int, typer.Option(help="Model answers in flight.")] = 64,
     cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
     cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
-    budget_usd: Annotated[float, typer.Option(help="Stop before spending more dollars.")] = 0.0,
-    budget_tokens: Annotated[int, typer.Option(help="Stop before using more tokens.")] = 0,
+    budget_usd: Annotated[
+        float | None, typer.Option(help="Stop before spending more dollars.")
+    ] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(help="Stop before using more tokens.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
     """Read a run again with another reader.
@@ -71,7 +75,7 @@ def read(
     options["read_concurrency"] = read_concurrency
     options |= {"data": data, "out": out, "run_id": run_id or None, "base_url": base_url or None}
     options |= {"cassette": cassette, "cassette_mode": cassette_mode}
-    options |= {"budget_usd": budget_usd or None, "budget_tokens": budget_tokens or None}
+    options |= {"budget_usd": budget_usd, "budget_tokens": budget_tokens}
     changes = {"reader": reader, "judge": "none"}
     derived(run, changes, PLAYED, options, model_set, as_json=json)
 
@@ -94,8 +98,12 @@ def judge(
     read_concurrency: Annotated[int, typer.Option(help="Judgements in flight.")] = 64,
     cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
     cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
-    budget_usd: Annotated[float, typer.Option(help="Stop before spending more dollars.")] = 0.0,
-    budget_tokens: Annotated[int, typer.Option(help="Stop before using more tokens.")] = 0,
+    budget_usd: Annotated[
+        float | None, typer.Option(help="Stop before spending more dollars.")
+    ] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(help="Stop before using more tokens.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
     """Judge a run again with another judge.
@@ -107,7 +115,7 @@ def judge(
     options["base_url"] = base_url or None
     options |= {"cassette": cassette, "cassette_mode": cassette_mode}
     options |= {"read_concurrency": read_concurrency}
-    options |= {"budget_usd": budget_usd or None, "budget_tokens": budget_tokens or None}
+    options |= {"budget_usd": budget_usd, "budget_tokens": budget_tokens}
     derived(run, changes, ANSWERED, options, model_set, as_json=json)
 
 
@@ -126,15 +134,17 @@ def derived(
 ) -> None:
     """Make a run from another's records and show it; its parent's division binds it no more."""
     from membench.cli.console import TerminalProgress
-    from membench.cli.model_settings import model_assignments
+    from membench.cli.model_settings import checked_settings, model_assignments
     from membench.cli.request import merge
     from membench.cli.run import show as show_summary
     from membench.harness.run import derive
     from membench.harness.rundir import RunDir
+    from membench.harness.spec import split_settings
 
-    request = merge(None, {**options, "model_set": model_assignments(model_set or [])})
+    given = model_assignments(model_set or [])
+    request = merge(None, {**options, "model_set": given})
     before = RunDir.open(run).manifest()["spec"].get("model_set", {})
-    settings = {**before, **request.spec().model_set}
+    settings = {**before, **split_settings(checked_settings(given))[0]}
     changes |= {"division": None, "model_set": settings}
     finished = derive(run, changes, keep, request.options(), TerminalProgress())
     show_summary(finished, as_json=as_json)

@@ -125,7 +125,8 @@ class ExecOptions:
     def to_json(self) -> dict[str, Any]:
         """As stored in the manifest: no paths, no host."""
         private = {"out", "run_id", "data", "base_url", "cassette"}
-        return {key: value for key, value in asdict(self).items() if key not in private}
+        public = {key: value for key, value in asdict(self).items() if key not in private}
+        return {**public, "energy": without_places(self.energy)}
 
 
 DETERMINING = ("temperature", "max_tokens", "output_limit", "dimensions", "extra", "revision")
@@ -136,6 +137,17 @@ def split_settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
     """Model settings that belong to a spec, and those that belong to the options."""
     spec = {key: value for key, value in given.items() if key.rpartition(".")[2] in DETERMINING}
     return spec, {key: value for key, value in given.items() if key not in spec}
+
+
+def without_places(energy: str) -> str:
+    """An energy spec without the host or path in it (`remote:`, `replay:`)."""
+    mixed, parts = energy.startswith("mixed:"), energy.removeprefix("mixed:").split("+")
+    named = [part.split(":")[0] if part.startswith(PLACED) else part for part in parts]
+    return ("mixed:" if mixed else "") + "+".join(named)
+
+
+PLACED = ("remote:", "replay:")
+"""Energy sources whose argument is a place."""
 
 
 def canonical_json(value: Any) -> bytes:

@@ -283,6 +283,7 @@ class Abandoned(Edge):
 
     time_s: Real
     cpu_s: Real
+    usage: dict[PhaseName, Usage] = {}
 
 
 class Summary(Edge):

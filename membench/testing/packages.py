@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from membench.adapters import environments
 from membench.adapters.registry import SystemCard
@@ -37,56 +37,14 @@ from membench.testing.conformance import CheckResult, Report
 from membench.testing.histories import START, TALK, session
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
+from membench.testing.stored import FILE, Replay
 from membench.testing.trial import Trial, play
 
-FILE = "conformance.json"
 WIDTHS = (384, 1024, 1536)
 HUGE_TURNS = 100
 """Turns of the huge session; a package makes several calls per turn."""
 DATE_FORMATS = ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%Y/%m/%d", "%m/%d/%Y", "%d %b %Y")
-Replay = Literal["exact", "answers", "none"]
 ORDER: tuple[Replay, ...] = ("none", "answers", "exact")
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What `conformance.json` says of a system.
-
-    Attributes:
-        version: Version of the package that was checked.
-        lock_sha256: The lock it was checked with.
-        replay: What a cassette was measured to reproduce.
-        results: Every check.
-        current: Whether version and lock are still those of the card.
-    """
-
-    version: str
-    lock_sha256: str
-    replay: Replay
-    results: tuple[CheckResult, ...]
-    current: bool
-
-    @property
-    def summary(self) -> str:
-        """For one cell of a table."""
-        failed = sum(result.status == "failed" for result in self.results)
-        passed = sum(result.status == "passed" for result in self.results)
-        words = f"{passed} passed" + (f", {failed} failed" if failed else "")
-        return words if self.current else f"{words} (outdated)"
-
-
-def read_stored(card: SystemCard) -> Stored | None:
-    """The stored result of a package; None for systems that have none."""
-    if card.environment is None:
-        return None
-    try:
-        content = json.loads((card.folder / FILE).read_text(encoding="utf-8"))
-        results = tuple(CheckResult(**result) for result in content["results"])
-        version, lock, replay = content["version"], content["lock_sha256"], content["replay"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    current = version == card.version and lock == environments.lock_sha256(card)
-    return Stored(version, lock, replay, results, current)
 
 
 def check_package(card: SystemCard, *, write: bool = False) -> tuple[Report, Replay]:

@@ -94,7 +94,7 @@ def test_what_there_is_can_be_listed(tmp_path, command):
 
 @pytest.mark.parametrize(
     "command",
-    [["systems"], ["tasks"], ["systems", "bm25"], ["tasks", "locomo"], ["doctor"]],
+    [["systems"], ["tasks"], ["systems", "show", "bm25"], ["tasks", "show", "locomo"], ["doctor"]],
     ids=" ".join,
 )
 def test_listings_are_json_on_request(tmp_path, command):
@@ -102,7 +102,7 @@ def test_listings_are_json_on_request(tmp_path, command):
 
 
 def test_one_system_is_shown_with_its_parameters_and_deviations(tmp_path):
-    done = membench("systems", "bm25", cwd=tmp_path)
+    done = membench("systems", "show", "bm25", cwd=tmp_path)
     for word in ("tokenizer", "whitespace, alnum, stem", "deviations", "licence"):
         assert word in done.stdout
 
@@ -125,6 +125,20 @@ def test_a_run_that_was_read_back_keeps_the_order_of_categories_and_phases(finis
 
 def test_a_licence_is_asked_for_only_where_somebody_can_answer(tmp_path):
     refused(membench("data", "get", "locomo", cwd=tmp_path), "CC-BY-NC-4.0", "--yes")
+
+
+@pytest.mark.parametrize(
+    "again", [["read", "--reader", "refuse"], ["judge", "--judge", "scripted"]]
+)
+def test_a_run_is_read_or_judged_again_as_a_run_of_its_own(finished, tmp_path, again):
+    folder, _ = finished
+    command, *how = again
+    done = membench(command, "runs/one", *how, "--out", tmp_path, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["run_id"] != "one"
+    manifest = json.loads((tmp_path / summary["run_id"] / "manifest.json").read_text())
+    assert manifest["parent"]["run_id"] == "one"
 
 
 def test_conformance_of_a_system(tmp_path):
