@@ -26,7 +26,8 @@ from membench.tasks.data import find_source
 from membench.tasks.registry import get_task
 from membench.testing.conformance import render
 from membench.testing.package_rules import RULES
-from membench.testing.packages import check_package, read_stored
+from membench.testing.packages import check_package
+from membench.testing.stored import read_stored
 from membench.testing.scripted import ScriptedServer
 from membench.testing.trial import PhaseCost, Trial, play
 
