@@ -67,23 +67,12 @@ def plan(
 
 def planned(spec: RunSpec, options: ExecOptions, wishes: dict[str, Any]) -> tuple[str, Plan]:
     """The estimate of one run, with its name."""
-    from membench.harness.divisions import model_spec
-    from membench.harness.plan import Setting, Traffic, assumed, estimate, size_of
-    from membench.harness.prepared import judges, prepare
+    from membench.harness.plan import plan_of
+    from membench.harness.prepared import prepare
 
     prepared = prepare(spec, options)
-    setting = Setting(
-        {role: model_spec(prepared.spec, role, name) for role, name in prepared.models.items()},
-        prepared.k,
-        prepared.spec.token_budget,
-        judges=len(judges(prepared.spec)),
-        judge_votes=prepared.spec.judge_votes,
-        concurrency=options.concurrency,
-        read_concurrency=options.read_concurrency,
-        traffic=assumed(Traffic(), wishes),
-    )
     name = f"{prepared.system.name} on {prepared.card.name} ({prepared.source.split})"
-    return name, estimate(size_of(prepared.task, prepared.cases()), setting)
+    return name, plan_of(prepared, wishes)
 
 
 def planned_suite(file: Path, wishes: dict[str, Any]) -> list[tuple[str, Plan]]:
