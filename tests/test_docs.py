@@ -170,6 +170,7 @@ def prose(page: Path) -> str:
     return BLOCK.sub("", page.read_text())
 
 
+FLAGS_OF_UV = {"--universal", "--no-emit-package"}
 COMMANDS = typer.main.get_command(app)
 
 
@@ -214,7 +215,7 @@ def test_commands_and_their_flags_exist(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_flags_that_are_mentioned_exist(page):
-    known = flags_of(COMMANDS) | other_flags()
+    known = flags_of(COMMANDS) | other_flags() | FLAGS_OF_UV
     for words in quoted(page):
         if words.startswith("--"):
             for flag in re.findall(r"(?<!\S)--[a-z][\w-]*", words):
