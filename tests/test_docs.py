@@ -34,6 +34,7 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 INSTALLING = re.compile(r"^pip install [^&\n]*&& ", re.MULTILINE)
+TIDY = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"
 MOST_NOT_RUN = 16
 """Blocks that are only read. A new one needs a reason that is better than this number."""
 
@@ -112,7 +113,7 @@ def test_the_commands_of_a_page_run(page, tmp_path):
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}")
+        output, _ = process.communicate(f"{TIDY}\n{commands}")
     finally:
         end(process.pid)
     assert process.returncode == 0, output
