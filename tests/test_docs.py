@@ -113,7 +113,8 @@ def test_the_commands_of_a_page_run(page, tmp_path):
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(f"trap 'kill $(jobs -p) 2>/dev/null' EXIT\n{commands}")
+        ending = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"
+        output, _ = process.communicate(f"{ending}\n{commands}")
     finally:
         end(process.pid)
     assert process.returncode == 0, output
