@@ -70,7 +70,7 @@ class System:
         return [self._memory(edge) for edge in edges]
 
     def memories(self) -> list[Memory]:
-        """Every fact, oldest first."""
+        """Every fact, in the order of the episodes that first stated them."""
         from graphiti_core.edges import EntityEdge
         from graphiti_core.errors import GroupsEdgesNotFoundError
 
@@ -78,7 +78,9 @@ class System:
             edges = self._loop.run(EntityEdge.get_by_group_ids(self._graph.driver, [GROUP]))
         except GroupsEdgesNotFoundError:
             return []
-        return [self._memory(e) for e in sorted(edges, key=lambda e: (e.created_at, e.uuid))]
+        order = {episode: place for place, episode in enumerate(self._turns)}
+        edges.sort(key=lambda edge: (min(order[episode] for episode in edge.episodes), edge.fact))
+        return [self._memory(edge) for edge in edges]
 
     def close(self) -> None:
         """End the event loop; the database file closes with the process."""
