@@ -4,8 +4,8 @@
 
 One scripted upstream without delay, one load generator, one run. Every server has a process of
 its own. Latency is taken with one call in flight, throughput with 32. The second part answers with
-64 calls in flight over an upstream that takes 200 ms, through the client of the read stage, and
-compares the wall time with the ideal `calls / 64 * 0.2 s`.
+64 calls in flight over an upstream that takes 200 ms, by the read stage of a run (prompts, journal
+and all), and compares the wall time with the ideal `calls / 64 * 0.2 s`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import platform
 import socket
@@ -24,14 +25,25 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 import aiohttp
 
+import membench
+from membench.harness.clock import Clock
 from membench.harness.llm.gateway import Gateway
 from membench.harness.llm.spec import GatewayConfig, ModelSpec
 from membench.harness.model import Role
+from membench.harness.models import models_of
+from membench.harness.play import play
+from membench.harness.prepared import prepare
+from membench.harness.progress import Silent
+from membench.harness.read_model import read_with_model
+from membench.harness.rundir import RunDir
+from membench.harness.spec import ExecOptions, RunSpec
 
+PACKAGE = Path(membench.__file__).parent
 BODY = {
     "model": "gpt-4o-mini",
     "messages": [
@@ -181,24 +193,30 @@ def measure(path: str, base_url: str, calls: int, direct: Measured | None) -> Me
 
 
 def read_stage(calls: int) -> float:
-    """Share of the ideal speed with 64 answers in flight over a 200 ms upstream."""
-    with scripted(READ_DELAY_S) as base_url:
-        config = GatewayConfig({Role.READER: ModelSpec("gpt-4o-mini")}, base_url)
-        with Gateway(config) as gateway:
-            client = gateway.client()
+    """Share of the ideal speed of the read stage, as a run does it, over a 200 ms upstream."""
+    with tempfile.TemporaryDirectory() as folder, scripted(READ_DELAY_S) as base_url:
+        data = Path(folder) / "questions.json"
+        data.write_text(json.dumps([many_questions(calls)]))
+        spec = RunSpec("bm25", "locomo", reader="gpt-4o-mini")
+        options = ExecOptions(
+            Path(folder), data=data, base_url=base_url, read_concurrency=READ_IN_FLIGHT
+        )
+        prepared, run, clock = prepare(spec, options), RunDir(Path(folder)), Clock.start()
+        asyncio.run(latencies(base_url, READ_IN_FLIGHT, READ_IN_FLIGHT))
+        with models_of(prepared, run) as models:
+            assert models.gateway is not None
+            play(prepared, run, clock, Silent(), models.lanes)
+            started = time.perf_counter()
+            read_with_model(prepared, run, clock, Silent(), models.gateway)
+            taken = time.perf_counter() - started
+        return math.ceil(calls / READ_IN_FLIGHT) * READ_DELAY_S / taken
 
-            async def answer(slots: asyncio.Semaphore, number: int) -> None:
-                async with slots:
-                    await client.chat(Role.READER, BODY["messages"], case="bench", key=str(number))
 
-            async def answer_all(count: int) -> float:
-                slots = asyncio.Semaphore(READ_IN_FLIGHT)
-                started = time.perf_counter()
-                await asyncio.gather(*(answer(slots, number) for number in range(count)))
-                return time.perf_counter() - started
-
-            gateway.run(answer_all(READ_IN_FLIGHT))
-            return calls / READ_IN_FLIGHT * READ_DELAY_S / gateway.run(answer_all(calls))
+def many_questions(count: int) -> dict[str, object]:
+    """The first conversation of LoCoMo's sample with its questions over and over."""
+    sample = json.loads((PACKAGE / "tasks" / "locomo" / "sample.json").read_text())
+    (conversation, *_) = sample
+    return {**conversation, "qa": list(islice(cycle(conversation["qa"]), count))}
 
 
 def serve(base_url: str) -> None:
@@ -229,14 +247,15 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--calls", type=int, default=2000)
-    parser.add_argument("--read-calls", type=int, default=64 * 40)
+    parser.add_argument("--read-calls", type=int, default=64 * 25)
+    parser.add_argument("--read-only", action="store_true", help="the read stage alone")
     parser.add_argument("--proxy", metavar="PROGRAM", help="the `litellm` of litellm[proxy]")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", metavar="BASE_URL", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         serve(given.serve)
-    results = compare(given.calls, given.proxy)
+    results = [] if given.read_only else compare(given.calls, given.proxy)
     share = read_stage(given.read_calls)
     if given.json:
         print(json.dumps({"paths": [asdict(each) for each in results], "read_stage": share}))

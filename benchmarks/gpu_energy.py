@@ -31,6 +31,7 @@ import numpy as np
 
 from membench.energy.booking import Knots
 from membench.energy.clock import anchored
+from membench.energy.crosscheck import step_hold
 from membench.energy.figure import Flag
 from membench.energy.sampler import EnergySession
 from membench.energy.samples import Span, Tokens, Trace, read_log
@@ -38,7 +39,7 @@ from membench.energy.sources import Selection
 from membench.energy.sources.base import SourceUnavailable
 from membench.energy.sources.nvml import NvmlSource
 from membench.energy.split import fit
-from membench.energy.validity import coefficient_of_variation, step_hold
+from membench.energy.validity import coefficient_of_variation
 
 BUDGET_S = 480.0
 

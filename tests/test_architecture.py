@@ -86,6 +86,32 @@ def test_help_loads_no_heavy_library():
     assert modules_after("import membench.cli") & heavy == set()
 
 
+OPTIONAL = MODELS | BOARDS | SERVERS | {"aiohttp", "aiolimiter", "openai", "mcp", "uv"}
+
+
+def membench_without_extras(*arguments: str) -> subprocess.CompletedProcess:
+    """Run a command where every optional library is missing, as after `pip install -e .`."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(OPTIONAL)!r})); "
+        f"from membench.cli import main; sys.argv = {['membench', *arguments]!r}; main()"
+    )
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_the_main_job_needs_none_of_the_extras(tmp_path):
+    sample = ("--system=bm25", "--task=locomo", "--split=sample", f"--out={tmp_path}")
+    done = membench_without_extras("run", *sample)
+    assert done.returncode == 0, done.stderr
+    assert "recall@10" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["systems", "tasks", "doctor"])
+def test_what_there_is_can_be_listed_without_the_extras(command):
+    done = membench_without_extras(command)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_lane_loads_no_library_of_models_or_boards():
     statement = "import membench.harness.lane, membench.harness.engine.local"
     assert modules_after(statement) & (MODELS | BOARDS | SERVERS) == set()

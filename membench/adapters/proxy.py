@@ -228,9 +228,9 @@ class Worker:
         python = environments.python_of(card)
         self._user = worker_user(card.environment)
         self._folder = case_folder(context.workdir, self._user)
+        self._log = context.workdir / f"{self._folder.name}.log"
         try:
             prepare_folder(self._folder, card, self._user)
-            self._log = Path(tempfile.mkstemp(prefix="worker-", suffix=".log")[1])
             self._start(python, context.seed)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -48,6 +48,6 @@ def root(
 def main() -> None:
     """Entry point of `membench` and `python -m membench`."""
     try:
-        app()
+        app(prog_name="membench")
     except MembenchError as error:
         sys.exit(report(error))

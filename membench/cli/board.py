@@ -10,7 +10,7 @@ import typer
 from membench.harness.errors import UsageError
 
 board_app = typer.Typer(
-    help="Keep a board: index, badges, decisions, tokens.",
+    help="Keep a board: index, badges, tokens.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -28,13 +28,16 @@ def register(app: typer.Typer) -> None:
 
 
 def submit(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     to: Annotated[Path | None, typer.Option(help="Put the bundle in DIR/<task>/<run id>.")] = None,
     pr: Annotated[Path | None, typer.Option(help="Prepare a pull request in this folder.")] = None,
     server: Annotated[str, typer.Option(help="Post it to a board ($MEMBENCH_TOKEN).")] = "",
     data: Data = None,
 ) -> None:
-    """Make a bundle of a run, verify it as the board would, and hand it in."""
+    """Make a bundle of a run and hand it in.
+
+    It is verified first, as the board would.
+    """
     from membench.leaderboard import submission
 
     if sum(map(bool, (to, pr, server))) != 1:
@@ -58,11 +61,14 @@ def submit(
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="Bundle: a folder or a zip.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder or a zip.")],
     data: Data = None,
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
-    """Check a bundle as the board does: re-score it and recompute every figure."""
+    """Check a bundle as the board does.
+
+    It is re-scored, and every figure is recomputed. Data is needed where scores rest on gold.
+    """
     from membench.leaderboard.validation import Rejected
     from membench.leaderboard.validation import verify as validate
 
@@ -103,7 +109,10 @@ def leaderboard(
         Path | None, typer.Option(metavar="TOKENS", help="Accept bundles; file of hashed tokens.")
     ] = None,
 ) -> None:
-    """Show the board in a browser, or export it as a static site."""
+    """Show the board, or export it.
+
+    In a browser, or with --export as a static site that needs no server.
+    """
     if export is not None:
         from membench.leaderboard.export import export as write_site
         from membench.leaderboard.store import Store
@@ -117,7 +126,7 @@ def leaderboard(
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     html: Annotated[Path, typer.Option(help="File to write.")],
 ) -> None:
     """Write one run as one HTML file."""
@@ -135,7 +144,7 @@ def index(
         bool, typer.Option("--verify/--no-verify", help="Verify bundles that have no badge.")
     ] = True,
 ) -> None:
-    """Verify new bundles, badge them, and bring the index up to date."""
+    """Verify new bundles and renew the index."""
     from membench.leaderboard.index import refresh
     from membench.leaderboard.store import Store
 
@@ -154,13 +163,16 @@ def index(
 
 @board_app.command("withdraw")
 def withdraw(
-    run_id: Annotated[str, typer.Argument(help="Run id.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="Run id.")],
     who: Annotated[str, typer.Option(help="Who decides.")],
     why: Annotated[str, typer.Option(help="The reason, in words.")],
     results: Results = Path("results"),
     remove: Annotated[bool, typer.Option("--remove", help="Remove the bundle, too.")] = False,
 ) -> None:
-    """Take a row out of every ranking; its tombstone stays."""
+    """Take a row out of every ranking.
+
+    Its tombstone stays, with who decided and why.
+    """
     from membench.leaderboard.store import Store
 
     Store(results).withdraw(run_id, who, why, remove=remove)
@@ -169,11 +181,15 @@ def withdraw(
 
 @board_app.command("grant")
 def grant(
-    run_id: Annotated[str, typer.Argument(help="Run id.")],
-    badge: Annotated[str, typer.Argument(help="self-reported, re-scored or reproduced.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="Run id.")],
+    badge: Annotated[
+        str, typer.Argument(metavar="BADGE", help="self-reported, re-scored or reproduced.")
+    ],
     who: Annotated[str, typer.Option(help="Who decides.")],
     why: Annotated[str, typer.Option(help="The reason, in words.")],
-    link: Annotated[list[str] | None, typer.Option(help="Run id it rests on.")] = None,
+    link: Annotated[
+        list[str] | None, typer.Option(metavar="RUN_ID", help="Run id it rests on.")
+    ] = None,
     results: Results = Path("results"),
 ) -> None:
     """Set a score badge by decision."""
@@ -184,8 +200,13 @@ def grant(
 
 
 @board_app.command("token")
-def token(submitter: Annotated[str, typer.Argument(help="Who may post bundles with it.")]) -> None:
-    """Make a token: its line for the file of tokens on stdout, the token itself on stderr."""
+def token(
+    submitter: Annotated[str, typer.Argument(metavar="NAME", help="Who may post bundles with it.")],
+) -> None:
+    """Make a token to post bundles with.
+
+    Its line for the file of tokens goes to stdout, the token itself to stderr.
+    """
     from membench.leaderboard.server import new_token, token_hash
 
     fresh = new_token()

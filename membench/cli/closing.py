@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from membench.cli.console import out
+from membench.cli.console import out, show
 from membench.energy.figure import joules_text
-from membench.harness.model import Provenance
+from membench.harness.model import Phase, Provenance
 from membench.tasks.registry import get_task
 
 SCRIPTED = "scripted"
@@ -26,7 +26,7 @@ def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
         tables.append(cost_table(summary))
     for table in tables:
         console.print()
-        console.print(table)
+        show(table)
     for line in remarks(summary, path):
         console.print(line, markup=False)
 
@@ -59,25 +59,31 @@ def score_table(summary: Mapping[str, Any]) -> Table:
     ]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("category", no_wrap=True)
-    table.add_column("n", justify="right")
+    table.add_column("n", justify="right", no_wrap=True)
     for name in names:
         table.add_column(name.replace(".", ".\n"), justify="right", no_wrap=True)
-    for category, entry in summary["categories"].items():
+    for category, entry in in_order(summary["categories"], get_task(summary["task"]).card.counts):
         cells = [figure(entry["metrics"].get(name)) for name in names]
         label = category if entry["id"] == category else f"{entry['id']} {category}"
         table.add_row(label, str(entry["n"]), *cells)
     return table
 
 
+def in_order(found: Mapping[str, Any], order: Iterable[str]) -> list[tuple[str, Any]]:
+    """The entries in a given order, others after them; JSON on disk is sorted by name."""
+    known = [name for name in order if name in found]
+    return [(name, found[name]) for name in dict.fromkeys((*known, *found))]
+
+
 def overall_table(summary: Mapping[str, Any]) -> Table:
     """The headline metrics with interval and sample size."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("overall")
+    table.add_column("overall", no_wrap=True)
     names = headline_names(summary)
     mended = any(f"errata.{name}" in summary["metrics"] for name in names)
     columns = ["value", "95 % interval", "n", "cases", *(["with errata"] if mended else [])]
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for name in names:
         metric = summary["metrics"].get(name)
         if metric is not None:
@@ -101,11 +107,14 @@ def interval(metric: Mapping[str, Any]) -> str:
 
 
 def cost_table(summary: Mapping[str, Any]) -> Table:
-    """Phases by seconds, CPU, calls, tokens, dollars and joules."""
+    """Phases by seconds, CPU, calls, tokens, dollars and, where there are any, joules."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("phase", "total s", "p50 ms", "p95 ms", "CPU s", "calls", "tokens", "USD", "J"):
-        table.add_column(name, justify="left" if name == "phase" else "right")
-    for phase, time in summary["time_s"].items():
+    energy = summary["energy"]["phases"]
+    watched = any(entry["joules"] is not None for entry in energy.values())
+    names = ["phase", "total s", "p50 ms", "p95 ms", "CPU s", "calls", "tokens", "USD"]
+    for name in [*names, "J"] if watched else names:
+        table.add_column(name, justify="left" if name == "phase" else "right", no_wrap=True)
+    for phase, time in in_order(summary["time_s"], Phase):
         usage = summary["usage"][phase]
         tokens = sum(usage[f"{kind}_tokens"] for kind in ("prompt", "completion", "embedding"))
         table.add_row(
@@ -117,7 +126,7 @@ def cost_table(summary: Mapping[str, Any]) -> Table:
             f"{usage['calls']:,}",
             f"{tokens:,}",
             "-" if usage["usd"] is None else f"{usage['usd']:.4f}",
-            joules(summary["energy"]["phases"].get(phase)),
+            *([joules(energy.get(phase))] if watched else []),
         )
     return table
 
@@ -137,7 +146,10 @@ def joules(figure: Mapping[str, Any] | None) -> str:
 def energy_line(energy: Mapping[str, Any]) -> str:
     """Total joules with label, range and boundary; or why there are none."""
     total = energy["total"]
-    text = joules_text(total["joules"], Provenance(total["provenance"]), total["u_joules"])
+    label = Provenance(total["provenance"])
+    text = str(label)
+    if total["joules"] is not None:
+        text = joules_text(total["joules"], label, total["u_joules"])
     methods = dict.fromkeys(source["method"].partition("; ")[0] for source in energy["sources"])
     boundary = f", boundary {energy['boundary']}" if energy["boundary"] else ""
     return f"energy: {text}{boundary} ({'; '.join(methods) or 'not watched'})"

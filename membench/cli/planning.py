@@ -21,14 +21,20 @@ def plan(
     ctx: typer.Context,
     system: Annotated[str, typer.Option(help="Memory system.")] = "",
     task: Annotated[str, typer.Option(help="Benchmark.")] = "",
-    split: Annotated[str, typer.Option(help="Split.")] = "",
-    limit: Annotated[int, typer.Option(help="Only the first N cases.")] = 0,
+    split: Annotated[str, typer.Option(help="Split.", show_default="the task's own")] = "",
+    limit: Annotated[int | None, typer.Option(help="Only the first N cases.")] = None,
     data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
-    k: Annotated[int, typer.Option(help="Memories per recall [task's own].")] = 0,
-    token_budget: Annotated[int, typer.Option(help="Tokens of recalled text per question.")] = 0,
+    k: Annotated[
+        int | None, typer.Option(help="Memories per recall.", show_default="the task's own")
+    ] = None,
+    token_budget: Annotated[
+        int | None, typer.Option(help="Tokens of recalled text per question.")
+    ] = None,
     reader: Annotated[str, typer.Option(help="Reader.")] = "extractive",
     judge: Annotated[str, typer.Option(help="Judges.")] = "none",
-    judge_votes: Annotated[int, typer.Option(help="Votes per judgement.")] = 0,
+    judge_votes: Annotated[
+        int | None, typer.Option(help="Votes per judgement.", show_default="the task's own")
+    ] = None,
     memory_model: Annotated[str, typer.Option(help="The system's own LLM.")] = "none",
     embedder: Annotated[str, typer.Option(help="Embedder.")] = "none",
     division: Annotated[str, typer.Option(help="Pinned division.")] = "",
@@ -43,7 +49,11 @@ def plan(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
-    """Estimate calls, tokens, dollars and hours; nothing is called."""
+    """Say what a run would cost.
+
+    Calls, tokens, dollars and hours by phase and role, with everything that was assumed. Nothing
+    is called.
+    """
     from membench.cli.request import assignments, merge
     from membench.cli.run import given_flags
 
@@ -57,23 +67,12 @@ def plan(
 
 def planned(spec: RunSpec, options: ExecOptions, wishes: dict[str, Any]) -> tuple[str, Plan]:
     """The estimate of one run, with its name."""
-    from membench.harness.divisions import model_spec
-    from membench.harness.plan import Setting, Traffic, assumed, estimate, size_of
-    from membench.harness.prepared import judges, prepare
+    from membench.harness.plan import plan_of
+    from membench.harness.prepared import prepare
 
     prepared = prepare(spec, options)
-    setting = Setting(
-        {role: model_spec(prepared.spec, role, name) for role, name in prepared.models.items()},
-        prepared.k,
-        prepared.spec.token_budget,
-        judges=len(judges(prepared.spec)),
-        judge_votes=prepared.spec.judge_votes,
-        concurrency=options.concurrency,
-        read_concurrency=options.read_concurrency,
-        traffic=assumed(Traffic(), wishes),
-    )
     name = f"{prepared.system.name} on {prepared.card.name} ({prepared.source.split})"
-    return name, estimate(size_of(prepared.task, prepared.cases()), setting)
+    return name, plan_of(prepared, wishes)
 
 
 def planned_suite(file: Path, wishes: dict[str, Any]) -> list[tuple[str, Plan]]:

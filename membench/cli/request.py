@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from membench.cli.model_settings import checked_settings
 from membench.harness.errors import DataError, UsageError
 from membench.harness.model import Scalar
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.harness.spec import ExecOptions, RunSpec, split_settings
 
 SPEC_FIELDS = tuple(field.name for field in fields(RunSpec))
 OPTION_FIELDS = tuple(field.name for field in fields(ExecOptions))
@@ -44,7 +45,7 @@ class RunRequest:
             if not self.values.get(name):
                 plural = f"membench {name}s"
                 raise UsageError(f"--{name} is missing", f"`{plural}` lists what there is.")
-        return self._checked(RunSpec, SPEC_FIELDS)
+        return self._checked(RunSpec, SPEC_FIELDS, self._settings()[0])
 
     def options(self) -> ExecOptions:
         """The part that says how.
@@ -52,10 +53,15 @@ class RunRequest:
         Raises:
             UserError: A wrong value.
         """
-        return self._checked(ExecOptions, OPTION_FIELDS)
+        return self._checked(ExecOptions, OPTION_FIELDS, self._settings()[1])
 
-    def _checked(self, kind: type[T], names: Sequence[str]) -> T:
+    def _settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Model settings of the spec and of the options."""
+        return split_settings(checked_settings(self.values.get("model_set") or {}))
+
+    def _checked(self, kind: type[T], names: Sequence[str], settings: Mapping[str, Any]) -> T:
         given = {name: self.values[name] for name in names if name in self.values}
+        given["model_set"] = settings
         try:
             return TypeAdapter(kind).validate_python(given)
         except ValidationError as error:
@@ -100,7 +106,7 @@ def merge(file: Path | None, flags: Mapping[str, Any]) -> RunRequest:
         if name not in (*SPEC_FIELDS, *OPTION_FIELDS):
             raise DataError(file, f"key {name}", "no run has such a setting", KNOWN_KEYS)
     merged = {**stored, **flags}
-    for name in ("set", "task_set"):
+    for name in ("set", "task_set", "model_set"):
         if isinstance(stored.get(name), dict) and name in flags:
             merged[name] = {**stored[name], **flags[name]}
     return RunRequest(merged, frozenset(flags), file)

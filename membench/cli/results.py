@@ -22,12 +22,15 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     question: Annotated[str, typer.Option(help="One question by its id.")] = "",
     data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
-    """Show a run, or one of its questions with gold, memories, answer and scores."""
+    """Show a run, or one of its questions.
+
+    A question comes with its gold answer, every recalled memory, the answer and its scores.
+    """
     if question:
         from membench.cli.question import print_question
 
@@ -42,47 +45,78 @@ def show(
 
 
 def read(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     reader: Annotated[str, typer.Option(help="extractive, refuse, scripted or a model name.")],
     data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
     run_id: Annotated[str, typer.Option(help="Name of the new run.")] = "",
+    model_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[ROLE.]KEY=VALUE", help="Model setting: reader.temperature=0."),
+    ] = None,
     base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
     concurrency: Annotated[int, typer.Option(help="Lanes of a local reader.")] = 1,
     read_concurrency: Annotated[int, typer.Option(help="Model answers in flight.")] = 64,
     cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
     cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
+    budget_usd: Annotated[
+        float | None, typer.Option(help="Stop before spending more dollars.")
+    ] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(help="Stop before using more tokens.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
-    """Read a run again with another reader: a new run on the same play records."""
+    """Read a run again with another reader.
+
+    Makes a new run on the same play records: nothing is ingested or recalled again.
+    """
     options: dict[str, Any] = {"concurrency": concurrency}
     options["read_concurrency"] = read_concurrency
     options |= {"data": data, "out": out, "run_id": run_id or None, "base_url": base_url or None}
     options |= {"cassette": cassette, "cassette_mode": cassette_mode}
-    derived(run, {"reader": reader, "judge": "none"}, PLAYED, options, as_json=json)
+    options |= {"budget_usd": budget_usd, "budget_tokens": budget_tokens}
+    changes = {"reader": reader, "judge": "none"}
+    derived(run, changes, PLAYED, options, model_set, as_json=json)
 
 
 def judge(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     judge: Annotated[str, typer.Option(help="scripted or model names, separated by commas.")],
-    judge_votes: Annotated[int, typer.Option(help="Votes per judgement [protocol's].")] = 0,
+    judge_votes: Annotated[
+        int | None, typer.Option(help="Votes per judgement.", show_default="the task's own")
+    ] = None,
     prompts: Annotated[str, typer.Option(help="Folder of the benchmark's own prompts.")] = "",
     data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
     run_id: Annotated[str, typer.Option(help="Name of the new run.")] = "",
+    model_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[ROLE.]KEY=VALUE", help="Model setting: reader.temperature=0."),
+    ] = None,
     base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
     read_concurrency: Annotated[int, typer.Option(help="Judgements in flight.")] = 64,
     cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
     cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
+    budget_usd: Annotated[
+        float | None, typer.Option(help="Stop before spending more dollars.")
+    ] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(help="Stop before using more tokens.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
-    """Judge a run again: a new run on the same answers; earlier verdicts are kept."""
-    changes = {"judge": judge, "judge_votes": judge_votes or None, "prompts": prompts or None}
+    """Judge a run again with another judge.
+
+    Makes a new run on the same answers. Verdicts that other judges gave are kept.
+    """
+    changes = {"judge": judge, "judge_votes": judge_votes, "prompts": prompts or None}
     options: dict[str, Any] = {"data": data, "out": out, "run_id": run_id or None}
     options["base_url"] = base_url or None
     options |= {"cassette": cassette, "cassette_mode": cassette_mode}
     options |= {"read_concurrency": read_concurrency}
-    derived(run, changes, ANSWERED, options, as_json=json)
+    options |= {"budget_usd": budget_usd, "budget_tokens": budget_tokens}
+    derived(run, changes, ANSWERED, options, model_set, as_json=json)
 
 
 PLAYED = ("play.jsonl", "texts.jsonl", "energy.jsonl")
@@ -94,24 +128,34 @@ def derived(
     changes: dict[str, Any],
     keep: tuple[str, ...],
     options: dict[str, Any],
+    model_set: list[str] | None,
     *,
     as_json: bool,
 ) -> None:
-    """Make a run from another's records and show it."""
+    """Make a run from another's records and show it; its parent's division binds it no more."""
     from membench.cli.console import TerminalProgress
+    from membench.cli.model_settings import checked_settings, model_assignments
     from membench.cli.request import merge
     from membench.cli.run import show as show_summary
     from membench.harness.run import derive
+    from membench.harness.rundir import RunDir
+    from membench.harness.spec import split_settings
 
-    given = merge(None, options).options()
-    finished = derive(run, changes, keep, given, TerminalProgress())
+    given = model_assignments(model_set or [])
+    request = merge(None, {**options, "model_set": given})
+    before = RunDir.open(run).manifest()["spec"].get("model_set", {})
+    settings = {**before, **split_settings(checked_settings(given))[0]}
+    changes |= {"division": None, "model_set": settings}
+    finished = derive(run, changes, keep, request.options(), TerminalProgress())
     show_summary(finished, as_json=as_json)
     if not finished.complete:
         raise typer.Exit(1)
 
 
 def score(
-    run: Annotated[Path | None, typer.Argument(help="Run directory to score again.")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="Run directory to score again.")
+    ] = None,
     task: Annotated[str, typer.Option(help="Task of predictions made elsewhere.")] = "",
     predictions: Annotated[Path | None, typer.Option(help="Predictions as JSON lines.")] = None,
     verdicts: Annotated[Path | None, typer.Option(help="Verdicts as JSON lines.")] = None,
@@ -122,7 +166,10 @@ def score(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
-    """Score a run again, or predictions made elsewhere."""
+    """Score a run, or answers made elsewhere.
+
+    Either RUN, or --task and --predictions. No system and no model is called.
+    """
     from membench.cli.run import show as show_summary
     from membench.harness.run import rescore
     from membench.harness.spec import ExecOptions
@@ -170,7 +217,7 @@ def list_runs(
 
 @runs_app.command("rm")
 def remove_run(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove a run directory."""

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from membench.cli.request import RunRequest
     from membench.harness.run import Finished
 
-SYSTEM = "Under test"
-SCORING = "Reading and scoring"
-MODELS = "Models"
-EXECUTION = "Execution"
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -28,8 +23,13 @@ def run(
     ctx: typer.Context,
     system: Annotated[str, typer.Option(help="Memory system (see `membench systems`).")] = "",
     task: Annotated[str, typer.Option(help="Benchmark (see `membench tasks`).")] = "",
-    split: Annotated[str, typer.Option(help="Split; `sample` is always there.")] = "",
-    limit: Annotated[int, typer.Option(help="Only the first N cases (never ranked).")] = 0,
+    split: Annotated[
+        str,
+        typer.Option(help="Split; `sample` is always there.", show_default="the task's own"),
+    ] = "",
+    limit: Annotated[
+        int | None, typer.Option(help="Only the first N cases (never ranked).")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
     run_id: Annotated[str, typer.Option(help="Name of the run directory.")] = "",
@@ -39,15 +39,25 @@ def run(
     task_set: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Task option.")
     ] = None,
-    k: Annotated[int, typer.Option(help="Memories per recall [task's own].")] = 0,
-    token_budget: Annotated[int, typer.Option(help="Tokens of recalled text per question.")] = 0,
+    k: Annotated[
+        int | None, typer.Option(help="Memories per recall.", show_default="the task's own")
+    ] = None,
+    token_budget: Annotated[
+        int | None, typer.Option(help="Tokens of recalled text per question.")
+    ] = None,
     reader: Annotated[
         str, typer.Option(help="extractive, refuse, system, scripted or a model name.")
     ] = "extractive",
     judge: Annotated[str, typer.Option(help="none, scripted or model names.")] = "none",
-    judge_votes: Annotated[int, typer.Option(help="Votes per judgement [protocol's].")] = 0,
+    judge_votes: Annotated[
+        int | None, typer.Option(help="Votes per judgement.", show_default="the task's own")
+    ] = None,
     memory_model: Annotated[str, typer.Option(help="The system's own LLM.")] = "none",
     embedder: Annotated[str, typer.Option(help="minilm, scripted or a model name.")] = "none",
+    model_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[ROLE.]KEY=VALUE", help="Model setting: judge.timeout_s=30."),
+    ] = None,
     base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
     prompts: Annotated[str, typer.Option(help="Folder of the benchmark's own prompts.")] = "",
     cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
@@ -64,13 +74,22 @@ def run(
     energy_protocol: Annotated[
         bool, typer.Option("--energy-protocol", help="Preflight, idle baselines, warm-up.")
     ] = False,
-    budget_usd: Annotated[float, typer.Option(help="Stop before spending more dollars.")] = 0.0,
-    budget_tokens: Annotated[int, typer.Option(help="Stop before using more tokens.")] = 0,
+    budget_usd: Annotated[
+        float | None, typer.Option(help="Stop before spending more dollars.")
+    ] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(help="Stop before using more tokens.")
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue this run directory.")] = None,
     spec: Annotated[Path | None, typer.Option(help="YAML file with these flags.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
-    """Play a benchmark against a memory system, read, judge and score it."""
+    """Run a benchmark against a memory system.
+
+    Plays every case, reads answers from what was recalled, judges them where a judge is named,
+    and scores. Exit codes: 0 done and complete, 1 done with failures, 2 bad usage or input,
+    3 interrupted and resumable.
+    """
     from membench.cli.request import merge
 
     request = merge(spec, given_flags(ctx))
@@ -82,6 +101,7 @@ def run(
 
 def given_flags(ctx: typer.Context) -> dict[str, Any]:
     """The flags that were really given, under their names in a spec file."""
+    from membench.cli.model_settings import model_assignments
     from membench.cli.request import assignments
 
     given = {
@@ -94,6 +114,8 @@ def given_flags(ctx: typer.Context) -> dict[str, Any]:
         given["set"] = assignments("--set", given.pop("set_"))
     if "task_set" in given:
         given["task_set"] = assignments("--task-set", given["task_set"])
+    if "model_set" in given:
+        given["model_set"] = model_assignments(given["model_set"])
     return given
 
 
@@ -113,10 +135,12 @@ def resumed(
     from membench.cli.request import SPEC_FIELDS, read_spec_file
     from membench.harness.run import resume
     from membench.harness.rundir import RunDir
-    from membench.harness.spec import RunSpec
+    from membench.harness.spec import RunSpec, split_settings
 
     stored = RunSpec.from_json(RunDir.open(path).manifest()["spec"])
     asked = {**(read_spec_file(spec_file) if spec_file else {}), **given_flags(ctx)}
+    if settings := split_settings(asked.pop("model_set", {}))[0]:
+        asked["model_set"] = settings
     changed = [
         name for name in SPEC_FIELDS if name in asked and asked[name] != getattr(stored, name)
     ]

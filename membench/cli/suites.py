@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 from membench.cli.console import TerminalProgress, err
 from membench.cli.listing import print_json, print_table
 from membench.harness.prepared import prepare
@@ -33,6 +35,7 @@ def run_file(file: Path, out: Path, *, as_json: bool) -> bool:
         print_json(suite_json(result, table))
     else:
         print_table(HEAD, table_rows(table))
+        typer.echo()
         print_table(PAY_OFF_HEAD, pay_off_rows(table, result.references))
     return result.complete
 

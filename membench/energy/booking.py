@@ -221,7 +221,7 @@ class Booking:
         seconds: Seconds of each bucket, shared like its joules.
         idle_s: Idle seconds.
         covered_s: Seconds in which each bucket was active and the counter was read.
-        windows: Uninterrupted stretches of each bucket.
+        windows: Uninterrupted stretches of each bucket alone.
         doubt: Joules of cells in which each bucket was active without being alone.
         lost: Whether the counter was reset while each bucket was active.
         gap: Whether readings were missing in a way that keeps joules from each bucket.
@@ -264,7 +264,8 @@ def book(knots: Knots, table: SpanTable) -> Booking:
     lost, gap = _cells(grid, knots, knots.lost), _cells(grid, knots, knots.gap)
     inside = _inside(table, middles)
     known = (middles > knots.t[0]) & (middles < knots.t[-1]) & ~lost
-    vague = gap & ~_pure(grid, knots, inside)
+    alone = _alone(grid, inside)
+    vague = gap & ~_pure(grid, knots, alone)
     shared = (grid.active > 0) & ~vague
     share = np.divide(
         grid.by_bucket, grid.active, out=np.zeros(grid.by_bucket.shape), where=grid.active > 0
@@ -283,7 +284,7 @@ def book(knots: Knots, table: SpanTable) -> Booking:
         seconds=share @ np.where(shared & known, seconds, 0.0),
         idle_s=float(seconds[quiet & inside & known].sum()),
         covered_s=active @ np.where(known, seconds, 0.0),
-        windows=_stretches(present),
+        windows=_windows(grid, alone, knots.period_s),
         doubt=active @ np.where(unsure, joules, 0.0),
         lost=np.asarray((present & lost).any(axis=1), np.bool_),
         gap=np.asarray((present & vague).any(axis=1), np.bool_),
@@ -311,14 +312,17 @@ def _inside(table: SpanTable, middles: Array) -> Bools:
     return np.asarray((middles > hull[0]) & (middles < hull[1]), np.bool_)
 
 
-def _pure(grid: Grid, knots: Knots, inside: Bools) -> Bools:
-    """Cells of gaps over which one bucket alone, or nothing, was active from end to end."""
+def _alone(grid: Grid, inside: Bools) -> Ints:
+    """Per cell the one bucket that is active, or that several, or none, are."""
     alone = np.where(inside, _IDLE, _OUTSIDE)
     buckets = (grid.by_bucket > 0).sum(axis=0)
-    alone = np.where(
-        buckets == 1, grid.by_bucket.argmax(axis=0) if len(grid.by_bucket) else 0, alone
-    )
-    alone = np.where(buckets > 1, _MIXED, alone)
+    only = grid.by_bucket.argmax(axis=0) if len(grid.by_bucket) else 0
+    alone = np.where(buckets == 1, only, alone)
+    return np.asarray(np.where(buckets > 1, _MIXED, alone), np.int64)
+
+
+def _pure(grid: Grid, knots: Knots, alone: Ints) -> Bools:
+    """Cells of gaps over which one bucket alone, or nothing, was active from end to end."""
     changes = np.concatenate(([0], np.cumsum(np.diff(alone) != 0)))
     pure = np.zeros(alone.shape, np.bool_)
     for number in np.flatnonzero(knots.gap):
@@ -328,6 +332,11 @@ def _pure(grid: Grid, knots: Knots, inside: Bools) -> Bools:
     return pure
 
 
-def _stretches(present: Bools) -> Ints:
-    padded = np.pad(present, ((0, 0), (1, 0)))
-    return np.asarray((padded[:, 1:] & ~padded[:, :-1]).sum(axis=1), np.int64)
+def _windows(grid: Grid, alone: Ints, period_s: float) -> Ints:
+    """Stretches of each bucket; a pause shorter than the counter's period does not end one."""
+    pause = (alone <= _IDLE) & (grid.seconds < period_s)
+    sequence = alone[~pause]
+    begins = np.ones(sequence.shape, np.bool_)
+    begins[1:] = sequence[1:] != sequence[:-1]
+    found = sequence[begins]
+    return np.bincount(found[found >= 0], minlength=len(grid.by_bucket)).astype(np.int64)

@@ -19,6 +19,7 @@ from membench.energy.baseline import Baseline
 from membench.energy.booking import ABANDONED, JUDGE, Booking, Bools, Grid, Knots, SpanTable, book
 from membench.energy.coefficients import model_key
 from membench.energy.coefficients import table as coefficient_table
+from membench.energy.crosscheck import AGREEMENT, power_gaps
 from membench.energy.figure import Allocation, Figure, Flag, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span, Tokens
 from membench.energy.split import Fit
@@ -121,12 +122,14 @@ class _Counter:
             joules: Gross.
             seconds: Seconds of idle power that net leaves out.
             window_s: Seconds over which the joules were counted.
-            windows: Number of uninterrupted windows.
+            windows: Number of uninterrupted windows; where they are shorter than the counter's
+                period, their joules are interpolated and so modelled.
             doubt: Joules that may belong elsewhere, and of which a share is in `joules`.
             flags: Remarks.
         """
         net, floored = self._net(joules, seconds)
-        shared = doubt > 1e-6 * joules
+        blurred = 0 < window_s < windows * self.period_s
+        shared = blurred or doubt > 1e-6 * joules
         figure = Figure(
             joules=joules,
             provenance=self.channel.provenance,
@@ -146,7 +149,7 @@ class _Counter:
         self, joules: float, seconds: float, window_s: float, windows: int, doubt: float
     ) -> float:
         watts = joules / window_s if window_s > 0 else 0.0
-        tick = watts * self.period_s * math.sqrt(windows / 6)
+        tick = min(watts * self.period_s * math.sqrt(windows / 6), joules)
         idle = self.baseline.sd.get(self.channel.id, 0.0) * seconds if self.baseline else 0.0
         return math.hypot(tick, self.channel.gain_u * joules, idle, doubt / UNIFORM)
 
@@ -180,7 +183,7 @@ def _counter(
         bookings=tuple(book(k, table) for k in knots),
         table=table,
         busy_s=busy_seconds(table),
-        flags=_flags_by_bucket(log, channel.id, table),
+        flags=_flags_by_bucket(log, channel.id, table, _disputed(log, channel.id, spans)),
         baseline=baseline,
     )
     why = _unusable(counter, knots)
@@ -253,7 +256,7 @@ def _bucket(counter: _Counter, number: int) -> Figure:
         joules=joules,
         seconds=float(counter.sum("seconds")[number]),
         window_s=busy,
-        windows=int(counter.sum("windows")[number]),
+        windows=max(int(counter.sum("windows")[number]), 1),
         doubt=float(counter.sum("doubt")[number]),
         flags=frozenset(flags) | _stepped(counter),
     )
@@ -288,11 +291,10 @@ def _total(counter: _Counter, figures: Mapping[str, Figure]) -> Figure:
 
 
 def _abandoned_apart(figures: dict[str, Figure]) -> dict[str, Figure]:
-    """Book abandoned attempts as unattributed."""
+    """Book abandoned attempts as unattributed; one too short to be counted adds nothing to it."""
     given_up = figures.pop(ABANDONED, None)
-    if given_up is not None:
-        rest = figures[UNATTRIBUTED]
-        figures[UNATTRIBUTED] = combine((rest, given_up), allow_mixed=True)
+    if given_up is not None and (given_up.available or given_up.flags & UNKNOWN):
+        figures[UNATTRIBUTED] = combine((figures[UNATTRIBUTED], given_up), allow_mixed=True)
     return figures
 
 
@@ -301,24 +303,33 @@ def _stepped(counter: _Counter) -> frozenset[Flag]:
     return frozenset({Flag.CLOCK_STEP} if stepped else ())
 
 
-def _flags_by_bucket(log: SampleLog, channel: str, table: SpanTable) -> dict[str, frozenset[Flag]]:
-    """Flags that were raised while each bucket was active."""
-    found: dict[str, frozenset[Flag]] = {}
+def _disputed(log: SampleLog, channel: str, spans: Sequence[Span]) -> frozenset[str]:
+    """Buckets over which the device's counter and its power do not agree."""
+    gaps = [power_gaps(trace, spans) for trace in log.traces if trace.channel.id == channel]
+    return frozenset(name for found in gaps for name, gap in found.items() if abs(gap) > AGREEMENT)
+
+
+def _flags_by_bucket(
+    log: SampleLog, channel: str, table: SpanTable, disputed: frozenset[str]
+) -> dict[str, frozenset[Flag]]:
+    """Flags that were raised while each bucket was active, or by sensors that disagree."""
     times: dict[Flag, list[float]] = defaultdict(list)
     for remark in log.remarks:
         if remark.channel == channel:
             times[remark.flag].append(remark.t)
+    found = {}
     for code, name in enumerate(table.buckets):
         mine = table.bucket == code
         starts, ends = np.sort(table.start[mine]), np.sort(table.end[mine])
-        found[name] = frozenset(
-            flag
-            for flag, moments in times.items()
-            if (
-                np.searchsorted(starts, moments, side="right") > np.searchsorted(ends, moments)
-            ).any()
-        )
+        raised = {flag for flag, moments in times.items() if _any_active(starts, ends, moments)}
+        found[name] = frozenset(raised | ({Flag.CROSS_CHECK_FAILED} if name in disputed else set()))
     return found
+
+
+def _any_active(starts: Array, ends: Array, moments: Sequence[float]) -> bool:
+    """Whether a span was active at any of some moments; starts and ends sorted apart."""
+    begun = np.searchsorted(starts, moments, side="right")
+    return bool((begun > np.searchsorted(ends, moments)).any())
 
 
 def _weights(
@@ -402,7 +413,8 @@ def _cpu_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Cha
 
 def _cpu_figure(channel: Channel, joules: Array) -> Figure:
     if np.isnan(joules).any():
-        return unavailable("CPU seconds were not counted for every span", channel.component)
+        why = "CPU seconds were not counted for every span"
+        return unavailable(why, channel.component, Flag.NOT_COVERED)
     total = float(joules.sum())
     return Figure(
         total, channel.provenance, channel.component, channel.method,
@@ -428,7 +440,7 @@ class _Estimate:
     def figure(self, channel: Channel) -> Figure:
         if self.unknown:
             why = f"no published coefficients for model '{self.unknown}'"
-            return unavailable(why, channel.component)
+            return unavailable(why, channel.component, Flag.NOT_COVERED)
         return Figure(
             self.mid, channel.provenance, channel.component, channel.method,
             u_joules=(self.high - self.low) / UNIFORM, allocation=Allocation.TOKEN_MODEL,

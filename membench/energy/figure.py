@@ -70,9 +70,7 @@ class Flag(StrEnum):
     CLOCK_STEP = "clock_step"
     READ_FAILED = "read_failed"
     NET_FLOORED = "net_floored"
-    NOT_SEPARABLE = "not_separable"
     JUDGE_OVERLAP = "judge_overlap"
-    CACHE_UNKNOWN = "cache_unknown"
     REPLAYED = "replayed"
     NOT_DEDICATED = "not_dedicated"
 

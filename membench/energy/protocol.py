@@ -11,14 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from membench.energy.clock import anchored
 from membench.energy.figure import Flag
 from membench.energy.sampler import EnergySession
 from membench.energy.samples import Channel
 from membench.energy.sources import Selection
-from membench.energy.sources.base import EnergySource, SourceUnavailable
+from membench.energy.sources.base import SourceUnavailable
 from membench.energy.validity import Check, coefficient_of_variation
 from membench.harness.model import Provenance
 
@@ -37,7 +35,6 @@ class Protocol:
         warm_up_cv: Variation of the last six block means at which power is steady.
         settle_s: Rest after a phase.
         recheck_s: Loaded idle after the run.
-        repeats: Least number of runs.
     """
 
     idle_s: float = 60.0
@@ -46,7 +43,6 @@ class Protocol:
     warm_up_cv: float = 0.05
     settle_s: float = 5.0
     recheck_s: float = 30.0
-    repeats: int = 3
 
 
 def preflight(selection: Selection) -> list[Check]:
@@ -134,33 +130,3 @@ def power_is_steady(blocks: Sequence[float], cv: float) -> bool:
     """Whether the last six block means of power vary by less than `cv`."""
     last = list(blocks)[-6:]
     return len(last) == 6 and coefficient_of_variation(last) < cv
-
-
-def counter_tick(
-    source: EnergySource, seconds: float, clock: Callable[[], float] | None = None
-) -> float | None:
-    """Period of a counter: the median time between two of its changes, polled tightly.
-
-    To be measured under load; idle, some counters change less often.
-
-    Args:
-        source: Opened here, and closed again.
-        seconds: How long to poll.
-        clock: Epoch seconds.
-
-    Returns:
-        Seconds, or None if the counter changed fewer than three times.
-    """
-    now = clock or anchored()
-    source.open(now)
-    changes, last = [], None
-    try:
-        end = now() + seconds
-        while (t := now()) < end:
-            joules = source.read()[0].joules
-            if joules != last:
-                changes.append(t)
-                last = joules
-    finally:
-        source.close()
-    return float(np.median(np.diff(changes[1:]))) if len(changes) > 3 else None

@@ -172,7 +172,7 @@ class EnergySession:
             "session",
             t=self.clock(),
             period_s=self._period_s,
-            spec=self._selection.spec,
+            sources=self._selection.names,
             selection=self._selection.why,
             allow_mixed=self._selection.allow_mixed,
         )

@@ -12,19 +12,16 @@ from typing import Literal
 
 import numpy as np
 
-from membench.energy.booking import Knots, SpanTable, book
+from membench.energy.crosscheck import AGREEMENT, power_gaps
 from membench.energy.figure import Flag
 from membench.energy.ledger import Ledger
-from membench.energy.samples import SampleLog, Span, Trace
+from membench.energy.samples import SampleLog, Span
 from membench.harness.model import Provenance
 
 Status = Literal["pass", "fail", "not run"]
-AGREEMENT = 0.03
-"""How far the counter and the integral of power, or two idle windows, may lie apart."""
 MAX_CV = 0.05
 MIN_REPEATS = 3
 MAX_SAMPLER = 0.01
-LONG_PHASE_S = 30.0
 SPOILERS = frozenset(
     {
         Flag.THROTTLED,
@@ -40,6 +37,7 @@ SPOILERS = frozenset(
         Flag.REPLAYED,
         Flag.NOT_DEDICATED,
         Flag.VM_RAPL,
+        Flag.CROSS_CHECK_FAILED,
     }
 )
 
@@ -112,36 +110,11 @@ def _measured(ledger: Ledger) -> Check:
 def _counter_against_power(log: SampleLog, spans: Sequence[Span]) -> Check:
     """Counter and step-hold integral of power agree on every phase of half a minute or more."""
     name = "counter against power"
-    gaps = [gap for trace in log.traces for gap in power_gaps(trace, spans)]
+    gaps = [gap for trace in log.traces for gap in power_gaps(trace, spans).values()]
     if not gaps:
         return Check(name, "not run", "no power beside a counter over a phase of 30 s")
     worst = max(abs(gap) for gap in gaps)
     return Check(name, "pass" if worst <= AGREEMENT else "fail", f"worst phase {worst:.1%} apart")
-
-
-def power_gaps(trace: Trace, spans: Sequence[Span]) -> list[float]:
-    """Relative excess of the integral of power over the counter, by long phase.
-
-    Power is held from each reading to the next. Phases below 30 s are left out.
-    """
-    counter, integral = Knots.of(trace), Knots.of(step_hold(trace))
-    if counter is None or integral is None or not spans:
-        return []
-    table = SpanTable.of(spans)
-    counted, held = book(counter, table), book(integral, table)
-    return [
-        float(h / c - 1.0)
-        for c, h, seconds in zip(counted.joules, held.joules, counted.seconds, strict=True)
-        if c > 0 and seconds >= LONG_PHASE_S
-    ]
-
-
-def step_hold(trace: Trace) -> Trace:
-    """The integral of a trace's power as a counter of its own."""
-    known = np.isfinite(trace.watts)
-    t, watts = trace.t[known], trace.watts[known]
-    joules = np.concatenate(([0.0], np.cumsum(watts[:-1] * np.diff(t)))) if t.size else t
-    return Trace.of(trace.channel, t, joules)
 
 
 def _windows_add_up(ledger: Ledger) -> Check:

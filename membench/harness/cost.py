@@ -54,7 +54,7 @@ class CostTally:
                 self._add_context(record)
         for record in recorded.abandoned(case):
             self._abandoned_s += record.telemetry.get("end", 0) - record.telemetry.get("start", 0)
-            self._abandoned_cpu_s += record.telemetry.get("cpu_s", 0.0)
+            self._abandoned_cpu_s += cpu_seconds(record.telemetry)
             if record.telemetry.get("usage"):
                 total = self._abandoned_usage.setdefault(record.phase, {})
                 add_usage(total, record.telemetry["usage"])
@@ -82,7 +82,7 @@ class CostTally:
         if "start" in telemetry:
             self._starts.setdefault(phase, array("d")).append(telemetry["start"])
             self._ends.setdefault(phase, array("d")).append(telemetry["end"])
-        self._cpu_s[phase] = self._cpu_s.get(phase, 0.0) + telemetry.get("cpu_s", 0.0)
+        self._cpu_s[phase] = self._cpu_s.get(phase, 0.0) + cpu_seconds(telemetry)
         self.turns += telemetry.get("turns", 0)
         self.tokens += telemetry.get("tokens", 0)
         self.peak_rss_bytes = _max(self.peak_rss_bytes, telemetry.get("rss_bytes"))
@@ -123,6 +123,12 @@ class CostTally:
             "p50": quantile_of(spent, 0.5),
             "p95": quantile_of(spent, 0.95),
         }
+
+
+def cpu_seconds(telemetry: Mapping[str, Any]) -> float:
+    """CPU seconds of an event: the lane's, and those of models that the gateway hosts."""
+    hosted = (telemetry.get("usage") or {}).get("cpu_s") or 0.0
+    return float(telemetry.get("cpu_s", 0.0) + hosted)
 
 
 def union_length(starts: Floats, ends: Floats) -> float:

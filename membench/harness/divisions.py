@@ -59,7 +59,7 @@ class Division:
     def pins(self) -> dict[str, Any]:
         """Fields of a run's spec that the division decides."""
         models = {FIELDS[role]: spec.model for role, spec in self.roles.items()}
-        fixed: dict[str, Any] = {"k": None, "prompts": None}
+        fixed: dict[str, Any] = {"k": None, "prompts": None, "model_set": {}}
         return (
             models
             | fixed

@@ -73,6 +73,10 @@ class UsageError(UserError):
     """An option, its value, or a combination of options."""
 
 
+LISTED = 40
+"""Known names that a message lists; a benchmark has thousands of questions."""
+
+
 class UnknownName(UserError):
     """No such system, task, split, parameter.
 
@@ -87,7 +91,9 @@ class UnknownName(UserError):
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         remedy = f"Did you mean '{near[0]}'?" if near else ""
-        listing = f"Known: {', '.join(names)}." if names else f"There is no {kind} to choose from."
+        listed = ", ".join(names[:LISTED])
+        more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+        listing = f"Known: {listed}{more}." if names else f"There is no {kind} to choose from."
         super().__init__(f"unknown {kind} '{name}'", f"{remedy} {listing}".strip())
 
 

@@ -230,7 +230,6 @@ class CasePlayer:
         add_resources(telemetry, system)
         if usage["calls"] or usage["faults"]:
             telemetry["usage"] = usage
-            telemetry["cpu_s"] = round(telemetry["cpu_s"] + usage["cpu_s"], 6)
         if usage["faults"]:
             telemetry["error"] = describe(returned) if isinstance(returned, Exception) else ""
             return failed(Reason(usage["faults"][0])), telemetry

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from membench import __version__
-from membench.harness.divisions import division_of
+from membench.harness.divisions import division_of, divisions_sha256
+from membench.harness.llm.prices import price_map_sha256
 from membench.harness.prepared import LOCAL_READERS, Prepared, Survey
 from membench.harness.rundir import SCHEMA
 from membench.harness.spec import canonical_sha256
@@ -40,6 +41,7 @@ def new_manifest(prepared: Prepared, survey: Survey, run_id: str) -> dict[str, A
         "system": system_entry(prepared),
         "models": {role.value: name for role, name in prepared.models.items()},
         "prompts": prompt_hashes(prepared),
+        "pins": pins(prepared),
         "versions": versions(),
         "code": code_version(),
         "hardware": hardware(),
@@ -95,6 +97,13 @@ def prompt_hashes(prepared: Prepared) -> dict[str, str]:
     """SHA-256 of every prompt the run uses, by name."""
     needed = prepared.spec.reader not in (*LOCAL_READERS, "system") or prepared.spec.judge != "none"
     return dict(prepared.task.prompt_hashes()) if needed else {}
+
+
+def pins(prepared: Prepared) -> dict[str, str | None]:
+    """Hashes of what dollars and divisions are read from; empty without models."""
+    if not prepared.models:
+        return {}
+    return {"price_map_sha256": price_map_sha256(), "divisions_sha256": divisions_sha256()}
 
 
 def versions() -> dict[str, str]:
@@ -180,6 +189,7 @@ def comparison_key(prepared: Prepared, survey: Survey) -> dict[str, Any]:
         "token_budget": spec.token_budget,
         "generations": survey.generations,
         "task_options": dict(prepared.task.options),
+        **({"model_set": dict(spec.model_set)} if spec.model_set else {}),
         "cost": {
             "hardware_class": hardware()["class"],
             "concurrency": options.concurrency,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from membench.harness.divisions import model_spec
-from membench.harness.errors import Stopped, UsageError
+from membench.harness.errors import Stopped, UnknownName, UsageError
 from membench.harness.journal import Appender
 from membench.harness.llm.cassette import Cassette
 from membench.harness.llm.lane import LaneAccess
 from membench.harness.llm.ledger import spent
-from membench.harness.llm.spec import Budget, GatewayConfig, ModelSpec
+from membench.harness.llm.spec import Budget, GatewayConfig, ModelSpec, Price
+from membench.harness.model import Role
 from membench.harness.prepared import Prepared, judges
 from membench.harness.rundir import RunDir
 
@@ -107,12 +108,35 @@ def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
     before = spent(run.spent)
     return GatewayConfig(
         roles={
-            role: model_spec(prepared.spec, role, name) for role, name in prepared.models.items()
+            role: configured(prepared, role, model_spec(prepared.spec, role, name))
+            for role, name in prepared.models.items()
         },
-        further_judges=tuple(ModelSpec(name) for name in judges(prepared.spec)[1:]),
+        further_judges=tuple(
+            configured(prepared, Role.JUDGE, ModelSpec(name)) for name in judges(prepared.spec)[1:]
+        ),
         base_url=options.base_url,
         cassette=cassette,
         cassette_mode=options.cassette_mode,
         budget=Budget(options.budget_usd, options.budget_tokens, before.usd or 0.0, before.tokens),
         ledger=run.spent,
     )
+
+
+def configured(prepared: Prepared, role: Role, spec: ModelSpec) -> ModelSpec:
+    """A model with the settings of the run: those of its role over those of every role.
+
+    Raises:
+        UnknownName: There is no such setting.
+    """
+    settings: dict[str, Any] = {}
+    for prefix in ("", f"{role}."):
+        for given in (prepared.spec.model_set, prepared.options.model_set):
+            own = {key.removeprefix(prefix): given[key] for key in given if key.startswith(prefix)}
+            settings |= {name: value for name, value in own.items() if "." not in name}
+    known = [field.name for field in fields(ModelSpec)]
+    for name in settings:
+        if name not in known:
+            raise UnknownName("model setting", name, known)
+    if settings.get("price") is not None:
+        settings["price"] = Price(**settings["price"])
+    return replace(spec, **settings)

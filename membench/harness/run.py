@@ -15,14 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from membench.adapters import environments
 from membench.harness.clock import Clock
 from membench.harness.engine import shared_by_engines
 from membench.harness.errors import RunStateError, Stopped
 from membench.harness.joules import energy_of, energy_report
 from membench.harness.journal import DiskFull
-from membench.harness.judge import judged
 from membench.harness.llm.ledger import spent_by_role
-from membench.harness.llm.spec import shown_urls
 from membench.harness.llm.usage import Usage
 from membench.harness.manifest import new_manifest
 from membench.harness.model import Phase, Role
@@ -35,6 +34,7 @@ from membench.harness.rundir import RunDir, new_run_id
 from membench.harness.score import score
 from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.summary import summarise
+from membench.harness.verdicts import judged
 from membench.harness.watched import under_protocol, watched
 
 
@@ -64,6 +64,7 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     run_id = options.run_id or new_run_id(spec.system, spec.task)
     check_models(prepared, RunDir(options.out / run_id))
     surveyed = survey(prepared)
+    environments.ensure(prepared.system, progress.note)
     run = RunDir.create(options.out, run_id)
     with run.locked():
         run.write_manifest(new_manifest(prepared, surveyed, run_id))
@@ -86,6 +87,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         check_models(prepared, run)
         surveyed = survey(prepared)
         check_unchanged(manifest, prepared, surveyed)
+        environments.ensure(prepared.system, progress.note)
         manifest.update(status="running", attempts=manifest["attempts"] + 1)
         run.write_manifest(manifest)
         return execute(prepared, run, surveyed, progress)
@@ -250,7 +252,10 @@ def spent_entry(run: RunDir) -> dict[str, Any]:
     """What this run paid upstream, every attempt together; unlike `usage`, without replays."""
     roles = spent_by_role(run.spent)
     total = sum(roles.values(), Usage())
-    return {**total.as_dict(), "roles": {role: usage.as_dict() for role, usage in roles.items()}}
+    return {
+        **total.as_dict(),
+        "roles": {str(role): usage.as_dict() for role, usage in roles.items()},
+    }
 
 
 @contextmanager
@@ -288,12 +293,12 @@ def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
 
 
 def resuming(run: RunDir, options: ExecOptions) -> str:
-    """The command that goes on with a run, without credentials a URL may hold."""
+    """The command that goes on with a run."""
     command = f"membench run --resume {run.path}"
     if options.data is not None:
         command += f" --data {options.data}"
     if options.base_url is not None:
-        command += f" --base-url {shown_urls(options.base_url)}"
+        command += f" --base-url {options.base_url}"
     if options.cassette is not None:
         command += f" --cassette {options.cassette} --cassette-mode {options.cassette_mode}"
     return command

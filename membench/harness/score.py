@@ -75,9 +75,9 @@ class Tally:
                 self.failures[reason] = self.failures.get(reason, 0) + 1
 
     def add_verdicts(self, failures: Mapping[str, int]) -> None:
-        """Verdicts that could not be had are failures of the run, though the question was asked."""
+        """Count every verdict that could not be had, also where its question has others."""
         for reason, count in failures.items():
-            self.failures[reason] = self.failures.get(reason, 0) + count
+            self.failures[reason] = max(self.failures.get(reason, 0), count)
 
     def to_json(self) -> dict[str, Any]:
         """As in the summary."""

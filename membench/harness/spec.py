@@ -35,6 +35,8 @@ class RunSpec:
         judge_votes: Votes per judgement; None takes the protocol's.
         memory_model: Model of the system's own LLM calls, or `none`.
         embedder: `minilm`, `scripted`, a model name, or `none`.
+        model_set: Settings that may change what a model says (`reader.temperature`, or
+            `temperature` for every role); names as in `llm.spec.ModelSpec`.
         seed: Drawn upon wherever something is random.
         errata: Score the task's errata overlay beside the headline.
         division: A division of `divisions.toml`, or None: derived from what was chosen.
@@ -54,6 +56,7 @@ class RunSpec:
     judge_votes: int | None = None
     memory_model: str = "none"
     embedder: str = "none"
+    model_set: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     errata: bool = False
     division: str | None = None
@@ -94,6 +97,7 @@ class ExecOptions:
         wave_cases: Cases per wave.
         energy: Energy source, or `auto`.
         energy_protocol: Preflight, idle baselines, warm-up and repeats around the run.
+        model_set: Settings of how models are called (`judge.timeout_s`, `attempts`).
         base_url: OpenAI-compatible upstream; None lets litellm find the provider.
         cassette: File of recorded model calls.
         cassette_mode: What to do with it.
@@ -111,6 +115,7 @@ class ExecOptions:
     wave_cases: int = 8
     energy: str = "auto"
     energy_protocol: bool = False
+    model_set: Mapping[str, Any] = field(default_factory=dict)
     base_url: str | None = None
     cassette: Path | None = None
     cassette_mode: Literal["off", "record", "replay"] = "off"
@@ -120,7 +125,29 @@ class ExecOptions:
     def to_json(self) -> dict[str, Any]:
         """As stored in the manifest: no paths, no host."""
         private = {"out", "run_id", "data", "base_url", "cassette"}
-        return {key: value for key, value in asdict(self).items() if key not in private}
+        public = {key: value for key, value in asdict(self).items() if key not in private}
+        return {**public, "energy": without_places(self.energy)}
+
+
+DETERMINING = ("temperature", "max_tokens", "output_limit", "dimensions", "extra", "revision")
+"""Model settings that may change what a model says; the others say how it is called."""
+
+
+def split_settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Model settings that belong to a spec, and those that belong to the options."""
+    spec = {key: value for key, value in given.items() if key.rpartition(".")[2] in DETERMINING}
+    return spec, {key: value for key, value in given.items() if key not in spec}
+
+
+def without_places(energy: str) -> str:
+    """An energy spec without the host or path in it (`remote:`, `replay:`)."""
+    mixed, parts = energy.startswith("mixed:"), energy.removeprefix("mixed:").split("+")
+    named = [part.split(":")[0] if part.startswith(PLACED) else part for part in parts]
+    return ("mixed:" if mixed else "") + "+".join(named)
+
+
+PLACED = ("remote:", "replay:")
+"""Energy sources whose argument is a place."""
 
 
 def canonical_json(value: Any) -> bytes:

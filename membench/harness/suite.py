@@ -22,11 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from membench.harness.errors import DataError, UnknownName
 from membench.harness.model import Scalar
 from membench.harness.rundir import RunDir
-from membench.harness.spec import ExecOptions, RunSpec, canonical_sha256
+from membench.harness.spec import ExecOptions, RunSpec, canonical_sha256, split_settings
 
 SPEC_FIELDS = frozenset(f.name for f in fields(RunSpec)) - {"system", "task"}
 OPTION_FIELDS = frozenset(f.name for f in fields(ExecOptions)) - {"out", "run_id"}
-NESTED = ("set", "task_set")
+NESTED = ("set", "task_set", "model_set")
 """Mappings whose entries can be varied one by one, as `set.k1`."""
 PATHS = ("data", "cassette")
 
@@ -189,6 +189,7 @@ def _cell(
     spec = {name: value for name, value in settings.items() if name not in OPTION_FIELDS}
     options = {name: value for name, value in settings.items() if name in OPTION_FIELDS}
     options = {n: Path(v) if n in PATHS and v is not None else v for n, v in options.items()}
+    spec["model_set"], options["model_set"] = split_settings(settings.get("model_set", {}))
     own = {name: value for name, value in own_system.items() if name != "system"}
     return Cell(
         own_system["system"],

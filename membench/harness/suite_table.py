@@ -22,6 +22,7 @@ from membench.energy.metrics import (
     Lifecycle,
     lifecycle_of,
 )
+from membench.energy.report import components_of
 from membench.harness.model import Provenance
 from membench.harness.suite import Cell, SuiteResult, Summary, by_cell
 from membench.metrics.frontier import QUESTIONS, Point, frontier_score, hypervolume
@@ -121,7 +122,7 @@ def _labels(runs: Sequence[Summary]) -> list[Provenance]:
 def _joules_per_question(runs: Sequence[Summary]) -> str:
     """Mean over repeats, under the weakest label among them."""
     figures = [
-        figure_of(run["energy"]["phases"].get(phase), _component(run), phase).scaled(
+        figure_of(run["energy"]["phases"].get(phase), components_of(run["energy"]), phase).scaled(
             1 / max(run["counts"]["questions"], 1) / len(runs)
         )
         for run in runs
@@ -131,12 +132,6 @@ def _joules_per_question(runs: Sequence[Summary]) -> str:
     if not figures:
         return summary_text(None)
     return summary_text(combine(figures, allow_mixed=True).summary(), "question")
-
-
-def _component(run: Summary) -> str:
-    """The components whose joules the run counted, joined by `+`."""
-    named = {source["component"] for source in run["energy"]["sources"] if "component" in source}
-    return "+".join(sorted(named)) or "cpu"
 
 
 # --- curves and break-even ---------------------------------------------------------------------

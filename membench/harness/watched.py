@@ -29,6 +29,8 @@ def watched(
     progress.note(f"energy: {prepared.selection.why[0]}")
     with EnergySession(prepared.selection, run.energy, clock=clock.now) as session:
         yield session
+    for note in session.notes:
+        progress.note(f"energy: {note}")
 
 
 def under_protocol(

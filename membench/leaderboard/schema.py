@@ -177,6 +177,7 @@ class Manifest(Edge):
     comparison_key: Facts
     energy: Facts | None = None
     energy_protocol: list[Facts] = []
+    pins: dict[Word, Sha256 | None] = {}
 
 
 # --- summary -----------------------------------------------------------------------------------

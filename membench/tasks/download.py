@@ -287,7 +287,7 @@ def require_consent(card: TaskCard, accept: Consent) -> None:
     if not accept(card):
         raise UsageError(
             f"the data of {card.title} is under {card.licence}, which was not accepted",
-            "Nothing was fetched.",
+            "Nothing was fetched; --yes accepts it.",
         )
     remember_consent(card)
 

@@ -36,8 +36,7 @@ def mem0_extraction(request: Request) -> Json:
 def langmem_memories(request: Request) -> ToolCalls:
     """One tool call per memory, as the manager asks for."""
     text = re.sub(r"^.*?\[(\w+day, [^\]]+)\] ", "", request.last, flags=re.MULTILINE)
-    tool = str(request.tools[0]["name"])
-    return ToolCalls([Call(tool, {"content": line}) for line in said(text)[:MOST]])
+    return ToolCalls([Call("Memory", {"content": line}) for line in said(text)[:MOST]])
 
 
 def section(text: str, name: str) -> str:

@@ -10,13 +10,12 @@ leaves the lane; and how exactly a cassette replays it is measured. The result i
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from membench.adapters import environments
 from membench.adapters.registry import SystemCard
@@ -38,56 +37,14 @@ from membench.testing.conformance import CheckResult, Report
 from membench.testing.histories import START, TALK, session
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
+from membench.testing.stored import FILE, Replay
 from membench.testing.trial import Trial, play
 
-FILE = "conformance.json"
 WIDTHS = (384, 1024, 1536)
 HUGE_TURNS = 100
 """Turns of the huge session; a package makes several calls per turn."""
 DATE_FORMATS = ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%Y/%m/%d", "%m/%d/%Y", "%d %b %Y")
-Replay = Literal["exact", "answers", "none"]
 ORDER: tuple[Replay, ...] = ("none", "answers", "exact")
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What `conformance.json` says of a system.
-
-    Attributes:
-        version: Version of the package that was checked.
-        lock_sha256: The lock it was checked with.
-        replay: What a cassette was measured to reproduce.
-        results: Every check.
-        current: Whether version and lock are still those of the card.
-    """
-
-    version: str
-    lock_sha256: str
-    replay: Replay
-    results: tuple[CheckResult, ...]
-    current: bool
-
-    @property
-    def summary(self) -> str:
-        """For one cell of a table."""
-        failed = sum(result.status == "failed" for result in self.results)
-        passed = sum(result.status == "passed" for result in self.results)
-        words = f"{passed} passed" + (f", {failed} failed" if failed else "")
-        return words if self.current else f"{words} (outdated)"
-
-
-def read_stored(card: SystemCard) -> Stored | None:
-    """The stored result of a package; None for systems that have none."""
-    if card.environment is None:
-        return None
-    try:
-        content = json.loads((card.folder / FILE).read_text(encoding="utf-8"))
-        results = tuple(CheckResult(**result) for result in content["results"])
-        version, lock, replay = content["version"], content["lock_sha256"], content["replay"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    current = version == card.version and lock == environments.lock_sha256(card)
-    return Stored(version, lock, replay, results, current)
 
 
 def check_package(card: SystemCard, *, write: bool = False) -> tuple[Report, Replay]:
@@ -159,8 +116,7 @@ def history() -> Case:
     sessions = [
         Ingest(session("case-p", index, TALK[2 * index : 2 * index + 2])) for index in range(3)
     ]
-    now = replace(Question(""), now=datetime(1998, 4, 1)).now
-    asks = [Ask(Question(text, now)) for text in QUESTIONS]
+    asks = [Ask(Question(text, datetime(1998, 4, 1))) for text in QUESTIONS]
     events: tuple[Event, ...] = (*sessions, Finalize(), *asks)
     return Case("0123456789abcdef", "conformance", events)
 
@@ -176,7 +132,7 @@ def holds_any(text: str, words: Iterable[str]) -> bool:
     return any(word in text for word in words)
 
 
-# --- the checks ------------------------------------------------------------------------------------
+# --- the checks ----------------------------------------------------------------------------------
 
 
 def dates_reach_it(bench: Bench) -> str:
@@ -236,10 +192,10 @@ def nothing_left_running(bench: Bench) -> str:
 
 
 def nothing_written_outside(bench: Bench) -> str:
-    """No file outside the case's folder is opened for writing, and the home folder is as it was."""
-    homes = {folder: set(os.listdir(folder)) for folder in _watched()}  # noqa: PTH208
+    """No file outside the case's folder is opened for writing; the home folder stays as it was."""
+    before = _entries()
     trial = play(bench.card, history(), width=WIDTHS[-1])
-    new = [f"{folder}/{n}" for folder in homes for n in set(os.listdir(folder)) - homes[folder]]  # noqa: PTH208
+    new = sorted(map(str, _entries() - before))
     if trial.fence["outside"] or new:
         raise Violation(f"written: {[*trial.fence['outside'], *new][:5]}")
     return "home folder and shared memory unchanged"
@@ -290,8 +246,10 @@ def _runs(pid: int) -> bool:
     return process is not None and not process.zombie
 
 
-def _watched() -> list[Path]:
-    return [folder for folder in (Path.home(), Path("/dev/shm")) if folder.is_dir()]
+def _entries() -> set[Path]:
+    """What lies in the home folder and in shared memory."""
+    places = [folder for folder in (Path.home(), Path("/dev/shm")) if folder.is_dir()]
+    return {path for folder in places for path in folder.iterdir()}
 
 
 def _run(name: str, check: Callable[[Bench], str], bench: Bench) -> CheckResult:

@@ -112,7 +112,8 @@ class ScriptedServer:
         fault_rates: Kind of fault -> share of requests that suffer it, drawn by `seed` and the
             request's number.
         seed: For the draws.
-        retry_after: `Retry-After` of drawn 429 faults.
+        retry_after: `Retry-After` of every second drawn 429 fault; None for none at all.
+        fault_delay_s: How long a drawn `timeout` holds the connection, or a `slow` reply takes.
         keep_requests: How many of the last requests `requests` holds.
         port: 0 for any free port.
     """
@@ -126,6 +127,7 @@ class ScriptedServer:
         fault_rates: Mapping[FaultKind, float] | None = None,
         seed: int = 0,
         retry_after: float | None = None,
+        fault_delay_s: float = 3600.0,
         keep_requests: int = 10_000,
         port: int = 0,
     ) -> None:
@@ -134,7 +136,9 @@ class ScriptedServer:
         self.delay_s = delay_s
         self.requests: deque[Request] = deque(maxlen=keep_requests)
         self._rates = dict(fault_rates or {})
-        self._retry_after = retry_after
+        self._retry_after = (retry_after, None)
+        self._limited = 0
+        self._fault_delay_s = fault_delay_s
         self._draws = random.Random(seed)
         self._next: deque[ServerFault] = deque()
         self._tallies: dict[str, Tally] = {}
@@ -220,9 +224,15 @@ class ScriptedServer:
         point = self._draws.random()
         for kind, rate in self._rates.items():
             if point < rate:
-                return ServerFault(kind, retry_after=self._retry_after)
+                return self._drawn(kind)
             point -= rate
         return None
+
+    def _drawn(self, kind: FaultKind) -> ServerFault:
+        """A drawn fault; `Retry-After` comes with every second 429."""
+        self._limited += kind == "rate_limit"
+        retry_after = self._retry_after[(self._limited + 1) % 2] if kind == "rate_limit" else None
+        return ServerFault(kind, retry_after, self._fault_delay_s)
 
     def _answer(self, endpoint: str, body: Mapping[str, Any]) -> tuple[bytes, str]:
         """A proper reply and its content type."""
@@ -343,7 +353,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--width", type=int, default=256, help="default embedding dimensions")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds every reply takes")
     parser.add_argument("--fault", action="append", default=[], metavar="KIND=SHARE")
-    parser.add_argument("--retry-after", type=float, help="Retry-After of 429 faults, seconds")
+    parser.add_argument("--retry-after", type=float, help="Retry-After of every second 429 fault")
+    parser.add_argument("--fault-delay", type=float, default=3600.0, help="of timeout and slow")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     server = ScriptedServer(
@@ -353,6 +364,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fault_rates=_rates(parser, given.fault),
         seed=given.seed,
         retry_after=given.retry_after,
+        fault_delay_s=given.fault_delay,
         keep_requests=0,
         port=given.port,
     )

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def membench(*arguments: object, cwd: Path, **environment: str) -> subprocess.Co
         capture_output=True,
         text=True,
         cwd=cwd,
+        stdin=subprocess.DEVNULL,
         env={**clean, "PYTHONPATH": root, "XDG_CACHE_HOME": str(cwd / "cache"), **environment},
         check=False,
     )
@@ -90,13 +92,57 @@ def test_what_there_is_can_be_listed(tmp_path, command):
     assert "locomo" in done.stdout or "bm25" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["systems", "tasks"])
+@pytest.mark.parametrize(
+    "command",
+    [["systems"], ["tasks"], ["systems", "show", "bm25"], ["tasks", "show", "locomo"], ["doctor"]],
+    ids=" ".join,
+)
 def test_listings_are_json_on_request(tmp_path, command):
-    assert json.loads(membench(command, "--json", cwd=tmp_path).stdout)
+    assert json.loads(membench(*command, "--json", cwd=tmp_path).stdout)
+
+
+def test_one_system_is_shown_with_its_parameters_and_deviations(tmp_path):
+    done = membench("systems", "show", "bm25", cwd=tmp_path)
+    for word in ("tokenizer", "whitespace, alnum, stem", "deviations", "licence"):
+        assert word in done.stdout
+
+
+def test_the_doctor_knows_every_extra():
+    """What it looks for is what pyproject.toml asks for."""
+    from membench.cli.doctor import EXTRAS
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    wanted = project["project"]["optional-dependencies"]
+    for extra, packages in EXTRAS.items():
+        assert set(packages) == {re.split("[<>=\\[]", name)[0] for name in wanted[extra]}
+    assert set(EXTRAS) == set(wanted) - {"all", "test", "dev"}
+
+
+def test_a_run_that_was_read_back_keeps_the_order_of_categories_and_phases(finished):
+    folder, done = finished
+    assert membench("show", "runs/one", cwd=folder).stdout == done.stdout
+
+
+def test_a_licence_is_asked_for_only_where_somebody_can_answer(tmp_path):
+    refused(membench("data", "get", "locomo", cwd=tmp_path), "CC-BY-NC-4.0", "--yes")
+
+
+@pytest.mark.parametrize(
+    "again", [["read", "--reader", "refuse"], ["judge", "--judge", "scripted"]]
+)
+def test_a_run_is_read_or_judged_again_as_a_run_of_its_own(finished, tmp_path, again):
+    folder, _ = finished
+    command, *how = again
+    done = membench(command, "runs/one", *how, "--out", tmp_path, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["run_id"] != "one"
+    manifest = json.loads((tmp_path / summary["run_id"] / "manifest.json").read_text())
+    assert manifest["parent"]["run_id"] == "one"
 
 
 def test_conformance_of_a_system(tmp_path):
-    done = membench("conformance", "recent", cwd=tmp_path)
+    done = membench("conformance", "bm25", "--set", "tokenizer=stem", cwd=tmp_path)
     assert done.returncode == 0
     assert "isolation" in done.stdout
 

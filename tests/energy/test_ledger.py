@@ -218,6 +218,33 @@ def test_a_phase_too_short_for_the_counter_to_move_is_unavailable_not_zero() -> 
     assert ledger.total.joules == pytest.approx(2800)
 
 
+def test_phases_that_alternate_faster_than_the_counter_are_modelled() -> None:
+    spans = [
+        span(n * 0.02, n * 0.02 + 0.01, "ingest" if n % 2 else "recall", event=n)
+        for n in range(2500)
+    ]
+    phases = attribute(log_of(steady(100, 60)), spans).phases
+    assert {figure.provenance for figure in phases.values()} == {Provenance.MODELLED}
+    slower = [span(n * 2, n * 2 + 1.99, "ingest" if n % 2 else "recall") for n in range(25)]
+    phases = attribute(log_of(steady(100, 60)), slower).phases
+    assert {figure.provenance for figure in phases.values()} == {Provenance.MEASURED}
+
+
+def test_a_phase_shorter_than_a_tick_is_no_better_known_than_itself() -> None:
+    figure = attribute(log_of(steady(100, 60)), [span(10, 10.01)]).phases["ingest"]
+    assert figure.provenance is Provenance.MODELLED
+    assert figure.joules == pytest.approx(1.0)
+    assert figure.u_joules == pytest.approx(1.0, rel=0.01)
+
+
+def test_pauses_shorter_than_a_tick_do_not_multiply_the_uncertainty() -> None:
+    whole = attribute(log_of(steady(100, 60)), [span(0, 50)]).phases["ingest"]
+    parts = [span(n * 0.5, n * 0.5 + 0.499) for n in range(100)]
+    split = attribute(log_of(steady(100, 60)), parts).phases["ingest"]
+    assert split.provenance is Provenance.MEASURED
+    assert split.u_joules == pytest.approx(whole.u_joules, rel=0.02)
+
+
 def test_what_a_slow_counter_counted_is_spread_between_its_ticks() -> None:
     times = np.arange(0, 60.05, 0.1)
     slow = Trace.of(gpu_channel(), times, 100 * np.floor((times + 1e-9) / 2) * 2)
@@ -295,6 +322,15 @@ def test_cpu_seconds_that_were_not_counted_are_not_zero() -> None:
     assert joules(ledger, "recall") == pytest.approx(15)
 
 
+def test_abandoned_attempts_of_unknown_cost_are_not_zero() -> None:
+    spans = [span(0, 9, cpu_s=4.0), span(9, 10, abandoned=True)]
+    ledger = attribute(cpu_log(), spans)
+    assert ledger.unattributed.joules is None
+    known = attribute(cpu_log(), [spans[0], span(9, 10, cpu_s=1.0, abandoned=True)])
+    assert known.unattributed.joules == pytest.approx(7.5)
+    assert known.total.joules == pytest.approx(37.5)
+
+
 # --- questions and roles -----------------------------------------------------------------------
 
 
@@ -325,7 +361,7 @@ def test_a_single_role_has_its_whole_phase_and_several_need_a_fit() -> None:
 
 # --- properties --------------------------------------------------------------------------------
 
-moments = st.floats(0, 100, allow_nan=False)
+moments = st.integers(0, 100_000).map(lambda milliseconds: milliseconds / 1000)
 
 
 @st.composite
@@ -334,7 +370,13 @@ def spans_strategy(draw: st.DrawFn) -> list[Span]:
     return [
         span(a, a + d, draw(phases), abandoned=draw(st.booleans()), event=n)
         for n, (a, d) in enumerate(
-            draw(st.lists(st.tuples(moments, st.floats(0, 30)), min_size=1, max_size=12))
+            draw(
+                st.lists(
+                    st.tuples(moments, moments.map(lambda seconds: seconds * 0.3)),
+                    min_size=1,
+                    max_size=12,
+                )
+            )
         )
     ]
 

@@ -25,7 +25,7 @@ from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel, write_log
 from membench.energy.serve import SidecarServer
 from membench.energy.sources import PARSERS, choose, doctor, parse, probe
-from membench.energy.sources.base import Reading, SourceUnavailable
+from membench.energy.sources.base import Reading, SourceUnavailable, device_id
 from membench.energy.sources.codecarbon import CodeCarbonSource, _described
 from membench.energy.sources.nvml import NvmlSource
 from membench.energy.sources.rapl import RaplSource
@@ -42,7 +42,7 @@ def test_nvml_reads_the_counter_in_joules_with_power_beside_it() -> None:
     nvml = FakeNvml()
     source = NvmlSource(nvml=nvml)
     (channel,) = source.open(FakeClock())
-    assert channel.id == "gpu:GPU-aaaa"
+    assert channel.id == device_id("GPU-aaaa")
     assert channel.provenance is Provenance.MEASURED
     nvml.gpus[0].millijoules += 1500
     assert source.read() == [Reading(1000.0, 5001.5, 120.0)]
@@ -75,9 +75,12 @@ def test_an_empty_cuda_visible_devices_is_unavailable_not_zero(
 def test_only_visible_or_named_devices_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = FakeNvml(gpus=[FakeGpu(uuid=f"GPU-{n}") for n in "abcd"])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,GPU-d")
-    assert [c.id for c in NvmlSource(nvml=nvml).open(FakeClock())] == ["gpu:GPU-b", "gpu:GPU-d"]
+    assert [c.id for c in NvmlSource(nvml=nvml).open(FakeClock())] == [
+        device_id("GPU-b"),
+        device_id("GPU-d"),
+    ]
     named = NvmlSource(["0"], nvml=nvml).open(FakeClock())
-    assert [channel.id for channel in named] == ["gpu:GPU-a"]
+    assert [channel.id for channel in named] == [device_id("GPU-a")]
     with pytest.raises(SourceUnavailable, match="no GPU '7'"):
         NvmlSource(["7"], nvml=nvml).open(FakeClock())
 
@@ -419,6 +422,16 @@ def test_dcgm_is_modelled_unless_declared_dedicated() -> None:
         assert source.read() == [Reading(1000.0, 7500.0, 431.5)]
 
 
+def test_no_address_of_a_server_reaches_a_file() -> None:
+    with http_server(zeusd_pages) as port:
+        source = RemoteSource.parse(f"zeusd://127.0.0.1:{port}?gpus=1")
+        (channel,) = source.open(FakeClock())
+        assert "127.0.0.1" not in str(channel.to_json())
+    with pytest.raises(SourceUnavailable) as caught:
+        source.open(FakeClock())
+    assert "127.0.0.1" not in str(caught.value)
+
+
 def test_prometheus_labels_may_hold_commas_and_quotes() -> None:
     rows = list(prometheus_rows(r'm{a="x,\"y\"",b="2"} 3 1700', "m"))
     assert rows == [({"a": r"x,\"y\"", "b": "2"}, 3.0)]
@@ -436,7 +449,7 @@ def test_our_sidecar_passes_on_its_channels() -> None:
                 patch.setenv("MEMBENCH_ENERGY_TOKEN", "secret")
                 source = RemoteSource.parse(f"membench://127.0.0.1:{server.port}?dedicated")
             (channel,) = source.open(clock)
-            assert channel.id == "gpu:GPU-aaaa"
+            assert channel.id == device_id("GPU-aaaa")
             assert source.read() == [Reading(1000.0, 5000.0, 120.0)]
             stranger = RemoteSource.parse(f"membench://127.0.0.1:{server.port}")
             with pytest.raises(SourceUnavailable, match="401"):

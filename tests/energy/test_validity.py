@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from energy.fakes import FakeClock, FakeGpu, FakeNvml, gpu_channel, log_of, span
+from membench.energy.crosscheck import power_gaps
 from membench.energy.figure import Flag
 from membench.energy.ledger import attribute
 from membench.energy.protocol import (
     Protocol,
-    counter_tick,
     measured_run,
     power_is_steady,
     preflight,
@@ -22,9 +22,11 @@ from membench.energy.protocol import (
 from membench.energy.sampler import EnergySession
 from membench.energy.samples import IDLE, RECHECK, Remark, SampleLog, Trace, Window, read_log
 from membench.energy.sources import Selection, choose
+from membench.energy.sources.base import device_id
 from membench.energy.sources.nvml import NvmlSource
-from membench.energy.validity import Check, power_gaps, validate, verified
+from membench.energy.validity import Check, validate, verified
 
+GPU = device_id("GPU-aaaa")
 THROTTLED = Remark("gpu:GPU-aaaa", 50, Flag.THROTTLED)
 SHARED = Remark("gpu:GPU-aaaa", 50, Flag.SHARED_GPU)
 SPANS = [span(30, 80), span(80, 130, "recall")]
@@ -100,8 +102,15 @@ def test_a_replay_is_never_verified() -> None:
     assert status(checks, "undisturbed") == "fail"
 
 
+def test_sensors_that_disagree_flag_the_phases_they_disagree_on() -> None:
+    phases = attribute(clean(1.05), SPANS).phases
+    assert all(Flag.CROSS_CHECK_FAILED in figure.flags for figure in phases.values())
+    agreed = attribute(clean(1.01), SPANS).phases
+    assert not any(Flag.CROSS_CHECK_FAILED in figure.flags for figure in agreed.values())
+
+
 def test_short_phases_are_left_out_of_the_cross_check() -> None:
-    assert power_gaps(clean(2.0).traces[0], [span(30, 40)]) == []
+    assert power_gaps(clean(2.0).traces[0], [span(30, 40)]) == {}
 
 
 def test_no_sensor_fails_everything_that_needs_one() -> None:
@@ -122,9 +131,9 @@ def test_preflight_names_what_is_wrong_with_the_machine() -> None:
     nvml = FakeNvml(gpus=[FakeGpu(pids=[1])])
     lines = {check.name: check for check in preflight(selection(nvml))}
     assert lines["a sensor"].status == "pass"
-    assert lines["gpu:GPU-aaaa measured"].status == "fail"
-    assert lines["gpu:GPU-aaaa exclusive"].status == "fail"
-    assert "pid=" in lines["gpu:GPU-aaaa exclusive"].detail
+    assert lines[f"{GPU} measured"].status == "fail"
+    assert lines[f"{GPU} exclusive"].status == "fail"
+    assert "pid=" in lines[f"{GPU} exclusive"].detail
 
 
 def test_preflight_without_a_sensor_fails_and_does_not_raise() -> None:
@@ -163,7 +172,7 @@ def test_the_protocol_takes_idle_warms_up_works_and_looks_again(tmp_path: Path) 
     log = read_log(path)
     baseline = attribute(log, [span(60.5, 100)]).baseline
     assert baseline is not None
-    assert baseline.watts["gpu:GPU-aaaa"] == pytest.approx(60, rel=0.01)
+    assert baseline.watts[GPU] == pytest.approx(60, rel=0.01)
     assert baseline.drift == pytest.approx(0, abs=0.02)
 
 
@@ -171,18 +180,3 @@ def test_power_is_steady_by_its_last_half_minute() -> None:
     assert power_is_steady([10, 300, 301, 299, 300, 302, 300], 0.05)
     assert not power_is_steady([300, 301, 299, 300, 302, 400], 0.05)
     assert not power_is_steady([300, 300], 0.05)
-
-
-def test_the_tick_of_a_counter_is_found_by_polling_it() -> None:
-    clock = FakeClock(0.0)
-
-    class Ticking(NvmlSource):
-        def read(self) -> Any:
-            clock.now += 0.001
-            gpu.millijoules = int(clock.now / 0.02) * 6000
-            return super().read()
-
-    gpu = FakeGpu()
-    assert counter_tick(Ticking(nvml=FakeNvml(gpus=[gpu])), 3.0, clock) == pytest.approx(
-        0.02, abs=0.002
-    )

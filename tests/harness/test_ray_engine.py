@@ -115,7 +115,7 @@ def test_records_name_the_node_by_index_and_tell_this_machines_time(cluster, tmp
     telemetry = [line["telemetry"] for path in (run.play, run.answers) for line in lines(path)]
     assert {entry["node"] for entry in telemetry} == {0, 1}
     assert all(before < entry["start"] <= entry["end"] < after for entry in telemetry)
-    assert socket.gethostname() not in run.play.read_text()
+    assert f'"{socket.gethostname()}"' not in run.play.read_text()
 
 
 def test_a_system_that_kills_its_process_fails_its_case_and_no_other(cluster, tmp_path):
@@ -222,6 +222,15 @@ def end_agents(pids) -> None:
     for pid in pids:
         if "Agent" in command_of(pid):
             os.kill(pid, signal.SIGKILL)
+
+
+def test_a_cluster_that_does_not_answer_is_refused(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    with pytest.raises(UsageError, match=f"no connection to the cluster at '127.0.0.1:{port}'"):
+        check(models=False)
 
 
 def descendants(pid: int) -> dict[int, str]:

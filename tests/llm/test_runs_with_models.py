@@ -13,7 +13,7 @@ from membench.harness.llm.spec import ModelSpec
 from membench.harness.model import Role
 from membench.harness.run import Finished, derive, resume, start
 from membench.harness.spec import ExecOptions, RunSpec
-from membench.testing.scripted import Json, Request, Rule, ScriptedServer, Text, endpoint_is
+from membench.testing.scripted import Json, Request, Rule, ScriptedServer, Tally, Text, endpoint_is
 
 SPEC = RunSpec(
     system="dense",
@@ -144,13 +144,21 @@ def test_chaos_loses_no_question_and_a_resumed_run_is_complete(tmp_path: Path) -
     assert server.tallies["chat/completions"].faults > 5
 
 
-def test_a_spent_budget_stops_the_run_and_more_budget_completes_it(
-    tmp_path: Path, server: ScriptedServer
+@pytest.mark.parametrize(("tokens", "answers"), [(10, 0), (3000, 1)])
+def test_a_spent_budget_stops_the_run_wherever_it_is_and_more_completes_it(
+    tmp_path: Path, server: ScriptedServer, tokens: int, answers: int
 ) -> None:
-    with pytest.raises(Stopped, match="budget of 3000 tokens"):
-        start(SPEC, options(tmp_path, server.base_url, run_id="a", budget_tokens=3000))
-    finished = resume(tmp_path / "a", options(tmp_path, server.base_url))
-    assert finished.complete
+    limited = options(tmp_path, server.base_url, run_id="a", budget_tokens=tokens)
+    with pytest.raises(Stopped, match=f"budget of {tokens} tokens.*--resume"):
+        start(SPEC, limited)
+    run = tmp_path / "a"
+    assert orjson.loads((run / "manifest.json").read_bytes())["status"] == "interrupted"
+    assert server.tallies.get("chat/completions", Tally()).calls >= answers
+    called = server.calls
+    with pytest.raises(Stopped, match=f"budget of {tokens} tokens"):
+        resume(run, limited)
+    assert server.calls == called
+    assert resume(run, options(tmp_path, server.base_url)).complete
 
 
 def test_a_planted_key_is_in_no_byte_that_a_run_writes_or_prints(

@@ -122,6 +122,11 @@ def test_json_object_gives_an_object(client: openai.OpenAI) -> None:
     assert isinstance(json.loads(reply.choices[0].message.content or ""), dict)
 
 
+def test_one_of_two_offered_words_is_said(client: openai.OpenAI) -> None:
+    replies = [ask(client, f"Is {n} right? Reply with one word: yes or no.") for n in range(20)]
+    assert {reply.choices[0].message.content for reply in replies} == {"yes", "no"}
+
+
 def test_tools_are_called_with_arguments_of_their_schema(client: openai.OpenAI) -> None:
     for choice in ("required", "auto", {"type": "function", "function": {"name": "save"}}):
         reply = ask(client, "Note this.", tools=[SAVE], tool_choice=choice)

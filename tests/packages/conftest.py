@@ -25,6 +25,7 @@ capabilities = ["memories", "finalize", "remember", "store_bytes"]
 [environment]
 memory_mb = {memory_mb}
 servers = {servers}
+unprivileged = {unprivileged}
 timeout_s = {{ start = 20, ingest = {ingest_s}, recall = 20, other = 20 }}
 """
 
@@ -43,11 +44,21 @@ def toy_card(cache: Path, tmp_path: Path) -> Callable[..., SystemCard]:
     """`toy_card(source)`: the card of a toy whose adapter is `source`, its environment ready."""
 
     def make(
-        source: str, *, memory_mb: int = 512, servers: bool = False, ingest_s: float = 20
+        source: str,
+        *,
+        memory_mb: int = 512,
+        servers: bool = False,
+        unprivileged: bool = False,
+        ingest_s: float = 20,
     ) -> SystemCard:
         folder = tmp_path / "toy"
         folder.mkdir(exist_ok=True)
-        text = CARD.format(memory_mb=memory_mb, servers=str(servers).lower(), ingest_s=ingest_s)
+        text = CARD.format(
+            memory_mb=memory_mb,
+            servers=str(servers).lower(),
+            unprivileged=str(unprivileged).lower(),
+            ingest_s=ingest_s,
+        )
         (folder / "system.toml").write_text(text)
         (folder / "requirements.lock").write_text("")
         (folder / "adapter.py").write_text(source)

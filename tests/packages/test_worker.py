@@ -1,18 +1,23 @@
 """A system in a worker: the same interface, its own process, and faults that are typed."""
 
+import json
 import os
 import time
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from toys import GOOD, toy_with
 
+from membench.adapters.worker.messages import memories_from_json, memories_to_json
 from membench.adapters.worker.processes import descendants, read_process
 from membench.harness.errors import Reason, SystemFault
-from membench.harness.model import CaseInfo, Item, Query, Session, Turn
+from membench.harness.model import CaseInfo, Item, Memory, Query, Session, Turn
 
 CASE = CaseInfo("case-a", "test", ("Ines", "Tom"))
 SESSION = Session(
@@ -333,3 +338,35 @@ def test_writing_outside_is_noted(toy: Callable[..., Any], tmp_path: Path) -> No
     system.reset(CASE)
     system.ingest(SESSION)
     assert system.fence()["outside"] == [str(target)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_system_that_refuses_root_runs_as_an_ordinary_user(toy: Callable[..., Any]) -> None:
+    body = """
+def memories(self):
+    me = f"{os.getuid()} {os.geteuid()} {len(os.getgroups())}"
+    Path.home().joinpath("mine").write_text("x")
+    readable = Path(os.environ["TIKTOKEN_CACHE_DIR"]).is_dir()
+    return [Memory(me), Memory(str(readable)), Memory(os.getcwd())]
+"""
+    system = toy(toy_with(body), unprivileged=True)
+    system.reset(CASE)
+    me, readable, folder = [memory.text for memory in system.memories()]
+    assert me == "65534 65534 0"
+    assert readable == "True"
+    system.close()
+    assert not Path(folder).parent.exists()
+
+
+@given(
+    st.text(max_size=200),
+    st.none() | st.datetimes(timezones=st.none() | st.just(UTC)),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_any_memory_survives_the_wire(
+    text: str, time: datetime | None, score: float | None
+) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    memory = Memory(text, ("a", "b"), time, score, "id")
+    (back,) = memories_from_json(json.loads(json.dumps(memories_to_json([memory]))))
+    assert back == replace(memory, time=time.replace(tzinfo=None) if time else None)

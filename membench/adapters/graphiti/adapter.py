@@ -28,6 +28,8 @@ from membench.harness.model import (
 GROUP = "case"
 EVERYTHING = 10_000
 SOURCE = "dialogue"
+Episode = tuple[str, datetime, tuple[str, ...]]
+"""Text, time and turn ids."""
 
 
 class System:
@@ -68,7 +70,7 @@ class System:
         return [self._memory(edge) for edge in edges]
 
     def memories(self) -> list[Memory]:
-        """Every fact, oldest first."""
+        """Every fact, in the order of the episodes that first stated them."""
         from graphiti_core.edges import EntityEdge
         from graphiti_core.errors import GroupsEdgesNotFoundError
 
@@ -76,7 +78,9 @@ class System:
             edges = self._loop.run(EntityEdge.get_by_group_ids(self._graph.driver, [GROUP]))
         except GroupsEdgesNotFoundError:
             return []
-        return [self._memory(e) for e in sorted(edges, key=lambda e: (e.created_at, e.uuid))]
+        order = {episode: place for place, episode in enumerate(self._turns)}
+        edges.sort(key=lambda edge: (min(order[episode] for episode in edge.episodes), edge.fact))
+        return [self._memory(edge) for edge in edges]
 
     def close(self) -> None:
         """End the event loop; the database file closes with the process."""
@@ -84,10 +88,10 @@ class System:
             self._loop.run(self._graph.close())
         self._loop.close()
 
-    def _bodies(self, session: Session) -> list[tuple[str, datetime, tuple[str, ...]]]:
-        """Text, time and turn ids of each episode."""
+    def _bodies(self, session: Session) -> list[Episode]:
+        """The episodes of a session."""
         turns = [turn for turn in session.turns if turn.content.strip()]
-        spoken_turns: list[tuple[str, datetime, tuple[str, ...]]] = [
+        spoken_turns: list[Episode] = [
             (spoken(turn), time_of(turn, session) or self._now, (turn.id,)) for turn in turns
         ]
         if self._context.parameters["episode"] == "turn" or not turns:

@@ -41,7 +41,7 @@ class System:
         import pg0
         from hindsight_api.models import RequestContext
 
-        self._new_engine = lambda uri: engine.MemoryEngine(
+        self._new_engine: Any = lambda uri: engine.MemoryEngine(
             db_url=uri, task_backend=tasks.SyncTaskBackend(), skip_llm_verification=True
         )
         self._new_postgres = pg0.Pg0
@@ -62,7 +62,7 @@ class System:
             database="hindsight",
             data_dir=str(self._context.workdir / "postgres"),
         )
-        self._engine: Any = self._new_engine(self._postgres.start().uri)
+        self._engine = self._new_engine(self._postgres.start().uri)
         self._loop.run(self._engine.initialize())
 
     def ingest(self, session: Session) -> list[MemoryChange]:

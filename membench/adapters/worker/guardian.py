@@ -13,17 +13,17 @@ import select
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from membench.adapters.worker.processes import descendants, own_bytes, resident_bytes
+from membench.adapters.worker.processes import Process, descendants, own_bytes, resident_bytes
 
 MEMORY_EXIT = 77
 """Exit status that says: ended because it held too much memory."""
 GRACE_S = 5.0
 """How long processes are given to stop when asked to."""
-WATCH_S = 0.5
+WATCH_S = 1.0
 """How often memory is looked at."""
 SET_PARENT_DEATH_SIGNAL = 1
 SET_CHILD_SUBREAPER = 36
@@ -98,8 +98,9 @@ def _watch(charge: Charge, child: int) -> int:
             return _status(os.waitpid(child, 0)[1])
         if charge.life in ready:
             return 0
-        _reap_orphans(child)
-        if charge.memory_bytes and _held_bytes(child) > charge.memory_bytes:
+        below = descendants(os.getpid())
+        _reap_orphans(below, child)
+        if charge.memory_bytes and _held_bytes(below, child) > charge.memory_bytes:
             return MEMORY_EXIT
 
 
@@ -108,16 +109,16 @@ def _status(wait_status: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _reap_orphans(child: int) -> None:
+def _reap_orphans(below: Sequence[Process], child: int) -> None:
     """Wait for adopted processes that have ended; the worker itself is left alone."""
-    for process in descendants(os.getpid()):
+    for process in below:
         if process.zombie and process.parent == os.getpid() and process.pid != child:
             with suppress(ChildProcessError):
                 os.waitpid(process.pid, os.WNOHANG)
 
 
-def _held_bytes(child: int) -> int:
-    others = [process.pid for process in descendants(os.getpid()) if process.pid != child]
+def _held_bytes(below: Sequence[Process], child: int) -> int:
+    others = [process.pid for process in below if process.pid != child]
     return resident_bytes(child) + sum(own_bytes(pid) for pid in others)
 
 

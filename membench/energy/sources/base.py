@@ -8,6 +8,7 @@ a source that has nothing to read refuses to open with `SourceUnavailable`, whic
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import logging
 import warnings
@@ -51,6 +52,11 @@ class Reading:
     joules: float | None
     watts: float | None = None
     remarks: tuple[tuple[Flag, str], ...] = ()
+
+
+def device_id(uuid: str) -> str:
+    """Id of a GPU's channel: the same for the same device, without publishing its serial UUID."""
+    return f"gpu:{hashlib.blake2b(uuid.encode(), digest_size=4).hexdigest()}"
 
 
 class EnergySource(Protocol):

@@ -54,20 +54,17 @@ class Endpoint:
             answer = connection.getresponse()
             body = answer.read()
         except http.client.HTTPException as error:
-            raise OSError(f"{self}: {type(error).__name__}") from error
+            raise OSError(f"no HTTP: {type(error).__name__}") from error
         finally:
             connection.close()
         if answer.status != 200:
-            raise OSError(f"{self}{path.partition('?')[0]} answered {answer.status}")
+            raise OSError(f"{path.partition('?')[0]} answered {answer.status}")
         return body
 
     def _connection(self) -> http.client.HTTPConnection:
         if self.port is None:
             return _UnixConnection(self.host)
         return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
-
-    def __str__(self) -> str:
-        return self.host if self.port is None else f"{self.host}:{self.port}"
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -20,12 +20,12 @@ from typing import Any
 from membench.energy.clock import Clock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
-from membench.energy.sources.base import Reading, SourceUnavailable
+from membench.energy.sources.base import Reading, SourceUnavailable, device_id
 from membench.harness.errors import UsageError
 from membench.harness.model import Provenance
 
 TICK_S = 0.1
-"""Assumed period of the counter until it is measured (`membench.energy.protocol.counter_tick`)."""
+"""Assumed period of the counter; a slower one shows in the readings (`booking.Knots`)."""
 GAIN_U = 0.05
 SLOW_EVERY = 10
 """Throttle, temperature and processes are read on every tenth reading."""
@@ -145,7 +145,7 @@ class NvmlSource:
         flags = {Flag.SHARED_GPU} if foreign else {Flag.PIDS_UNKNOWN} if unknown else set()
         shared = ", shared with other processes" if foreign else ""
         return Channel(
-            id=f"gpu:{device.uuid}",
+            id=device_id(device.uuid),
             source=self.name,
             component=Component.GPU,
             provenance=Provenance.MODELLED if foreign else Provenance.MEASURED,

@@ -5,6 +5,8 @@ DCGM exporter's energy field) and `membench://host:4939` (our sidecar, `membench
 Options follow the URL: `?dedicated` says that the machine serves this run and nothing else, without
 which the label is `modelled`; `&gpus=0,1` restricts the devices.
 
+Neither channels nor messages name the server's address: they end up in published files.
+
 Readings are stamped with our clock at the middle of the request, so the other machine's clock does
 not matter. A scrape of the DCGM exporter forces no reading of the hardware: its period is long.
 """
@@ -23,7 +25,7 @@ import orjson
 from membench.energy.clock import Clock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
-from membench.energy.sources.base import Reading, SourceUnavailable
+from membench.energy.sources.base import Reading, SourceUnavailable, device_id
 from membench.energy.sources.http import Endpoint
 from membench.harness.errors import UsageError
 from membench.harness.model import Provenance
@@ -54,7 +56,7 @@ class Zeusd:
         found = orjson.loads(self.endpoint.get("/discover"))["gpus"]
         self._ids = [g["id"] for g in found if not self.gpus or str(g["id"]) in self.gpus]
         names = {g["id"]: g["name"] for g in found}
-        return [_gpu(f"{self.endpoint}/{i}", f"zeusd, {names[i]}", 0.1) for i in self._ids]
+        return [_gpu(f"gpu:zeusd-{i}", f"zeusd, {names[i]}", 0.1) for i in self._ids]
 
     def joules(self) -> Mapping[str, tuple[float | None, float | None]]:
         """Joules and watts by channel id."""
@@ -62,7 +64,7 @@ class Zeusd:
         energy = orjson.loads(self.endpoint.get(f"/gpu/get_cumulative_energy?{query}"))
         power = orjson.loads(self.endpoint.get(f"/gpu/get_power?{query}"))["power_mw"]
         return {
-            f"gpu:{self.endpoint}/{i}": (
+            f"gpu:zeusd-{i}": (
                 _milli(energy.get(str(i), {}).get("energy_mj")),
                 _milli(power.get(str(i))),
             )
@@ -81,7 +83,9 @@ class Dcgm:
         """One per GPU with the energy field."""
         rows = list(self._rows(DCGM_FIELD))
         return [
-            _gpu(labels["UUID"], f"DCGM, {labels.get('modelName', 'GPU')}", DCGM_PERIOD_S)
+            _gpu(
+                device_id(labels["UUID"]), f"DCGM, {labels.get('modelName', 'GPU')}", DCGM_PERIOD_S
+            )
             for labels, _ in rows
         ]
 
@@ -89,7 +93,7 @@ class Dcgm:
         """Joules and watts by channel id."""
         power = {labels["UUID"]: value for labels, value in self._rows(DCGM_POWER)}
         return {
-            f"gpu:{labels['UUID']}": (value / 1000.0, power.get(labels["UUID"]))
+            device_id(labels["UUID"]): (value / 1000.0, power.get(labels["UUID"]))
             for labels, value in self._rows(DCGM_FIELD)
         }
 
@@ -111,7 +115,7 @@ class Sidecar:
         """The sidecar's channels, marked as remote."""
         found = [Channel.from_json(row) for row in orjson.loads(self.endpoint.get("/channels"))]
         return [
-            replace(c, method=f"{c.method}, by sidecar at {self.endpoint}") for c in found
+            replace(c, method=f"{c.method}, by sidecar") for c in found
             if not self.gpus or str(c.facts.get("index")) in self.gpus
         ]  # fmt: skip
 
@@ -167,7 +171,7 @@ class RemoteSource:
         except ValueError as error:
             raise UsageError(f"--energy remote:{argument}: {error}") from error
         gpus = tuple(options.get("gpus", [""])[0].split(",")) if options.get("gpus") else ()
-        return cls(server(endpoint, gpus), f"{kind} at {endpoint}", "dedicated" in options)
+        return cls(server(endpoint, gpus), kind, "dedicated" in options)
 
     def open(self, clock: Clock) -> Sequence[Channel]:
         """Ask the server what it has.
@@ -234,7 +238,7 @@ def _labels(text: str) -> Iterator[tuple[str, str]]:
 
 def _gpu(device: str, method: str, period_s: float) -> Channel:
     return Channel(
-        id=f"gpu:{device}",
+        id=device,
         source="remote",
         component=Component.GPU,
         provenance=Provenance.MEASURED,

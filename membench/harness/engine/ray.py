@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -30,7 +31,10 @@ OBJECT_STORE_BYTES = 256 * 2**20
 """Of a cluster that we start: it holds one job per lane."""
 
 CLUSTER_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-"""Of a cluster that we start: nothing is reported, and lanes see the GPUs there are."""
+"""Nothing is reported, and lanes of a cluster that we start see the GPUs there are."""
+
+CONNECT_S = 10.0
+"""How long the head of a cluster may take to answer."""
 
 PINGS = 5
 """How often a machine's clock is asked for; the quickest answer counts."""
@@ -275,6 +279,17 @@ def address() -> str:
     return found
 
 
+def knock(where: str) -> None:
+    """Try the door of a cluster: Ray itself would stand there for minutes.
+
+    Raises:
+        OSError: Nobody answers.
+    """
+    host, _, port = where.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), CONNECT_S).close()
+
+
 def node_numbers(ray: Any) -> dict[str, int]:
     """The machines of the cluster by Ray's id: this one is 0, the others in the order of ids."""
     own = str(ray.get_runtime_context().get_node_id())
@@ -294,24 +309,19 @@ def connected(lanes: int) -> Iterator[Any]:
         yield ray
         return
     where = address()
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if where == "local":
-        for name, value in CLUSTER_ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-        options = {"num_cpus": lanes, "object_store_memory": OBJECT_STORE_BYTES}
+        options |= {"num_cpus": lanes, "object_store_memory": OBJECT_STORE_BYTES}
+        options |= {"include_dashboard": False}
     code = str(Path(membench.__file__).parents[1])
+    for name, value in CLUSTER_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
-        ray.init(
-            where,
-            include_dashboard=False if options else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            job_config=ray.job_config.JobConfig(code_search_path=[code]),
-            **options,
-        )
+        knock(where)
+        ray.init(where, job_config=ray.job_config.JobConfig(code_search_path=[code]), **options)
     except Exception as error:
         problem = f"--engine ray: no connection to the cluster at '{where}' ({error})"
-        raise UsageError(problem, "See docs/ray.md.") from None
+        raise UsageError(problem, "Start it, or correct RAY_ADDRESS.") from None
     try:
         yield ray
     finally:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 
-_NAME = re.compile(r"(?:^|_)(?:KEY|KEYS|TOKEN|SECRET|PASSWORD|CREDENTIALS)$")
+_NAME = re.compile(r"(?:KEY|KEYS|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS)(?:_?\d+)?$")
 _LOOKS_LIKE_ONE = re.compile(
     r"\b(?:sk|pk|rk|hf|gsk|xai|AIza)[-_][A-Za-z0-9_\-*]{8,}|Bearer\s+[^\s\"']+"
 )
-_SHORTEST = 8
+SHORTEST = 8
+"""Characters; shorter values are words like `EMPTY`, which local servers are given."""
 MASK = "[secret]"
 
 
@@ -25,6 +26,6 @@ def _secrets() -> list[str]:
     values = {
         value
         for name, value in os.environ.items()
-        if _NAME.search(name.upper()) and len(value) >= _SHORTEST
+        if _NAME.search(name.upper()) and len(value) >= SHORTEST
     }
     return sorted(values, key=len, reverse=True)

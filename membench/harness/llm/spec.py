@@ -113,14 +113,6 @@ def public_url(url: str) -> str:
     )
 
 
-def shown_urls(text: str) -> str:
-    """`--base-url` as it may be printed."""
-    return ",".join(
-        f"{role}={public_url(url)}" if role else public_url(url)
-        for role, url in base_urls(text).items()
-    )
-
-
 @dataclass(frozen=True)
 class Budget:
     """What a run may spend on model calls; None for no bound.

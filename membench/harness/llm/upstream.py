@@ -16,6 +16,7 @@ import orjson
 from membench.harness.errors import ProviderFault, Reason
 from membench.harness.llm import prices, wire
 from membench.harness.llm.scripted import ScriptedModel
+from membench.harness.llm.secrets import MASK, SHORTEST
 from membench.harness.llm.spec import MINILM, OPENAI_URL, ModelSpec
 
 if TYPE_CHECKING:
@@ -80,13 +81,18 @@ class HttpUpstream:
             async with self._connected().post(url, data=orjson.dumps(body)) as response:
                 content = await response.read()
                 return Reply(
-                    content,
+                    self._without_key(content),
                     response.content_type,
                     response.status,
                     retry_after(response.headers.get("Retry-After")),
                 )
         except (aiohttp.ClientError, OSError) as error:
             raise ProviderFault(Reason.PROVIDER_ERROR, type(error).__name__) from None
+
+    def _without_key(self, content: bytes) -> bytes:
+        """A reply in which the upstream does not repeat our key."""
+        key = self.api_key or ""
+        return content.replace(key.encode(), MASK.encode()) if len(key) >= SHORTEST else content
 
     def _connected(self) -> aiohttp.ClientSession:
         """The session, made on first use, on the loop that uses it."""

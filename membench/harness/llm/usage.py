@@ -8,7 +8,7 @@ sum has no known price: null is not zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 COUNTED = "tokenizer"
@@ -78,7 +78,7 @@ class Usage:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for records and the cassette."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def joint_source(left: str | None, right: str | None) -> str | None:

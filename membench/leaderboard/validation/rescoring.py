@@ -21,7 +21,6 @@ import orjson
 from membench.harness.cost import CostTally
 from membench.harness.errors import UserError
 from membench.harness.joules import SpanTally, energy_of, energy_report
-from membench.harness.judge import judge_key, verdict_failures, verdict_from
 from membench.harness.model import (
     Ask,
     Case,
@@ -40,6 +39,7 @@ from membench.harness.rundir import RunDir
 from membench.harness.score import ContentHash, Scored, Tally
 from membench.harness.spec import RunSpec
 from membench.harness.summary import summarise
+from membench.harness.verdicts import judge_key, verdict_failures, verdict_from
 from membench.leaderboard import layout
 from membench.leaderboard.schema import Summary, pruned
 from membench.leaderboard.validation.contents import MANY, Contents, Lines

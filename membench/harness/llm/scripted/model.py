@@ -2,7 +2,8 @@
 
 By default it does what a compliant model would at least do: JSON of the requested schema, a call of
 the requested tool with arguments of its schema (with `tool_choice` absent or `auto` only while
-the last word is not a tool's, so that agent loops end), and otherwise a sentence of the prompt.
+the last word is not a tool's, so that agent loops end), one of two words where the prompt ends by
+offering them ("one word: yes or no"), and otherwise a sentence of the prompt.
 Everything depends on the request alone.
 """
 
@@ -34,6 +35,7 @@ from membench.harness.llm.scripted.schema import instance
 from membench.harness.llm.scripted.vectors import WIDTH, embed
 
 NAME = "scripted"
+_TWO_WORDS = re.compile(r"(?:one word: |answer )(\w+) or (\w+)(?: only)?[.?!]?\s*$", re.IGNORECASE)
 
 
 class ScriptedModel:
@@ -159,6 +161,9 @@ def default_reply(request: Request) -> Reply:
     words = sentences(request.last)
     if request.schema is not None:
         return Json(instance(request.schema, seed_of(request), words))
+    offered = _TWO_WORDS.search(request.last)
+    if offered:
+        return Text(offered[1 + _number(seed_of(request)) % 2])
     sentence = words[_number(seed_of(request)) % len(words)] if words else NAME
     return Json({"answer": sentence}) if wire.wants_json_object(request.body) else Text(sentence)
 

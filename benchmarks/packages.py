@@ -1,0 +1,162 @@
+"""The tables of docs/packages.md: conformance, and what one LoCoMo conversation costs.
+
+    python benchmarks/packages.py conformance       # from the stored results
+    python benchmarks/packages.py check NAME...     # check again and store
+    python benchmarks/packages.py metered NAME...   # play a conversation ($MEMBENCH_DATA)
+    python benchmarks/packages.py together NAME...  # runs at once, two lanes each
+
+Models are scripted: calls, tokens, CPU seconds and sizes are the package's, answers mean nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from membench.adapters import environments
+from membench.adapters.registry import SystemCard, get_card, list_systems
+from membench.adapters.worker.processes import descendants
+from membench.harness.model import Case, opaque_ids
+from membench.tasks.data import find_source
+from membench.tasks.registry import get_task
+from membench.testing.conformance import render
+from membench.testing.package_rules import RULES
+from membench.testing.packages import check_package, read_stored
+from membench.testing.scripted import ScriptedServer
+from membench.testing.trial import PhaseCost, Trial, play
+
+LANES = 2
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print one of the tables."""
+    command, names = arguments[0], arguments[1:]
+    cards = [get_card(name) for name in names] or packages()
+    match command:
+        case "conformance":
+            print("\n".join(conformance_table(cards)))
+        case "check":
+            for card in cards:
+                environments.ensure(card, say)
+                print(render(check_package(card, write=True)[0]), flush=True)
+        case "metered":
+            for line in metered_table(cards):
+                print(line, flush=True)
+        case "together":
+            together([card.name for card in cards])
+
+
+def packages() -> list[SystemCard]:
+    """Every system with an environment of its own."""
+    return [card for card in list_systems().values() if card.environment is not None]
+
+
+def say(message: str) -> None:
+    """Progress, away from the tables."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def conformance_table(cards: Sequence[SystemCard]) -> Iterator[str]:
+    """One row per check, one column per package."""
+    stored = {card.name: read_stored(card) for card in cards}
+    known = {name: result for name, result in stored.items() if result is not None}
+    yield f"| check | {' | '.join(known)} |"
+    yield "|---|" + "---|" * len(known)
+    first = next(iter(known.values()))
+    for index, check in enumerate(first.results):
+        cells = [known[name].results[index].status for name in known]
+        yield f"| {check.name} | {' | '.join(cells)} |"
+    yield f"| replay, measured | {' | '.join(known[name].replay for name in known)} |"
+
+
+def metered_table(cards: Sequence[SystemCard]) -> Iterator[str]:
+    """One row per package and phase."""
+    case = conversation()
+    yield (
+        "| system | phase | events | calls | prompt tokens | completion tokens | "
+        "embedding tokens | wall s | CPU s | start s | peak RSS MB | store MB |"
+    )
+    yield "|---|---|" + "--:|" * 10
+    for card in cards:
+        environments.ensure(card, say)
+        trial = play(card, case)
+        check(trial)
+        for number, (phase, cost) in enumerate(trial.phases.items()):
+            yield row(card.name if number == 0 else "", phase, cost, trial if number == 0 else None)
+
+
+def check(trial: Trial) -> None:
+    """Stop if a call was not metered."""
+    if trial.metered != trial.served or trial.faults:
+        raise SystemExit(f"{trial.system}: {trial.metered} metered, {trial.served} served")
+
+
+def row(name: str, phase: str, cost: PhaseCost, trial: Trial | None) -> str:
+    """One row; what belongs to the whole trial stands in the first."""
+    numbers = (
+        cost.events,
+        cost.calls,
+        cost.prompt_tokens,
+        cost.completion_tokens,
+        cost.embedding_tokens,
+    )
+    cells = [name, phase, *(f"{number:,}" for number in numbers)]
+    cells += [f"{cost.wall_s:.1f}", f"{cost.cpu_s:.1f}"]
+    if trial is not None:
+        store = "-" if trial.store_bytes is None else f"{trial.store_bytes / 1e6:.1f}"
+        cells += [f"{trial.start_s:.1f}", f"{trial.rss_bytes / 1e6:.0f}", store]
+    else:
+        cells += ["", "", ""]
+    return f"| {' | '.join(cells)} |"
+
+
+def conversation() -> Case:
+    """The first LoCoMo conversation."""
+    task_type = get_task("locomo")
+    source = find_source(task_type, None, None)
+    return next(iter(task_type({}, 0).cases(source, opaque_ids("locomo", 0))))[0]
+
+
+def together(names: Sequence[str]) -> None:
+    """Runs of several packages at once, and what is left running afterwards."""
+    rules = [rule for name in names for rule in RULES.get(name, ())]
+    with tempfile.TemporaryDirectory() as out, ScriptedServer(rules, width=1536) as server:
+        started = time.perf_counter()
+        runs = {name: start_run(name, server.base_url, Path(out)) for name in names}
+        codes = {name: run.wait() for name, run in runs.items()}
+        wall_s = time.perf_counter() - started
+        left = [process.pid for process in descendants(os.getpid())]
+        workers = [line for line in process_table() if "worker/bootstrap.py" in line]
+    print(f"{len(names)} runs at once, {LANES} lanes each: {wall_s:.0f} s, exit codes {codes}")
+    print(f"left running: {len(left)} of our processes, {len(workers)} workers on this machine")
+
+
+def start_run(name: str, base_url: str, out: Path) -> subprocess.Popen[bytes]:
+    """`membench run` on the sample."""
+    command = [sys.executable, "-m", "membench", "run", "--system", name, "--task", "locomo"]
+    command += ["--split", "sample", "--memory-model", "openai/scripted-upstream"]
+    command += ["--embedder", "openai/text-embedding-3-small", "--base-url", base_url]
+    command += ["--concurrency", str(LANES), "--out", str(out / name)]
+    environment = {**os.environ, "OPENAI_API_KEY": "scripted"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+
+def process_table() -> list[str]:
+    """Command lines of everything that runs here."""
+    lines = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                lines.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except (OSError, UnicodeDecodeError):
+                continue
+    return lines
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["conformance"])
