@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from openai import OpenAI
+
 from membench.adapters import environments
 from membench.adapters.registry import SystemCard, checked_parameters, create, get_card
 from membench.harness.llm.gateway import Gateway
@@ -139,8 +141,6 @@ def embedding_rate(server: ScriptedServer, lanes: int) -> float:
 
 def embed(endpoint: ModelEndpoint) -> None:
     """What one lane asks for."""
-    from openai import OpenAI
-
     client = OpenAI(base_url=endpoint.base_url, api_key=endpoint.api_key)
     texts = [f"text number {number} of a benchmark" for number in range(TEXTS_PER_CALL)]
     for _ in range(CALLS_PER_LANE):

@@ -7,7 +7,7 @@ from typing import Any
 
 from membench.leaderboard.rows import AXES
 from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
-from membench.leaderboard.views.board import OFTEN, Board, BoardRow
+from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardRow
 from membench.leaderboard.views.tables import amount, percent, rank_text
 
 SHAPES = {
@@ -36,16 +36,19 @@ CONFIG = {
 
 
 def drawable(board: Board) -> list[BoardRow]:
-    """Rows that a logarithmic axis can show."""
-    return [
-        r for r in board.rows if r.score is not None and r.cost is not None and r.cost.value > 0
-    ]
+    """Ranked rows and ceilings that a logarithmic axis can show."""
+    return [row for row in drawn_kinds(board) if row.cost is not None and row.cost.value > 0]
+
+
+def drawn_kinds(board: Board) -> list[BoardRow]:
+    """Rows that belong into the chart, if their cost allows: no subset, nothing withdrawn."""
+    return [row for row in board.rows if row.score is not None and row.why in ("", CEILING)]
 
 
 def undrawn(board: Board) -> list[BoardRow]:
     """Rows with a score that the chart leaves out: cost zero or unavailable."""
     shown = {row.run_id for row in drawable(board)}
-    return [row for row in board.rows if row.score is not None and row.run_id not in shown]
+    return [row for row in drawn_kinds(board) if row.run_id not in shown]
 
 
 def scatter(board: Board) -> Any:
@@ -56,11 +59,12 @@ def scatter(board: Board) -> Any:
     axis = AXES[board.choice.axis]
     figure = go.Figure()
     add_frontier(figure, rows)
+    sides = label_sides(rows)
     for on in (False, True):
         for fidelity in dict.fromkeys(row.fidelity for row in rows):
             mine = [r for r in rows if is_on(r) == on and r.fidelity == fidelity]
             if mine:
-                figure.add_trace(point_trace(mine, fidelity, on=on, many=len(rows)))
+                figure.add_trace(point_trace(mine, fidelity, sides, on=on, many=len(rows)))
     per = "question" if board.choice.scope == "query" else "question, ingest included"
     figure.update_layout(
         xaxis={
@@ -113,7 +117,29 @@ def add_frontier(figure: Any, rows: Sequence[BoardRow]) -> None:
     )
 
 
-def point_trace(rows: Sequence[BoardRow], fidelity: str, *, on: bool, many: int) -> Any:
+def neighbourhood(row: BoardRow) -> tuple[int, float]:
+    """Order in which points that lie close together follow each other."""
+    score, cost = row.score, row.cost
+    return round(10 * score.value) if score else 0, cost.value if cost else 0.0
+
+
+def label_sides(rows: Sequence[BoardRow]) -> dict[str, str]:
+    """Names above and below the points in turn, so that neighbours do not cover each other."""
+    ordered = sorted(rows, key=neighbourhood)
+    sides = ("top center", "bottom center")
+    return {
+        row.run_id: sides[place % 2 if roomy(row) else 0] for place, row in enumerate(ordered)
+    }
+
+
+def roomy(row: BoardRow) -> bool:
+    """Whether a name fits between a point and the axis."""
+    return row.score is not None and row.score.value > 0.1
+
+
+def point_trace(
+    rows: Sequence[BoardRow], fidelity: str, sides: dict[str, str], *, on: bool, many: int
+) -> Any:
     """Points of one kind."""
     import plotly.graph_objects as go
 
@@ -126,7 +152,7 @@ def point_trace(rows: Sequence[BoardRow], fidelity: str, *, on: bool, many: int)
         error_y=bar([spread(r.score, 100.0) for r in rows]) if bars else None,
         mode="markers+text" if many <= LABELS else "markers",
         text=[r.label for r in rows],
-        textposition="top center",
+        textposition=[sides[r.run_id] for r in rows],
         marker={
             "symbol": SHAPES.get(fidelity, "diamond"),
             "size": 11,
@@ -166,7 +192,7 @@ def hover(row: BoardRow) -> str:
             f"<b>{row.label}</b> ({row.fidelity})",
             f"score {percent(row.score)}",
             f"cost {amount(row.cost)}",
-            f"rank {rank_text(row)}",
+            row.why or f"rank {rank_text(row)}",
             f"{row.badge}; energy {row.energy}",
         ]
     )

@@ -31,7 +31,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 3
+VERSION = 4
 """Of the tables' shape: an index of another version is built anew."""
 
 

@@ -162,6 +162,7 @@ def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[st
         "energy_provenance": energy["total"]["provenance"],
         "energy_boundary": str(energy.get("boundary") or ""),
         "order_dependent": system["order_dependent"],
+        "ceiling": "evidence_grant" in system["capabilities"],
     }
 
 

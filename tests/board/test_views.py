@@ -296,3 +296,26 @@ def test_csv_and_json_hold_exactly_what_is_shown(index: Index) -> None:
 )
 def test_numbers_for_people(value: float | None, text: str) -> None:
     assert significant(value) == text
+
+
+def test_a_ceiling_is_shown_and_never_ranked(tmp_path: Path) -> None:
+    """A control that is granted the evidence is no system."""
+    import hashlib
+
+    from membench.leaderboard.bundle import checksums
+
+    ids = write_store(tmp_path, Plan(runs=2, questions=50))
+    folder = tmp_path / "locomo" / ids[0]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["system"]["capabilities"] = ["evidence_grant"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    files = {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "SHA256SUMS"}
+    (folder / "SHA256SUMS").write_bytes(checksums(files))
+    badge = json.loads((tmp_path / "badges" / f"{ids[0]}.json").read_text())
+    badge["bundle_sha256"] = hashlib.sha256((folder / "SHA256SUMS").read_bytes()).hexdigest()
+    (tmp_path / "badges" / f"{ids[0]}.json").write_text(json.dumps(badge))
+    shown = board(refresh(Store(tmp_path)), Choice())
+    rows = {row.run_id: row for row in shown.rows}
+    assert rows[ids[0]].rank is None and not rows[ids[0]].front
+    assert rows[ids[0]] in charts.drawable(shown)
+    assert rows[ids[1]].rank is not None and rows[ids[1]].rank.worst == 1

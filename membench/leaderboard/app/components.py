@@ -66,9 +66,21 @@ def selectable(records: Records, *, key: str, alt: str) -> list[int]:
         key=key,
         on_select="rerun",
         selection_mode="multi-row",
+        column_config=widths(records),
     )
     downloads(records, key)
     return [row for row in event.selection.rows if row < len(records)]
+
+
+WIDTHS = {"system": 190, "frontier": 110, "score badge": 120, "energy badge": 120, "remarks": 260}
+
+
+def widths(records: Records) -> dict[str, Any]:
+    """Columns whose words would be cut off by a width that fits the first rows."""
+    names = records[0] if records else {}
+    return {
+        name: st.column_config.TextColumn(width=WIDTHS[name]) for name in names if name in WIDTHS
+    }
 
 
 def plain_table(records: Records, alt: str) -> None:

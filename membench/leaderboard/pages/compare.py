@@ -55,9 +55,10 @@ def draw(shown: view.Comparison, runs: list[str]) -> None:
     )
     for pair in shown.pairs:
         if pair.visible is not None:
-            st.caption(
-                f"Smallest difference this pair can show: {100 * pair.visible.significant:.1f} "
-                f"points; with 80 % power {100 * pair.visible.powered:.1f}."
+            st.text(
+                f"Smallest difference that {head} and {pair.label} can show here: "
+                f"{100 * pair.visible.significant:.1f} points; with 80 % power "
+                f"{100 * pair.visible.powered:.1f}."
             )
         if pair.table is not None:
             c.plain_table(

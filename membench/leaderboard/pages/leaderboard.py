@@ -95,9 +95,9 @@ def draw_chart(shown: Board) -> None:
         st.info(f"No row here has a measured {unit} above zero, so there is no chart.")
     left_out = charts.undrawn(shown)
     if left_out:
-        names = ", ".join(row.label for row in left_out[:12])
-        st.caption(f"Not drawn, because this cost is zero or unavailable: {len(left_out)} rows.")
-        st.text(names + (" ..." if len(left_out) > 12 else ""))
+        names = ", ".join(f"'{row.label}'" for row in left_out[:12])
+        more = f" and {len(left_out) - 12} more" if len(left_out) > 12 else ""
+        st.text(f"Not drawn, because this cost is zero or unavailable: {names}{more}.")
     if shown.hidden:
         st.caption(f"{shown.hidden} rows of other machines have no cost on this axis.")
     with st.expander("The frontier as text"):

@@ -82,14 +82,9 @@ def draw_run(run: view.Attempted) -> None:
     """One run's answer and memories."""
     st.subheader(run.label)
     st.text(run.run_id)
-    for number, answer in enumerate(run.answers or ("(no answer)",)):
-        st.text_area(
-            "Answer" + (f" {number + 1}" if len(run.answers) > 1 else ""),
-            answer,
-            disabled=True,
-            height=90,
-            key=f"answer-{run.run_id}-{number}",
-        )
+    for number, answer in enumerate(run.answers or ("(no answer)",), start=1):
+        st.caption("Answer" + (f" {number}" if len(run.answers) > 1 else ""))
+        st.code(answer, language=None, wrap_lines=True)
     for request, words in run.verdicts.items():
         st.text(f"{request}: {words}")
     c.table(

@@ -7,6 +7,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.harness.errors import RunStateError
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
+from membench.leaderboard.rows import label
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import Loaded
 from membench.leaderboard.views.tables import BADGES
@@ -50,6 +51,7 @@ def pick_run() -> str:
 
 def draw(loaded: Loaded) -> None:
     """A bundle."""
+    st.text(f"{label(loaded.manifest)}, {loaded.summary['task']} ({loaded.summary['split']})")
     badge = (loaded.badge or {}).get("score", "self-reported")
     energy = loaded.summary["energy"]["total"]
     left, middle, right = st.columns(3)

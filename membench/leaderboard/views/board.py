@@ -19,6 +19,9 @@ from membench.metrics.frontier import Point, frontier
 from membench.metrics.ranks import Rank
 from membench.tasks.registry import get_task
 
+CEILING = "a ceiling: it is granted the evidence"
+"""Why a control that sees gold is shown and never ranked."""
+
 OFTEN = 0.5
 """A point belongs to the frontier if it is on it in at least this share of resamples."""
 
@@ -325,6 +328,8 @@ def why_unranked(run: Mapping[str, Any], score: Figure | None) -> str:
     """Why a row has no rank; empty if it has one."""
     if run["withdrawn"]:
         return "withdrawn"
+    if run["ceiling"]:
+        return CEILING
     if run["rehearsal"]:
         return "a rehearsal with a scripted model"
     if run["subset"]:

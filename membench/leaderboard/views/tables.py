@@ -81,17 +81,17 @@ def frontier_text(row: BoardRow) -> str:
 def board_records(board: Board) -> list[Record]:
     """The table of the Leaderboard page, as shown."""
     axis = AXES[board.choice.axis]
-    cost = f"{axis.unit} / question"
+    cost, setup = f"{axis.unit} / question", f"{axis.unit} / history (ingest)"
     return [
         {
             "rank": rank_text(row),
             "system": row.label,
-            "kind": row.fidelity,
             board.choice.metric: percent(row.score),
             cost: amount(row.cost)
             + (f" {row.energy}" if axis.name == "joules" and row.cost else ""),
-            f"{axis.unit} / history (ingest)": amount(row.setup),
+            **({} if axis.name == "context" else {setup: amount(row.setup)}),
             "frontier": frontier_text(row),
+            "kind": row.fidelity,
             "score badge": BADGES.get(row.badge, row.badge),
             "energy badge": ENERGY_BADGES.get(row.energy, row.energy),
             "n": row.questions,
