@@ -26,8 +26,9 @@ from membench.tasks.data import find_source
 from membench.tasks.registry import get_task
 from membench.testing.conformance import render
 from membench.testing.package_rules import RULES
-from membench.testing.packages import check_package, read_stored
+from membench.testing.packages import check_package
 from membench.testing.scripted import ScriptedServer
+from membench.testing.stored import read_stored
 from membench.testing.trial import PhaseCost, Trial, play
 
 LANES = 2
@@ -126,14 +127,15 @@ def together(names: Sequence[str]) -> None:
     """Runs of several packages at once, and what is left running afterwards."""
     rules = [rule for name in names for rule in RULES.get(name, ())]
     with tempfile.TemporaryDirectory() as out, ScriptedServer(rules, width=1536) as server:
+        before = workers()
         started = time.perf_counter()
         runs = {name: start_run(name, server.base_url, Path(out)) for name in names}
         codes = {name: run.wait() for name, run in runs.items()}
         wall_s = time.perf_counter() - started
         left = [process.pid for process in descendants(os.getpid())]
-        workers = [line for line in process_table() if "worker/bootstrap.py" in line]
+        new = workers() - before
     print(f"{len(names)} runs at once, {LANES} lanes each: {wall_s:.0f} s, exit codes {codes}")
-    print(f"left running: {len(left)} of our processes, {len(workers)} workers on this machine")
+    print(f"left running: {len(left)} of our processes, {len(new)} of their workers")
 
 
 def start_run(name: str, base_url: str, out: Path) -> subprocess.Popen[bytes]:
@@ -143,19 +145,23 @@ def start_run(name: str, base_url: str, out: Path) -> subprocess.Popen[bytes]:
     command += ["--embedder", "openai/text-embedding-3-small", "--base-url", base_url]
     command += ["--concurrency", str(LANES), "--out", str(out / name)]
     environment = {**os.environ, "OPENAI_API_KEY": "scripted"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
-def process_table() -> list[str]:
-    """Command lines of everything that runs here."""
-    lines = []
+def workers() -> set[str]:
+    """Process ids of all workers and of every Postgres on this machine."""
+    found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                lines.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            except (OSError, UnicodeDecodeError):
+                words = (entry / "cmdline").read_bytes()
+            except OSError:
                 continue
-    return lines
+            if b"worker/bootstrap.py" in words or b"postgres" in words:
+                found.add(entry.name)
+    return found
 
 
 if __name__ == "__main__":

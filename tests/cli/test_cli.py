@@ -127,6 +127,15 @@ def test_a_licence_is_asked_for_only_where_somebody_can_answer(tmp_path):
     refused(membench("data", "get", "locomo", cwd=tmp_path), "CC-BY-NC-4.0", "--yes")
 
 
+def test_a_failed_run_says_what_went_wrong_first(tmp_path):
+    system = Path(__file__).parents[1] / "harness/systems/raises"
+    given = ["--system", system, "--task", "locomo", "--split", "sample"]
+    done = membench("run", *given, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "system_error, first in recall: " in done.stdout
+    assert "earlier_event_failed, first" not in done.stdout
+
+
 @pytest.mark.parametrize(
     "again", [["read", "--reader", "refuse"], ["judge", "--judge", "scripted"]]
 )

@@ -102,3 +102,24 @@ def test_more_lanes_than_cases_and_a_cassette_change_nothing(tmp_path: Path) -> 
     usage = replayed.summary["usage"]
     assert all(phase["replayed"] == phase["calls"] for phase in usage.values())
     assert replayed.summary["late_calls"] == recorded.summary["late_calls"] == 2
+
+
+def test_a_client_made_from_the_environment_is_metered_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets the lane's key; the provider's stays with the gateway."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-provider")
+    heard = set()
+
+    class Listening(ScriptedServer):
+        async def _serve(self, endpoint, http):  # type: ignore[no-untyped-def]
+            heard.add(http.headers["Authorization"])
+            return await super()._serve(endpoint, http)
+
+    with Listening() as server:
+        spec = RunSpec(str(CHATTY.with_name("careless")), "locomo", "sample", memory_model="speaks")
+        finished = start(spec, ExecOptions(tmp_path, base_url=server.base_url))
+        taken = served(server)
+    assert finished.complete
+    assert finished.summary["usage"]["ingest"]["calls"] == taken["calls"] > 0
+    assert heard == {"Bearer sk-of-the-provider"}

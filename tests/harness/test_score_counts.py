@@ -37,9 +37,19 @@ def test_a_question_whose_verdict_failed_is_failed():
 
 
 def test_a_failed_verdict_about_anything_else_is_a_failure_of_the_run():
-    counts = tallied(row(0, "integrity", "failed", "judge_unparsable"))
+    tally = Tally()
+    tally.add(CASE, PLAYED, [row(0, "integrity", "failed", "judge_unparsable")])
+    tally.add_verdicts({"judge_unparsable": 1})
+    counts = tally.to_json()
     assert (counts["ok"], counts["failed"]) == (2, 0)
     assert counts["failures"] == {"judge_unparsable": 1}
+
+
+def test_a_failed_verdict_about_a_question_is_counted_once():
+    tally = Tally()
+    tally.add(CASE, PLAYED, [row(0, "question", "failed", "judge_error")])
+    tally.add_verdicts({"judge_error": 1})
+    assert tally.to_json()["failures"] == {"judge_error": 1}
 
 
 def test_a_question_without_a_judge_is_unscored_and_not_failed():

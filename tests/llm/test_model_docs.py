@@ -6,18 +6,11 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
 from membench.harness.divisions import pinned_divisions
 from membench.testing.scripted import FAULT_KINDS, ScriptedServer, load_script
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "scripted-server.md").read_text()
-
-
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
-def test_the_code_of_the_guide_runs(block: str) -> None:
-    exec(compile(block, "scripted-server.md", "exec"), {})
 
 
 def test_every_kind_of_fault_is_explained() -> None:

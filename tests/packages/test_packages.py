@@ -9,7 +9,8 @@ from membench.adapters import environments
 from membench.adapters.environments import EnvironmentProblem
 from membench.adapters.registry import SystemCard, get_card, list_systems
 from membench.testing.conformance import render
-from membench.testing.packages import check_package, read_stored
+from membench.testing.packages import check_package
+from membench.testing.stored import read_stored
 
 PACKAGES = [card for card in list_systems().values() if card.environment is not None]
 SMALL = ("langmem", "mem0")

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from membench.adapters.worker.clock import UNDATED, dataset_clock
 from membench.adapters.worker.models import width_of
-from membench.adapters.worker.texts import spoken, time_of
+from membench.adapters.worker.texts import spoken
 from membench.harness.model import (
     CaseInfo,
     Memory,
@@ -23,6 +23,7 @@ from membench.harness.model import (
     Role,
     Session,
     SystemContext,
+    Turn,
 )
 
 GROUP = "case"
@@ -47,12 +48,13 @@ class System:
     def reset(self, case: CaseInfo) -> None:
         """Open an empty graph."""
         self._turns: dict[str, tuple[str, ...]] = {}
-        self._now = UNDATED
+        self._now = self._start = UNDATED
         self._episodes = 0
         self._graph = self._loop.run(self._new_graph())
 
     def ingest(self, session: Session) -> list[MemoryChange]:
         """Add a session's episodes, one after the other."""
+        self._start = self._now
         return [
             change
             for body, time, sources in self._bodies(session)
@@ -92,12 +94,22 @@ class System:
         """The episodes of a session."""
         turns = [turn for turn in session.turns if turn.content.strip()]
         spoken_turns: list[Episode] = [
-            (spoken(turn), time_of(turn, session) or self._now, (turn.id,)) for turn in turns
+            (spoken(turn), self._time(turn, session, place), (turn.id,))
+            for place, turn in enumerate(turns)
         ]
         if self._context.parameters["episode"] == "turn" or not turns:
             return spoken_turns
         text = "\n".join(body for body, _, _ in spoken_turns)
         return [(text, spoken_turns[0][1], tuple(turn.id for turn in turns))]
+
+    def _time(self, turn: Turn, session: Session, place: int) -> datetime:
+        """A turn's own time, else a second per turn after its session's.
+
+        The package orders episodes by time alone; equal times would shuffle the dialogue.
+        """
+        if turn.time is not None:
+            return turn.time
+        return (session.time or self._start) + timedelta(seconds=place)
 
     def _add(self, body: str, time: datetime, sources: tuple[str, ...]) -> list[MemoryChange]:
         from graphiti_core.nodes import EpisodeType

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from membench.harness.model import (
 
 BANK = "case"
 PAGE = 500
-EVERYTHING = 1_000_000
+PORT_ATTEMPTS = 5
 
 
 class System:
@@ -38,13 +40,11 @@ class System:
         os.environ.update(_variables(context))
         import hindsight_api.engine.memory_engine as engine
         import hindsight_api.engine.task_backend as tasks
-        import pg0
         from hindsight_api.models import RequestContext
 
         self._new_engine: Any = lambda uri: engine.MemoryEngine(
             db_url=uri, task_backend=tasks.SyncTaskBackend(), skip_llm_verification=True
         )
-        self._new_postgres = pg0.Pg0
         self._new_request = RequestContext
         self._context = context
         self._loop = asyncio.Runner()
@@ -56,13 +56,7 @@ class System:
         self._sessions: dict[str, Session] = {}
         self._now = UNDATED
         self._speakers = " and ".join(case.speakers)
-        self._postgres = self._new_postgres(
-            name="case",
-            username="hindsight",
-            database="hindsight",
-            data_dir=str(self._context.workdir / "postgres"),
-        )
-        self._engine = self._new_engine(self._postgres.start().uri)
+        self._engine = self._new_engine(self._start_postgres())
         self._loop.run(self._engine.initialize())
 
     def ingest(self, session: Session) -> list[MemoryChange]:
@@ -118,6 +112,30 @@ class System:
             self._postgres.stop()
         self._loop.close()
 
+    def _start_postgres(self) -> str:
+        """Start Postgres on a free port and return its address.
+
+        The package looks for a port upwards from a fixed one, so that two lanes take the same; the
+        operating system's choice can still be taken before Postgres has it, hence the attempts.
+        """
+        import pg0
+
+        for attempt in range(PORT_ATTEMPTS):
+            self._postgres = pg0.Pg0(
+                name="case",
+                port=_free_port(),
+                username="hindsight",
+                database="hindsight",
+                data_dir=str(self._context.workdir / "postgres"),
+                config={"unix_socket_directories": tempfile.gettempdir()},
+            )
+            try:
+                return str(self._postgres.start().uri)
+            except pg0.Pg0Error:
+                if attempt == PORT_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
     async def _units(self) -> list[dict[str, Any]]:
         """All pages of the listing."""
         units: list[dict[str, Any]] = []
@@ -139,6 +157,12 @@ class System:
             next((_time(time) for time in times if time), None),
             id=fact["id"],
         )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def changes(before: dict[Any, Memory], after: dict[Any, Memory]) -> list[MemoryChange]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -182,10 +183,10 @@ class LitellmUpstream:
         return Reply(wire.chat_sse(wire.chat_chunks(content, include_usage=True)), EVENTS)
 
     async def close(self) -> None:
-        """Close the connections that litellm keeps."""
-        import litellm
-
-        await litellm.close_litellm_async_clients()
+        """Close the connections that litellm keeps, if it was ever needed."""
+        litellm = sys.modules.get("litellm")
+        if litellm is not None:
+            await litellm.close_litellm_async_clients()
 
 
 def _litellm_calls() -> dict[str, Any]:
