@@ -127,9 +127,7 @@ def label_sides(rows: Sequence[BoardRow]) -> dict[str, str]:
     """Names above and below the points in turn, so that neighbours do not cover each other."""
     ordered = sorted(rows, key=neighbourhood)
     sides = ("top center", "bottom center")
-    return {
-        row.run_id: sides[place % 2 if roomy(row) else 0] for place, row in enumerate(ordered)
-    }
+    return {row.run_id: sides[place % 2 if roomy(row) else 0] for place, row in enumerate(ordered)}
 
 
 def roomy(row: BoardRow) -> bool:
