@@ -192,8 +192,21 @@ def measure(path: str, base_url: str, calls: int, direct: Measured | None) -> Me
     )
 
 
-def read_stage(calls: int) -> float:
-    """Share of the ideal speed of the read stage, as a run does it, over a 200 ms upstream."""
+@dataclass(frozen=True)
+class ReadStage:
+    """The read stage over a 200 ms upstream.
+
+    Attributes:
+        share: Of the ideal speed; other load on the machine lowers it.
+        cpu_ms: CPU time of our process per answer.
+    """
+
+    share: float
+    cpu_ms: float
+
+
+def read_stage(calls: int) -> ReadStage:
+    """Time the read stage as a run does it."""
     with tempfile.TemporaryDirectory() as folder, scripted(READ_DELAY_S) as base_url:
         data = Path(folder) / "questions.json"
         data.write_text(json.dumps([many_questions(calls)]))
@@ -206,10 +219,11 @@ def read_stage(calls: int) -> float:
         with models_of(prepared, run) as models:
             assert models.gateway is not None
             play(prepared, run, clock, Silent(), models.lanes)
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.process_time()
             read_with_model(prepared, run, clock, Silent(), models.gateway)
-            taken = time.perf_counter() - started
-        return math.ceil(calls / READ_IN_FLIGHT) * READ_DELAY_S / taken
+            taken, cpu = time.perf_counter() - started, time.process_time() - cpu
+        ideal = math.ceil(calls / READ_IN_FLIGHT) * READ_DELAY_S
+        return ReadStage(ideal / taken, cpu / calls * 1000)
 
 
 def many_questions(count: int) -> dict[str, object]:
@@ -256,9 +270,11 @@ def main() -> None:
     if given.serve:
         serve(given.serve)
     results = [] if given.read_only else compare(given.calls, given.proxy)
-    share = read_stage(given.read_calls)
+    stage = read_stage(given.read_calls)
     if given.json:
-        print(json.dumps({"paths": [asdict(each) for each in results], "read_stage": share}))
+        print(
+            json.dumps({"paths": [asdict(each) for each in results], "read_stage": asdict(stage)})
+        )
         return
     print(f"{platform.machine()}, {os.cpu_count()} cores, {given.calls} calls per path")
     print(f"{'path':18}{'p50 ms':>9}{'p99 ms':>9}{'+p50 ms':>9}{'+p99 ms':>9}{'calls/s':>9}")
@@ -267,7 +283,10 @@ def main() -> None:
         print(
             f"{each.path:18}" + "".join(f"{x:9.2f}" for x in figures) + f"{each.calls_per_s:9.0f}"
         )
-    print(f"read stage, 64 in flight, 200 ms upstream: {share:.1%} of the ideal speed")
+    print(
+        f"read stage, 64 in flight, 200 ms upstream: {stage.share:.1%} of the ideal speed, "
+        f"{stage.cpu_ms:.2f} ms of CPU per answer"
+    )
 
 
 if __name__ == "__main__":

@@ -113,6 +113,10 @@ def leaderboard(
 
     In a browser, or with --export as a static site that needs no server.
     """
+    if not results.is_dir() and accept_submissions is None:
+        raise UsageError(
+            f"there is no folder {results}", "Name one with --results, or make a bundle first."
+        )
     if export is not None:
         from membench.leaderboard.export import export as write_site
         from membench.leaderboard.store import Store

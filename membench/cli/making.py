@@ -138,12 +138,15 @@ def cassette_merge(
 
 @energy_app.command("show")
 def energy_show(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     against: Annotated[Path | None, typer.Option(help="Full context on this machine.")] = None,
     country: Annotated[str, typer.Option(help="Where the electricity came from (DEU).")] = "",
     pue: Annotated[float, typer.Option(help="Power usage effectiveness.")] = 1.0,
 ) -> None:
-    """Everything about a run's energy: ledger, joules per question, break-even, checks."""
+    """Show everything about a run's energy.
+
+    Its ledger, joules per question and per correct answer, break-even, and every check.
+    """
     from membench.cli.energy import print_energy
 
     print_energy(run, against, country, pue)

@@ -110,8 +110,9 @@ def print_plans(plans: list[tuple[str, Plan]], *, as_json: bool) -> None:
             for row in made.rows
         ]
         head = ("phase", "role", "model", "calls", "tokens in", "tokens out", "USD", "hours")
-        print_table(head, rows)
-        if not rows:
+        if rows:
+            print_table(head, rows)
+        else:
             out().print("no model is called: this run costs no tokens and no dollars")
     sums = total(plan for _, plan in plans)
     out().print(

@@ -76,9 +76,35 @@ def check_models(prepared: Prepared, run: RunDir) -> None:
             "Install the extra: pip install 'membench[llm]'",
         ) from None
     options = prepared.options
-    Gateway(gateway_config(prepared, run))
+    gateway = Gateway(gateway_config(prepared, run))
+    if options.cassette_mode != "replay":
+        for spec in gateway.config.seats().values():
+            check_reachable(spec)
     if options.cassette_mode == "replay" and options.cassette is not None:
         Cassette(options.cassette, readonly=True).close()
+
+
+def check_reachable(spec: ModelSpec) -> None:
+    """Refuse a model that nobody could be asked for: better now than in every question.
+
+    Raises:
+        UsageError: OpenAI's models without a key, or a name that belongs to no provider.
+    """
+    from membench.harness.llm import prices
+    from membench.harness.llm.upstream import is_openai
+
+    if spec.base_url is not None or spec.is_local:
+        return
+    if is_openai(spec) and spec.api_key() is None:
+        raise UsageError(
+            f"model '{spec.model}' is OpenAI's, and ${spec.api_key_env} is not set",
+            "Set it, or name a server with --base-url. `scripted` rehearses without any.",
+        )
+    if "/" not in spec.model and prices.provider_of(spec.model) is None:
+        raise UsageError(
+            f"model '{spec.model}' belongs to no provider that is known",
+            "Write PROVIDER/NAME as litellm does, or name a server with --base-url.",
+        )
 
 
 def settle(models: Models, run: RunDir) -> None:

@@ -15,7 +15,7 @@ SAMPLE = Path(__file__).parents[2] / "membench/tasks/locomo/sample.json"
 
 def membench(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
     """Run a command in a folder, with nothing of ours in the environment."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("MEMBENCH")}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MEMBENCH", "OPENAI"))}
     root = str(Path(__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-m", "membench", *map(str, arguments)],
@@ -193,6 +193,8 @@ def refused(done: subprocess.CompletedProcess, *words: str) -> None:
         (["--split", "sample", "--schedule", "never"], ["--schedule"]),
         (["--split", "sample", "--run-id", "../up"], ["--run-id", "plain name"]),
         (["--split", "sample", "--out", "/dev/null/x"], ["--out"]),
+        (["--split", "sample", "--reader", "gpt-4o-mini"], ["$OPENAI_API_KEY", "--base-url"]),
+        (["--split", "sample", "--judge", "nobody"], ["'nobody'", "PROVIDER/NAME"]),
         (["--spec", "none.yaml"], ["none.yaml", "cannot be read"]),
         (["--resume", "runs/none"], ["runs/none", "not a run directory"]),
         (["--data", "nowhere"], ["nowhere", "no such file"]),
