@@ -212,9 +212,15 @@ def folder_of(card: SystemCard) -> Path:
 def _folder(card: SystemCard, python: Interpreter) -> Path:
     """Named by what determines the content: lock, PyTorch, Python, machine."""
     assert card.environment is not None
+    root = cache_root()
+    if card.environment.unprivileged and os.geteuid() == 0 and not everyone_may_enter(root):
+        raise EnvironmentProblem(
+            f"system '{card.name}' does not run as root, and no other user may enter {root}",
+            f"Run membench as an ordinary user, or set {VARIABLE} to a folder that all may enter.",
+        )
     parts = (python.version, str(python.path), platform.machine(), card.environment.torch)
     content = "\n".join(parts).encode() + lock_of(card).read_bytes()
-    return cache_root() / "environments" / hashlib.sha256(content).hexdigest()[:16]
+    return root / "environments" / hashlib.sha256(content).hexdigest()[:16]
 
 
 # --- Python and uv -------------------------------------------------------------------------------
@@ -301,6 +307,12 @@ def everyone_may_reach(path: Path) -> bool:
     """Whether users other than us may enter every folder on the way to a file and read it."""
     real = path.resolve()
     return all(place.stat().st_mode & 0o001 for place in (*real.parents, real))
+
+
+def everyone_may_enter(folder: Path) -> bool:
+    """Whether users other than us may enter a folder, or would once it is made."""
+    real = folder.resolve()
+    return all(place.stat().st_mode & 0o001 for place in (real, *real.parents) if place.exists())
 
 
 @cache

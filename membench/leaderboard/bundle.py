@@ -87,6 +87,8 @@ def bundle_files(run: RunDir) -> dict[str, bytes]:
     }
     for path in sorted(run.verdicts.glob("*.jsonl")):
         files[f"verdicts.{path.stem}.jsonl.gz"] = packed(map(redact.verdict, read_lines(path)))
+    for path in sorted((run.verdicts / "calibration").glob("*.jsonl")):
+        files[f"calibration.{path.stem}.jsonl.gz"] = packed(map(redact.verdict, read_lines(path)))
     if run.energy.exists():
         files[layout.ENERGY] = packed(map(redact.energy, read_lines(run.energy)))
     check_private(files)

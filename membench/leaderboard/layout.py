@@ -24,6 +24,9 @@ OPTIONAL = (ENERGY,)
 VERDICTS = re.compile(r"verdicts\.([A-Za-z0-9][A-Za-z0-9._-]{0,95})\.jsonl\.gz")
 """A run's `verdicts/<judge_key>.jsonl`; flat, so that no entry of a bundle has a folder."""
 
+CALIBRATION = re.compile(r"calibration\.([A-Za-z0-9][A-Za-z0-9._-]{0,95})\.jsonl\.gz")
+"""A run's `verdicts/calibration/<judge_key>.jsonl`: what a judge said of candidates."""
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+@ -]{0,63}$"
 """Names of systems and submitters: what may be shown without further thought."""
 
@@ -53,4 +56,9 @@ LIMITS = Limits()
 
 def allowed(name: str) -> bool:
     """Whether a bundle may hold an entry of this name."""
-    return name in REQUIRED or name in OPTIONAL or VERDICTS.fullmatch(name) is not None
+    return name in REQUIRED or name in OPTIONAL or judge_file(name)
+
+
+def judge_file(name: str) -> bool:
+    """Whether an entry holds what a judge said."""
+    return any(pattern.fullmatch(name) for pattern in (VERDICTS, CALIBRATION))

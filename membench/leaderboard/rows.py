@@ -27,6 +27,14 @@ UNSHOWN = re.compile(r"[^A-Za-z0-9._+@:/ ,()=\[\]-]")
 TOKEN_KINDS = ("prompt_tokens", "completion_tokens", "embedding_tokens")
 
 
+COUNTING = re.compile(r"(^|[._])(count|tokens|turns|seconds|bytes|score|per_\w+)(\.scored)?$")
+
+
+def is_fraction(metric: str) -> bool:
+    """Whether a metric lies in 0..1: all do whose names do not say otherwise (DESIGN 3.5)."""
+    return COUNTING.search(metric) is None
+
+
 @dataclass(frozen=True)
 class Axis:
     """A kind of cost.

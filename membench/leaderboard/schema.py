@@ -17,7 +17,7 @@ from membench.harness.errors import Reason
 from membench.leaderboard.layout import NAME
 
 Name = Annotated[str, Field(pattern=NAME)]
-Word = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@:/ ,()\[\]-]*$")]
+Word = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@:/ ,()&\[\]-]*$")]
 Line = Annotated[str, Field(max_length=400)]
 """Free words of a card (a title, a deviation): shown as text, never as markup."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -465,8 +465,9 @@ Label = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -
 class VerdictLine(Edge):
     """A line of verdicts: what a judge said, without its words."""
 
-    case: CaseId
+    case: CaseId | Literal["calibration"]
     request: Id
+    fields_sha256: Sha256 | None = None
     status: Literal["ok", "failed"]
     reason: ReasonName | None
     values: dict[Word, bool | int | Real | Label | dict[Label, Count] | None]

@@ -1,5 +1,6 @@
 """A toy system in an environment of its own, built for real from an empty lock (no network)."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,12 @@ timeout_s = {{ start = 20, ingest = {ingest_s}, recall = 20, other = 20 }}
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of environments for the whole session."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(environments.VARIABLE, str(folder))
-        yield folder
+def cache() -> Iterator[Path]:
+    """A cache of environments for the whole session, which other users may enter too."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        Path(folder).chmod(0o755)
+        patch.setenv(environments.VARIABLE, folder)
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -246,12 +246,28 @@ def test_a_system_that_refuses_root_gets_a_python_that_others_can_reach(
     hidden, public = Path("/hidden/python"), Path("/usr/bin/python3")
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(environments, "everyone_may_reach", lambda path: path == public)
+    monkeypatch.setattr(environments, "everyone_may_enter", lambda _: True)
     pythons = (Interpreter(hidden, "3.11.7"), Interpreter(public, "3.12.1"))
     monkeypatch.setattr(environments, "_installed_pythons", lambda: pythons)
     assert environments.find_python(toy) == Interpreter(public, "3.12.1")
     monkeypatch.setattr(environments, "_installed_pythons", lambda: pythons[:1])
     with pytest.raises(EnvironmentProblem, match="does not run as root"):
         environments.find_python(toy)
+
+
+def test_a_cache_that_others_cannot_enter_is_no_use_to_them(
+    card: Callable[..., SystemCard], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    monkeypatch.setenv(environments.VARIABLE, str(private / "cache"))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(environments, "everyone_may_reach", lambda _: True)
+    toy = card(table="unprivileged = true")
+    monkeypatch.setenv(environments.VARIABLE, str(private / "cache"))
+    with pytest.raises(EnvironmentProblem, match="no other user may enter") as caught:
+        environments.install(toy, quiet)
+    assert environments.VARIABLE in caught.value.remedy
 
 
 def test_committed_locks_are_hashed_and_name_no_source() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,6 +41,7 @@ class Contents:
         answers: Lines of answers.jsonl.
         scores: Lines of scores.jsonl, the claim row by row.
         verdicts: Lines of verdicts by judge key.
+        candidates: What each judge said about candidates made from gold, likewise.
         energy: Lines of energy.jsonl; None without samples.
     """
 
@@ -52,6 +54,7 @@ class Contents:
     answers: Lines
     scores: Lines
     verdicts: dict[str, Lines]
+    candidates: dict[str, Lines]
     energy: Lines | None
 
 
@@ -75,11 +78,8 @@ def read_contents(opened: Opened, limits: Limits = LIMITS) -> Contents:
     check_model(schema.Manifest, manifest, layout.MANIFEST, "schema.manifest")
     check_model(schema.Summary, summary, layout.SUMMARY, "schema.summary")
     lines = {name: read_file(opened, name, limits) for name in LINE_MODELS}
-    verdicts = {
-        verdict_key(name): read_verdicts(opened, name, limits)
-        for name in sorted(opened.unpacked)
-        if layout.VERDICTS.fullmatch(name)
-    }
+    verdicts = read_judges(opened, layout.VERDICTS, limits)
+    candidates = read_judges(opened, layout.CALIBRATION, limits)
     energy = None
     if layout.ENERGY in opened.unpacked:
         energy = list(parse_lines(opened.unpacked[layout.ENERGY], layout.ENERGY, limits))
@@ -95,6 +95,7 @@ def read_contents(opened: Opened, limits: Limits = LIMITS) -> Contents:
         lines[layout.ANSWERS],
         lines[layout.SCORES],
         verdicts,
+        candidates,
         energy,
     )
 
@@ -138,10 +139,13 @@ def check_energy(lines: Lines) -> None:
                 raise Broken("private.path", place, f"{text[:60]!r} looks like a path or a host")
 
 
-def verdict_key(name: str) -> str:
-    """The judge key in a file's name."""
-    match = layout.VERDICTS.fullmatch(name)
-    return match[1] if match else ""
+def read_judges(opened: Opened, pattern: re.Pattern[str], limits: Limits) -> dict[str, Lines]:
+    """Files of judges by the key in their names."""
+    return {
+        match[1]: read_verdicts(opened, name, limits)
+        for name in sorted(opened.unpacked)
+        if (match := pattern.fullmatch(name))
+    }
 
 
 def read_verdicts(opened: Opened, name: str, limits: Limits) -> Lines:

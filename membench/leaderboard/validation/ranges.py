@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from membench.leaderboard import layout
+from membench.leaderboard.rows import is_fraction
 from membench.leaderboard.validation.contents import MANY, Contents
 from membench.leaderboard.validation.rules import Finding
 
@@ -35,15 +36,15 @@ def metric_findings(summary: dict[str, Any]) -> Iterator[Finding]:
         for name, metric in metrics.items():
             place = f"{layout.SUMMARY}: {group}.{name}"
             value, ci95 = metric["value"], metric["ci95"]
-            if value is not None and not in_range(value):
-                yield Finding("range.metric", place, f"{value} is not in 0..1")
+            if value is not None and not in_range(name, value):
+                yield Finding("range.metric", place, f"{value} is out of range")
             if ci95 is not None and not sound(ci95, value):
                 yield Finding("range.interval", place, f"{ci95} does not hold {value} in order")
 
 
-def in_range(value: float) -> bool:
-    """Rates and scores are fractions."""
-    return -TOLERANCE <= value <= 1 + TOLERANCE
+def in_range(name: str, value: float) -> bool:
+    """Rates and scores are fractions; what counts something is not negative."""
+    return -TOLERANCE <= value <= (1 + TOLERANCE if is_fraction(name) else 1e12)
 
 
 def sound(ci95: list[float], value: float | None) -> bool:
@@ -56,9 +57,9 @@ def value_findings(contents: Contents) -> Iterator[Finding]:
     """Values of score rows."""
     for number, row in enumerate(contents.scores, start=1):
         for name, value in row["values"].items():
-            if value is not None and not in_range(value):
+            if value is not None and not in_range(name, value):
                 place = f"{layout.SCORES}: line {number}: {name}"
-                yield Finding("range.metric", place, f"{value} is not in 0..1")
+                yield Finding("range.metric", place, f"{value} is out of range")
 
 
 def count_findings(counts: dict[str, Any]) -> Iterator[Finding]:

@@ -1,8 +1,9 @@
 """Rule 8: what the records come to, computed by the verifier with its own data.
 
-Recall is re-scored from source ids, extractive answers from their parts. What a bundle cannot
-show (a free answer that the licence keeps back, the words of a memory) is put in three ways and
-scored each time: a metric whose value changes depends on it, so its submitted values stand as
+Recall is re-scored from source ids, extractive answers from their parts, and a memory that is a
+turn (or several) of the data is recognised by its hash. What a bundle cannot show (a free answer
+that the licence keeps back, the words of a rewritten memory) is put in several ways and scored
+each time: a metric whose value changes depends on it, so its submitted values stand as
 **claimed**. Metrics that vanish without verdicts are **judged**: recomputed, from what the
 submitter's judge said. All others are **re-scored**, and the verifier's values are shown.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from membench.harness.model import (
     Phase,
     PlayedCase,
     Probe,
+    Remember,
     Role,
     Score,
     Verdict,
@@ -98,7 +100,7 @@ def rescore(contents: Contents, materials: Materials) -> Rescored:
             {n["request"]: verdict_from(n) for n in each} for each in contents.verdicts.values()
         ]
         scoring.tally.add_verdicts(verdict_failures(said))
-        judging = [line["telemetry"] for lines in contents.verdicts.values() for line in lines]
+        judging = [line["telemetry"] for lines in judge_lines(contents) for line in lines]
         scoring.cost.add_spans(Phase.JUDGE, judging)
         scoring.spans.add_spans(Phase.JUDGE, judging)
         energy = recomputed_energy(contents, scoring, Path(folder))
@@ -123,10 +125,17 @@ def verdict_lines(contents: Contents, materials: Materials) -> Lines:
     hashes = materials.task.prompt_hashes()
     prompts = {name: value for name, value in hashes.items() if name.startswith("judge.")}
     keys = [judge_key(model, prompts, spec) for model in judges(spec)]
-    odd = set(contents.verdicts) - set(keys)
+    odd = {*contents.verdicts, *contents.candidates} - set(keys)
     if odd:
         raise Broken("known.prompts", f"verdicts.{min(odd)}", "is no judge of the spec")
     return contents.verdicts.get(keys[0], []) if keys else []
+
+
+def judge_lines(contents: Contents) -> Iterator[Lines]:
+    """Everything that judges said, judge by judge: candidates first, as the harness reads it."""
+    for key in dict.fromkeys((*contents.verdicts, *contents.candidates)):
+        yield contents.candidates.get(key, [])
+        yield contents.verdicts.get(key, [])
 
 
 @dataclass(frozen=True)
@@ -202,10 +211,23 @@ class Scoring:
         """Score one case."""
         loaded = recorded.load(case)
         check_case(case, loaded)
-        closed = unresolvable(loaded)
-        first = self._played(case, gold, loaded, closed, FILLS[0])
-        rows = list(self._task.score(first, gold, self._verdicts))
-        self._learn(case, gold, loaded, closed, rows)
+        words = known_words(case, loaded.texts)
+        plain = replace(loaded, texts=worded(loaded.texts, words, placeholder))
+        closed = unresolvable(plain, words)
+        first = self._played(case, gold, plain, closed, FILLS[0])
+        variants = (
+            [self._played(case, gold, plain, closed, fill) for fill in FILLS[1:]] if closed else []
+        )
+        told = everything(gold)
+        full = replace(loaded, texts=worded(loaded.texts, words, lambda n: f"{told} {n}"))
+        hidden = len(words) < len(loaded.texts)
+        other = [self._played(case, gold, full, closed, FILLS[0])] if hidden else []
+        mine = self._verdicts_about(gold, [first, *variants, *other])
+        rows = list(self._task.score(first, gold, mine))
+        self._on_answer |= self._changes(rows, variants, gold, mine)
+        self._on_memory |= self._changes(rows, other, gold, mine)
+        if mine:
+            self._on_verdict |= changed(rows, self._task.score(first, gold, {}))
         self._compare_gold(gold, first, closed)
         self._rows.extend((row, row.event in closed) for row in rows)
         self._names.update(name for row in rows for name in row.values)
@@ -225,26 +247,25 @@ class Scoring:
         }
         return played_case(case, replace(loaded, answers=answers))
 
-    def _learn(
+    def _verdicts_about(self, gold: Gold, ways: Sequence[PlayedCase]) -> dict[str, Verdict]:
+        """The verdicts about one case, whichever way it is played."""
+        if not self._verdicts:
+            return {}
+        wanted = {request.id for way in ways for request in self._task.judgements(way, gold)}
+        return {key: self._verdicts[key] for key in wanted if key in self._verdicts}
+
+    def _changes(
         self,
-        case: Case,
-        gold: Gold,
-        loaded: RecordedCase,
-        closed: set[int],
         rows: Sequence[Score],
-    ) -> None:
-        """Score the case in other ways, and keep the names of the metrics that change."""
-        score = self._task.score
-        if closed:
-            for fill in FILLS[1:]:
-                other = self._played(case, gold, loaded, closed, fill)
-                self._on_answer |= changed(rows, score(other, gold, self._verdicts))
-        words = tuple({**line, "text": f"memory {line['n']}"} for line in loaded.texts)
-        other = self._played(case, gold, replace(loaded, texts=words), closed, FILLS[0])
-        self._on_memory |= changed(rows, score(other, gold, self._verdicts))
-        if self._verdicts:
-            plain = self._played(case, gold, loaded, closed, FILLS[0])
-            self._on_verdict |= changed(rows, score(plain, gold, {}))
+        ways: Sequence[PlayedCase],
+        gold: Gold,
+        verdicts: Mapping[str, Verdict],
+    ) -> set[str]:
+        """Names of the metrics that change when the case is played in other ways."""
+        names: set[str] = set()
+        for way in ways:
+            names |= changed(rows, self._task.score(way, gold, verdicts))
+        return names
 
     def _compare_gold(self, gold: Gold, played: PlayedCase, closed: set[int]) -> None:
         for event, question in gold.questions.items():
@@ -400,28 +421,75 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def unresolvable(loaded: RecordedCase) -> set[int]:
+def known_words(case: Case, texts: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Words of the memories that are turns or items of the case, by number, found by hash."""
+    sources = {turn.id: turn.text for turn in case.turns().values()}
+    sources |= {e.item.id: e.item.text for e in case.timeline if isinstance(e, Remember)}
+    by_hash = {sha256(text): text for text in sources.values()}
+    found: dict[int, str] = {}
+    for line in texts:
+        parts = [sources[name] for name in line["sources"] if name in sources]
+        whole = by_hash.get(line["sha256"]) or next(
+            (text for join in JOINS if sha256(text := join.join(parts)) == line["sha256"]), None
+        )
+        if whole is not None:
+            found[line["n"]] = whole
+    return found
+
+
+JOINS = ("\n", "\n\n", " ")
+"""How systems put several turns into one memory."""
+
+
+def placeholder(n: int) -> str:
+    """Words for a memory whose own are not known."""
+    return f"memory {n}"
+
+
+def worded(
+    texts: Sequence[Mapping[str, Any]], words: Mapping[int, str], unknown: Callable[[int], str]
+) -> tuple[Mapping[str, Any], ...]:
+    """Lines of texts with their words, or with some in place of them."""
+    return tuple(
+        {**line, "text": words[n] if (n := line["n"]) in words else unknown(n)} for line in texts
+    )
+
+
+def everything(gold: Any) -> str:
+    """Every string in a gold: words on which any figure of a memory's text must turn."""
+    if isinstance(gold, str):
+        return gold
+    if is_dataclass(gold):
+        return everything([getattr(gold, field.name) for field in fields(gold)])
+    if isinstance(gold, Mapping):
+        return everything(list(gold.values()))
+    if isinstance(gold, list | tuple | set | frozenset):
+        return " ".join(filter(None, map(everything, gold)))
+    return ""
+
+
+def unresolvable(loaded: RecordedCase, words: Mapping[int, str]) -> set[int]:
     """Events whose answers have words that the bundle does not hold."""
     return {
         event
         for event, record in (loaded.answers or {}).items()
-        if any(closed(answer) for answer in record.content["answers"])
+        if any(closed(answer, words) for answer in record.content["answers"])
     }
 
 
-def closed(answer: Mapping[str, Any]) -> bool:
+def closed(answer: Mapping[str, Any], words: Mapping[int, str]) -> bool:
     """Whether an answer's words cannot be had."""
     if answer["status"] != "ok":
         return False
     if "parts" in answer:
-        return any("memory" in part for part in answer["parts"])
+        return any("memory" in part and part["memory"] not in words for part in answer["parts"])
     return "text" not in answer
 
 
 def opened(content: Mapping[str, Any], words: str) -> dict[str, Any]:
-    """An answer record with `words` where its own are not to be had."""
+    """An answer record with `words` in place of every answer that is ok."""
     answers = [
-        {"status": "ok", "text": words} if closed(answer) else answer
+        {"status": "ok", "text": words} if answer["status"] == "ok" else answer
         for answer in content["answers"]
     ]
     return {**content, "answers": answers}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from membench.harness.model import Score
-from membench.leaderboard.rows import figure_of
+from membench.leaderboard.rows import Figure, figure_of, is_fraction
 from membench.leaderboard.store import Adjudication, Store, tombstones
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.bundles import Loaded, load
-from membench.leaderboard.views.tables import percent, significant
+from membench.leaderboard.views.tables import amount, percent, significant
 
 Record = dict[str, Any]
 
@@ -89,7 +89,7 @@ def metric_records(loaded: Loaded) -> list[Record]:
     return [
         {
             "metric": name,
-            "value": percent(figure_of(metric)) if metric["value"] is not None else "–",
+            "value": figure_text(name, metric),
             "n": metric["n"],
             "cases": metric["clusters"],
             "came about": standing.get(name.removesuffix(".scored"), "claimed"),
@@ -109,9 +109,18 @@ def category_records(loaded: Loaded) -> list[Record]:
         for name in names:
             metric = entry["metrics"].get(name)
             if metric is not None:
-                record[name] = "–" if metric["value"] is None else f"{100 * metric['value']:.1f}"
+                record[name] = figure_text(name, metric, interval=False)
         found.append(record)
     return aligned(found)
+
+
+def figure_text(name: str, metric: Mapping[str, Any], *, interval: bool = True) -> str:
+    """A metric of a summary: fractions in percent, counts as they are."""
+    if metric["value"] is None:
+        return "–"
+    figure = figure_of(metric)
+    shown = figure if interval else Figure(figure.value)
+    return percent(shown) if is_fraction(name) else amount(shown)
 
 
 def aligned(records: Sequence[Record]) -> list[Record]:
