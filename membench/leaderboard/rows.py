@@ -161,6 +161,7 @@ def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[st
         "machine": machine(key),
         "meter": meter(key),
         "created": manifest["created_utc"],
+        "content": summary["content_sha256"] or "",
         "complete": summary["complete"],
         "subset": manifest["subset"],
         "rehearsal": "scripted" in manifest["models"].values(),

@@ -8,6 +8,7 @@ system; of several attempts at it the median one stands for all, and their numbe
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -377,8 +378,10 @@ def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[B
 def by_score(rows: Sequence[BoardRow]) -> list[tuple[int, BoardRow]]:
     """Places by value alone; ties share the better one."""
     values = [row.score.value if row.score else 0.0 for row in rows]
+    ordered = sorted(values)
     return [
-        (1 + sum(v > mine for v in values), row) for mine, row in zip(values, rows, strict=True)
+        (1 + len(values) - bisect_right(ordered, mine), row)
+        for mine, row in zip(values, rows, strict=True)
     ]
 
 
