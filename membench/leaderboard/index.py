@@ -31,7 +31,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 6
+VERSION = 7
 """Of the tables' shape: an index of another version is built anew."""
 
 

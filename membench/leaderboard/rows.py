@@ -169,6 +169,7 @@ def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[st
         "questions": summary["counts"]["questions"],
         "failed": summary["counts"]["failed"],
         "energy_provenance": energy["total"]["provenance"],
+        "energy_verified": bool((manifest.get("energy") or {}).get("verified")),
         "energy_boundary": str(energy.get("boundary") or ""),
         "order_dependent": system["order_dependent"],
         "ceiling": "evidence_grant" in system["capabilities"],

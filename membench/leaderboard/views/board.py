@@ -73,6 +73,7 @@ class BoardRow:
         front: Whether it is on the frontier of the point estimates.
         badge: Score badge.
         energy: Provenance of its joules.
+        energy_verified: Whether every check of their validity passed.
         attempts: Bundles of this configuration.
         questions: Questions asked.
         created: Date of the run.
@@ -92,6 +93,7 @@ class BoardRow:
     front: bool
     badge: str
     energy: str
+    energy_verified: bool
     attempts: int
     questions: int
     created: str
@@ -305,6 +307,7 @@ def plain_row(
         front=False,
         badge=run["score"],
         energy=run["energy_provenance"],
+        energy_verified=bool(run["energy_verified"]),
         attempts=int(run["attempts"]),
         questions=int(run["questions"]),
         created=run["created"][:10],
