@@ -1,8 +1,8 @@
 """The index: every row of the board as three Parquet tables, rebuilt from the store at any time.
 
-`runs` has one line per bundle, `figures` one per (run, figure), `cells` one per (run, headline
-figure) with its sums by case. Only bundles that are new or whose badge changed are read again;
-the key is the hash of the manifest with that of the badge. The server alone writes Parquet.
+`runs` has one line per bundle, keyed by the hash of its manifest, `figures` one per (run, figure),
+`cells` one per (run, headline figure) with its sums by case. Only bundles that are new or whose
+checksums or badge changed on disk are read again. The server alone writes Parquet.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 4
+VERSION = 7
 """Of the tables' shape: an index of another version is built anew."""
 
 
@@ -69,11 +69,13 @@ def refresh(store: Store) -> Index:
 
 
 def key_of(store: Store, entry: Entry) -> str:
-    """Changes when the manifest or the badge does."""
-    digest = hashlib.sha256((entry.path / layout.MANIFEST).read_bytes())
-    badge = store.root / BADGES / f"{entry.run_id}.json"
-    digest.update(badge.read_bytes() if badge.is_file() else b"-")
-    return digest.hexdigest()
+    """Changes when the bundle or its badge is written anew; taken without reading either."""
+    sums = (entry.path / layout.CHECKSUMS).stat()
+    try:
+        badge = (store.root / BADGES / f"{entry.run_id}.json").stat()
+    except FileNotFoundError:
+        return f"{sums.st_mtime_ns}.{sums.st_size}"
+    return f"{sums.st_mtime_ns}.{sums.st_size}.{badge.st_mtime_ns}.{badge.st_size}"
 
 
 def stored_tables(store: Store) -> dict[str, Frame]:
@@ -158,6 +160,8 @@ def read_row(store: Store, entry: Entry) -> Row:
     answers = reader(opened, layout.ANSWERS)
     row = build_row(manifest, summary, rows, play, answers)
     row.facts.update(badge_facts(current))
+    manifest_bytes = opened.stored[layout.MANIFEST]
+    row.facts["manifest_sha256"] = hashlib.sha256(manifest_bytes).hexdigest()
     return row
 
 
@@ -208,12 +212,21 @@ def load(
     for decision in decisions:
         if decision.score is not None and "score" in runs:
             runs.loc[runs["run_id"] == decision.run_id, "score"] = decision.score
+    if "content" in runs:
+        runs.loc[copied(runs), "flags"] += " flag.copy"
     if "configuration" in runs:
         runs["attempts"] = runs.groupby("configuration", dropna=False)["run_id"].transform("count")
-    stamp = hashlib.sha256(
-        "".join(sorted(map(str, runs.get("key", ())))).encode() + str(decisions).encode()
-    ).hexdigest()
+    known = sorted(map(str, runs.get("manifest_sha256", ())))
+    badges = sorted(map(str, runs.get("verified", ())))
+    stamp = hashlib.sha256(f"{known} {badges} {decisions}".encode()).hexdigest()
     return Index(runs, tables["figures"], tables["cells"], stamp[:16], problems or {})
+
+
+def copied(runs: Frame) -> Any:
+    """Which rows have the content of a row of another system."""
+    known = runs[runs["content"].notna() & (runs["content"] != "")]
+    systems = known.groupby("content")["system"].nunique()
+    return runs["content"].isin(systems[systems > 1].index)
 
 
 def write_tables(store: Store, tables: Mapping[str, Frame]) -> None:

@@ -56,10 +56,10 @@ def warm(serving: Serving) -> None:
     import plotly.graph_objects  # noqa: F401
     import scipy.special  # noqa: F401
 
-    from membench.leaderboard.index import refresh
-    from membench.leaderboard.store import Store
+    from membench.leaderboard.app import state
+    from membench.leaderboard.views.board import Choice
 
-    refresh(Store(serving.results))
+    state.the_board(Choice())
 
 
 def environment(serving: Serving) -> dict[str, str]:

@@ -156,3 +156,21 @@ def test_attempts_of_a_configuration_are_counted_and_the_median_stands_for_all(
     assert row.attempts == 3
     assert row.score is not None
     assert row.score.value == scores[1]
+
+
+def test_content_under_two_names_is_remarked_upon(tmp_path: Path) -> None:
+    import hashlib
+
+    from membench.leaderboard.bundle import checksums
+
+    ids = write_store(tmp_path, Plan(runs=3, questions=20))
+    for run_id in ids[:2]:
+        badge_file = tmp_path / "badges" / f"{run_id}.json"
+        badge = json.loads(badge_file.read_text())
+        badge["summary"]["content_sha256"] = "c" * 64
+        badge_file.write_text(json.dumps(badge))
+        folder = tmp_path / "locomo" / run_id
+        files = {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "SHA256SUMS"}
+        assert hashlib.sha256(checksums(files)).hexdigest() == badge["bundle_sha256"]
+    flags = dict(refresh(Store(tmp_path)).runs[["run_id", "flags"]].itertuples(index=False))
+    assert ["flag.copy" in flags[run_id] for run_id in ids] == [True, True, False]

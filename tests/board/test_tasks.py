@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,32 @@ def test_a_memory_is_known_by_its_hash_alone() -> None:
         {"n": 2, "sha256": sha256(b"a summary").hexdigest(), "sources": ["D1:0"]},
     ]
     assert known_words(case, lines) == {0: "two", 1: "one\ntwo"}
+
+
+@pytest.fixture(scope="module")
+def modelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with joules of a model: so many watts per busy core."""
+    folder = tmp_path_factory.mktemp("modelled")
+    options = ExecOptions(out=folder / "runs", run_id="story", energy="cpu:5.5")
+    run = start(RunSpec("bm25", "locomo", split="sample"), options).run.path
+    return make_bundle(run, folder / "bundle").path
+
+
+def test_joules_are_recomputed_from_samples_and_spans(modelled: Path) -> None:
+    result = verify(modelled)
+    assert result.accepted, [str(finding) for finding in result.findings]
+    total = result.summary["energy"]["total"]
+    assert (total["joules"] > 0, total["provenance"]) == (True, "modelled")
+
+
+def test_half_the_watts_do_not_give_the_same_joules(modelled: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(modelled, tmp_path / "bundle"))
+    Spoil(copy).text(layout.ENERGY, '"watts_per_core":5.5', '"watts_per_core":2.75')
+    findings = verify(copy).findings
+    assert {finding.rule for finding in findings} == {"rescore.energy"}
+
+
+def test_a_stronger_label_than_the_samples_have_is_refused(modelled: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(modelled, tmp_path / "bundle"))
+    Spoil(copy).json(layout.SUMMARY, lambda s: s["energy"]["total"].update(provenance="measured"))
+    assert verify(copy).findings[0].rule in {"rescore.energy", "schema.agree"}

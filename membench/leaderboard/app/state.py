@@ -7,11 +7,9 @@ session; `serving` sets them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-
-import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.index import Index, refresh
 from membench.leaderboard.layout import CHECKSUMS
@@ -69,13 +67,9 @@ def stamp(root: Path) -> str:
     return " ".join(parts)
 
 
-def _refreshed(root: str, stamped: str) -> Index:
+@lru_cache(maxsize=2)
+def _index(root: str, stamped: str) -> Index:
     return refresh(Store(Path(root)))
-
-
-_index: Callable[[str, str], Index] = st.cache_resource(
-    _refreshed, max_entries=2, show_spinner="Indexing the results ..."
-)
 
 
 def index() -> Index:
@@ -84,13 +78,9 @@ def index() -> Index:
     return _index(str(root), stamp(root))
 
 
-def _computed(root: str, stamped: str, choice: Choice) -> Board:
+@lru_cache(maxsize=64)
+def _board(root: str, stamped: str, choice: Choice) -> Board:
     return board(_index(root, stamped), choice)
-
-
-_board: Callable[[str, str, Choice], Board] = st.cache_resource(
-    _computed, max_entries=64, show_spinner=False
-)
 
 
 def the_board(choice: Choice) -> Board:

@@ -8,6 +8,7 @@ system; of several attempts at it the median one stands for all, and their numbe
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,6 +73,7 @@ class BoardRow:
         front: Whether it is on the frontier of the point estimates.
         badge: Score badge.
         energy: Provenance of its joules.
+        energy_verified: Whether every check of their validity passed.
         attempts: Bundles of this configuration.
         questions: Questions asked.
         created: Date of the run.
@@ -91,6 +93,7 @@ class BoardRow:
     front: bool
     badge: str
     energy: str
+    energy_verified: bool
     attempts: int
     questions: int
     created: str
@@ -304,6 +307,7 @@ def plain_row(
         front=False,
         badge=run["score"],
         energy=run["energy_provenance"],
+        energy_verified=bool(run["energy_verified"]),
         attempts=int(run["attempts"]),
         questions=int(run["questions"]),
         created=run["created"][:10],
@@ -377,8 +381,10 @@ def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[B
 def by_score(rows: Sequence[BoardRow]) -> list[tuple[int, BoardRow]]:
     """Places by value alone; ties share the better one."""
     values = [row.score.value if row.score else 0.0 for row in rows]
+    ordered = sorted(values)
     return [
-        (1 + sum(v > mine for v in values), row) for mine, row in zip(values, rows, strict=True)
+        (1 + len(values) - bisect_right(ordered, mine), row)
+        for mine, row in zip(values, rows, strict=True)
     ]
 
 

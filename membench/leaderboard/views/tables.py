@@ -70,6 +70,12 @@ def rank_text(row: BoardRow) -> str:
     return f"{row.rank.best}–{row.rank.worst}"
 
 
+def energy_badge(row: BoardRow) -> str:
+    """Provenance of joules, and whether they passed every check."""
+    badge = ENERGY_BADGES.get(row.energy, row.energy)
+    return f"{badge}, verified" if row.energy_verified else badge
+
+
 def frontier_text(row: BoardRow) -> str:
     """Whether a row is on the frontier, and how surely."""
     share = "" if row.share is None else f" ({100 * row.share:.0f} %)"
@@ -93,7 +99,7 @@ def board_records(board: Board) -> list[Record]:
             "frontier": frontier_text(row),
             "kind": row.fidelity,
             "score badge": BADGES.get(row.badge, row.badge),
-            "energy badge": ENERGY_BADGES.get(row.energy, row.energy),
+            "energy badge": energy_badge(row),
             "n": row.questions,
             "attempts": row.attempts,
             "date": row.created,
