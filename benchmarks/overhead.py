@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -68,15 +69,23 @@ def measure(data: Path, folder: Path, repeats: int) -> None:
         "start-up, 2 lanes": lambda: run(None, folder, 2),
     }
     times: dict[str, list[float]] = {name: [] for name in jobs}
+    spent_cpu: dict[str, list[float]] = {name: [] for name in jobs}
     run(None, folder, 1)  # imports of this process
     for number in range(repeats):
         for name in list(jobs) if number % 2 == 0 else reversed(jobs):
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), cpu_seconds()
             jobs[name]()
             times[name].append(time.perf_counter() - began)
+            spent_cpu[name].append(cpu_seconds() - cpu)
     median = {name: statistics.median(spent) for name, spent in times.items()}
+    cpu_median = {name: statistics.median(spent) for name, spent in spent_cpu.items()}
     for name, spent in times.items():
-        print(f"{name:<20} {median[name]:7.2f} s   ({', '.join(f'{t:.2f}' for t in spent)})")
+        listed = ", ".join(f"{t:.2f}" for t in spent)
+        print(f"{name:<20} {median[name]:7.2f} s, {cpu_median[name]:7.2f} CPU s   ({listed})")
+    work = cpu_median["membench, 1 lane"] - cpu_median["start-up, 1 lane"]
+    print(
+        f"CPU overhead, 1 lane, start-up apart {work / cpu_median['bare loop']:.3f}x the bare loop"
+    )
     one = median["membench, 1 lane"] - median["start-up, 1 lane"]
     two = median["membench, 2 lanes"] - median["start-up, 2 lanes"]
     print(f"overhead, 1 lane, start-up apart     {one / median['bare loop']:.3f}x the bare loop")
@@ -85,6 +94,12 @@ def measure(data: Path, folder: Path, repeats: int) -> None:
         f"{median['membench, 1 lane'] / median['bare loop']:.3f}x the bare loop"
     )
     print(f"speed-up of 2 lanes over 1           {one / two:.2f}x")
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of the children that have ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def repeated(data: Path, times: int, path: Path) -> Path:

@@ -134,6 +134,11 @@ def test_every_language_is_known():
     assert found <= known
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_nothing_is_left_to_be_filled_in(page):
+    assert not re.search(r"^[A-Z_]{4,}$|TODO|FIXME|TBD", prose(page), re.MULTILINE)
+
+
 def test_few_blocks_are_only_read_and_each_says_why():
     reasons = [
         match["reason"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -58,8 +58,13 @@ def lane_name(number: int) -> str:
     return f"lane-{number}"
 
 
-def check_models(prepared: Prepared, run: RunDir) -> None:
+def check_models(prepared: Prepared, run: RunDir, called: Collection[Role] = ()) -> None:
     """Refuse what cannot work before there is a run directory.
+
+    Args:
+        prepared: The run to be.
+        run: Where it will be.
+        called: Roles that will surely be called, unless a cassette holds all they are asked.
 
     Raises:
         UsageError: The extra is not installed, a model cannot fill its role, or a dollar budget
@@ -77,9 +82,11 @@ def check_models(prepared: Prepared, run: RunDir) -> None:
         ) from None
     options = prepared.options
     gateway = Gateway(gateway_config(prepared, run))
-    if options.cassette_mode != "replay":
-        for spec in gateway.config.seats().values():
-            check_reachable(spec)
+    held = options.cassette is not None and options.cassette.exists()
+    if options.cassette_mode == "off" or (options.cassette_mode == "record" and not held):
+        for (role, _), spec in gateway.config.seats().items():
+            if role in called:
+                check_reachable(spec)
     if options.cassette_mode == "replay" and options.cassette is not None:
         Cassette(options.cassette, readonly=True).close()
 
