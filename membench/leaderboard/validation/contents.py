@@ -245,6 +245,7 @@ def agreement_findings(contents: Contents) -> Iterator[Finding]:
     """The summary must speak of the manifest's run."""
     manifest, summary = contents.manifest, contents.summary
     cost = manifest["comparison_key"].get("cost") or {}
+    energy = {"provenance": None, **(summary["energy"].get("total") or {})}
     same: Sequence[tuple[str, Any, Any]] = (
         ("run_id", summary["run_id"], manifest["run_id"]),
         ("task", summary["task"], manifest["task"]["name"]),
@@ -256,6 +257,10 @@ def agreement_findings(contents: Contents) -> Iterator[Finding]:
         ("spec.system", manifest["spec"]["system"], manifest["system"]["name"]),
         ("models", summary["models"], manifest["models"]),
         ("energy.boundary", summary["energy"].get("boundary"), cost.get("energy_boundary")),
+        ("energy.provenance", energy["provenance"], cost.get("energy_provenance")),
+        ("hardware.class", manifest["hardware"]["class"], cost.get("hardware_class")),
+        ("options.concurrency", manifest["options"].get("concurrency"), cost.get("concurrency")),
+        ("options.schedule", manifest["options"].get("schedule"), cost.get("schedule")),
         ("status", summary["complete"], manifest["status"] == "complete"),
     )
     for name, mine, theirs in same:

@@ -68,6 +68,7 @@ def gather(contents: Contents, task_type: type[Task[Any]], data: Path | None) ->
     entry, spec = manifest["task"], manifest["spec"]
     task = make_task(task_type, spec, entry, data)
     check_prompts(task, manifest)
+    check_k(task_type.card, manifest)
     if entry["split"] not in (*task_type.card.splits, SAMPLE):
         raise Broken("known.dataset", layout.MANIFEST, f"no split '{entry['split']}'")
     source = own_source(task_type, entry["split"], data)
@@ -109,6 +110,14 @@ def check_prompts(task: Task[Any], manifest: dict[str, Any]) -> None:
         raise Broken(
             "known.prompts", f"{layout.MANIFEST}: prompts.{odd[0]}", "is not the released prompt"
         )
+
+
+def check_k(card: TaskCard, manifest: dict[str, Any]) -> None:
+    """Without a k of its own, a run has the task's."""
+    wanted = card.default_k if manifest["spec"]["k"] is None else manifest["spec"]["k"]
+    if manifest["comparison_key"].get("k") != wanted:
+        place = f"{layout.MANIFEST}: comparison_key.k"
+        raise Broken("schema.spec", place, f"the spec means k {wanted}")
 
 
 def own_source(task_type: type[Task[Any]], split: str, data: Path | None) -> Source | None:
