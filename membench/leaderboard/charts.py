@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from membench.leaderboard.rows import AXES
+from membench.leaderboard.rows import AXES, is_fraction
 from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
 from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardRow
-from membench.leaderboard.views.tables import amount, percent, rank_text
+from membench.leaderboard.views.tables import amount, rank_text, score_text
 
 SHAPES = {
     "package": "circle",
@@ -58,13 +58,13 @@ def scatter(board: Board) -> Any:
     rows = drawable(board)
     axis = AXES[board.choice.axis]
     figure = go.Figure()
-    add_frontier(figure, rows)
+    add_frontier(figure, rows, scale(board))
     sides = label_sides(rows)
     for on in (False, True):
         for fidelity in dict.fromkeys(row.fidelity for row in rows):
             mine = [r for r in rows if is_on(r) == on and r.fidelity == fidelity]
             if mine:
-                figure.add_trace(point_trace(mine, fidelity, sides, on=on, many=len(rows)))
+                figure.add_trace(point_trace(mine, board, sides, on=on, many=len(rows)))
     per = "question" if board.choice.scope == "query" else "question, ingest included"
     figure.update_layout(
         xaxis={
@@ -72,10 +72,22 @@ def scatter(board: Board) -> Any:
             "title": f"{axis.title} per {per}",
             "dtick": 1 if wide(rows) else None,
         },
-        yaxis={"title": f"{board.choice.metric} (%)", "rangemode": "tozero"},
+        yaxis={"title": score_title(board), "rangemode": "tozero"},
         **LAYOUT,
     )
     return figure
+
+
+def score_title(board: Board) -> str:
+    """What the vertical axis shows, and which way is better."""
+    metric = board.choice.metric
+    unit = " (%)" if is_fraction(metric) else ""
+    return f"{metric}{unit}" + (", less is better" if board.choice.lower else "")
+
+
+def scale(board: Board) -> float:
+    """What scores are multiplied by."""
+    return 100.0 if is_fraction(board.choice.metric) else 1.0
 
 
 LAYOUT: dict[str, Any] = {
@@ -98,7 +110,7 @@ def is_on(row: BoardRow) -> bool:
     return row.share >= OFTEN if row.share is not None else row.front
 
 
-def add_frontier(figure: Any, rows: Sequence[BoardRow]) -> None:
+def add_frontier(figure: Any, rows: Sequence[BoardRow], factor: float) -> None:
     """The step line through the point estimates."""
     import plotly.graph_objects as go
 
@@ -108,7 +120,7 @@ def add_frontier(figure: Any, rows: Sequence[BoardRow]) -> None:
     figure.add_trace(
         go.Scatter(
             x=[r.cost.value for r in front if r.cost],
-            y=[100 * r.score.value for r in front if r.score],
+            y=[factor * r.score.value for r in front if r.score],
             mode="lines",
             line={"shape": "hv", "color": COLOURS["line"], "width": 1.5, "dash": "dot"},
             name="frontier",
@@ -136,18 +148,19 @@ def roomy(row: BoardRow) -> bool:
 
 
 def point_trace(
-    rows: Sequence[BoardRow], fidelity: str, sides: dict[str, str], *, on: bool, many: int
+    rows: Sequence[BoardRow], board: Board, sides: dict[str, str], *, on: bool, many: int
 ) -> Any:
     """Points of one kind."""
     import plotly.graph_objects as go
 
     bars = many <= WITH_BARS or on
+    factor, fidelity = scale(board), rows[0].fidelity
     colour = COLOURS["on" if on else "off"]
     return go.Scatter(
         x=[r.cost.value for r in rows if r.cost],
-        y=[100 * r.score.value for r in rows if r.score],
+        y=[factor * r.score.value for r in rows if r.score],
         error_x=bar([spread(r.cost, 1.0) for r in rows]) if bars else None,
-        error_y=bar([spread(r.score, 100.0) for r in rows]) if bars else None,
+        error_y=bar([spread(r.score, factor) for r in rows]) if bars else None,
         mode="markers+text" if many <= LABELS else "markers",
         text=[r.label for r in rows],
         textposition=[sides[r.run_id] for r in rows],
@@ -158,7 +171,7 @@ def point_trace(
             "line": {"width": 2, "color": colour},
         },
         customdata=[r.run_id for r in rows],
-        hovertext=[hover(r) for r in rows],
+        hovertext=[hover(r, board.choice.metric) for r in rows],
         hoverinfo="text",
         name=f"{fidelity}, {'on' if on else 'off'} the frontier",
     )
@@ -183,12 +196,12 @@ def bar(spreads: Sequence[tuple[float, float]]) -> dict[str, Any]:
     }
 
 
-def hover(row: BoardRow) -> str:
+def hover(row: BoardRow, metric: str) -> str:
     """Words beside the pointer; names are of the allow-list, so nothing needs escaping."""
     return "<br>".join(
         [
             f"<b>{row.label}</b> ({row.fidelity})",
-            f"score {percent(row.score)}",
+            f"{metric} {score_text(metric, row.score)}",
             f"cost {amount(row.cost)}",
             row.why or f"rank {rank_text(row)}",
             f"{row.badge}; energy {row.energy}",

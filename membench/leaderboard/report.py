@@ -8,6 +8,7 @@ from membench.harness.rundir import RunDir
 from membench.leaderboard import html
 from membench.leaderboard.bundle import bundle_files
 from membench.leaderboard.layout import LIMITS
+from membench.leaderboard.rows import is_fraction
 from membench.leaderboard.validation.opening import Opened, unpack
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import Loaded, question_rows
@@ -39,7 +40,7 @@ def body(loaded: Loaded) -> str:
     figures = {
         name: summary["metrics"][name]["value"]
         for name in names
-        if summary["metrics"].get(name, {}).get("value") is not None
+        if is_fraction(name) and summary["metrics"].get(name, {}).get("value") is not None
     }
     return "".join(
         [

@@ -35,6 +35,12 @@ def is_fraction(metric: str) -> bool:
     return COUNTING.search(metric) is None
 
 
+def lower_is_better(task: str, metric: str) -> bool:
+    """Whether less of a metric is more; `strict.`, `.scored` and `@n` do not change that."""
+    bare = re.sub(r"^(strict|errata)\.|(\.scored|@\d+)$", "", metric)
+    return not {metric, bare}.isdisjoint(get_task(task).card.lower_is_better)
+
+
 @dataclass(frozen=True)
 class Axis:
     """A kind of cost.

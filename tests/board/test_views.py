@@ -24,7 +24,7 @@ from membench.leaderboard.views.tables import (
     to_csv,
     to_json,
 )
-from membench.testing.boards import Plan, write_store
+from membench.testing.boards import METRIC, Plan, write_store
 
 
 @pytest.fixture(scope="module")
@@ -319,3 +319,33 @@ def test_a_ceiling_is_shown_and_never_ranked(tmp_path: Path) -> None:
     assert rows[ids[0]].rank is None and not rows[ids[0]].front
     assert rows[ids[0]] in charts.drawable(shown)
     assert rows[ids[1]].rank is not None and rows[ids[1]].rank.worst == 1
+
+
+def test_where_less_is_better_the_lowest_score_leads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from membench.tasks.locomo.task import TASK
+
+    card = replace(TASK.card, lower_is_better=(METRIC,))
+    monkeypatch.setattr(TASK, "card", card)
+    write_store(tmp_path, Plan(runs=8, questions=100, systems=8))
+    whole = board(refresh(Store(tmp_path)), Choice())
+    scores = [row.score.value for row in whole.rows if row.score]
+    assert scores == sorted(scores)
+    assert whole.rows[0].rank is not None and whole.rows[0].rank.best == 1
+    assert whole.rows[0].front
+    some = limited(whole, None, most=scores[3])
+    assert {row.score.value for row in some.rows if row.score} == set(scores[:4])
+    assert "less is better" in charts.score_title(whole)
+
+
+def test_counts_are_shown_as_counts() -> None:
+    from membench.leaderboard.rows import Figure, is_fraction
+    from membench.leaderboard.views.tables import score_text
+
+    assert is_fraction("evidence.turn.recall@10")
+    assert not is_fraction("recalled.tokens")
+    assert score_text("recalled.tokens", Figure(45.5)) == "45.5"
+    assert score_text("f1", Figure(0.455)) == "45.5"

@@ -86,8 +86,8 @@ def _board(root: str, stamped: str, choice: Choice) -> Board:
 def the_board(choice: Choice) -> Board:
     """A board of the store as it is now."""
     root = settings().results
-    whole = _board(str(root), stamp(root), replace(choice, budget=None, least=0.0))
-    return limited(whole, choice.budget, choice.least)
+    whole = _board(str(root), stamp(root), replace(choice, budget=None, least=0.0, most=1.0))
+    return limited(whole, choice.budget, choice.least, choice.most)
 
 
 def empty() -> bool:

@@ -6,6 +6,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
+from membench.leaderboard.rows import is_fraction, lower_is_better
 from membench.leaderboard.views import compare as view
 from membench.leaderboard.views.board import listed
 
@@ -50,11 +51,15 @@ def refuse(shown: view.Comparison) -> None:
 def draw(shown: view.Comparison, runs: list[str]) -> None:
     """Tables of a comparison."""
     head = next(iter(shown.labels.values()))
+    unit = "percentage points" if is_fraction(shown.metric) else "units of the metric"
+    task = str(state.index().runs.set_index("run_id").loc[runs[0], "task"])
+    less = "; less is better" if lower_is_better(task, shown.metric) else ""
+    st.caption(f"Differences are in {unit}, the first run less the other{less}.")
     c.table(
         view.summary_records(shown), key="comparison", alt="Differences with intervals and tests"
     )
     for pair in shown.pairs:
-        if pair.visible is not None:
+        if pair.visible is not None and is_fraction(shown.metric):
             st.text(
                 f"Smallest difference that {head} and {pair.label} can show here: "
                 f"{100 * pair.visible.significant:.1f} points; with 80 % power "

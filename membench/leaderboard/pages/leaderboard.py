@@ -9,7 +9,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.leaderboard import charts
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
-from membench.leaderboard.rows import AXES
+from membench.leaderboard.rows import AXES, is_fraction
 from membench.leaderboard.views import claims
 from membench.leaderboard.views.board import Board, Choice, budget_steps
 from membench.leaderboard.views.tables import board_records, frontier_records, significant
@@ -79,9 +79,20 @@ def budgets(choice: Choice) -> Board:
             f"At most ({AXES[choice.axis].unit} per question)", words, key="budget", bind=c.BIND
         )
     with right:
-        least = st.slider("At least (score, %)", 0, 100, 0, key="least", bind=c.BIND)
+        choice = limited_score(shown.choice)
     budget = None if most == "no limit" else steps[words.index(str(most)) - 1]
-    return state.the_board(replace(choice, budget=budget, least=least / 100))
+    return state.the_board(replace(choice, budget=budget))
+
+
+def limited_score(choice: Choice) -> Choice:
+    """The limit on the score: from below, or from above where less is better."""
+    if not is_fraction(choice.metric):
+        return choice
+    if choice.lower:
+        most = st.slider("At most (score, %)", 0, 100, 100, key="most", bind=c.BIND)
+        return replace(choice, most=most / 100)
+    least = st.slider("At least (score, %)", 0, 100, 0, key="least", bind=c.BIND)
+    return replace(choice, least=least / 100)
 
 
 def draw_chart(shown: Board) -> None:
@@ -113,6 +124,8 @@ def draw_table(shown: Board) -> None:
     )
     if shown.reading:
         st.caption(f"Showing {shown.reading}.")
+    if shown.choice.lower:
+        st.caption(f"Less of {shown.choice.metric} is better.")
     st.caption(f"Protocol: {shown.groups.get(shown.choice.group, '')}.")
     selected = c.selectable(board_records(shown), key="board", alt="Rows of the leaderboard")
     runs = [shown.rows[position].run_id for position in selected]
@@ -133,6 +146,7 @@ def draw_link(shown: Board) -> None:
         group=f"{shown.groups[choice.group]} · {choice.group}" if len(shown.groups) > 1 else "",
         budget=significant(choice.budget) if choice.budget is not None else "",
         least=round(100 * choice.least) if choice.least else "",
+        most=round(100 * choice.most) if choice.most < 1 else "",
     )
 
 

@@ -7,7 +7,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.harness.errors import RunStateError
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
-from membench.leaderboard.rows import label
+from membench.leaderboard.rows import label, lower_is_better
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import Loaded
 from membench.leaderboard.views.tables import BADGES
@@ -90,6 +90,7 @@ def draw_questions(loaded: Loaded) -> None:
         "" if category == "all" else category,
         search or "",
         "" if only == "all" else only,
+        float(bool(names) and lower_is_better(loaded.summary["task"], names[0])),
     )
     picked = c.selectable(records, key="questions", alt="Questions of the run")
     if picked:

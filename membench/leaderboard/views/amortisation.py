@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from membench.leaderboard.rows import AXES
+from membench.leaderboard.rows import AXES, is_fraction
 from membench.leaderboard.views.board import Board, BoardRow
 from membench.leaderboard.views.tables import significant
 from membench.metrics.frontier import QUESTIONS, amortised, break_even, cost_per_correct
@@ -45,6 +45,7 @@ class Amortisation:
         candidates: Rows that could be the reference.
         lines: One per row with known costs.
         missing: Rows whose setup or query cost is unavailable.
+        accuracy: Whether the metric is an accuracy, so that a cost per correct answer exists.
     """
 
     axis: str
@@ -52,6 +53,7 @@ class Amortisation:
     candidates: tuple[BoardRow, ...]
     lines: tuple[Line, ...]
     missing: tuple[BoardRow, ...]
+    accuracy: bool
 
 
 def amortisation(board: Board, reference: str = "") -> Amortisation:
@@ -66,7 +68,8 @@ def amortisation(board: Board, reference: str = "") -> Amortisation:
     head = pick(known, reference)
     lines = tuple(line(row, board, head) for row in known)
     missing = tuple(row for row in ranked if row not in known)
-    return Amortisation(board.choice.axis, head, tuple(known), lines, missing)
+    accuracy = is_fraction(board.choice.metric) and not board.choice.lower
+    return Amortisation(board.choice.axis, head, tuple(known), lines, missing, accuracy)
 
 
 def setup_of(row: BoardRow, board: Board) -> float | None:
@@ -106,7 +109,7 @@ def records(page: Amortisation) -> list[dict[str, Any]]:
             "system": line.row.label,
             f"{unit} / history": significant(line.setup),
             f"{unit} / question": significant(line.query),
-            **{f"{unit} / correct, N={n}": correct(line, n) for n in QUESTIONS},
+            **{f"{unit} / correct, N={n}": correct(line, n) for n in QUESTIONS if page.accuracy},
             "breaks even at": even_text(line, page),
             "run": line.row.run_id,
         }

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from membench.leaderboard.index import Frame, Index
-from membench.leaderboard.ranking import frontier_shares, rank_rows, stacked
-from membench.leaderboard.rows import AXES, Figure
+from membench.leaderboard.ranking import Table, frontier_shares, rank_rows, stacked
+from membench.leaderboard.rows import AXES, Figure, lower_is_better
 from membench.metrics.frontier import Point, frontier
 from membench.metrics.ranks import Rank
 from membench.tasks.registry import get_task
@@ -41,7 +41,8 @@ class Choice:
         machine: Time or energy group, where costs depend on the machine; empty takes the
             largest.
         budget: Highest cost per question; None for no limit.
-        least: Lowest score.
+        least: Lowest score; 0 for no limit. For metrics where more is better.
+        most: Highest score; 1 for no limit. For metrics where less is better.
     """
 
     task: str = ""
@@ -53,6 +54,12 @@ class Choice:
     machine: str = ""
     budget: float | None = None
     least: float = 0.0
+    most: float = 1.0
+
+    @property
+    def lower(self) -> bool:
+        """Whether less of the metric is better."""
+        return bool(self.metric) and lower_is_better(self.task.partition(":")[0], self.metric)
 
 
 @dataclass(frozen=True)
@@ -185,12 +192,12 @@ def board(index: Index, choice: Choice) -> Board:
     shown, hidden = on_machine(runs, choice)
     rows = build_rows(index, shown, choice)
     whole = Board(choice, rows, rows, hidden, groups, machines, metrics, "")
-    return limited(whole, choice.budget, choice.least)
+    return limited(whole, choice.budget, choice.least, choice.most)
 
 
-def limited(whole: Board, budget: float | None, least: float) -> Board:
+def limited(whole: Board, budget: float | None, least: float = 0.0, most: float = 1.0) -> Board:
     """A board with limits applied to its rows; ranks and frontier stay those of the whole."""
-    choice = replace(whole.choice, budget=budget, least=least)
+    choice = replace(whole.choice, budget=budget, least=least, most=most)
     kept, reading = within_budget(whole.all_rows, choice)
     return replace(whole, choice=choice, rows=kept, reading=reading)
 
@@ -363,9 +370,9 @@ def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[B
     """Ranks over all rows of the group, and who is on the frontier."""
     cells = cell_lookup(index, rows, (choice.metric, f"query.{choice.axis}"))
     paired = common_rows(rows, cells, choice.metric)
-    ranks = rank_lookup(paired, cells, choice.metric)
-    alone = {row.run_id: Rank(rank, 1, len(rows)) for rank, row in by_score(rows)}
-    fronts = {point.name for point in frontier(points(rows))}
+    ranks = rank_lookup(paired, cells, choice)
+    alone = {row.run_id: Rank(rank, 1, len(rows)) for rank, row in by_score(rows, choice)}
+    fronts = {point.name for point in frontier(points(rows, choice))}
     shares = share_lookup(paired, cells, choice)
     return [
         replace(
@@ -378,9 +385,15 @@ def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[B
     ]
 
 
-def by_score(rows: Sequence[BoardRow]) -> list[tuple[int, BoardRow]]:
+def goodness(row: BoardRow, choice: Choice) -> float:
+    """The score such that more is better."""
+    value = row.score.value if row.score else 0.0
+    return -value if choice.lower else value
+
+
+def by_score(rows: Sequence[BoardRow], choice: Choice) -> list[tuple[int, BoardRow]]:
     """Places by value alone; ties share the better one."""
-    values = [row.score.value if row.score else 0.0 for row in rows]
+    values = [goodness(row, choice) for row in rows]
     ordered = sorted(values)
     return [
         (1 + len(values) - bisect_right(ordered, mine), row)
@@ -388,10 +401,10 @@ def by_score(rows: Sequence[BoardRow]) -> list[tuple[int, BoardRow]]:
     ]
 
 
-def points(rows: Sequence[BoardRow]) -> list[Point]:
+def points(rows: Sequence[BoardRow], choice: Choice) -> list[Point]:
     """Rows as points of a frontier, by run id."""
     return [
-        Point(row.run_id, row.cost.value, row.score.value)
+        Point(row.run_id, row.cost.value, goodness(row, choice))
         for row in rows
         if row.cost is not None and row.score is not None
     ]
@@ -418,13 +431,20 @@ def common_rows(rows: Sequence[BoardRow], cells: Lookup, metric: str) -> list[Bo
     return max(sizes.values(), key=len, default=[])
 
 
-def rank_lookup(rows: Sequence[BoardRow], cells: Lookup, metric: str) -> dict[str, Rank]:
-    """Rank ranges of rows that can be paired, if all rows of the group can."""
+def score_table(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> Table:
+    """Sums of scores by case such that more is better."""
+    table = stacked(
+        [cells[row.run_id, choice.metric][0] for row in rows],
+        cells[rows[0].run_id, choice.metric][1],
+    )
+    return Table(-table.sums, table.counts) if choice.lower else table
+
+
+def rank_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict[str, Rank]:
+    """Rank ranges of rows that can be paired."""
     if not rows:
         return {}
-    table = stacked(
-        [cells[row.run_id, metric][0] for row in rows], cells[rows[0].run_id, metric][1]
-    )
+    table = score_table(rows, cells, choice)
     return dict(zip((row.run_id for row in rows), rank_rows(table), strict=True))
 
 
@@ -435,9 +455,7 @@ def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dic
     if not there:
         return {}
     head = there[0].run_id
-    scores = stacked(
-        [cells[r.run_id, choice.metric][0] for r in there], cells[head, choice.metric][1]
-    )
+    scores = score_table(there, cells, choice)
     costs = stacked([cells[r.run_id, name][0] for r in there], cells[head, name][1])
     shares = frontier_shares(scores, costs)
     return {
@@ -451,17 +469,17 @@ def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dic
 def within_budget(rows: Sequence[BoardRow], choice: Choice) -> tuple[tuple[BoardRow, ...], str]:
     """Rows that fit the budgets, and what they are in words.
 
-    With a lowest score, each system's cheapest setting that reaches it; with a highest cost
+    With a limit on the score, each system's cheapest setting that keeps to it; with a highest cost
     alone, each system's best setting that keeps to it.
     """
-    if choice.budget is None and choice.least <= 0:
+    cheapest = choice.most < 1 if choice.lower else choice.least > 0
+    if choice.budget is None and not cheapest:
         return tuple(rows), ""
     fitting = [row for row in rows if not row.why and fits(row, choice)]
-    cheapest = choice.least > 0
     best: dict[str, BoardRow] = {}
     for row in fitting:
         kept = best.get(row.system)
-        if kept is None or preferred(row, kept, cheapest=cheapest):
+        if kept is None or preferred(row, kept, choice, cheapest=cheapest):
             best[row.system] = row
     words = "cheapest" if cheapest else "best"
     reading = (
@@ -474,19 +492,17 @@ def fits(row: BoardRow, choice: Choice) -> bool:
     """Whether a row keeps to both limits; an unavailable cost keeps to none."""
     if choice.budget is not None and (row.cost is None or row.cost.value > choice.budget):
         return False
-    return row.score is not None and row.score.value >= choice.least
+    if row.score is None:
+        return False
+    return row.score.value <= choice.most if choice.lower else row.score.value >= choice.least
 
 
-def preferred(row: BoardRow, kept: BoardRow, *, cheapest: bool) -> bool:
+def preferred(row: BoardRow, kept: BoardRow, choice: Choice, *, cheapest: bool) -> bool:
     """Whether a row is the better choice of two settings of a system."""
-    mine, theirs = key(row), key(kept)
-    return mine[0] < theirs[0] if cheapest else mine[1] > theirs[1]
-
-
-def key(row: BoardRow) -> tuple[float, float]:
-    """Cost and score of a row; an unavailable cost counts as the highest."""
-    cost = row.cost.value if row.cost else math.inf
-    return cost, row.score.value if row.score else 0.0
+    if not cheapest:
+        return goodness(row, choice) > goodness(kept, choice)
+    mine, theirs = (r.cost.value if r.cost else math.inf for r in (row, kept))
+    return mine < theirs
 
 
 def budget_steps(rows: Sequence[BoardRow]) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from membench.harness.model import Score
 from membench.leaderboard.index import Index
-from membench.leaderboard.rows import AXES, counted
+from membench.leaderboard.rows import AXES, counted, is_fraction
 from membench.leaderboard.store import Store
 from membench.leaderboard.views.bundles import Loaded, load
 from membench.metrics.paired import (
@@ -236,8 +236,8 @@ def summary_records(comparison: Comparison) -> list[dict[str, Any]]:
         {
             "first": head,
             "other": pair.label,
-            "difference (points)": signed(pair.difference.value),
-            "95 % interval": interval(pair.difference.ci95),
+            "difference": signed(pair.difference.value, comparison.metric),
+            "95 % interval": interval(pair.difference.ci95, comparison.metric),
             "p (cases, t)": p_text(pair.difference.p),
             "p (cases, sign flip)": p_text(pair.swapped),
             "p (questions, McNemar)": p_text(pair.table.p if pair.table else None),
@@ -254,8 +254,8 @@ def category_records(comparison: Comparison) -> list[dict[str, Any]]:
         {
             "other": pair.label,
             "category": name,
-            "difference (points)": signed(value.value),
-            "95 % interval": interval(value.ci95),
+            "difference": signed(value.value, comparison.metric),
+            "95 % interval": interval(value.ci95, comparison.metric),
             "n": value.n,
         }
         for pair in comparison.pairs
@@ -307,14 +307,16 @@ def disagreement_records(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def signed(value: float | None) -> str:
-    """A difference of fractions in points."""
-    return "–" if value is None else f"{100 * value:+.1f}"
+def signed(value: float | None, metric: str) -> str:
+    """A difference: of fractions in points, of counts as it is."""
+    if value is None:
+        return "–"
+    return f"{100 * value:+.1f}" if is_fraction(metric) else f"{value:+.3g}"
 
 
-def interval(ci95: tuple[float, float] | None) -> str:
-    """An interval in points."""
-    return "–" if ci95 is None else f"[{100 * ci95[0]:+.1f}, {100 * ci95[1]:+.1f}]"
+def interval(ci95: tuple[float, float] | None, metric: str) -> str:
+    """The interval of a difference."""
+    return "–" if ci95 is None else f"[{signed(ci95[0], metric)}, {signed(ci95[1], metric)}]"
 
 
 def p_text(p: float | None) -> str:

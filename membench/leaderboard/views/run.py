@@ -167,6 +167,7 @@ def question_records(
     category: str = "",
     search: str = "",
     only: str = "",
+    worst: float = 0.0,
 ) -> list[Record]:
     """Questions of a run that fit the filters.
 
@@ -175,14 +176,15 @@ def question_records(
         names: Metrics to show.
         category: Only this category; empty for all.
         search: Part of a question id.
-        only: `failed`, `wrong` (the first metric is 0), or empty for all.
+        only: `failed`, `wrong` (the first metric is at its worst), or empty for all.
+        worst: The worst value of the first metric.
     """
     found = []
     for row in rows:
         value = row.values.get(names[0]) if names else None
         if category not in ("", row.category) or search not in row.item_id:
             continue
-        if (only == "failed" and row.status != "failed") or (only == "wrong" and value != 0):
+        if (only == "failed" and row.status != "failed") or (only == "wrong" and value != worst):
             continue
         shown = {name: None if row.values.get(name) is None else row.values[name] for name in names}
         found.append(

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from membench.leaderboard.rows import AXES, Figure
+from membench.leaderboard.rows import AXES, Figure, is_fraction
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.board import OFTEN, Board, BoardRow
 
@@ -52,6 +52,11 @@ def percent(figure: Figure | None) -> str:
     return f"{text} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
 
 
+def score_text(metric: str, figure: Figure | None) -> str:
+    """A score: fractions in percent, counts as they are."""
+    return percent(figure) if is_fraction(metric) else amount(figure)
+
+
 def amount(figure: Figure | None) -> str:
     """A cost, with its interval."""
     if figure is None:
@@ -92,7 +97,7 @@ def board_records(board: Board) -> list[Record]:
         {
             "rank": rank_text(row),
             "system": row.label,
-            board.choice.metric: percent(row.score),
+            board.choice.metric: score_text(board.choice.metric, row.score),
             cost: amount(row.cost)
             + (f" {row.energy}" if axis.name == "joules" and row.cost else ""),
             **({} if axis.name == "context" else {setup: amount(row.setup)}),
@@ -120,7 +125,7 @@ def frontier_records(board: Board) -> list[Record]:
         {
             "system": row.label,
             f"{axis.unit} / question": amount(row.cost),
-            board.choice.metric: percent(row.score),
+            board.choice.metric: score_text(board.choice.metric, row.score),
             "on the frontier": frontier_text(row),
         }
         for row in sorted(on, key=lambda row: row.cost.value if row.cost else math.inf)
