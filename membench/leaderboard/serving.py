@@ -74,9 +74,13 @@ def environment(serving: Serving) -> dict[str, str]:
 
 
 def configuration(serving: Serving) -> dict[str, Any]:
-    """Streamlit's options: nothing leaves this machine, nothing is watched."""
+    """Streamlit's options: nothing leaves this machine, nothing is watched.
+
+    Without a `serverAddress` Streamlit asks an outside service for this machine's address.
+    """
     return {
         "browser.gatherUsageStats": False,
+        "browser.serverAddress": serving.host if serving.host in LOOPBACK else "localhost",
         "server.address": serving.host,
         "server.port": serving.port,
         "server.headless": True,

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest  # noqa: TID253
 
 from membench.leaderboard.app import state
-from membench.leaderboard.serving import SCRIPT, Serving, environment
+from membench.leaderboard.serving import SCRIPT, Serving, configuration, environment
 from membench.leaderboard.store import Store
 from membench.leaderboard.validation import verify
 from membench.testing.boards import Plan, write_store
@@ -116,3 +116,10 @@ def test_strangers_words_are_never_markdown(
 def test_the_script_is_where_the_server_looks() -> None:
     assert SCRIPT.is_file()
     assert not (SCRIPT.parent / "pages").exists(), "Streamlit would take it for its own pages"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_the_server_asks_nobody_for_anything(tmp_path: Path, host: str) -> None:
+    options = configuration(Serving(tmp_path, host=host))
+    assert options["browser.gatherUsageStats"] is False
+    assert options["browser.serverAddress"], "else Streamlit asks the world for its address"
