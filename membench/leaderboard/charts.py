@@ -20,8 +20,11 @@ SHAPES = {
 """Kind of system -> marker."""
 
 COLOURS = {"on": "#0b6e99", "off": "#8a8f98", "line": "#0b6e99"}
-LABELS = 14
-"""Up to this many points carry their name."""
+LABELS = 8
+"""Up to this many points all carry their name; beyond, those on the frontier and controls do."""
+
+MOST_LABELS = 40
+"""Beyond this many points only the pointer tells names."""
 
 WITH_BARS = 60
 """Up to this many points carry error bars; beyond, only those near the frontier."""
@@ -142,6 +145,11 @@ def label_sides(rows: Sequence[BoardRow]) -> dict[str, str]:
     return {row.run_id: sides[place % 2 if roomy(row) else 0] for place, row in enumerate(ordered)}
 
 
+def named(row: BoardRow, many: int) -> bool:
+    """Whether a point carries its name."""
+    return many <= LABELS or is_on(row) or row.fidelity == "control"
+
+
 def roomy(row: BoardRow) -> bool:
     """Whether a name fits between a point and the axis."""
     return row.score is not None and row.score.value > 0.1
@@ -161,8 +169,8 @@ def point_trace(
         y=[factor * r.score.value for r in rows if r.score],
         error_x=bar([spread(r.cost, 1.0) for r in rows]) if bars else None,
         error_y=bar([spread(r.score, factor) for r in rows]) if bars else None,
-        mode="markers+text" if many <= LABELS else "markers",
-        text=[r.label for r in rows],
+        mode="markers+text" if many <= MOST_LABELS else "markers",
+        text=[r.label if named(r, many) else "" for r in rows],
         textposition=[sides[r.run_id] for r in rows],
         marker={
             "symbol": SHAPES.get(fidelity, "diamond"),
