@@ -23,7 +23,7 @@ from pathlib import Path
 import orjson
 
 from membench.adapters import registry
-from membench.harness.lane import answer_parts, case_info
+from membench.harness.contents import answer_parts
 from membench.harness.model import (
     Answered,
     Ask,
@@ -35,6 +35,7 @@ from membench.harness.model import (
     SystemContext,
     opaque_ids,
 )
+from membench.harness.player import case_info
 from membench.harness.readers.extractive import ExtractiveReader
 from membench.harness.run import start
 from membench.harness.spec import ExecOptions, RunSpec

@@ -239,3 +239,16 @@ def test_the_page_of_the_command_line_is_up_to_date():
     )
     page = (ROOT / "docs" / "cli.md").read_text()
     assert done.stdout == page, "write it anew: python docs/make_cli.py"
+
+
+def test_the_results_in_the_readme_are_those_of_the_bundles():
+    done = subprocess.run(
+        [sys.executable, "-c", "import make_results; print(make_results.page(), end='')"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "docs")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    page = (ROOT / "README.md").read_text()
+    assert done.stdout == page, "write it anew: python docs/make_results.py"

@@ -11,19 +11,15 @@ from itertools import islice, takewhile
 from typing import Any
 
 from membench.harness.clock import Clock
+from membench.harness.contents import failed
 from membench.harness.engine import engine_for
 from membench.harness.engine.base import Done, Engine, Lost
 from membench.harness.errors import Reason
 from membench.harness.journal import Appender, Record, mend_tail, read_lines
-from membench.harness.lane import (
-    CaseJob,
-    PlaySettings,
-    PlayWorker,
-    WaveStep,
-    failed,
-)
+from membench.harness.lane import PlayWorker, WaveStep
 from membench.harness.llm.lane import LaneAccess
 from membench.harness.model import Ask, Case, Gold, Phase, phase_of
+from membench.harness.player import CaseJob, PlaySettings
 from membench.harness.prepared import Prepared
 from membench.harness.progress import Progress
 from membench.harness.recorded import Recorded, RecordedCase

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from membench.harness.clock import Clock
+from membench.harness.contents import answer_parts, describe, failed, free_text
 from membench.harness.engine import engine_for
 from membench.harness.engine.base import Lost, Site
 from membench.harness.errors import HarnessFault, Reason
 from membench.harness.journal import Record, Sink, mend_tail
-from membench.harness.lane import answer_parts, describe, failed, free_text, process_cpu_s
 from membench.harness.model import Answer, Ask, Case, Gold, Memory, Phase, Span, Turn
 from membench.harness.prepared import LOCAL_READERS, Prepared
 from membench.harness.progress import Progress
 from membench.harness.readers.base import LocalReader
 from membench.harness.recorded import CaseLines, Recorded, RecordedCase, memory_from_line
+from membench.harness.resources import process_cpu_s
 from membench.harness.rundir import RunDir
 from membench.tasks.base import AnswerInput
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from membench.harness.clock import Clock
+from membench.harness.contents import failed, free_text
 from membench.harness.errors import Reason
 from membench.harness.journal import Appender, Record, mend_tail
-from membench.harness.lane import failed, free_text
 from membench.harness.llm.usage import Usage
 from membench.harness.model import Phase, Role
 from membench.harness.prepared import Prepared

@@ -17,7 +17,6 @@ from typing import Any
 
 from membench.adapters.registry import SystemCard, checked_parameters, create
 from membench.adapters.worker.processes import descendants
-from membench.harness.lane import case_info
 from membench.harness.llm.gateway import Gateway
 from membench.harness.llm.lane import Meterer
 from membench.harness.llm.scripted import Request
@@ -35,6 +34,7 @@ from membench.harness.model import (
     SystemContext,
     phase_of,
 )
+from membench.harness.player import case_info
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens

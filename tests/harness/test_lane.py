@@ -8,7 +8,6 @@ import pytest
 from membench.harness.clock import Clock
 from membench.harness.errors import Reason, SystemFault
 from membench.harness.journal import Appender, read_lines
-from membench.harness.lane import CaseJob, CasePlayer, PlaySettings
 from membench.harness.llm.lane import NullMeter
 from membench.harness.model import (
     Answer,
@@ -27,6 +26,7 @@ from membench.harness.model import (
     Session,
     Turn,
 )
+from membench.harness.player import CaseJob, CasePlayer, PlaySettings
 
 
 def turn(number: int, words: str) -> Turn:
