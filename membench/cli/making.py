@@ -44,10 +44,7 @@ def new_system(
 @new_app.command("task")
 def make_task(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the task.")],
-    parent: Annotated[
-        Path | None,
-        typer.Option(help="Where the folder goes.", show_default="membench/tasks"),
-    ] = None,
+    parent: Annotated[Path, typer.Option(help="Where the folder goes.")] = Path(),
 ) -> None:
     """Make a folder for a benchmark.
 
@@ -55,8 +52,7 @@ def make_task(
     """
     from membench.tasks.scaffold import new_task
 
-    files = new_task(name, parent) if parent else new_task(name)
-    for file in files:
+    for file in new_task(name, parent):
         typer.echo(f"made {file}")
 
 
