@@ -381,6 +381,7 @@ class Span:
         cpu_s: CPU seconds of the lane in this span; None if not counted.
         usage: Tokens by role.
         abandoned: Whether the attempt was given up; its energy is kept, but not charged.
+        node: Which machine of a cluster did it; 0 is the one whose sensors are read.
     """
 
     start: float
@@ -392,6 +393,7 @@ class Span:
     cpu_s: float | None = None
     usage: Mapping[str, Tokens] = field(default_factory=dict)
     abandoned: bool = False
+    node: int = 0
 
     @classmethod
     def of(
@@ -404,7 +406,7 @@ class Span:
         abandoned: bool = False,
         models: Mapping[str, str] | None = None,
     ) -> Span | None:
-        """From the telemetry of a record: `start`, `end`, `cpu_s`, `lane`, `usage`.
+        """From the telemetry of a record: `start`, `end`, `cpu_s`, `lane`, `node`, `usage`.
 
         CPU seconds of models that the gateway hosts (`usage.cpu_s`) are the span's too.
 
@@ -437,4 +439,5 @@ class Span:
                 for role, use in roles.items()
             },
             abandoned=abandoned,
+            node=int(telemetry.get("node") or 0),
         )

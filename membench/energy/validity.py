@@ -30,6 +30,7 @@ SPOILERS = frozenset(
         Flag.COUNTER_RESET,
         Flag.STUCK_COUNTER,
         Flag.NOT_COVERED,
+        Flag.OTHER_NODE,
         Flag.CLOCK_STEP,
         Flag.GAP,
         Flag.IDLE_DRIFT,
