@@ -79,13 +79,15 @@ class EnergySession:
     ) -> None:
         """Nothing is opened before the context is entered."""
         self.clock = clock or anchored()
-        self._selection = selection
+        self.selection = selection
         self.path = path
         self._period_s = period_s
         self._sleep = sleep
         self._readers: list[_Reader] = []
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
+        self._going = threading.Event()
+        self._going.set()
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
         self._recent: defaultdict[str, deque[tuple[float, float]]] = defaultdict(
@@ -98,7 +100,7 @@ class EnergySession:
         self._file = self.path.open("ab", buffering=0)
         self._mend_last_line()
         self._write(self._session_line())
-        for source in self._selection.sources:
+        for source in self.selection.sources:
             self._open(source)
         for reader in self._readers:
             self._sample(reader)
@@ -111,6 +113,7 @@ class EnergySession:
     def __exit__(self, *exception: object) -> None:
         """Stop sampling, take a last reading, close everything."""
         self._stop.set()
+        self._going.set()
         for thread in self._threads:
             thread.join()
         for reader in self._readers:
@@ -126,6 +129,22 @@ class EnergySession:
         """Read every source once, now; beside what the threads do by themselves."""
         for reader in self._readers:
             self._sample(reader)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What the open sources said they can read."""
+        return tuple(channel for reader in self._readers for channel in reader.channels)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the threads rest, after a reading and until the next: what does sampling cost?"""
+        self._going.clear()
+        self.sample()
+        try:
+            yield
+        finally:
+            self.sample()
+            self._going.set()
 
     @contextlib.contextmanager
     def window(self, name: str) -> Iterator[None]:
@@ -172,9 +191,9 @@ class EnergySession:
             "session",
             t=self.clock(),
             period_s=self._period_s,
-            sources=self._selection.names,
-            selection=self._selection.why,
-            allow_mixed=self._selection.allow_mixed,
+            sources=self.selection.names,
+            selection=self.selection.why,
+            allow_mixed=self.selection.allow_mixed,
         )
 
     def _open(self, source: EnergySource) -> None:
@@ -194,7 +213,10 @@ class EnergySession:
             due = max(due + self._period_s, time.monotonic())
             if self._stop.wait(max(due - time.monotonic(), 0.0)):
                 return
-            self._sample(reader)
+            if self._going.is_set():
+                self._sample(reader)
+            else:
+                self._going.wait()
 
     def _sample(self, reader: _Reader) -> None:
         with reader.lock:

@@ -15,6 +15,7 @@ import numpy as np
 from membench.energy.crosscheck import AGREEMENT, power_gaps
 from membench.energy.figure import Flag
 from membench.energy.ledger import Ledger
+from membench.energy.overhead import Overhead
 from membench.energy.samples import SampleLog, Span
 from membench.harness.model import Provenance
 
@@ -73,7 +74,7 @@ def validate(
     spans: Sequence[Span],
     *,
     repeats: Sequence[float] = (),
-    sampler: tuple[float, float] | None = None,
+    sampler: Overhead | None = None,
     from_cassette: bool = False,
 ) -> list[Check]:
     """Check a run's energy.
@@ -83,7 +84,7 @@ def validate(
         log: The samples.
         spans: The spans.
         repeats: Total joules of every repeat of this run, this one included.
-        sampler: Wall seconds with the sampler off and on, A-B-B-A.
+        sampler: What sampling cost, A-B-B-A.
         from_cassette: Whether any model call came from a cassette.
     """
     return [
@@ -156,13 +157,11 @@ def _undisturbed(ledger: Ledger) -> Check:
     return Check("undisturbed", "fail" if found else "pass", ", ".join(found) or "no flag")
 
 
-def _sampler_is_cheap(sampler: tuple[float, float] | None) -> Check:
+def _sampler_is_cheap(sampler: Overhead | None) -> Check:
     name = "sampler is cheap"
     if sampler is None:
         return Check(name, "not run", "no A-B-B-A with the sampler off")
-    off, on = sampler
-    cost = on / off - 1.0
-    return Check(name, "pass" if abs(cost) <= MAX_SAMPLER else "fail", f"{cost:+.2%} wall time")
+    return Check(name, "pass" if abs(sampler.median) <= MAX_SAMPLER else "fail", sampler.text())
 
 
 def _null_window(ledger: Ledger) -> Check:
