@@ -1,6 +1,7 @@
 """Whether a run's joules may be called verified: named checks that pass, fail, or were not run.
 
-A row is verified only if every check passed; a check that was not run is not a pass.
+A row is verified only if every check passed; a check that was not run is not a pass. A run alone
+has no repeats, so one of its checks was not run: `repeats` looks at several runs together.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from membench.energy.samples import SampleLog, Span
 from membench.harness.model import Provenance
 
 Status = Literal["pass", "fail", "not run"]
+REPEATABLE = "repeatable"
 MAX_CV = 0.05
 MIN_REPEATS = 3
 MAX_SAMPLER = 0.01
@@ -91,7 +93,7 @@ def validate(
         _measured(ledger),
         _counter_against_power(log, spans),
         _windows_add_up(ledger),
-        _repeatable(repeats),
+        repeatable(repeats),
         _undisturbed(ledger),
         _sampler_is_cheap(sampler),
         _null_window(ledger),
@@ -137,12 +139,13 @@ def _windows_add_up(ledger: Ledger) -> Check:
     )
 
 
-def _repeatable(repeats: Sequence[float]) -> Check:
-    name = "repeatable"
-    if len(repeats) < MIN_REPEATS:
-        return Check(name, "not run", f"{len(repeats)} of {MIN_REPEATS} repeats")
-    cv = coefficient_of_variation(repeats)
-    return Check(name, "pass" if cv <= MAX_CV else "fail", f"CV {cv:.1%} over {len(repeats)} runs")
+def repeatable(totals: Sequence[float]) -> Check:
+    """The total joules of a run and its repeats vary by no more than a twentieth."""
+    if len(totals) < MIN_REPEATS:
+        return Check(REPEATABLE, "not run", f"{len(totals)} of {MIN_REPEATS} repeats")
+    cv = coefficient_of_variation(totals)
+    status: Status = "pass" if cv <= MAX_CV else "fail"
+    return Check(REPEATABLE, status, f"CV {cv:.1%} over {len(totals)} runs")
 
 
 def coefficient_of_variation(values: Sequence[float]) -> float:

@@ -248,10 +248,17 @@ Resume = Callable[[Path, ExecOptions], Summary]
 
 @dataclass(frozen=True)
 class Done:
-    """A run of a suite with its summary."""
+    """A run of a suite with what it recorded.
+
+    Attributes:
+        job: What was run.
+        summary: Its summary.
+        manifest: Its manifest; empty if there is none.
+    """
 
     job: Job
     summary: Summary
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -305,7 +312,8 @@ def run_suite(
     done = []
     for number, job in enumerate(order, 1):
         note(f"{number}/{len(order)} {job.cell.label} on {job.cell.task}, repeat {job.repeat + 1}")
-        done.append(Done(job, _do(job, out, start, resume)))
+        summary = _do(job, out, start, resume)
+        done.append(Done(job, summary, _manifest(out / job.run_id)))
     return SuiteResult(suite.name, tuple(suite.references), suite.metric, tuple(done))
 
 
@@ -320,10 +328,19 @@ def _do(job: Job, out: Path, start: Start, resume: Resume) -> Summary:
     return resume(path, job.options)
 
 
-def by_cell(result: SuiteResult) -> list[tuple[Cell, Sequence[Summary]]]:
-    """Summaries of the repeats of each cell, cells in the order of the grid."""
-    grouped: dict[str, tuple[Cell, list[Summary]]] = {}
+def _manifest(path: Path) -> Mapping[str, Any]:
+    return RunDir.open(path).manifest() if path.is_dir() else {}
+
+
+def by_cell(result: SuiteResult) -> list[tuple[Cell, Sequence[Done]]]:
+    """The repeats of each cell in order, cells in the order of the grid."""
+    grouped: dict[str, tuple[Cell, list[Done]]] = {}
     for done in result.done:
         key = done.job.run_id.rpartition("-r")[0]
-        grouped.setdefault(key, (done.job.cell, []))[1].append(done.summary)
+        grouped.setdefault(key, (done.job.cell, []))[1].append(done)
     return list(grouped.values())
+
+
+def record_path(suite: SuiteFile, out: Path) -> Path:
+    """Where the suite's result is written, beside its runs."""
+    return out / f"{suite.name}.suite.json"

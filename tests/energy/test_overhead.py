@@ -103,7 +103,8 @@ def test_a_log_without_the_windows_says_nothing() -> None:
 def test_half_a_round_of_a_killed_session_is_passed_over() -> None:
     names = [SAMPLER_OFF, SAMPLER_ON, *ROUND]
     ends = [1.0, 1.0, 1.0, 1.01, 1.01, 1.0]
-    windows = tuple(Window(n, 10.0 * i, 10.0 * i + e) for i, (n, e) in enumerate(zip(names, ends)))
+    pieces = enumerate(zip(names, ends, strict=True))
+    windows = tuple(Window(name, 10.0 * n, 10.0 * n + end) for n, (name, end) in pieces)
     found = overhead_of(log_of(windows=windows))
     assert found is not None
     assert found.ratios == pytest.approx([0.01])
