@@ -33,7 +33,8 @@ from membench.energy.samples import (
     window_line,
 )
 from membench.energy.sources import Selection
-from membench.energy.sources.base import EnergySource, Reading, SourceUnavailable
+from membench.energy.sources.base import EnergySource, Reading
+from membench.harness.errors import MembenchError
 
 PERIOD_S = 0.1
 """Ten readings a second."""
@@ -200,7 +201,7 @@ class EnergySession:
         first = sum(len(reader.channels) for reader in self._readers)
         try:
             channels = source.open(self.clock)
-        except (SourceUnavailable, OSError, RuntimeError) as error:
+        except (MembenchError, OSError, RuntimeError) as error:
             self.notes.append(f"{source.name} did not open: {error}")
             return
         for offset, channel in enumerate(channels):

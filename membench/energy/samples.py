@@ -83,7 +83,8 @@ class Channel:
         """From the values of `to_json`.
 
         Raises:
-            KeyError, ValueError: A field is missing or not what it should be.
+            KeyError, ValueError, TypeError, AttributeError: A field is missing or not what it
+                should be.
         """
         return cls(
             id=data["id"],
@@ -95,8 +96,8 @@ class Channel:
             period_s=float(data["period_s"]),
             gain_u=float(data["gain_u"]),
             flags=frozenset(map(Flag, data["flags"])),
-            coefficients=data["coefficients"],
-            facts=data["facts"],
+            coefficients={name: float(n) for name, n in data["coefficients"].items()},
+            facts=dict(data["facts"]),
         )
 
 
@@ -245,7 +246,7 @@ def read_log(path: Path) -> SampleLog:
     for number, line in enumerate(lines, 1):
         try:
             builder.add(line)
-        except (orjson.JSONDecodeError, KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             if number == len(lines):
                 break
             raise DataError(
@@ -286,12 +287,12 @@ class _LogBuilder:
                 self._add_channel(data)
             case "remark":
                 self._remarks.append(
-                    Remark(data["channel"], data["t"], Flag(data["flag"]), data["detail"])
+                    Remark(data["channel"], float(data["t"]), Flag(data["flag"]), data["detail"])
                 )
             case "end":
                 pass
             case "window":
-                self._windows.append(Window(data["name"], data["start"], data["end"]))
+                self._windows.append(Window(data["name"], float(data["start"]), float(data["end"])))
             case other:
                 raise ValueError(f"unknown line '{other}'")
 

@@ -26,7 +26,8 @@ def watched(
     prepared: Prepared, run: RunDir, clock: Clock, progress: Progress
 ) -> Iterator[EnergySession]:
     """Sample the run's energy sources while its stages work."""
-    progress.note(f"energy: {prepared.selection.why[0]}")
+    for line in prepared.selection.why:
+        progress.note(f"energy: {line}")
     with EnergySession(prepared.selection, run.energy, clock=clock.now) as session:
         yield session
     for note in session.notes:

@@ -229,12 +229,21 @@ def test_the_warm_up_calls_the_models_as_the_run_does(tmp_path: Path) -> None:
     assert warmed.summary["content_sha256"] == plain.summary["content_sha256"]
 
 
-@pytest.mark.parametrize("text", ["", "garbage\n", '{"line": "session"}\n{"c": 0, "t": 1}\n'])
-def test_a_trace_of_garbage_is_refused_before_anything_runs(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no readings"),
+        ("garbage", "holds no readings"),
+        ("garbage\n", "line 1"),
+        ('{"line": "session"}\n{"c": 0, "t": 1}\n', "line 2"),
+    ],
+)
+def test_a_trace_of_garbage_is_refused_before_anything_runs(
+    tmp_path: Path, text: str, message: str
+) -> None:
     trace = tmp_path / "trace.jsonl"
     trace.write_text(text)
     file = suite_file(tmp_path, "bm25", energy=f'"replay:{trace}"')
-    if text:
-        with pytest.raises(DataError, match="line"):
-            suites.run_file(file, tmp_path / "runs", as_json=True)
-        assert not (tmp_path / "runs").exists()
+    with pytest.raises(DataError, match=message):
+        suites.run_file(file, tmp_path / "runs", as_json=True)
+    assert not (tmp_path / "runs").exists()
