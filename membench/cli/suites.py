@@ -65,7 +65,7 @@ def warn(suite: SuiteFile, out: Path) -> None:
 
 
 def print_tables(result: SuiteResult, table: Sequence[Row]) -> None:
-    """The one table, amortisation, and the checks of the joules where there is something to."""
+    """The one table, amortisation, and the checks of joules that are put to the test."""
     print_table(HEAD, table_rows(table))
     typer.echo()
     print_table(PAY_OFF_HEAD, pay_off_rows(table, result.references))

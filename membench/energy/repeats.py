@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from membench.energy.validity import MIN_REPEATS, REPEATABLE, Check, Status, repeatable, verified
+from membench.harness.model import Provenance
 
 PROTOCOL = "protocol"
 
@@ -28,12 +29,14 @@ class Repeat:
         checks: The validity checks of the run alone; empty if no energy was attributed.
         protocol: The steps of the protocol; None for a run that was not under it.
         joules: Total joules; None if unavailable.
+        measured: Whether the total is labelled measured.
         conditions: What must be equal to compare costs (`comparison_key.cost`).
     """
 
     checks: tuple[Check, ...] = ()
     protocol: tuple[Check, ...] | None = None
     joules: float | None = None
+    measured: bool = False
     conditions: Mapping[str, Any] | None = None
 
     @classmethod
@@ -45,6 +48,7 @@ class Repeat:
             checks=_checks((manifest.get("energy") or {}).get("checks", ())),
             protocol=None if steps is None else _checks(steps),
             joules=total.get("joules"),
+            measured=total.get("provenance") == Provenance.MEASURED,
             conditions=(manifest.get("comparison_key") or {}).get("cost"),
         )
 
@@ -59,7 +63,8 @@ class Verdict:
 
     Attributes:
         checks: One line each.
-        tested: Whether there is anything to verify: joules, or a run under the protocol.
+        tested: Whether somebody may ask: joules are called measured, or a run was under the
+            protocol.
     """
 
     checks: tuple[Check, ...]
@@ -90,7 +95,7 @@ def verdict_of(repeats: Sequence[Repeat]) -> Verdict:
     kept = [check for check in alone if check.name not in together]
     return Verdict(
         checks=(*kept, *together.values()),
-        tested=any(r.joules is not None or r.protocol is not None for r in repeats),
+        tested=any(repeat.measured or repeat.protocol is not None for repeat in repeats),
     )
 
 

@@ -342,9 +342,12 @@ def mark_interrupted(run: RunDir) -> None:
 
 
 def warn(prepared: Prepared, progress: Progress) -> None:
-    """Say what a reader of the results should know about the data."""
+    """Say what a reader of the results should know beforehand."""
     if prepared.version.warning:
         progress.note(prepared.version.warning)
+    options = prepared.options
+    if options.energy_protocol and options.schedule == "free" and prepared.card.separable:
+        progress.note("energy protocol: --schedule waves keeps the phases apart, free does not")
 
 
 def rebuilt(run: RunDir, options: ExecOptions) -> Prepared:

@@ -295,7 +295,7 @@ def _energy(row: Row) -> str:
 
 
 def check_rows(table: Sequence[Row]) -> list[tuple[str, ...]]:
-    """Every check of every cell whose joules could be verified, as text under `CHECK_HEAD`."""
+    """Every check of every cell whose joules are put to the test, as text under `CHECK_HEAD`."""
     return [line for row in table if row.verdict.tested for line in _check_rows(row)]
 
 

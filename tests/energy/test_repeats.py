@@ -18,6 +18,7 @@ GOOD = Repeat(
     ),
     protocol=(Check("a sensor", "pass", "nvml"), Check("warm-up", "pass", "steady after 30 s")),
     joules=1000.0,
+    measured=True,
     conditions={"hardware_class": "a", "schedule": "waves"},
 )
 
@@ -106,6 +107,16 @@ def test_runs_without_energy_have_nothing_to_verify() -> None:
     assert not verdict.verified
 
 
+@pytest.mark.parametrize(
+    ("protocol", "measured", "tested"),
+    [(None, False, False), (None, True, True), ((), False, True)],
+)
+def test_joules_that_nobody_calls_measured_are_not_put_to_the_test_unasked(
+    protocol: Any, measured: bool, tested: bool
+) -> None:
+    assert verdict_of([replace(GOOD, protocol=protocol, measured=measured)]).tested is tested
+
+
 def test_a_run_says_what_it_recorded() -> None:
     check = {"name": "measured", "status": "pass", "detail": "every phase"}
     found = Repeat.of(
@@ -116,4 +127,4 @@ def test_a_run_says_what_it_recorded() -> None:
             "comparison_key": {"cost": {"concurrency": 1}},
         },
     )
-    assert found == Repeat((Check(**check),), (), 5.0, {"concurrency": 1})
+    assert found == Repeat((Check(**check),), (), 5.0, True, {"concurrency": 1})

@@ -212,6 +212,7 @@ def test_what_preflight_finds_is_said_before_the_run(tmp_path: Path) -> None:
     warned = [n for n, line in enumerate(notes.lines) if "energy protocol" in line]
     assert warned
     assert max(warned) < notes.lines.index("stage play")
+    assert any("--schedule waves" in line for line in notes.lines)
     steps = {step["name"]: step["status"] for step in done.run.manifest()["energy_protocol"]}
     assert steps["a sensor"] == "fail"
     assert steps["cpu measured"] == "fail"
