@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from membench.harness.journal import Record
 from membench.harness.model import Ask, Case, Phase
-from membench.harness.recorded import Recorded, RecordedCase
+from membench.harness.recorded import RecordedCase
 
 COUNTS = (
     *("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"),
@@ -46,18 +46,41 @@ class CostTally:
         self.peak_rss_bytes: int | None = None
         self.store_bytes: int | None = None
 
-    def add(self, case: Case, loaded: RecordedCase, recorded: Recorded) -> None:
+    def add(self, case: Case, loaded: RecordedCase) -> None:
         """Take in the final attempt at a case, and what its abandoned ones cost."""
         for record in [*loaded.records, *(loaded.answers or {}).values()]:
             self._add_telemetry(record.phase, record.telemetry)
             if isinstance(case.timeline[record.event], Ask):
                 self._add_context(record)
-        for record in recorded.abandoned(case):
+        for record in loaded.abandoned:
             self._abandoned_s += record.telemetry.get("end", 0) - record.telemetry.get("start", 0)
             self._abandoned_cpu_s += cpu_seconds(record.telemetry)
             if record.telemetry.get("usage"):
                 total = self._abandoned_usage.setdefault(record.phase, {})
                 add_usage(total, record.telemetry["usage"])
+
+    def merge(self, other: CostTally) -> None:
+        """Take in what was added up elsewhere."""
+        for mine, theirs in ((self._starts, other._starts), (self._ends, other._ends)):
+            for phase, times in theirs.items():
+                mine.setdefault(phase, array("d")).extend(times)
+        for phase, seconds in other._cpu_s.items():
+            self._cpu_s[phase] = self._cpu_s.get(phase, 0.0) + seconds
+        for total, part in (
+            (self._usage, other._usage),
+            (self._abandoned_usage, other._abandoned_usage),
+        ):
+            for phase, usage in part.items():
+                add_usage(total.setdefault(phase, {}), usage)
+        self._context.extend(other._context)
+        self._recalled.extend(other._recalled)
+        self._late_calls += other._late_calls
+        self._abandoned_s += other._abandoned_s
+        self._abandoned_cpu_s += other._abandoned_cpu_s
+        self.turns += other.turns
+        self.tokens += other.tokens
+        self.peak_rss_bytes = _max(self.peak_rss_bytes, other.peak_rss_bytes)
+        self.store_bytes = _max(self.store_bytes, other.store_bytes)
 
     def add_late(self, notes: Iterable[Mapping[str, Any]]) -> None:
         """Take in calls that came after their phase was closed; start-up counts as ingest."""

@@ -14,8 +14,8 @@ from membench.energy.overhead import overhead_of
 from membench.energy.samples import SampleLog, Span, read_log
 from membench.energy.validity import Check, validate, verified
 from membench.harness.journal import Record
-from membench.harness.model import Case, Phase, Role
-from membench.harness.recorded import Recorded, RecordedCase
+from membench.harness.model import Phase, Role
+from membench.harness.recorded import RecordedCase
 from membench.harness.rundir import RunDir
 
 
@@ -32,12 +32,17 @@ class SpanTally:
         self.spans: list[Span] = []
         self.from_cassette = False
 
-    def add(self, case: Case, loaded: RecordedCase, recorded: Recorded) -> None:
+    def add(self, loaded: RecordedCase) -> None:
         """Take in the final attempt at a case, its answers, and its abandoned attempts."""
         for record in (*loaded.records, *(loaded.answers or {}).values()):
             self._add(record, abandoned=False)
-        for record in recorded.abandoned(case):
+        for record in loaded.abandoned:
             self._add(record, abandoned=True)
+
+    def merge(self, other: SpanTally) -> None:
+        """Take in what was collected elsewhere."""
+        self.spans.extend(other.spans)
+        self.from_cassette |= other.from_cassette
 
     def add_spans(self, phase: Phase, telemetry: Iterable[Mapping[str, Any]]) -> None:
         """Take in telemetry that belongs to no case record (judging)."""

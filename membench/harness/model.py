@@ -3,7 +3,8 @@
 A **task** (a benchmark) yields pairs of a public `Case` and a private gold. A case is a
 **timeline**: an ordered tuple of events. The harness plays the public case against one
 **system** in a lane process and writes one **record** per (event, phase). Everything here is
-frozen and built from plain values, so that it pickles, compares and prints.
+frozen and built from plain values, so that it pickles, compares and prints. It has no slots: cases
+travel to lanes, and Python pickles a frozen dataclass with slots four times slower.
 
 This module imports nothing of membench: tasks, adapters, metrics and the harness all depend on
 it, and third-party adapters in their own environments are given this file alone.
@@ -55,7 +56,7 @@ class Provenance(StrEnum):
 # --- the public case ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Turn:
     """One utterance.
 
@@ -77,7 +78,7 @@ class Turn:
     time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
     """A dated list of turns. `time` is the dataset's clock, without a time zone."""
 
@@ -88,7 +89,7 @@ class Session:
     end_time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Item:
     """One ready-made memory that a case hands over as it is (PersistBench)."""
 
@@ -97,7 +98,7 @@ class Item:
     time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """What a system and a reader see of a question: its words and the dataset's 'now'."""
 
@@ -105,26 +106,26 @@ class Question:
     now: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ingest:
     """Store one session."""
 
     session: Session
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Remember:
     """Store one item."""
 
     item: Item
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finalize:
     """Time for sleep-time work. Placed by the task; a no-op for systems without any."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ask:
     """Recall for a question now; the read stage answers it `generations` times.
 
@@ -137,7 +138,7 @@ class Ask:
     k: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Probe:
     """Recall that is scored but never answered (HaluMem's update probes)."""
 
@@ -146,7 +147,7 @@ class Probe:
     now: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Feedback:
     """Tell the system how its answer to an earlier event fared."""
 
@@ -169,7 +170,7 @@ def phase_of(event: Event) -> Phase:
             return Phase.RECALL
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One history and the questions that belong to it: the public part.
 
@@ -193,7 +194,7 @@ class Case:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CaseInfo:
     """What `MemorySystem.reset` is told: a namespace and who speaks. No gold, no dates."""
 
@@ -261,7 +262,7 @@ class Gold:
 # --- memory systems ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Memory:
     """One item a system stored or recalled.
 
@@ -280,7 +281,7 @@ class Memory:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MemoryChange:
     """What one `ingest` did to the store."""
 
@@ -288,7 +289,7 @@ class MemoryChange:
     memory: Memory
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Query:
     """A recall request.
 
@@ -307,7 +308,7 @@ class Query:
     granted: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Span:
     """Part of an answer: code points `start:end` of a turn's rendering, or of recalled memory `n`.
 
@@ -321,7 +322,7 @@ class Span:
     memory: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Generated:
     """Part of an answer that the reader generated: date, number, yes/no, separator, refusal."""
 
@@ -331,7 +332,7 @@ class Generated:
 AnswerPart = Span | Generated
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """An answer: free text (an LLM, a system's own `answer`) or parts (the extractive reader)."""
 
@@ -339,7 +340,7 @@ class Answer:
     parts: tuple[AnswerPart, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelEndpoint:
     """Where a system finds one of its models: the run's gateway, never an upstream."""
 
@@ -397,7 +398,7 @@ class MemorySystem(Protocol):
 # --- what was played ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """`ok`, or `failed` with a reason of the failure vocabulary (`harness.errors.Reason`)."""
 
@@ -405,7 +406,7 @@ class Outcome:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ingested:
     """What an ingest, remember or finalize event came to. `changes` None: cannot tell.
 
@@ -417,7 +418,7 @@ class Ingested:
     duration_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recalled:
     """What an ask or a probe recalled, in rank order.
 
@@ -432,7 +433,7 @@ class Recalled:
     duration_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answered:
     """One generation of an answer; `text` is None exactly when it failed."""
 

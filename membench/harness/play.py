@@ -26,7 +26,7 @@ from membench.harness.llm.lane import LaneAccess
 from membench.harness.model import Ask, Case, Gold, Phase, phase_of
 from membench.harness.prepared import Prepared
 from membench.harness.progress import Progress
-from membench.harness.recorded import Recorded
+from membench.harness.recorded import Recorded, RecordedCase
 from membench.harness.rundir import RunDir
 
 PlayEngine = Engine[CaseJob | WaveStep, int, Any]
@@ -84,20 +84,16 @@ def unfinished(prepared: Prepared, recorded: Recorded, progress: Progress) -> It
     grant = "evidence_grant" in prepared.system.capabilities
     for case, gold in prepared.cases():
         attempts = recorded.attempts(case.id)
-        if attempts and not needs_playing(case, recorded):
+        if attempts and is_finished(recorded.load(case)):
             progress.advance(len(case.timeline))
             continue
         granted = grants(case, gold) if grant else {}
         yield CaseJob(case, max(attempts, default=0) + 1, granted)
 
 
-def needs_playing(case: Case, recorded: Recorded) -> bool:
-    """Whether a case has no complete attempt, or a failure in its last one."""
-    attempt = recorded.final_attempt(case)
-    if attempt is None:
-        return True
-    records = recorded.play_records(case.id, attempt)
-    return any(record.content["status"] == "failed" for record in records)
+def is_finished(loaded: RecordedCase) -> bool:
+    """Whether a case has a complete attempt without a failure in its last one."""
+    return loaded.attempt is not None and not loaded.failed
 
 
 def grants(case: Case, gold: Gold) -> Mapping[int, tuple[str, ...]]:

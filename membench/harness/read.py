@@ -22,7 +22,7 @@ from membench.harness.model import Answer, Ask, Case, Gold, Memory, Phase, Span,
 from membench.harness.prepared import LOCAL_READERS, Prepared
 from membench.harness.progress import Progress
 from membench.harness.readers.base import LocalReader
-from membench.harness.recorded import Recorded, RecordedCase, memory_from_line
+from membench.harness.recorded import CaseLines, Recorded, RecordedCase, memory_from_line
 from membench.harness.rundir import RunDir
 from membench.tasks.base import AnswerInput
 
@@ -74,45 +74,80 @@ class ReadJob:
         return AnswerInput(ask.question, chosen, ask.now, ask.options)
 
 
+@dataclass(frozen=True)
+class UnreadCase:
+    """A case that may have asks without an answer, as it is handed to a lane.
+
+    Attributes:
+        case: The public case.
+        lines: What is recorded of it.
+        options: By event, the choices that the official protocol shows to the reader.
+    """
+
+    case: Case
+    lines: CaseLines
+    options: Mapping[int, tuple[str, ...]]
+
+    def job(self) -> ReadJob | None:
+        """What is to be answered; None if nothing is, or if no attempt is complete."""
+        loaded = self.lines.load()
+        asks = tuple(self._asks(loaded))
+        if loaded.attempt is None or not asks:
+            return None
+        memories = tuple(memory_from_line(line) for line in loaded.texts)
+        return ReadJob(self.case.id, loaded.attempt, asks, memories, self.case.turns())
+
+    def _asks(self, loaded: RecordedCase) -> Iterator[AskJob]:
+        """The asks that have no ok answer yet."""
+        for record in loaded.records:
+            event = self.case.timeline[record.event]
+            if not isinstance(event, Ask):
+                continue
+            answered = (loaded.answers or {}).get(record.event)
+            if answered is not None and answered.content["status"] == "ok":
+                continue
+            numbers = record.content.get("memories")
+            now = event.question.now
+            yield AskJob(
+                record.event,
+                event.question.text,
+                now.isoformat() if now else None,
+                event.generations,
+                None if numbers is None else tuple(numbers),
+                self.options.get(record.event, ()),
+                record.content.get("answer"),
+            )
+
+
+def unread(prepared: Prepared, recorded: Recorded) -> Iterator[UnreadCase]:
+    """The cases with something to answer; one without any line of answers is not looked into."""
+    for case, gold in prepared.cases():
+        found = UnreadCase(case, recorded.lines(case), options_of(prepared, case, gold))
+        if not found.lines.answers or found.job() is not None:
+            yield found
+
+
+def options_of(prepared: Prepared, case: Case, gold: Gold) -> dict[int, tuple[str, ...]]:
+    """What readers are shown beside the questions of a case, by event."""
+    options = {
+        event: prepared.task.options_for(gold, event)
+        for event, asked in enumerate(case.timeline)
+        if isinstance(asked, Ask)
+    }
+    return {event: shown for event, shown in options.items() if shown}
+
+
 def unanswered(prepared: Prepared, recorded: Recorded) -> Iterator[ReadJob]:
     """Jobs for the asks without an answer that counts, case by case."""
-    for case, gold in prepared.cases():
-        loaded = recorded.load(case)
-        if loaded.attempt is None:
-            continue
-        asks = tuple(ask_jobs(prepared, case, gold, loaded))
-        if asks:
-            memories = tuple(memory_from_line(line) for line in loaded.texts)
-            yield ReadJob(case.id, loaded.attempt, asks, memories, case.turns())
-
-
-def ask_jobs(prepared: Prepared, case: Case, gold: Gold, loaded: RecordedCase) -> Iterator[AskJob]:
-    """The asks of a case that have no ok answer yet."""
-    for record in loaded.records:
-        event = case.timeline[record.event]
-        if not isinstance(event, Ask):
-            continue
-        answered = (loaded.answers or {}).get(record.event)
-        if answered is not None and answered.content["status"] == "ok":
-            continue
-        numbers = record.content.get("memories")
-        now = event.question.now
-        yield AskJob(
-            record.event,
-            event.question.text,
-            now.isoformat() if now else None,
-            event.generations,
-            None if numbers is None else tuple(numbers),
-            prepared.task.options_for(gold, record.event),
-            record.content.get("answer"),
-        )
+    jobs = (found.job() for found in unread(prepared, recorded))
+    return (job for job in jobs if job is not None)
 
 
 def read(prepared: Prepared, run: RunDir, clock: Clock, progress: Progress) -> None:
     """Answer what is not answered, by a local reader or by the system's own recorded answers."""
     mend_tail(run.answers)
     recorded = Recorded(run.play, run.texts, run.answers)
-    jobs = unanswered(prepared, recorded)
+    jobs = unread(prepared, recorded)
     worker = ReadWorker(prepared.spec.reader, run.answers, clock)
     with engine_for(prepared.options, worker) as engine:
         for result in engine.run(jobs):
@@ -165,12 +200,15 @@ class ReadLane:
         self._clock = clock
         self._node = node
 
-    def handle(self, job: ReadJob) -> int:
+    def handle(self, unread: UnreadCase) -> int:
         """Answer a case's asks.
 
         Returns:
             How many.
         """
+        job = unread.job()
+        if job is None:
+            return 0
         for ask in job.asks:
             cpu, start = process_cpu_s(), self._clock.now()
             error, content = self._content(job, ask)

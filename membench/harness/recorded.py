@@ -8,12 +8,11 @@ last complete one: an attempt with a record for every event of the timeline.
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -32,6 +31,9 @@ from membench.harness.model import (
     Turn,
 )
 
+Lines = Mapping[int, Sequence[bytes]]
+"""The lines of one case in one journal as they were written, by attempt."""
+
 
 class JournalIndex:
     """Where the lines of each (case, attempt) stand in a journal; `notes` belong to none."""
@@ -40,38 +42,35 @@ class JournalIndex:
         """Scan the file once; a missing file has no lines."""
         self._path = path
         self.notes: list[dict[str, Any]] = []
-        self._offsets: dict[tuple[str, int], array[int]] = {}
-        self._events: dict[tuple[str, int], array[int]] = {}
-        self._attempts: dict[str, list[int]] = defaultdict(list)
+        self._offsets: dict[str, dict[int, array[int]]] = {}
         for offset, line in read_offsets(path):
             if "case" not in line:
                 self.notes.append(line)
                 continue
-            key = (line["case"], line["attempt"])
-            if key not in self._offsets:
-                self._offsets[key] = array("q")
-                self._events[key] = array("l")
-                self._attempts[line["case"]].append(line["attempt"])
-            self._offsets[key].append(offset)
-            self._events[key].append(line.get("event", 0))
+            attempts = self._offsets.setdefault(line["case"], {})
+            if line["attempt"] not in attempts:
+                attempts[line["attempt"]] = array("q")
+            attempts[line["attempt"]].append(offset)
 
     def attempts(self, case: str) -> list[int]:
         """Attempts at a case, oldest first."""
-        return sorted(self._attempts.get(case, ()))
+        return sorted(self._offsets.get(case, ()))
 
-    def lines(self, case: str, attempt: int) -> Iterator[dict[str, Any]]:
-        """The lines of one attempt, in the order they were written."""
-        offsets = self._offsets.get((case, attempt))
-        if offsets is None:
-            return
+    def lines(self, case: str) -> Lines:
+        """The lines of every attempt at a case, oldest attempt first."""
+        if case not in self._offsets:
+            return {}
         with self._path.open("rb") as file:
-            for offset in offsets:
-                file.seek(offset)
-                yield orjson.loads(file.readline())
+            return {
+                attempt: [line_at(file, offset) for offset in self._offsets[case][attempt]]
+                for attempt in self.attempts(case)
+            }
 
-    def events(self, case: str, attempt: int) -> int:
-        """How many different events an attempt has lines of."""
-        return len(set(self._events.get((case, attempt), ())))
+
+def line_at(file: BinaryIO, offset: int) -> bytes:
+    """The line that starts at a byte offset."""
+    file.seek(offset)
+    return file.readline()
 
 
 @dataclass(frozen=True)
@@ -83,17 +82,88 @@ class RecordedCase:
         records: One play record per event, in order; empty without a complete attempt.
         texts: The memory lines, by number n.
         answers: Answer records by event, of this attempt.
+        abandoned: Records of other attempts and replaced ones; what they cost is shown apart.
     """
 
     attempt: int | None
     records: tuple[Record, ...] = ()
     texts: tuple[Mapping[str, Any], ...] = ()
     answers: Mapping[int, Record] | None = None
+    abandoned: tuple[Record, ...] = ()
 
     @property
     def failed(self) -> bool:
         """Whether any event of the attempt failed."""
         return any(record.content["status"] == "failed" for record in self.records)
+
+
+@dataclass(frozen=True)
+class CaseLines:
+    """What is recorded of one case, unparsed: cheap to hand to a lane, which then loads it.
+
+    Attributes:
+        events: How many events its timeline has.
+        play: Lines of its events.
+        texts: Lines of its memories.
+        answers: Lines of its answers.
+    """
+
+    events: int
+    play: Lines
+    texts: Lines
+    answers: Lines
+
+    def load(self) -> RecordedCase:
+        """The final attempt with its texts and answers."""
+        play, answers = records_of(self.play), records_of(self.answers)
+        attempt = self._final_attempt(play)
+        kept, others = settled(play, attempt)
+        answered, other_answers = settled(answers, attempt)
+        abandoned = (*others, *other_answers)
+        if attempt is None:
+            return RecordedCase(None, abandoned=abandoned)
+        texts = {line["n"]: line for line in map(orjson.loads, self.texts.get(attempt, ()))}
+        return RecordedCase(
+            attempt,
+            tuple(kept[event] for event in sorted(kept)),
+            tuple(texts[n] for n in sorted(texts)),
+            answered,
+            abandoned,
+        )
+
+    def _final_attempt(self, play: Mapping[int, Sequence[Record]]) -> int | None:
+        """The last attempt with a record for every event."""
+        complete = (
+            attempt
+            for attempt in sorted(play, reverse=True)
+            if len({record.event for record in play[attempt]}) == self.events
+        )
+        return next(complete, None)
+
+
+def records_of(lines: Lines) -> dict[int, list[Record]]:
+    """Records by attempt, in the order they were written."""
+    return {
+        attempt: [Record.from_json(orjson.loads(line)) for line in of_one]
+        for attempt, of_one in lines.items()
+    }
+
+
+def settled(
+    records: Mapping[int, Sequence[Record]], final: int | None
+) -> tuple[dict[int, Record], list[Record]]:
+    """The last record of each event of the final attempt, and all other records."""
+    kept: dict[int, Record] = {}
+    others: list[Record] = []
+    for attempt, of_one in records.items():
+        if attempt != final:
+            others.extend(of_one)
+            continue
+        for record in of_one:
+            if record.event in kept:
+                others.append(kept[record.event])
+            kept[record.event] = record
+    return kept, others
 
 
 class Recorded:
@@ -114,51 +184,18 @@ class Recorded:
         """Attempts at playing a case, oldest first."""
         return self._play.attempts(case)
 
-    def final_attempt(self, case: Case) -> int | None:
-        """The last attempt with a record for every event."""
-        for attempt in reversed(self._play.attempts(case.id)):
-            if self._play.events(case.id, attempt) == len(case.timeline):
-                return attempt
-        return None
-
-    def play_records(self, case: str, attempt: int) -> list[Record]:
-        """Records of one attempt by event; of records written twice the last counts."""
-        by_event = {line["event"]: line for line in self._play.lines(case, attempt)}
-        return [Record.from_json(by_event[event]) for event in sorted(by_event)]
+    def lines(self, case: Case) -> CaseLines:
+        """What is recorded of a case, unparsed."""
+        return CaseLines(
+            len(case.timeline),
+            self._play.lines(case.id),
+            self._texts.lines(case.id),
+            self._answers.lines(case.id),
+        )
 
     def load(self, case: Case) -> RecordedCase:
         """The final attempt at a case with its texts and answers."""
-        attempt = self.final_attempt(case)
-        if attempt is None:
-            return RecordedCase(None)
-        texts = {line["n"]: line for line in self._texts.lines(case.id, attempt)}
-        answers = {
-            line["event"]: Record.from_json(line) for line in self._answers.lines(case.id, attempt)
-        }
-        return RecordedCase(
-            attempt,
-            tuple(self.play_records(case.id, attempt)),
-            tuple(texts[n] for n in sorted(texts)),
-            answers,
-        )
-
-    def abandoned(self, case: Case) -> list[Record]:
-        """Records of other attempts and replaced ones; what they cost is shown apart."""
-        final = self.final_attempt(case)
-        return [
-            *superseded(self._play, case.id, final),
-            *superseded(self._answers, case.id, final),
-        ]
-
-
-def superseded(journal: JournalIndex, case: str, final: int | None) -> Iterator[Record]:
-    """Lines of a journal that are not the last about their event in the final attempt."""
-    for attempt in journal.attempts(case):
-        lines = list(journal.lines(case, attempt))
-        last = {line["event"]: place for place, line in enumerate(lines)}
-        for place, line in enumerate(lines):
-            if attempt != final or last[line["event"]] != place:
-                yield Record.from_json(line)
+        return self.lines(case).load()
 
 
 def played_case(case: Case, recorded: RecordedCase) -> PlayedCase:

@@ -25,7 +25,7 @@ from membench.harness.journal import DiskFull
 from membench.harness.llm.ledger import spent_by_role
 from membench.harness.llm.usage import Usage
 from membench.harness.manifest import new_manifest
-from membench.harness.model import Phase, Role
+from membench.harness.model import Role
 from membench.harness.models import Models, check_models, models_of, settle
 from membench.harness.play import play
 from membench.harness.prepared import Prepared, Survey, prepare, survey
@@ -258,11 +258,9 @@ def conclude(prepared: Prepared, run: RunDir) -> Finished:
     """Score what is recorded and write the summary."""
     verdicts = judged(prepared, run)
     scored = score(prepared, run, verdicts.verdicts)
-    scored.tally.add_verdicts(verdicts.failures)
-    scored.cost.add_spans(Phase.JUDGE, verdicts.telemetry)
+    scored.totals.add_judging(verdicts.failures, verdicts.telemetry)
     manifest = run.manifest()
-    scored.spans.add_spans(Phase.JUDGE, verdicts.telemetry)
-    ledger, checks = energy_of(run, scored.spans)
+    ledger, checks = energy_of(run, scored.totals.spans)
     energy = ledger.summary()
     manifest["energy"] = energy_report(ledger, checks)
     key = manifest["comparison_key"]["cost"]

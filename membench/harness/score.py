@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from membench.harness.engine.base import Lost, Site
 from membench.harness.engine.local import LocalEngine
 from membench.harness.errors import HarnessFault, Reason
 from membench.harness.joules import SpanTally
-from membench.harness.model import Ask, Case, Gold, PlayedCase, Score, Verdict
+from membench.harness.model import Ask, Case, Gold, Phase, PlayedCase, Role, Score, Verdict
 from membench.harness.prepared import Prepared
-from membench.harness.recorded import Recorded, RecordedCase, played_case
+from membench.harness.recorded import CaseLines, Recorded, RecordedCase, played_case
 from membench.harness.rundir import RunDir
 from membench.harness.spec import canonical_json
 from membench.tasks.base import Task
@@ -74,6 +74,16 @@ class Tally:
                 reason = outcome.outcome.reason or "missing"
                 self.failures[reason] = self.failures.get(reason, 0) + 1
 
+    def merge(self, other: Tally) -> None:
+        """Take in other counts."""
+        self.cases += other.cases
+        self.questions += other.questions
+        self.ok += other.ok
+        self.failed += other.failed
+        self.unscored += other.unscored
+        for reason, count in other.failures.items():
+            self.failures[reason] = self.failures.get(reason, 0) + count
+
     def add_verdicts(self, failures: Mapping[str, int]) -> None:
         """Count every verdict that could not be had, also where its question has others."""
         for reason, count in failures.items():
@@ -102,49 +112,73 @@ def ask_failure(played: PlayedCase, event: int) -> str | None:
     return next((a.outcome.reason or "missing" for a in answers if not a.outcome.ok), None)
 
 
-@dataclass(frozen=True)
-class Scored:
-    """What scoring came to.
+class Totals:
+    """What scoring adds up beside the rows.
+
+    Args:
+        models: Model name by role.
 
     Attributes:
-        rows: Every score row.
         tally: Counts of asks and failures.
         cost: Costs by phase.
         spans: When what was done, for the energy ledger.
-        content_sha256: Hash of the deterministic content; None while a case is unfinished.
+        content: The content hash.
     """
 
+    def __init__(self, models: Mapping[Role, str]) -> None:
+        """Start with nothing."""
+        self.tally, self.cost, self.content = Tally(), CostTally(), ContentHash()
+        self.spans = SpanTally(models)
+
+    def add(self, loaded: RecordedCase, played: PlayedCase, rows: list[Score]) -> None:
+        """Take in one case: as recorded, as scoring saw it, and its rows."""
+        self.tally.add(played.case, played, rows)
+        self.cost.add(played.case, loaded)
+        self.spans.add(loaded)
+        self.content.add(played.case, loaded)
+
+    def add_judging(
+        self, failures: Mapping[str, int], telemetry: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Take in what judging cost, and the verdicts that could not be had."""
+        self.tally.add_verdicts(failures)
+        self.cost.add_spans(Phase.JUDGE, telemetry)
+        self.spans.add_spans(Phase.JUDGE, telemetry)
+
+    def merge(self, other: Totals) -> None:
+        """Take in what was added up elsewhere."""
+        self.tally.merge(other.tally)
+        self.cost.merge(other.cost)
+        self.spans.merge(other.spans)
+        self.content.merge(other.content)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring came to: every row, and the totals."""
+
     rows: list[Score]
-    tally: Tally
-    cost: CostTally
-    spans: SpanTally
-    content_sha256: str | None
+    totals: Totals
 
 
 def score(prepared: Prepared, run: RunDir, verdicts: Mapping[str, Verdict] | None = None) -> Scored:
     """Score every case of a run and write scores.jsonl."""
     recorded = Recorded(run.play, run.texts, run.answers)
-    tally, cost, content = Tally(), CostTally(), ContentHash()
-    spans = SpanTally(prepared.models)
-
-    def jobs() -> Iterator[ScoreJob]:
-        for number, (case, gold) in enumerate(prepared.cases()):
-            loaded = recorded.load(case)
-            cost.add(case, loaded, recorded)
-            spans.add(case, loaded, recorded)
-            content.add(case, loaded)
-            played = played_case(case, loaded)
-            mine = verdicts_of_case(prepared.task, played, gold, verdicts or {})
-            yield ScoreJob(number, played, gold, mine)
-
-    by_case: dict[int, list[Score]] = {}
-    for job, scored in scored_jobs(prepared.task, jobs(), prepared.options.concurrency):
-        by_case[job.number] = scored
-        tally.add(job.played.case, job.played, scored)
-    rows = [row for number in sorted(by_case) for row in by_case[number]]
-    cost.add_late(recorded.notes)
+    worker = ScoreWorker(prepared.task, prepared.models, verdicts or {})
+    jobs = (
+        ScoreJob(number, case, gold, recorded.lines(case))
+        for number, (case, gold) in enumerate(prepared.cases())
+    )
+    scored = dict(scored_jobs(worker, jobs, prepared.options.concurrency))
+    rows: list[Score] = []
+    totals = Totals(prepared.models)
+    for number in sorted(scored):
+        of_case, part = scored[number]
+        rows.extend(of_case)
+        totals.merge(part)
+    totals.cost.add_late(recorded.notes)
     write_scores(run.scores, rows)
-    return Scored(rows, tally, cost, spans, content.hexdigest())
+    return Scored(rows, totals)
 
 
 @dataclass(frozen=True)
@@ -152,44 +186,61 @@ class ScoreJob:
     """One case to score. Gold is in it, so it never goes where a system has been."""
 
     number: int
-    played: PlayedCase
+    case: Case
     gold: Gold
-    verdicts: Mapping[str, Verdict]
+    lines: CaseLines
+
+
+CaseScores = tuple[list[Score], Totals]
+"""The rows of a case, and what it adds to the totals."""
 
 
 @dataclass(frozen=True)
 class ScoreWorker:
-    """Scores cases, here or in a lane of its own."""
+    """Scores cases, here or in a lane of its own.
+
+    Attributes:
+        task: Scores.
+        models: Model name by role.
+        verdicts: What the judge said of the run, by request.
+    """
 
     task: Task[Any]
+    models: Mapping[Role, str]
+    verdicts: Mapping[str, Verdict]
 
     def open(self, site: Site) -> ScoreWorker:
         """Nothing to set up."""
         return self
 
-    def handle(self, job: ScoreJob) -> list[Score]:
-        """Score a case."""
-        return list(self.task.score(job.played, job.gold, job.verdicts))
+    def handle(self, job: ScoreJob) -> CaseScores:
+        """Load and score a case."""
+        loaded = job.lines.load()
+        played = played_case(job.case, loaded)
+        mine = verdicts_of_case(self.task, played, job.gold, self.verdicts)
+        rows = list(self.task.score(played, job.gold, mine))
+        totals = Totals(self.models)
+        totals.add(loaded, played, rows)
+        return rows, totals
 
     def close(self) -> None:
         """Nothing to release."""
 
 
 def scored_jobs(
-    task: Task[Any], jobs: Iterator[ScoreJob], lanes: int
-) -> Iterator[tuple[ScoreJob, list[Score]]]:
+    worker: ScoreWorker, jobs: Iterator[ScoreJob], lanes: int
+) -> Iterator[tuple[int, CaseScores]]:
     """Score cases: here if one at a time, else in processes that no system has run in."""
-    worker = ScoreWorker(task)
     if lanes == 1:
         for job in jobs:
-            yield job, worker.handle(job)
+            yield job.number, worker.handle(job)
         return
-    with LocalEngine[ScoreJob, list[Score]](worker, lanes) as engine:
+    with LocalEngine[ScoreJob, CaseScores](worker, lanes) as engine:
         for result in engine.run(jobs):
             if isinstance(result, Lost):
                 detail = f"a scoring process died (exit code {result.exitcode})"
                 raise HarnessFault(Reason.HARNESS_ERROR, detail)
-            yield result.job, result.result
+            yield result.job.number, result.result
 
 
 def verdicts_of_case(
@@ -230,6 +281,11 @@ class ContentHash:
             kept = {key: line[key] for key in ("n", "sha256", "tokens", "sources", "time")}
             digest.update(canonical_json(kept) + b"\n")
         self._cases[case.id] = digest.hexdigest()
+
+    def merge(self, other: ContentHash) -> None:
+        """Take in other cases."""
+        self._cases.update(other._cases)
+        self._complete &= other._complete
 
     def hexdigest(self) -> str | None:
         """The hash, or None while a case has no complete attempt."""

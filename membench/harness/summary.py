@@ -16,8 +16,9 @@ def summarise(
 ) -> dict[str, Any]:
     """Put together the summary of a run."""
     aggregate = task.aggregate(scored.rows)
-    counts = scored.tally.to_json()
-    unfinished = scored.content_sha256 is None or bool(counts["failures"])
+    counts = scored.totals.tally.to_json()
+    content_sha256 = scored.totals.content.hexdigest()
+    unfinished = content_sha256 is None or bool(counts["failures"])
     return {
         "schema": SCHEMA,
         "run_id": manifest["run_id"],
@@ -28,10 +29,10 @@ def summarise(
         "models": manifest["models"],
         "comparison_key": manifest["comparison_key"],
         "complete": not unfinished,
-        "content_sha256": scored.content_sha256,
+        "content_sha256": content_sha256,
         "counts": counts,
         **aggregate_json(aggregate),
-        **scored.cost.to_json(),
+        **scored.totals.cost.to_json(),
         "energy": energy,
     }
 

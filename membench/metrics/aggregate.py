@@ -41,17 +41,14 @@ class Column:
     undetermined: int = 0
     short: bool = False
 
-    def add(self, row: Score, value: float | None, cut: str) -> None:
-        """Take in one row; `cut` is the n of a metric at n."""
-        if value is not None:
-            self.values.append(value)
-            self.clusters.append(row.case_id)
-        elif row.status == "failed":
+    def add_blank(self, row: Score, name: str) -> None:
+        """Take in a row without a value for this metric, called `name`."""
+        if row.status == "failed":
             self.failed.append(row.case_id)
             self.lost += LOST in row.flags
         else:
             self.undetermined += 1
-            self.short |= SHORT + cut in row.flags
+            self.short |= SHORT + name.rpartition("@")[2] in row.flags
 
     def headline(self) -> Metric:
         """The mean in which failed rows are 0."""
@@ -103,7 +100,14 @@ def aggregate(scores: Iterable[Score], categories: Mapping[str, str]) -> Aggrega
 def add_row(columns: dict[str, Column], row: Score) -> None:
     """Add a row to the column of each metric it lists."""
     for name, value in row.values.items():
-        columns.setdefault(name, Column()).add(row, value, name.rpartition("@")[2])
+        column = columns.get(name)
+        if column is None:
+            column = columns[name] = Column()
+        if value is None:
+            column.add_blank(row, name)
+        else:
+            column.values.append(value)
+            column.clusters.append(row.case_id)
 
 
 def kept(columns: Mapping[str, Column]) -> dict[str, Column]:
@@ -124,8 +128,9 @@ def with_scored(columns: Mapping[str, Column]) -> dict[str, Metric]:
     """Each headline figure with `<name>.scored` beside it."""
     metrics: dict[str, Metric] = {}
     for name, column in sorted(columns.items()):
-        metrics[name] = column.headline()
-        metrics[name + SCORED] = column.scored()
+        headline = column.headline()
+        metrics[name] = headline
+        metrics[name + SCORED] = column.scored() if column.failed else headline
     return metrics
 
 

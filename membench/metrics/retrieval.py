@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 from typing import Literal
 
 Units = Sequence[Collection[str]]
@@ -39,13 +40,22 @@ def ndcg_at(units: Units, gold: Sequence[str], n: int) -> float:
     can beat it, so the ratio is capped at 1.
     """
     left = set(gold)
-    ideal = sum(discount(rank) for rank in range(1, min(n, len(left)) + 1))
+    ideal = ideal_gain(min(n, len(left)))
     gain = 0.0
     for rank, unit in enumerate(units[:n], start=1):
-        new = left.intersection(unit)
-        left -= new
-        gain += len(new) * discount(rank)
+        if not left:
+            break
+        if not left.isdisjoint(unit):
+            new = left.intersection(unit)
+            left -= new
+            gain += len(new) * discount(rank)
     return min(1.0, gain / ideal) if ideal else 0.0
+
+
+@cache
+def ideal_gain(labels: int) -> float:
+    """Gain of a ranking with one new label in each of its first `labels` units."""
+    return sum(discount(rank) for rank in range(1, labels + 1))
 
 
 def reciprocal_rank(units: Units, gold: Sequence[str]) -> float:
@@ -55,6 +65,7 @@ def reciprocal_rank(units: Units, gold: Sequence[str]) -> float:
     return 1 / next(ranks, math.inf)
 
 
+@cache
 def discount(rank: int) -> float:
     """1 / log2(rank + 1); rank counts from 1."""
     return 1 / math.log2(rank + 1)
@@ -62,7 +73,7 @@ def discount(rank: int) -> float:
 
 def flatten(units: Iterable[Collection[str]]) -> frozenset[str]:
     """All labels of some units."""
-    return frozenset(label for unit in units for label in unit)
+    return frozenset().union(*units)
 
 
 MEASURES: dict[str, Callable[[Units, Sequence[str], int], float]] = {

@@ -12,9 +12,9 @@ pure; scipy is imported where it is used, because importing it costs more than s
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import TypeVar
 
 from membench.harness.model import Metric
 
@@ -23,6 +23,8 @@ NO_SPREAD = 1e-12
 """A standard error below this is rounding, not spread."""
 
 Interval = tuple[float, float]
+
+T = TypeVar("T")
 
 
 def mean_metric(
@@ -41,7 +43,13 @@ def mean_metric(
     Returns:
         The metric; value None without rows, interval None with fewer than two clusters.
     """
-    return ratio_metric(values, [1.0] * len(values), clusters, fraction=fraction)
+    n = len(values)
+    groups = grouped(values, clusters)
+    if n == 0:
+        return Metric(value=None, ci95=None, n=0, clusters=0)
+    value = math.fsum(values) / n
+    residuals = [math.fsum([each - value for each in group]) for group in groups.values()]
+    return with_interval(value, residuals, n, n, fraction=fraction)
 
 
 def ratio_metric(
@@ -70,25 +78,33 @@ def ratio_metric(
     if total <= 0:
         return Metric(value=None, ci95=None, n=n, clusters=len(groups))
     value = math.fsum(numerators) / total
-    residuals = [math.fsum(a - value * b for a, b in rows) for rows in groups.values()]
+    residuals = [math.fsum([a - value * b for a, b in rows]) for rows in groups.values()]
+    return with_interval(value, residuals, total, n, fraction=fraction)
+
+
+def with_interval(
+    value: float, residuals: Sequence[float], total: float, n: int, *, fraction: bool
+) -> Metric:
+    """A ratio with the interval that its residual of each cluster gives it."""
     spread = standard_error(residuals, total)
     if spread is None:
-        return Metric(value=value, ci95=None, n=n, clusters=len(groups))
+        return Metric(value=value, ci95=None, n=n, clusters=len(residuals))
     if fraction and spread < NO_SPREAD:
-        return Metric(value=value, ci95=wilson(value, n), n=n, clusters=len(groups))
-    half = t_quantile(len(groups) - 1) * spread
+        return Metric(value=value, ci95=wilson(value, n), n=n, clusters=len(residuals))
+    half = t_quantile(len(residuals) - 1) * spread
     ci95 = (value - half, value + half)
-    return Metric(value, clipped(ci95) if fraction else ci95, n, len(groups))
+    return Metric(value, clipped(ci95) if fraction else ci95, n, len(residuals))
 
 
-def grouped(
-    rows: Iterable[tuple[float, float]], clusters: Sequence[str]
-) -> dict[str, list[tuple[float, float]]]:
+def grouped(rows: Iterable[T], clusters: Sequence[str]) -> dict[str, list[T]]:
     """Rows by cluster."""
-    groups: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    groups: dict[str, list[T]] = {}
     for row, cluster in zip(rows, clusters, strict=True):
-        groups[cluster].append(row)
-    return dict(groups)
+        group = groups.get(cluster)
+        if group is None:
+            group = groups[cluster] = []
+        group.append(row)
+    return groups
 
 
 def standard_error(residuals: Sequence[float], total: float) -> float | None:

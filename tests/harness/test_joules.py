@@ -24,7 +24,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDir, SpanTall
     spec = RunSpec("bm25", "locomo", split="sample")
     options = ExecOptions(out=tmp_path_factory.mktemp("runs"))
     run = start(spec, options).run
-    return run, score(prepare(spec, options), run).spans
+    return run, score(prepare(spec, options), run).totals.spans
 
 
 def test_every_record_of_work_has_a_span(finished: tuple[RunDir, SpanTally]) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import IntEnum
-from functools import lru_cache
 
 from membench.harness.readers.words import NUMBERS, listed
 
@@ -145,7 +144,6 @@ TRIGGER = re.compile(
 ABSOLUTE = frozenset({"iso", "year"})
 
 
-@lru_cache(maxsize=65_536)
 def mentions(text: str) -> tuple[Mention, ...]:
     """Times told in a text, in order; where two overlap the earlier rule wins."""
     if not TRIGGER.search(text):

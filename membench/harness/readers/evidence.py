@@ -92,47 +92,57 @@ class CaseTexts:
         self.turns = turns
         self.speakers = frozenset(stem(turn.speaker.lower()) for turn in turns.values())
         self._passages: dict[Memory, tuple[Passage, ...]] = {}
+        self._analyses: dict[str, Analysis] = {}
 
     def recalled(self, memories: Sequence[Memory]) -> list[Recalled]:
         """What was recalled as texts that spans can point into, each turn once, best first."""
         found: dict[str | int, Recalled] = {}
         for rank, memory in enumerate(memories):
             if memory not in self._passages:
-                self._passages[memory] = tuple(passages_of(memory, self.turns))
+                self._passages[memory] = tuple(self._passages_of(memory))
             for passage in self._passages[memory]:
                 key = rank if passage.turn is None else passage.turn
                 found.setdefault(key, Recalled(passage, rank))
         return list(found.values())
+
+    def _passages_of(self, memory: Memory) -> Iterator[Passage]:
+        """The turns whose rendering a memory holds; its own text where it holds none."""
+        sources = [self.turns[source] for source in memory.sources if source in self.turns]
+        held = [turn for turn in sources if turn.text and turn.text in memory.text]
+        for turn in held:
+            yield self._turn_passage(turn, memory)
+        if not held and memory.text.strip():
+            yield memory_passage(memory, sources)
+
+    def _turn_passage(self, turn: Turn, memory: Memory) -> Passage:
+        if turn.id not in self._analyses:
+            self._analyses[turn.id] = analysis(turn.text, words_start(turn))
+        return Passage(
+            text=turn.text,
+            analysis=self._analyses[turn.id],
+            turn=turn.id,
+            said=day_of(turn.time or memory.time),
+            speaker=stem(turn.speaker.lower()),
+            role=turn.role,
+        )
 
     def named(self, question: QuestionWords) -> frozenset[str]:
         """Speakers of the case that the question names, by stem."""
         return self.speakers & (question.names | question.stems)
 
 
-def passages_of(memory: Memory, turns: Mapping[str, Turn]) -> Iterator[Passage]:
-    """The turns whose rendering a memory holds; the memory's own text where it holds none."""
-    sources = [turns[source] for source in memory.sources if source in turns]
-    held = [turn for turn in sources if turn.text and turn.text in memory.text]
-    for turn in held:
-        yield Passage(
-            text=turn.text,
-            analysis=analysis(turn.text, words_start(turn)),
-            turn=turn.id,
-            said=day_of(turn.time or memory.time),
-            speaker=stem(turn.speaker.lower()),
-            role=turn.role,
-        )
-    if not held and memory.text.strip():
-        speakers = {turn.speaker for turn in sources}
-        time = memory.time or next((turn.time for turn in sources if turn.time), None)
-        yield Passage(
-            text=memory.text,
-            analysis=analysis(memory.text),
-            turn=None,
-            said=day_of(time),
-            speaker=stem(speakers.pop().lower()) if len(speakers) == 1 else "",
-            role="",
-        )
+def memory_passage(memory: Memory, sources: Sequence[Turn]) -> Passage:
+    """A memory's own text."""
+    speakers = {turn.speaker for turn in sources}
+    time = memory.time or next((turn.time for turn in sources if turn.time), None)
+    return Passage(
+        text=memory.text,
+        analysis=analysis(memory.text),
+        turn=None,
+        said=day_of(time),
+        speaker=stem(speakers.pop().lower()) if len(speakers) == 1 else "",
+        role="",
+    )
 
 
 def words_start(turn: Turn) -> int:

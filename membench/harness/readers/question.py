@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
 from membench.harness.readers.dates import MONTHS, WEEKDAYS
 from membench.harness.readers.words import Token, Word, listed, tokens
@@ -74,7 +73,6 @@ class QuestionWords:
     ago: bool
 
 
-@lru_cache(maxsize=65_536)
 def analysed(question: str) -> QuestionWords:
     """Analyse a question. A preamble before the last asking sentence is context, not command."""
     words = tokens(asking_sentence(question))

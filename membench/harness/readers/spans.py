@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from membench.harness.readers.dates import Mention, mentions
 from membench.harness.readers.words import Token, Word, listed, tokens
@@ -99,7 +99,6 @@ class Analysis:
         return frozenset().union(*(sentence.stems for sentence in self.sentences))
 
 
-@lru_cache(maxsize=32_768)
 def analysis(text: str, start: int = 0) -> Analysis:
     """Cut `text[start:]` into sentences, placed in `text`."""
     return Analysis(tuple(sentences(text, start)))

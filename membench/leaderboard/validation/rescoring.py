@@ -19,14 +19,12 @@ from typing import Any, Literal
 
 import orjson
 
-from membench.harness.cost import CostTally
 from membench.harness.errors import UserError
-from membench.harness.joules import SpanTally, energy_of, energy_report
+from membench.harness.joules import energy_of, energy_report
 from membench.harness.model import (
     Ask,
     Case,
     Gold,
-    Phase,
     PlayedCase,
     Probe,
     Remember,
@@ -38,7 +36,7 @@ from membench.harness.model import (
 from membench.harness.prepared import judges
 from membench.harness.recorded import Recorded, RecordedCase, played_case
 from membench.harness.rundir import RunDir
-from membench.harness.score import ContentHash, Scored, Tally
+from membench.harness.score import Scored, Totals
 from membench.harness.spec import RunSpec
 from membench.harness.summary import summarise
 from membench.harness.verdicts import judge_key, verdict_failures, verdict_from
@@ -90,19 +88,17 @@ def rescore(contents: Contents, materials: Materials) -> Rescored:
     seat = verdict_lines(contents, materials)
     verdicts = {line["request"]: verdict_from(line) for line in seat}
     models = {Role(role): name for role, name in contents.manifest["models"].items()}
-    scoring = Scoring(materials, verdicts, SpanTally(models))
+    scoring = Scoring(materials, verdicts, models)
     with tempfile.TemporaryDirectory(prefix="membench-verify-") as folder:
         recorded = write_records(contents, Path(folder))
         for case, gold in materials.cases():
             scoring.add(case, gold, recorded)
-        scoring.cost.add_late(recorded.notes)
+        scoring.totals.cost.add_late(recorded.notes)
         said = [
             {n["request"]: verdict_from(n) for n in each} for each in contents.verdicts.values()
         ]
-        scoring.tally.add_verdicts(verdict_failures(said))
         judging = [line["telemetry"] for lines in judge_lines(contents) for line in lines]
-        scoring.cost.add_spans(Phase.JUDGE, judging)
-        scoring.spans.add_spans(Phase.JUDGE, judging)
+        scoring.totals.add_judging(verdict_failures(said), judging)
         energy = recomputed_energy(contents, scoring, Path(folder))
     claimed = {key_of(row): row for row in contents.scores}
     rows = scoring.final_rows(claimed)
@@ -156,7 +152,7 @@ def recomputed_energy(contents: Contents, scoring: Scoring, folder: Path) -> Rec
     if contents.energy is not None:
         write_lines(run.energy, contents.energy)
     try:
-        ledger, checks = energy_of(run, scoring.spans)
+        ledger, checks = energy_of(run, scoring.totals.spans)
         return Recomputed(ledger.summary(), energy_report(ledger, checks))
     except (UserError, ValueError, KeyError, TypeError, IndexError) as error:
         raise Broken("rescore.energy", layout.ENERGY, f"cannot be read: {error}"[:300]) from None
@@ -192,10 +188,12 @@ class Scoring:
     """Scores case by case and notices what the scores depend on."""
 
     def __init__(
-        self, materials: Materials, verdicts: Mapping[str, Verdict], spans: SpanTally
+        self,
+        materials: Materials,
+        verdicts: Mapping[str, Verdict],
+        models: Mapping[Role, str],
     ) -> None:
         """Start with nothing scored."""
-        self.spans = spans
         self._task = materials.task
         self._verdicts = verdicts
         self._rows: list[tuple[Score, bool]] = []
@@ -204,7 +202,7 @@ class Scoring:
         self._on_verdict: set[str] = set()
         self._names: set[str] = set()
         self._unresolved: set[Key] = set()
-        self.tally, self.cost, self.content = Tally(), CostTally(), ContentHash()
+        self.totals = Totals(models)
         self._same_as_gold = self._resolved = 0
 
     def add(self, case: Case, gold: Gold, recorded: Recorded) -> None:
@@ -231,10 +229,7 @@ class Scoring:
         self._compare_gold(gold, first, closed)
         self._rows.extend((row, row.event in closed) for row in rows)
         self._names.update(name for row in rows for name in row.values)
-        self.tally.add(case, first, rows)
-        self.cost.add(case, loaded, recorded)
-        self.spans.add(case, loaded, recorded)
-        self.content.add(case, loaded)
+        self.totals.add(loaded, first, rows)
 
     def _played(
         self, case: Case, gold: Gold, loaded: RecordedCase, closed: set[int], fill: Fill
@@ -506,8 +501,7 @@ def recomputed_summary(
     energy: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The summary as the harness would write it from the verifier's rows."""
-    content = scoring.content.hexdigest()
-    scored = Scored(rows, scoring.tally, scoring.cost, scoring.spans, content)
+    scored = Scored(rows, scoring.totals)
     summary = summarise(contents.manifest, materials.task, scored, energy)
     summary["judge"] = contents.summary["judge"]
     return pruned(Summary, orjson.loads(orjson.dumps(summary)))
