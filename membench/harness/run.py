@@ -194,7 +194,7 @@ def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) 
                 read_stage(prepared, run, clock, progress, models)
 
         if prepared.options.energy_protocol:
-            warm_up = rehearsal(prepared, run, clock)
+            warm_up = rehearsal(prepared, run, clock, models)
             checks = under_protocol(session, stages, warm_up, progress)
             run.write_manifest(run.manifest() | {"energy_protocol": checks})
         else:
@@ -202,11 +202,13 @@ def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) 
         judge_stage(prepared, run, clock, progress, models)
 
 
-def rehearsal(prepared: Prepared, run: RunDir, clock: Clock) -> Callable[[], None] | None:
+def rehearsal(
+    prepared: Prepared, run: RunDir, clock: Clock, models: Models
+) -> Callable[[], None] | None:
     """Plays and reads one case into a folder that is thrown away, models called as in the run.
 
-    What the models cost is the run's. No cassette hears of it, and where one is replayed there is
-    no rehearsal, since nothing may be called.
+    What the models cost is the run's, and counts against its budget. No cassette hears of it, and
+    where one is replayed there is no rehearsal, since nothing may be called.
     """
     if prepared.options.cassette_mode == "replay":
         return None
@@ -220,10 +222,12 @@ def rehearsal(prepared: Prepared, run: RunDir, clock: Clock) -> Callable[[], Non
         with tempfile.TemporaryDirectory(prefix="membench-warm-up-") as folder:
             aside = RunDir(Path(folder))
             aside.spent = run.spent
-            with models_of(one, aside) as models:
-                play(one, aside, clock, Silent(), models.lanes, lambda: models.halted)
-                settle(models, aside)
-                read_stage(one, aside, clock, Silent(), models)
+            with models_of(one, aside) as own:
+                play(one, aside, clock, Silent(), own.lanes, lambda: own.halted)
+                settle(own, aside)
+                read_stage(one, aside, clock, Silent(), own)
+                if own.gateway is not None and models.gateway is not None:
+                    models.gateway.also_spent(own.gateway.spent)
 
     return rehearse
 

@@ -18,7 +18,7 @@ from membench.energy.overhead import ROUND
 from membench.energy.protocol import Protocol
 from membench.energy.samples import IDLE, RECHECK, Trace, Window, write_log
 from membench.harness import watched
-from membench.harness.errors import DataError
+from membench.harness.errors import DataError, Stopped
 from membench.harness.run import rescore, start
 from membench.harness.rundir import RunDir
 from membench.harness.spec import ExecOptions, RunSpec
@@ -228,6 +228,13 @@ def test_the_warm_up_calls_the_models_as_the_run_does(tmp_path: Path) -> None:
     assert warmed.summary["spent"]["calls"] == 2 * plain.summary["spent"]["calls"] > 0
     assert warmed.summary["usage"]["answer"]["calls"] == plain.summary["usage"]["answer"]["calls"]
     assert warmed.summary["content_sha256"] == plain.summary["content_sha256"]
+    spent = plain.summary["spent"]
+    tokens = spent["prompt_tokens"] + spent["completion_tokens"]
+    tight = ExecOptions(
+        out=tmp_path, energy="none", energy_protocol=True, budget_tokens=tokens + tokens // 2
+    )
+    with pytest.raises(Stopped, match="budget"):
+        start(spec, tight)
 
 
 @pytest.mark.parametrize(
