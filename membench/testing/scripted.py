@@ -201,6 +201,7 @@ class ScriptedServer:
 
     async def _serve(self, endpoint: str, http: web.Request) -> web.StreamResponse:
         """One request from bytes to bytes."""
+        began = asyncio.get_running_loop().time()
         try:
             body = orjson.loads(await http.read())
         except ValueError:
@@ -209,13 +210,18 @@ class ScriptedServer:
             number = sum(tally.calls + tally.faults for tally in self._tallies.values())
             self.requests.append(Request(endpoint, body, number))
             fault = self._draw()
-        if self.delay_s:
-            await asyncio.sleep(self.delay_s)
         if fault is not None:
+            await self._wait_until(began + self.delay_s)
             self._count(endpoint, faults=1)
             return await self._suffer(fault, endpoint, body, http)
         content, kind = self._answer(endpoint, body)
+        await self._wait_until(began + self.delay_s)
         return web.Response(body=content, content_type=kind)
+
+    async def _wait_until(self, moment: float) -> None:
+        """Wait for a moment of the loop's clock: making a reply is part of the time it takes."""
+        if self.delay_s:
+            await asyncio.sleep(moment - asyncio.get_running_loop().time())
 
     def _draw(self) -> ServerFault | None:
         """The fault this request suffers, if any."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from membench.harness.llm.flight import in_flight
+from membench.harness.llm.upstream import Turns
 
 
 async def collect(work, jobs, concurrency):
@@ -84,3 +85,37 @@ def test_a_caller_that_stops_cancels_the_rest():
 
     asyncio.run(run())
     assert cancelled == [100, 100]
+
+
+def test_a_worker_goes_on_before_its_result_is_dealt_with():
+    order = []
+
+    async def work(job):
+        order.append(f"start {job}")
+        await asyncio.sleep(0)
+        return job
+
+    async def run():
+        async for result in in_flight(work, range(2), 1):
+            order.append(f"deal with {result}")
+
+    asyncio.run(run())
+    assert order.index("start 1") < order.index("deal with 0")
+
+
+def test_replies_that_come_together_are_followed_by_requests_one_by_one():
+    turns, order = Turns(), []
+
+    async def write(number):
+        order.append(f"request {number}")
+
+    async def handle(number):
+        await turns.take()
+        order.append(f"reply {number}")
+        await asyncio.ensure_future(write(number))
+
+    async def run():
+        await asyncio.gather(*map(handle, range(3)))
+
+    asyncio.run(run())
+    assert order == [f"{what} {n}" for n in range(3) for what in ("reply", "request")]

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 J = TypeVar("J")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class _Result(Generic[R]):
+    """What a job came to; a worker that ends says so with None instead."""
+
+    value: R
 
 
 async def in_flight(
@@ -15,43 +23,49 @@ async def in_flight(
 ) -> AsyncIterator[R]:
     """Results as they come, in any order, with at most `concurrency` jobs running.
 
-    Jobs are taken only as there is room, so a long stream is never held in memory. When work
-    raises, no further job is taken, what is in flight is finished and yielded (it is paid for),
-    and then the first exception is raised. If the caller stops, what is in flight is cancelled.
+    A worker goes from its job straight to its next one, so that a request follows a reply without
+    waiting for what is done with the result. Jobs are taken only as there is room, so a long
+    stream is never held in memory. When work raises, no further job is taken, what is in flight
+    is finished and yielded (it is paid for), and then the first exception is raised. If the caller
+    stops, what is in flight is cancelled.
     """
+    results: asyncio.Queue[_Result[R] | None] = asyncio.Queue(concurrency)
+    failures: list[Exception] = []
     waiting = iter(jobs)
-    running: set[asyncio.Future[R]] = set()
-    failure: BaseException | None = None
+    workers = [
+        asyncio.ensure_future(_work_off(work, waiting, results, failures))
+        for _ in range(concurrency)
+    ]
     try:
-        while True:
-            if failure is None:
-                _fill(running, work, waiting, concurrency)
-            if not running:
-                break
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                error = task.exception()
-                if error is None:
-                    yield task.result()
-                failure = failure or error
-        if failure is not None:
-            raise failure
+        busy = concurrency
+        while busy:
+            result = await results.get()
+            if result is None:
+                busy -= 1
+            else:
+                yield result.value
+        if failures:
+            raise failures[0]
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
 
 
-def _fill(
-    running: set[asyncio.Future[R]],
+async def _work_off(
     work: Callable[[J], Awaitable[R]],
-    waiting: Iterable[J],
-    concurrency: int,
+    waiting: Iterator[J],
+    results: asyncio.Queue[_Result[R] | None],
+    failures: list[Exception],
 ) -> None:
-    """Start jobs until there is no room or no job."""
-    while len(running) < concurrency:
-        for job in waiting:
-            running.add(asyncio.ensure_future(work(job)))
-            break
-        else:
-            return
+    """Take jobs one by one until there is none, or something failed."""
+    try:
+        while not failures:
+            try:
+                job = next(waiting)
+            except StopIteration:
+                break
+            await results.put(_Result(await work(job)))
+    except Exception as error:
+        failures.append(error)
+    await results.put(None)

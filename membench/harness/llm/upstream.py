@@ -6,6 +6,7 @@ charges; those are the meter's.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -60,6 +61,25 @@ class Upstream(Protocol):
         """Release connections or processes."""
 
 
+class Turns:
+    """Lets replies that arrive together be handled one after the other.
+
+    The event loop would handle all of them before any request that follows from one is written.
+    Those requests then leave together too, and so would their replies arrive, round after round,
+    with nothing to do in between. One after the other, they spread.
+    """
+
+    def __init__(self) -> None:
+        """Nobody waits."""
+        self._free = asyncio.Lock()
+
+    async def take(self) -> None:
+        """Wait for a turn; it ends by itself once the next request had time to be written."""
+        await self._free.acquire()
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._free.release)
+
+
 @dataclass
 class HttpUpstream:
     """An OpenAI-compatible server, passed through.
@@ -72,6 +92,7 @@ class HttpUpstream:
     base_url: str
     api_key: str | None = field(default=None, repr=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
+    _turns: Turns = field(default_factory=Turns, init=False, repr=False)
 
     async def send(self, endpoint: str, body: wire.Body) -> Reply:
         """POST the request as it is."""
@@ -81,6 +102,7 @@ class HttpUpstream:
         try:
             async with self._connected().post(url, data=orjson.dumps(body)) as response:
                 content = await response.read()
+                await self._turns.take()
                 return Reply(
                     self._without_key(content),
                     response.content_type,

@@ -222,9 +222,6 @@ def wrong_turn(node: Node) -> DataError | None:
 
 
 new_turn = Turn.__new__
-set_id, set_speaker, set_role, set_content, set_text, set_time = (
-    vars(Turn)[name].__set__ for name in ("id", "speaker", "role", "content", "text", "time")
-)
 
 
 def quick_turn(name: str, role: Role, content: str) -> Turn:
@@ -234,12 +231,7 @@ def quick_turn(name: str, role: Role, content: str) -> Turn:
     million turns takes as long as parsing their JSON.
     """
     turn = new_turn(Turn)
-    set_id(turn, name)
-    set_speaker(turn, role)
-    set_role(turn, role)
-    set_content(turn, content)
-    set_text(turn, content)
-    set_time(turn, None)
+    turn.__dict__.update(id=name, speaker=role, role=role, content=content, text=content, time=None)
     return turn
 
 
