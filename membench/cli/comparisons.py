@@ -47,7 +47,8 @@ def suite(
 ) -> None:
     """Do a grid of runs and tabulate them.
 
-    Repeats go forth and back (A-B-B-A); what is finished is kept, what is not is resumed.
+    Repeats go forth and back (A-B-B-A); what is finished is kept, what is not is resumed. The
+    result is also written to OUT/NAME.suite.json.
     """
     from membench.cli.suites import run_file
 

@@ -8,7 +8,7 @@ from importlib import metadata
 
 from membench import __version__
 from membench.cli.listing import print_json, print_table
-from membench.energy.sources import doctor
+from membench.energy.sources import automatic, doctor
 from membench.harness.errors import UserError
 from membench.harness.manifest import hardware
 from membench.tasks.data import find_source
@@ -68,9 +68,9 @@ def energy_rows() -> list[tuple[str, str, str]]:
         (
             f"energy: {status.name}",
             status.state,
-            f"{status.says} {status.remedy}".strip(),
+            ". ".join(part.rstrip(".") for part in (status.says, status.remedy) if part),
         )
-        for status in doctor()
+        for status in (automatic(), *doctor())
     ]
 
 

@@ -13,7 +13,7 @@ a second.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ class SpanTable:
         bucket: Index into `buckets`, shape (n,).
         buckets: Phases present, then `judge` and the abandoned where there are any.
         reversed: Whether a span ended before it began (a clock stepped), shape (n,).
+        elsewhere: Whether a span was done on another machine of a cluster, shape (n,).
     """
 
     start: Array
@@ -45,6 +46,7 @@ class SpanTable:
     bucket: Ints
     buckets: tuple[str, ...]
     reversed: Bools
+    elsewhere: Bools
 
     @classmethod
     def of(cls, spans: Sequence[Span]) -> SpanTable:
@@ -60,7 +62,14 @@ class SpanTable:
             bucket=np.array([codes[name] for name in names], np.int64),
             buckets=buckets,
             reversed=np.asarray(end < start, np.bool_),
+            elsewhere=np.array([span.node > 0 for span in spans], np.bool_),
         )
+
+    def here(self) -> SpanTable:
+        """The table as a sensor of this machine sees it: work done elsewhere takes no time."""
+        if not self.elsewhere.any():
+            return self
+        return replace(self, end=np.where(self.elsewhere, self.start, self.end))
 
     def system(self) -> Bools:
         """Which spans are the system's own, not the judge's."""
@@ -69,8 +78,8 @@ class SpanTable:
         return np.asarray(self.bucket != self.buckets.index(JUDGE), np.bool_)
 
     def hull(self) -> tuple[float, float] | None:
-        """From the first start to the last end of the system's spans; None without any."""
-        own = self.system()
+        """From the first start to the last end of the system's spans here; None without any."""
+        own = self.system() & ~self.elsewhere
         if not own.any():
             return None
         return float(self.start[own].min()), float(self.end[own].max())

@@ -30,7 +30,7 @@ SHORT_TICKS, SHORT_S = 100, 5.0
 """A window below 100 ticks of the counter or five seconds is too short to trust."""
 STUCK_S = 2.0
 """A counter that did not move for so long is broken: no device draws nothing."""
-UNKNOWN = frozenset({Flag.COUNTER_RESET, Flag.NOT_COVERED})
+UNKNOWN = frozenset({Flag.COUNTER_RESET, Flag.NOT_COVERED, Flag.OTHER_NODE})
 """Why a part may be unavailable in a way that makes the whole so, too."""
 UNIFORM = math.sqrt(12)
 """A quantity that lies anywhere in a range has a standard deviation of the range over this."""
@@ -178,6 +178,7 @@ def _counter(
     fitted: Fit | None,
 ) -> Charges:
     knots = [k for t in log.traces if t.channel.id == channel.id if (k := Knots.of(t)) is not None]
+    table = table.here()
     counter = _Counter(
         channel=channel,
         bookings=tuple(book(k, table) for k in knots),
@@ -234,6 +235,12 @@ def _counter_figures(counter: _Counter) -> dict[str, Figure]:
 def _bucket(counter: _Counter, number: int) -> Figure:
     """The figure of one bucket of spans."""
     name = counter.table.buckets[number]
+    elsewhere = counter.table.elsewhere[counter.table.bucket == number]
+    if elsewhere.any():
+        return counter.missing(
+            f"{elsewhere.sum()} of {elsewhere.size} spans of {name} ran on another machine",
+            Flag.OTHER_NODE,
+        )
     busy, period = counter.busy_s[name], counter.period_s
     covered = float(counter.sum("covered_s")[number])
     if any(booking.lost[number] for booking in counter.bookings):

@@ -23,7 +23,7 @@ def power_gaps(trace: Trace, spans: Sequence[Span]) -> dict[str, float]:
     counter, integral = Knots.of(trace), Knots.of(step_hold(trace))
     if counter is None or integral is None or not spans:
         return {}
-    table = SpanTable.of(spans)
+    table = SpanTable.of(spans).here()
     counted, held = book(counter, table), book(integral, table)
     return {
         name: float(h / c - 1.0)

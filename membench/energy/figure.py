@@ -73,6 +73,7 @@ class Flag(StrEnum):
     JUDGE_OVERLAP = "judge_overlap"
     REPLAYED = "replayed"
     NOT_DEDICATED = "not_dedicated"
+    OTHER_NODE = "other_node"
 
 
 class UnlikeFigures(UserError):

@@ -10,6 +10,10 @@ as barriers between phases (waves) ensure. Where phases overlap, their joules ar
 among the active spans, and the phase is `modelled`. A question's share of a phase is `modelled`
 unless the question had the machine for itself for a hundred ticks of the counter.
 
+A counter sees one machine. Of a phase that was done partly on another node of a cluster it says
+nothing: the phase and the total are unavailable, and flagged `other_node`. Models that are computed
+from the spans cover every node.
+
 Gross and net: net is gross less the loaded idle power over the same time, and null without a
 measured idle baseline. Ranks use gross.
 """
@@ -221,7 +225,8 @@ def attribute(
     baseline = baseline_of(log) if baseline is None else baseline
     mixed = log.allow_mixed if allow_mixed is None else allow_mixed
     table = SpanTable.of(spans)
-    fitted = fit([k for t in log.traces if (k := Knots.of(t)) is not None], spans, seed)
+    seen = [span for span in spans if span.node == 0]
+    fitted = fit([k for t in log.traces if (k := Knots.of(t)) is not None], seen, seed)
     parts = charges.all_channels(log, table, spans, baseline, fitted)
     bare = Ledger(
         **_totals(parts, table, mixed, log),

@@ -1,8 +1,8 @@
 """`--energy-protocol`: what has to happen around a run for its joules to mean something.
 
-In order: preflight; idle power with the models loaded; warm-up, thrown away, until power is
-steady; the run itself, phases apart; settle; idle power again. The judge runs after the session
-is closed. Repeats are the suite's affair, in A-B-B-A order.
+In order: preflight; what the sampler costs, off and on in A-B-B-A order; idle power with the
+models loaded; warm-up, thrown away, until power is steady; the run itself, phases apart; settle;
+idle power again. The judge runs afterwards. Repeats are the suite's affair, in A-B-B-A order.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from membench.energy.clock import anchored
 from membench.energy.figure import Flag
+from membench.energy.overhead import Work, measure_overhead
 from membench.energy.sampler import EnergySession
 from membench.energy.samples import Channel
-from membench.energy.sources import Selection
-from membench.energy.sources.base import SourceUnavailable
 from membench.energy.validity import Check, coefficient_of_variation
 from membench.harness.model import Provenance
 
@@ -29,6 +27,8 @@ class Protocol:
     """How long each step takes, in seconds.
 
     Attributes:
+        sampler_rounds: Rounds of four pieces of work, the sampler off, on, on, off.
+        sampler_s: About how long one of the four takes.
         idle_s: Loaded idle before the run.
         warm_up_s: Least duration of the warm-up.
         warm_up_limit_s: When to stop waiting for steady power.
@@ -37,6 +37,8 @@ class Protocol:
         recheck_s: Loaded idle after the run.
     """
 
+    sampler_rounds: int = 6
+    sampler_s: float = 0.5
     idle_s: float = 60.0
     warm_up_s: float = 30.0
     warm_up_limit_s: float = 180.0
@@ -45,19 +47,17 @@ class Protocol:
     recheck_s: float = 30.0
 
 
-def preflight(selection: Selection) -> list[Check]:
-    """Look at the machine before anything is measured."""
-    checks = [Check("a sensor", "pass" if selection.sources else "fail", "; ".join(selection.why))]
-    for source in selection.sources:
-        try:
-            channels = source.open(anchored())
-        except SourceUnavailable as error:
-            checks.append(Check(source.name, "fail", str(error)))
-            continue
-        finally:
-            source.close()
-        checks += [check for channel in channels for check in _channel_checks(channel)]
-    return checks
+def preflight(session: EnergySession) -> list[Check]:
+    """Look at the machine before anything is measured.
+
+    Args:
+        session: Open; what its sources said on opening is looked at. They are not opened again,
+            which would take them away from the sampler.
+    """
+    sensed = any(channel.kind == "counter" for channel in session.channels)
+    why = "; ".join((*session.selection.why, *session.notes))
+    checks = [Check("a sensor", "pass" if sensed else "fail", why)]
+    return checks + [check for channel in session.channels for check in _channel_checks(channel)]
 
 
 def _channel_checks(channel: Channel) -> list[Check]:
@@ -86,6 +86,7 @@ def measured_run(
     warm_up: Callable[[], None] | None = None,
     settings: Protocol | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    spin: Work | None = None,
 ) -> list[Check]:
     """Do a run under the protocol, inside an open session.
 
@@ -95,11 +96,15 @@ def measured_run(
         warm_up: One piece of work like the run's, thrown away; repeated until power is steady.
         settings: Durations.
         sleep: Waits for a number of seconds.
+        spin: What is done with the sampler off and on.
 
     Returns:
         Checks on the protocol itself.
     """
     settings = settings or Protocol()
+    if any(channel.kind == "counter" for channel in session.channels):
+        measure_overhead(session, settings.sampler_rounds, settings.sampler_s, spin)
+        sleep(settings.settle_s)
     session.baseline(settings.idle_s)
     checks = [_warmed_up(session, warm_up, settings)]
     work()

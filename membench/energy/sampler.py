@@ -33,7 +33,8 @@ from membench.energy.samples import (
     window_line,
 )
 from membench.energy.sources import Selection
-from membench.energy.sources.base import EnergySource, Reading, SourceUnavailable
+from membench.energy.sources.base import EnergySource, Reading
+from membench.harness.errors import MembenchError
 
 PERIOD_S = 0.1
 """Ten readings a second."""
@@ -79,13 +80,15 @@ class EnergySession:
     ) -> None:
         """Nothing is opened before the context is entered."""
         self.clock = clock or anchored()
-        self._selection = selection
+        self.selection = selection
         self.path = path
         self._period_s = period_s
         self._sleep = sleep
         self._readers: list[_Reader] = []
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
+        self._going = threading.Event()
+        self._going.set()
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
         self._recent: defaultdict[str, deque[tuple[float, float]]] = defaultdict(
@@ -98,7 +101,7 @@ class EnergySession:
         self._file = self.path.open("ab", buffering=0)
         self._mend_last_line()
         self._write(self._session_line())
-        for source in self._selection.sources:
+        for source in self.selection.sources:
             self._open(source)
         for reader in self._readers:
             self._sample(reader)
@@ -111,6 +114,7 @@ class EnergySession:
     def __exit__(self, *exception: object) -> None:
         """Stop sampling, take a last reading, close everything."""
         self._stop.set()
+        self._going.set()
         for thread in self._threads:
             thread.join()
         for reader in self._readers:
@@ -126,6 +130,22 @@ class EnergySession:
         """Read every source once, now; beside what the threads do by themselves."""
         for reader in self._readers:
             self._sample(reader)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What the open sources said they can read."""
+        return tuple(channel for reader in self._readers for channel in reader.channels)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the threads rest, after a reading and until the next: what does sampling cost?"""
+        self._going.clear()
+        self.sample()
+        try:
+            yield
+        finally:
+            self.sample()
+            self._going.set()
 
     @contextlib.contextmanager
     def window(self, name: str) -> Iterator[None]:
@@ -172,16 +192,16 @@ class EnergySession:
             "session",
             t=self.clock(),
             period_s=self._period_s,
-            sources=self._selection.names,
-            selection=self._selection.why,
-            allow_mixed=self._selection.allow_mixed,
+            sources=self.selection.names,
+            selection=self.selection.why,
+            allow_mixed=self.selection.allow_mixed,
         )
 
     def _open(self, source: EnergySource) -> None:
         first = sum(len(reader.channels) for reader in self._readers)
         try:
             channels = source.open(self.clock)
-        except (SourceUnavailable, OSError, RuntimeError) as error:
+        except (MembenchError, OSError, RuntimeError) as error:
             self.notes.append(f"{source.name} did not open: {error}")
             return
         for offset, channel in enumerate(channels):
@@ -194,7 +214,10 @@ class EnergySession:
             due = max(due + self._period_s, time.monotonic())
             if self._stop.wait(max(due - time.monotonic(), 0.0)):
                 return
-            self._sample(reader)
+            if self._going.is_set():
+                self._sample(reader)
+            else:
+                self._going.wait()
 
     def _sample(self, reader: _Reader) -> None:
         with reader.lock:

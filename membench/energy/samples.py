@@ -83,7 +83,8 @@ class Channel:
         """From the values of `to_json`.
 
         Raises:
-            KeyError, ValueError: A field is missing or not what it should be.
+            KeyError, ValueError, TypeError, AttributeError: A field is missing or not what it
+                should be.
         """
         return cls(
             id=data["id"],
@@ -95,8 +96,8 @@ class Channel:
             period_s=float(data["period_s"]),
             gain_u=float(data["gain_u"]),
             flags=frozenset(map(Flag, data["flags"])),
-            coefficients=data["coefficients"],
-            facts=data["facts"],
+            coefficients={name: float(n) for name, n in data["coefficients"].items()},
+            facts=dict(data["facts"]),
         )
 
 
@@ -245,7 +246,7 @@ def read_log(path: Path) -> SampleLog:
     for number, line in enumerate(lines, 1):
         try:
             builder.add(line)
-        except (orjson.JSONDecodeError, KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             if number == len(lines):
                 break
             raise DataError(
@@ -286,12 +287,12 @@ class _LogBuilder:
                 self._add_channel(data)
             case "remark":
                 self._remarks.append(
-                    Remark(data["channel"], data["t"], Flag(data["flag"]), data["detail"])
+                    Remark(data["channel"], float(data["t"]), Flag(data["flag"]), data["detail"])
                 )
             case "end":
                 pass
             case "window":
-                self._windows.append(Window(data["name"], data["start"], data["end"]))
+                self._windows.append(Window(data["name"], float(data["start"]), float(data["end"])))
             case other:
                 raise ValueError(f"unknown line '{other}'")
 
@@ -381,6 +382,7 @@ class Span:
         cpu_s: CPU seconds of the lane in this span; None if not counted.
         usage: Tokens by role.
         abandoned: Whether the attempt was given up; its energy is kept, but not charged.
+        node: Which machine of a cluster did it; 0 is the one whose sensors are read.
     """
 
     start: float
@@ -392,6 +394,7 @@ class Span:
     cpu_s: float | None = None
     usage: Mapping[str, Tokens] = field(default_factory=dict)
     abandoned: bool = False
+    node: int = 0
 
     @classmethod
     def of(
@@ -404,7 +407,7 @@ class Span:
         abandoned: bool = False,
         models: Mapping[str, str] | None = None,
     ) -> Span | None:
-        """From the telemetry of a record: `start`, `end`, `cpu_s`, `lane`, `usage`.
+        """From the telemetry of a record: `start`, `end`, `cpu_s`, `lane`, `node`, `usage`.
 
         CPU seconds of models that the gateway hosts (`usage.cpu_s`) are the span's too.
 
@@ -437,4 +440,5 @@ class Span:
                 for role, use in roles.items()
             },
             abandoned=abandoned,
+            node=int(telemetry.get("node") or 0),
         )

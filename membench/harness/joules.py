@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from membench.energy.ledger import Ledger, attribute
+from membench.energy.overhead import overhead_of
 from membench.energy.samples import SampleLog, Span, read_log
 from membench.energy.validity import Check, validate, verified
 from membench.harness.journal import Record
@@ -82,7 +83,13 @@ def energy_of(run: RunDir, tally: SpanTally) -> tuple[Ledger, list[Check]]:
     """
     log = read_log(run.energy) if run.energy.is_file() else SampleLog()
     ledger = attribute(log, tally.spans)
-    checks = validate(ledger, log, tally.spans, from_cassette=tally.from_cassette)
+    checks = validate(
+        ledger,
+        log,
+        tally.spans,
+        sampler=overhead_of(log),
+        from_cassette=tally.from_cassette,
+    )
     return ledger, checks
 
 

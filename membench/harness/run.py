@@ -9,7 +9,8 @@ running again. Whatever stops a run leaves it resumable.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -193,11 +194,42 @@ def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) 
                 read_stage(prepared, run, clock, progress, models)
 
         if prepared.options.energy_protocol:
-            checks = under_protocol(session, prepared, clock, stages)
+            warm_up = rehearsal(prepared, run, clock, models)
+            checks = under_protocol(session, stages, warm_up, progress)
             run.write_manifest(run.manifest() | {"energy_protocol": checks})
         else:
             stages()
         judge_stage(prepared, run, clock, progress, models)
+
+
+def rehearsal(
+    prepared: Prepared, run: RunDir, clock: Clock, models: Models
+) -> Callable[[], None] | None:
+    """Plays and reads one case into a folder that is thrown away, models called as in the run.
+
+    What the models cost is the run's, and counts against its budget. No cassette hears of it, and
+    where one is replayed there is no rehearsal, since nothing may be called.
+    """
+    if prepared.options.cassette_mode == "replay":
+        return None
+    one = replace(
+        prepared,
+        spec=replace(prepared.spec, limit=1),
+        options=replace(prepared.options, cassette=None, cassette_mode="off"),
+    )
+
+    def rehearse() -> None:
+        with tempfile.TemporaryDirectory(prefix="membench-warm-up-") as folder:
+            aside = RunDir(Path(folder))
+            aside.spent = run.spent
+            with models_of(one, aside) as own:
+                play(one, aside, clock, Silent(), own.lanes, lambda: own.halted)
+                settle(own, aside)
+                read_stage(one, aside, clock, Silent(), own)
+                if own.gateway is not None and models.gateway is not None:
+                    models.gateway.also_spent(own.gateway.spent)
+
+    return rehearse
 
 
 def read_stage(
@@ -312,9 +344,12 @@ def mark_interrupted(run: RunDir) -> None:
 
 
 def warn(prepared: Prepared, progress: Progress) -> None:
-    """Say what a reader of the results should know about the data."""
+    """Say what a reader of the results should know beforehand."""
     if prepared.version.warning:
         progress.note(prepared.version.warning)
+    options = prepared.options
+    if options.energy_protocol and options.schedule == "free" and prepared.card.separable:
+        progress.note("energy protocol: --schedule waves keeps the phases apart, free does not")
 
 
 def rebuilt(run: RunDir, options: ExecOptions) -> Prepared:

@@ -14,12 +14,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from membench.harness.errors import DataError, UnknownName
+from membench.harness.errors import DataError, UnknownName, UsageError
 from membench.harness.model import Scalar
 from membench.harness.rundir import RunDir
 from membench.harness.spec import ExecOptions, RunSpec, canonical_sha256, split_settings
@@ -28,7 +36,9 @@ SPEC_FIELDS = frozenset(f.name for f in fields(RunSpec)) - {"system", "task"}
 OPTION_FIELDS = frozenset(f.name for f in fields(ExecOptions)) - {"out", "run_id"}
 NESTED = ("set", "task_set", "model_set")
 """Mappings whose entries can be varied one by one, as `set.k1`."""
-PATHS = ("data", "cassette")
+SPECS: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
+OPTIONS: TypeAdapter[ExecOptions] = TypeAdapter(ExecOptions)
+T = TypeVar("T", RunSpec, ExecOptions)
 
 
 class SuiteFile(BaseModel):
@@ -80,6 +90,7 @@ def read_suite(path: Path) -> SuiteFile:
     Raises:
         DataError: It cannot be read, is not YAML or of the wrong shape; names the place.
         UnknownName: A setting that no run has.
+        UsageError: A setting with a value that no run takes.
     """
     try:
         loaded = yaml.safe_load(path.read_text())
@@ -96,6 +107,7 @@ def read_suite(path: Path) -> SuiteFile:
         place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("str"))
         raise DataError(path, place, first["msg"], "See docs/suites.md.") from None
     check_settings(suite)
+    cells(suite, Path())
     return suite
 
 
@@ -166,7 +178,11 @@ class Job:
 
 
 def cells(suite: SuiteFile, out: Path) -> list[Cell]:
-    """Every combination of the grid, in the order written."""
+    """Every combination of the grid, in the order written.
+
+    Raises:
+        UsageError: A setting has a value that no run takes.
+    """
     names = list(suite.grid)
     return [
         _cell(suite, system, task, dict(zip(names, values, strict=True)), out)
@@ -188,16 +204,27 @@ def _cell(
     settings = _merged(suite.common, own_task, own_system, varied)
     spec = {name: value for name, value in settings.items() if name not in OPTION_FIELDS}
     options = {name: value for name, value in settings.items() if name in OPTION_FIELDS}
-    options = {n: Path(v) if n in PATHS and v is not None else v for n, v in options.items()}
     spec["model_set"], options["model_set"] = split_settings(settings.get("model_set", {}))
     own = {name: value for name, value in own_system.items() if name != "system"}
     return Cell(
         own_system["system"],
         own_task["task"],
         _flat({**own, **varied}),
-        RunSpec(**spec),
-        ExecOptions(**options, out=out),
+        _checked(SPECS, spec),
+        _checked(OPTIONS, options | {"out": out}),
     )
+
+
+def _checked(kind: TypeAdapter[T], settings: Mapping[str, Any]) -> T:
+    try:
+        return kind.validate_python(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise UsageError(
+            f"a run of the suite cannot have {name}: {settings.get(name)!r} ({first['msg']})",
+            "See docs/suites.md.",
+        ) from None
 
 
 def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,6 +236,11 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
             if key:
                 merged[base] = {**merged.get(base, {}), key: value}
             elif base in NESTED:
+                if not isinstance(value, Mapping):
+                    raise UsageError(
+                        f"a run of the suite cannot have {base}: {value!r} (not a mapping)",
+                        f"Write {base}: {{NAME: VALUE}}.",
+                    )
                 merged[base] = {**merged.get(base, {}), **value}
             else:
                 merged[name] = value
@@ -248,10 +280,17 @@ Resume = Callable[[Path, ExecOptions], Summary]
 
 @dataclass(frozen=True)
 class Done:
-    """A run of a suite with its summary."""
+    """A run of a suite with what it recorded.
+
+    Attributes:
+        job: What was run.
+        summary: Its summary.
+        manifest: Its manifest; empty if there is none.
+    """
 
     job: Job
     summary: Summary
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -305,7 +344,8 @@ def run_suite(
     done = []
     for number, job in enumerate(order, 1):
         note(f"{number}/{len(order)} {job.cell.label} on {job.cell.task}, repeat {job.repeat + 1}")
-        done.append(Done(job, _do(job, out, start, resume)))
+        summary = _do(job, out, start, resume)
+        done.append(Done(job, summary, _manifest(out / job.run_id)))
     return SuiteResult(suite.name, tuple(suite.references), suite.metric, tuple(done))
 
 
@@ -320,10 +360,19 @@ def _do(job: Job, out: Path, start: Start, resume: Resume) -> Summary:
     return resume(path, job.options)
 
 
-def by_cell(result: SuiteResult) -> list[tuple[Cell, Sequence[Summary]]]:
-    """Summaries of the repeats of each cell, cells in the order of the grid."""
-    grouped: dict[str, tuple[Cell, list[Summary]]] = {}
+def _manifest(path: Path) -> Mapping[str, Any]:
+    return RunDir.open(path).manifest() if path.is_dir() else {}
+
+
+def by_cell(result: SuiteResult) -> list[tuple[Cell, Sequence[Done]]]:
+    """The repeats of each cell in order, cells in the order of the grid."""
+    grouped: dict[str, tuple[Cell, list[Done]]] = {}
     for done in result.done:
         key = done.job.run_id.rpartition("-r")[0]
-        grouped.setdefault(key, (done.job.cell, []))[1].append(done.summary)
+        grouped.setdefault(key, (done.job.cell, []))[1].append(done)
     return list(grouped.values())
+
+
+def record_path(suite: SuiteFile, out: Path) -> Path:
+    """Where the suite's result is written, beside its runs."""
+    return out / f"{suite.name}.suite.json"

@@ -22,9 +22,10 @@ from membench.energy.metrics import (
     Lifecycle,
     lifecycle_of,
 )
+from membench.energy.repeats import Repeat, Verdict, verdict_of
 from membench.energy.report import components_of
 from membench.harness.model import Provenance
-from membench.harness.suite import Cell, SuiteResult, Summary, by_cell
+from membench.harness.suite import Cell, Done, SuiteResult, Summary, by_cell
 from membench.metrics.frontier import QUESTIONS, Point, frontier_score, hypervolume
 from membench.tasks.registry import get_task
 
@@ -48,6 +49,9 @@ class Row:
         joules: Joules per question as text with their label.
         provenance: The weakest label of any repeat's joules.
         joules_cv: Variation of total joules over repeats; None if unknown.
+        runs: Names of the runs, in the order of the repeats.
+        totals: Total joules of each; None where they are unavailable.
+        verdict: What their checks come to together.
     """
 
     cell: Cell
@@ -60,11 +64,14 @@ class Row:
     joules: str
     provenance: Provenance
     joules_cv: float | None
+    runs: tuple[str, ...]
+    totals: tuple[float | None, ...]
+    verdict: Verdict
 
 
 def rows(result: SuiteResult) -> list[Row]:
     """One row per cell."""
-    return [_row(cell, runs, result.metric or own_metric(cell)) for cell, runs in by_cell(result)]
+    return [_row(cell, done, result.metric or own_metric(cell)) for cell, done in by_cell(result)]
 
 
 def own_metric(cell: Cell) -> str:
@@ -73,7 +80,8 @@ def own_metric(cell: Cell) -> str:
     return card.offline_metric if cell.spec.judge == "none" else card.main_metric
 
 
-def _row(cell: Cell, runs: Sequence[Summary], metric: str) -> Row:
+def _row(cell: Cell, done: Sequence[Done], metric: str) -> Row:
+    runs = [repeat.summary for repeat in done]
     values = [(run["metrics"].get(metric) or {}).get("value") for run in runs]
     known = [value for value in values if value is not None]
     totals = [run["energy"]["total"]["joules"] for run in runs]
@@ -88,6 +96,9 @@ def _row(cell: Cell, runs: Sequence[Summary], metric: str) -> Row:
         joules=_joules_per_question(runs),
         provenance=weakest(_labels(runs)),
         joules_cv=_cv(totals),
+        runs=tuple(repeat.job.run_id for repeat in done),
+        totals=tuple(totals),
+        verdict=verdict_of([Repeat.of(repeat.summary, repeat.manifest) for repeat in done]),
     )
 
 
@@ -256,6 +267,7 @@ PAY_OFF_HEAD = (
     "task", "cost", "system", "per history", "per question", "per correct at N = 1, 10, 100",
     "of reference", "pays off from",
 )  # fmt: skip
+CHECK_HEAD = ("task", "system", "energy", "check", "detail")
 
 
 def table_rows(table: Sequence[Row]) -> list[tuple[str, ...]]:
@@ -270,10 +282,28 @@ def table_rows(table: Sequence[Row]) -> list[tuple[str, ...]]:
             _short(row.costs["cpu_s"].per_question),
             _short(row.costs["tokens"].per_question),
             _short(row.costs["usd"].per_question),
-            row.joules + ("" if row.joules_cv is None else f", CV {row.joules_cv:.1%}"),
+            _energy(row),
         )
         for row in table
     ]
+
+
+def _energy(row: Row) -> str:
+    """Joules with their label, their variation, and whether they are verified."""
+    cv = "" if row.joules_cv is None else f", CV {row.joules_cv:.1%}"
+    return row.joules + cv + (", verified" if row.verdict.verified else "")
+
+
+def check_rows(table: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Every check of every cell whose joules are put to the test, as text under `CHECK_HEAD`."""
+    return [line for row in table if row.verdict.tested for line in _check_rows(row)]
+
+
+def _check_rows(row: Row) -> list[tuple[str, ...]]:
+    head = (row.cell.task, row.cell.label)
+    lines = [(*head, check.status, check.name, check.detail) for check in row.verdict.checks]
+    word, _, detail = row.verdict.text.partition(": ")
+    return [*lines, (*head, word, "", detail)]
 
 
 def pay_off_rows(table: Sequence[Row], references: Sequence[str]) -> list[tuple[str, ...]]:
@@ -354,8 +384,15 @@ def _row_json(row: Row) -> dict[str, Any]:
         "metric": row.metric,
         "value": row.accuracy,
         "sd": row.accuracy_sd,
+        "runs": list(row.runs),
         "energy": row.joules,
+        "joules": list(row.totals),
+        "provenance": str(row.provenance),
         "joules_cv": row.joules_cv,
+        "verified": row.verdict.verified,
+        "checks": [
+            {"name": c.name, "status": c.status, "detail": c.detail} for c in row.verdict.checks
+        ],
         "per_question": {unit: row.costs[unit].per_question for unit in UNITS},
         "per_history": {unit: row.costs[unit].setup for unit in UNITS},
     }

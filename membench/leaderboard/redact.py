@@ -70,8 +70,14 @@ def record(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def telemetry(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures, and of an error the name of its type: its words may hold paths and hosts."""
+    """Figures, and of an error the name of its type: its words may hold paths and hosts.
+
+    Of the machine of a cluster its number stays: the energy ledger needs to know which spans a
+    sensor could not see. A name would not.
+    """
     kept = schema.pruned(schema.Telemetry, entry)
+    if not isinstance(kept.get("node"), int):
+        kept.pop("node", None)
     if "error" in kept:
         kept["error"] = error_type(str(kept["error"]))
     return kept

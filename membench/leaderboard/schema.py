@@ -360,6 +360,7 @@ class Telemetry(Edge):
     usage: Usage | None = None
     error: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,79}$")] | None = None
     lane: Count | None = None
+    node: Count | None = None
     late: Count | bool | None = None
 
 

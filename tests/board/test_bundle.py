@@ -63,6 +63,11 @@ def test_the_words_of_an_error_stay_at_home() -> None:
     assert told == {"cpu_s": 1.0, "error": "OSError"}
 
 
+def test_the_number_of_a_machine_is_kept_and_its_name_is_not() -> None:
+    assert redact.telemetry({"node": 2}) == {"node": 2}
+    assert redact.telemetry({"node": "box7"}) == {}
+
+
 def test_free_answers_leave_only_where_the_licence_allows() -> None:
     answer = {"status": "ok", "text": "in May", "sha256": "0" * 64}
     assert "text" not in redact.answer(answer, text_allowed=False)

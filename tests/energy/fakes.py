@@ -51,6 +51,7 @@ class FakeNvml:
 
     gpus: list[FakeGpu] = field(default_factory=lambda: [FakeGpu()])
     init_error: int | None = None
+    closed: int = 0
     NVMLError: Any = FakeNvmlError
     NVML_FI_DEV_POWER_INSTANT: int = 186
 
@@ -59,7 +60,7 @@ class FakeNvml:
             raise FakeNvmlError(self.init_error)
 
     def nvmlShutdown(self) -> None:
-        self.shut = True
+        self.closed += 1
 
     def nvmlDeviceGetCount(self) -> int:
         return len(self.gpus)

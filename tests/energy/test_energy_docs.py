@@ -23,7 +23,7 @@ def test_the_method_page_names_every_source() -> None:
 
 
 def test_the_suite_of_the_guide_is_a_suite(tmp_path: Path) -> None:
-    (text,) = blocks("suites.md", "yaml")
+    text, _ = blocks("suites.md", "yaml")
     path = tmp_path / "suite.yaml"
     path.write_text(text)
     assert len(jobs(read_suite(path), tmp_path)) == 12

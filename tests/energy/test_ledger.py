@@ -441,3 +441,49 @@ def test_joules_scale_with_power_and_uncertainty_with_them(spans: list[Span], wa
     assert high.joules == pytest.approx(2 * low.joules, abs=1e-6)
     assert low.u_joules is not None
     assert high.u_joules == pytest.approx(2 * low.u_joules, abs=1e-6)
+
+
+# --- more than one machine ---------------------------------------------------------------------
+
+HERE_AND_THERE = [span(0, 20), span(20, 40, "recall"), span(20, 40, "recall", node=1)]
+
+
+def test_a_counter_says_nothing_of_a_phase_that_ran_partly_on_another_machine() -> None:
+    ledger = attribute(log_of(steady(100, 60)), HERE_AND_THERE)
+    recall = ledger.phases["recall"]
+    assert recall.joules is None
+    assert recall.flags >= {Flag.OTHER_NODE}
+    assert "1 of 2 spans of recall ran on another machine" in recall.method
+    assert ledger.total.joules is None
+    assert Flag.OTHER_NODE in ledger.total.flags
+
+
+def test_a_phase_that_ran_here_alone_keeps_its_joules() -> None:
+    ledger = attribute(log_of(steady(100, 60)), HERE_AND_THERE)
+    assert joules(ledger, "ingest") == pytest.approx(2000)
+    assert ledger.phases["ingest"].provenance is Provenance.MEASURED
+
+
+def test_work_elsewhere_takes_no_share_of_this_machine_and_leaves_it_idle() -> None:
+    ledger = attribute(
+        log_of(steady(100, 60)),
+        [span(0, 20), span(0, 20, "recall", node=1), span(30, 50, "answer")],
+    )
+    assert joules(ledger, "ingest") == pytest.approx(2000)
+    assert ledger.phases["ingest"].provenance is Provenance.MEASURED
+    assert ledger.idle.joules == pytest.approx(1000)
+
+
+def test_models_of_activity_cover_every_machine() -> None:
+    channel = Channel(
+        "cpu", "cpu", Component.CPU, Provenance.MODELLED, "declared", kind="cpu_seconds",
+        gain_u=0.5, coefficients={"watts_per_core": 10.0},
+    )  # fmt: skip
+    spans = [span(0, 20, cpu_s=2.0), span(0, 20, cpu_s=3.0, node=1)]
+    assert joules(attribute(SampleLog(models=(channel,)), spans), "ingest") == pytest.approx(50)
+
+
+def test_a_span_knows_its_machine_from_the_record() -> None:
+    times = {"start": 0.0, "end": 1.0}
+    spans = [Span.of("recall", {**times, **node}) for node in ({}, {"node": 0}, {"node": 2})]
+    assert [s.node for s in spans if s] == [0, 0, 2]

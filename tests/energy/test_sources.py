@@ -24,7 +24,7 @@ from energy.fakes import (
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel, write_log
 from membench.energy.serve import SidecarServer
-from membench.energy.sources import PARSERS, choose, doctor, parse, probe
+from membench.energy.sources import PARSERS, automatic, choose, doctor, parse, probe
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
 from membench.energy.sources.codecarbon import CodeCarbonSource, _described
 from membench.energy.sources.nvml import NvmlSource
@@ -609,3 +609,9 @@ def test_doctor_has_a_line_for_every_source() -> None:
     assert states["cpu"] == states["remote"] == states["replay"] == "on request"
     assert states["none"] == "not here"
     assert states["estimate"] == "estimated"
+
+
+def test_doctor_says_what_auto_takes() -> None:
+    found = automatic()
+    assert found.says.startswith("auto picked ")
+    assert found.ready == (found.label in {"measured", "modelled"})

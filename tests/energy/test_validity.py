@@ -13,6 +13,7 @@ from energy.fakes import FakeClock, FakeGpu, FakeNvml, gpu_channel, log_of, span
 from membench.energy.crosscheck import power_gaps
 from membench.energy.figure import Flag
 from membench.energy.ledger import attribute
+from membench.energy.overhead import Overhead, overhead_of
 from membench.energy.protocol import (
     Protocol,
     measured_run,
@@ -46,7 +47,7 @@ def status(checks: list[Check], name: str) -> str:
 
 
 def checks_of(log: SampleLog, spans: Any = SPANS, **given: Any) -> list[Check]:
-    values: dict[str, Any] = {"repeats": (30000, 30300, 29800), "sampler": (100.0, 100.4)}
+    values: dict[str, Any] = {"repeats": (30000, 30300, 29800), "sampler": Overhead((0.004,))}
     return validate(attribute(log, spans), log, spans, **{**values, **given})
 
 
@@ -60,7 +61,7 @@ def test_a_clean_run_is_verified() -> None:
     [
         ("counter against power", clean(1.05), {}),
         ("repeatable", clean(), {"repeats": (100, 120, 80)}),
-        ("sampler is cheap", clean(), {"sampler": (100, 103)}),
+        ("sampler is cheap", clean(), {"sampler": Overhead((0.03,))}),
         ("live", clean(), {"from_cassette": True}),
         (
             "undisturbed",
@@ -127,17 +128,21 @@ def selection(nvml: FakeNvml) -> Selection:
     return choose("nvml", {"nvml": lambda argument: NvmlSource(nvml=nvml)})
 
 
-def test_preflight_names_what_is_wrong_with_the_machine() -> None:
-    nvml = FakeNvml(gpus=[FakeGpu(pids=[1])])
-    lines = {check.name: check for check in preflight(selection(nvml))}
+def preflight_of(folder: Path, nvml: FakeNvml) -> dict[str, Check]:
+    with EnergySession(selection(nvml), folder / "energy.jsonl", period_s=3600) as session:
+        return {check.name: check for check in preflight(session)}
+
+
+def test_preflight_names_what_is_wrong_with_the_machine(tmp_path: Path) -> None:
+    lines = preflight_of(tmp_path, FakeNvml(gpus=[FakeGpu(pids=[1])]))
     assert lines["a sensor"].status == "pass"
     assert lines[f"{GPU} measured"].status == "fail"
     assert lines[f"{GPU} exclusive"].status == "fail"
     assert "pid=" in lines[f"{GPU} exclusive"].detail
 
 
-def test_preflight_without_a_sensor_fails_and_does_not_raise() -> None:
-    (check,) = preflight(selection(FakeNvml(init_error=12)))
+def test_preflight_without_a_sensor_fails_and_does_not_raise(tmp_path: Path) -> None:
+    (check,) = preflight_of(tmp_path, FakeNvml(init_error=12)).values()
     assert check.status == "fail"
     assert "no NVIDIA driver" in check.detail
 
@@ -166,14 +171,28 @@ def test_the_protocol_takes_idle_warms_up_works_and_looks_again(tmp_path: Path) 
             warm_up=lambda: job("warm", 10),
             settings=Protocol(idle_s=20, warm_up_s=30, recheck_s=20),
             sleep=sleep,
+            spin=lambda amount: sleep(amount / 1000, watts=90),
         )
     assert check.status == "pass"
     assert done == ["warm"] * 3 + ["work"]
     log = read_log(path)
-    baseline = attribute(log, [span(60.5, 100)]).baseline
+    begin = log.marked("warm_up")[0].end
+    baseline = attribute(log, [span(begin, begin + 40)]).baseline
     assert baseline is not None
     assert baseline.watts[GPU] == pytest.approx(60, rel=0.01)
     assert baseline.drift == pytest.approx(0, abs=0.02)
+    sampler = overhead_of(log)
+    assert sampler is not None
+    assert len(sampler.ratios) == Protocol().sampler_rounds
+    assert sampler.median == pytest.approx(0)
+
+
+def test_preflight_leaves_the_sources_to_the_sampler(tmp_path: Path) -> None:
+    nvml = FakeNvml()
+    with EnergySession(selection(nvml), tmp_path / "energy.jsonl", period_s=3600) as session:
+        closed = nvml.closed
+        preflight(session)
+        assert nvml.closed == closed
 
 
 def test_power_is_steady_by_its_last_half_minute() -> None:

@@ -112,6 +112,23 @@ def test_a_setting_that_no_run_has_is_named(tmp_path: Path, extra: str) -> None:
         read_suite(write(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ("common: {energy: 5}", "energy: 5 "),
+        ("common: {energy_protocol: maybe}", "energy_protocol: 'maybe'"),
+        ("common: {wave_cases: x}", "wave_cases: 'x'"),
+        ("common: {schedule: zig}", "schedule: 'zig'"),
+        ("common: {set: 3}", "set: 3 "),
+        ("grid: {k: [5, many]}", "k: 'many'"),
+    ],
+)
+def test_a_value_that_no_run_takes_is_named(tmp_path: Path, extra: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_suite(write(tmp_path, f"name: s\nsystems: [x]\ntasks: [y]\n{extra}"))
+    assert message in str(caught.value)
+
+
 def test_a_missing_suite_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_suite(tmp_path / "absent.yaml")

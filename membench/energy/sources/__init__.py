@@ -234,6 +234,17 @@ _NEEDS_ARGUMENT: Mapping[str, tuple[Provenance, str]] = {
 }
 
 
+def automatic() -> SourceStatus:
+    """What `auto` takes on this machine; why not the others is in their own lines."""
+    selection = choose("auto")
+    label = min(
+        (c.provenance for s in selection.sources for c in probe(s).channels),
+        key=tuple(Provenance).index,
+        default=Provenance.UNAVAILABLE,
+    )
+    return SourceStatus("auto", label, bool(selection.sources), selection.why[0])
+
+
 def doctor() -> list[SourceStatus]:
     """What every source could do on this machine; reads sensors, changes nothing."""
     return [_status(name) for name in PARSERS]

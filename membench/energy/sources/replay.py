@@ -16,8 +16,8 @@ import numpy as np
 from membench.energy.clock import Clock
 from membench.energy.figure import Flag
 from membench.energy.samples import Channel, Trace, read_log
-from membench.energy.sources.base import Reading, SourceUnavailable
-from membench.harness.errors import UsageError
+from membench.energy.sources.base import Reading
+from membench.harness.errors import DataError, UsageError
 
 
 class ReplaySource:
@@ -51,8 +51,7 @@ class ReplaySource:
         """Load the trace; its first reading happens now.
 
         Raises:
-            DataError: The file is missing or malformed.
-            SourceUnavailable: It holds no readings.
+            DataError: The file is missing, malformed, or holds no readings.
         """
         log = read_log(self._path)
         first: dict[str, Trace] = {}
@@ -60,7 +59,10 @@ class ReplaySource:
             if trace.t.size:
                 first.setdefault(trace.channel.id, trace)
         if not first:
-            raise SourceUnavailable(f"{self._path.name} holds no readings")
+            raise DataError(
+                self._path, "", "holds no readings of a counter",
+                "Name the energy.jsonl of a run that had a sensor.",
+            )  # fmt: skip
         self._traces = list(first.values())
         self._clock = clock
         self._begin = clock() - min(float(trace.t[0]) for trace in self._traces)

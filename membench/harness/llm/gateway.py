@@ -241,6 +241,10 @@ class Gateway:
         """What this process has spent upstream so far; replayed calls cost nothing."""
         return self._meter.till.spent
 
+    def also_spent(self, usage: Usage) -> None:
+        """Count against the budget what another gateway spent, and entered, for the same run."""
+        self._meter.till.spent += usage
+
     @property
     def refused(self) -> str | None:
         """Why a call was refused by the budget, once one was, or None."""
