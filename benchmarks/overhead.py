@@ -17,7 +17,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -165,7 +164,7 @@ def bare(source: Source, path: Path) -> None:
             played = PlayedCase(case, {}, recalled, answered)
             for row in task.score(played, gold, {}):
                 rows.append(row)
-                file.write(orjson.dumps(asdict(row), option=orjson.OPT_APPEND_NEWLINE))
+                file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
             system.close()
     task.aggregate(rows)
 

@@ -368,7 +368,7 @@ class Tokens:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Span:
     """When one record's work was done and what it used.
 

@@ -297,9 +297,10 @@ class Task(ABC, Generic[G]):
         return Path(inspect.getfile(cls)).parent
 
     @classmethod
+    @cache
     def prompt(cls, name: str) -> str:
-        """The text of a file in the task's `prompts/` folder."""
-        return read_prompt(cls.folder() / "prompts" / name)
+        """The text of a file in the task's `prompts/` folder, read once."""
+        return (cls.folder() / "prompts" / name).read_text(encoding="utf-8")
 
     @classmethod
     def locate(cls, folder: Path, split: str) -> Source | None:
@@ -310,12 +311,6 @@ class Task(ABC, Generic[G]):
     def identify(cls, source: Source) -> Version:
         """Which published version a file is. Unknown ones carry a warning to show."""
         return identify(cls.card, source)
-
-
-@cache
-def read_prompt(path: Path) -> str:
-    """A prompt file's text, read once."""
-    return path.read_text(encoding="utf-8")
 
 
 def fill(template: str, fields: Mapping[str, str]) -> str:
