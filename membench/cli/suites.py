@@ -13,11 +13,9 @@ from membench.energy.validity import MIN_REPEATS
 from membench.harness.prepared import prepare
 from membench.harness.run import resume, start
 from membench.harness.rundir import replace_json
-from membench.harness.spec import ExecOptions, RunSpec
 from membench.harness.suite import (
     SuiteFile,
     SuiteResult,
-    Summary,
     cells,
     read_suite,
     record_path,
@@ -44,7 +42,15 @@ def run_file(file: Path, out: Path, *, as_json: bool) -> bool:
     """
     suite = read_suite(file)
     warn(suite, out)
-    result = run_suite(suite, out, start=started, resume=resumed, check=prepare, note=note)
+    progress = SuiteProgress()
+    result = run_suite(
+        suite,
+        out,
+        start=lambda spec, options: start(spec, options, progress).summary,
+        resume=lambda path, options: resume(path, options, progress).summary,
+        check=prepare,
+        note=note,
+    )
     table = rows(result)
     found = suite_json(result, table)
     path = record_path(suite, out)
@@ -74,14 +80,30 @@ def print_tables(result: SuiteResult, table: Sequence[Row]) -> None:
         print_table(CHECK_HEAD, checks)
 
 
-def started(spec: RunSpec, options: ExecOptions) -> Summary:
-    """Run a spec."""
-    return start(spec, options, TerminalProgress()).summary
+class SuiteProgress(TerminalProgress):
+    """Progress of many runs: a note outside the stages, of data or sensors, is made once."""
 
+    def __init__(self) -> None:
+        """Nothing is said yet."""
+        super().__init__()
+        self._in_stage = False
+        self._said: set[str] = set()
 
-def resumed(path: Path, options: ExecOptions) -> Summary:
-    """Continue a run."""
-    return resume(path, options, TerminalProgress()).summary
+    def stage(self, name: str, total: int | None, unit: str) -> None:
+        """Begin a bar."""
+        self._in_stage = True
+        super().stage(name, total, unit)
+
+    def finish(self) -> None:
+        """End it."""
+        super().finish()
+        self._in_stage = False
+
+    def note(self, message: str) -> None:
+        """Say it, unless it was said of an earlier run."""
+        if self._in_stage or message not in self._said:
+            super().note(message)
+        self._said.add(message)
 
 
 def note(line: str) -> None:

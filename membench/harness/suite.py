@@ -139,13 +139,16 @@ class Cell:
     Attributes:
         system: Name of the system.
         task: Name of the task.
-        varied: Settings in which cells of the same system and task differ, for people.
+        task_settings: Settings of the task's entry (its split, ...): another set is another
+            benchmark, with rows and references of its own.
+        varied: Settings in which cells of the same system and benchmark differ, for people.
         spec: The run's spec.
         options: How it is executed; `run_id` is filled in per repeat.
     """
 
     system: str
     task: str
+    task_settings: Mapping[str, Scalar]
     varied: Mapping[str, Scalar]
     spec: RunSpec
     options: ExecOptions
@@ -153,8 +156,18 @@ class Cell:
     @property
     def label(self) -> str:
         """System, and what sets this cell apart."""
-        settings = ", ".join(f"{name}={value}" for name, value in self.varied.items())
-        return f"{self.system} ({settings})" if settings else self.system
+        return with_settings(self.system, self.varied)
+
+    @property
+    def benchmark(self) -> str:
+        """Task, and what was set for it."""
+        return with_settings(self.task, self.task_settings)
+
+
+def with_settings(name: str, settings: Mapping[str, Scalar]) -> str:
+    """A name for people: `bm25 (tokenizer=stem)`."""
+    listed = ", ".join(f"{key}={value}" for key, value in settings.items())
+    return f"{name} ({listed})" if listed else name
 
 
 @dataclass(frozen=True)
@@ -206,9 +219,11 @@ def _cell(
     options = {name: value for name, value in settings.items() if name in OPTION_FIELDS}
     spec["model_set"], options["model_set"] = split_settings(settings.get("model_set", {}))
     own = {name: value for name, value in own_system.items() if name != "system"}
+    of_task = {name: value for name, value in own_task.items() if name != "task"}
     return Cell(
         own_system["system"],
         own_task["task"],
+        _flat(of_task),
         _flat({**own, **varied}),
         _checked(SPECS, spec),
         _checked(OPTIONS, options | {"out": out}),
@@ -343,7 +358,8 @@ def run_suite(
         check(job.cell.spec, job.options)
     done = []
     for number, job in enumerate(order, 1):
-        note(f"{number}/{len(order)} {job.cell.label} on {job.cell.task}, repeat {job.repeat + 1}")
+        what = f"{job.cell.label} on {job.cell.benchmark}"
+        note(f"{number}/{len(order)} {what}, repeat {job.repeat + 1}")
         summary = _do(job, out, start, resume)
         done.append(Done(job, summary, _manifest(out / job.run_id)))
     return SuiteResult(suite.name, tuple(suite.references), suite.metric, tuple(done))

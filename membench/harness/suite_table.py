@@ -153,7 +153,7 @@ class PayOff:
     """How one cell compares with the reference in one unit.
 
     Attributes:
-        cell: What is compared.
+        row: What is compared.
         unit: In which cost.
         reference: Label of what it is compared with.
         curve: `E(N)` by number of questions per history.
@@ -162,7 +162,7 @@ class PayOff:
         multiple: Cost per question as a multiple of the reference's.
     """
 
-    cell: Cell
+    row: Row
     unit: str
     reference: str
     curve: Mapping[int, float | None]
@@ -172,16 +172,17 @@ class PayOff:
 
 
 def pay_offs(table: Sequence[Row], references: Sequence[str]) -> list[PayOff]:
-    """Every cell against the first reference system on the same task, in every unit."""
+    """Every cell against the first reference system on the same benchmark, in every unit."""
     return [
         _pay_off(row, unit, reference_of(row, table, references)) for unit in UNITS for row in table
     ]
 
 
 def reference_of(row: Row, table: Sequence[Row], references: Sequence[str]) -> Row | None:
-    """The row that another is compared with: the same task, the same settings where there are."""
+    """The row to compare another with: of its benchmark, with its settings where there is one."""
+    same_benchmark = [r for r in table if r.cell.benchmark == row.cell.benchmark]
     for name in references:
-        found = [r for r in table if r.cell.system == name and r.cell.task == row.cell.task]
+        found = [r for r in same_benchmark if r.cell.system == name]
         same = [r for r in found if r.cell.varied == row.cell.varied]
         if found:
             return (same or found)[0]
@@ -192,7 +193,7 @@ def _pay_off(row: Row, unit: str, reference: Row | None) -> PayOff:
     own = row.costs[unit]
     other = reference.costs[unit] if reference and reference is not row else None
     return PayOff(
-        cell=row.cell,
+        row=row,
         unit=unit,
         reference=reference.cell.label if reference else "",
         curve={questions: own.total(questions) for questions in CURVE_AT},
@@ -208,7 +209,7 @@ class Worth:
 
     Attributes:
         system: Name.
-        task: Name.
+        task: Task, with what was set for it.
         unit: Cost.
         score: Gain in area under the frontier over the logarithm of cost.
         hypervolume: Area it dominates alone, up to the dearest point of the suite.
@@ -224,9 +225,9 @@ class Worth:
 def worths(table: Sequence[Row], references: Sequence[str]) -> list[Worth]:
     """Frontier scores and hypervolumes, within this suite's range of costs."""
     found = []
-    for task in dict.fromkeys(row.cell.task for row in table):
+    for name in dict.fromkeys(row.cell.benchmark for row in table):
         for unit in UNITS:
-            found += _worths([row for row in table if row.cell.task == task], unit, references)
+            found += _worths([r for r in table if r.cell.benchmark == name], unit, references)
     return found
 
 
@@ -242,7 +243,7 @@ def _worths(table: Sequence[Row], unit: str, references: Sequence[str]) -> list[
         by_system.setdefault(row.cell.system, []).append(point)
     return [
         Worth(
-            system, table[0].cell.task, unit,
+            system, table[0].cell.benchmark, unit,
             frontier_score(own, [p for p in fixed if p not in own], low, high),
             hypervolume(own, high),
         )
@@ -274,7 +275,7 @@ def table_rows(table: Sequence[Row]) -> list[tuple[str, ...]]:
     """The suite's one table, as text under `HEAD`."""
     return [
         (
-            row.cell.task,
+            row.cell.benchmark,
             row.cell.label,
             f"{row.repeats}" if row.complete else f"{row.repeats} (failures)",
             row.metric,
@@ -300,7 +301,7 @@ def check_rows(table: Sequence[Row]) -> list[tuple[str, ...]]:
 
 
 def _check_rows(row: Row) -> list[tuple[str, ...]]:
-    head = (row.cell.task, row.cell.label)
+    head = (row.cell.benchmark, row.cell.label)
     lines = [(*head, check.status, check.name, check.detail) for check in row.verdict.checks]
     word, _, detail = row.verdict.text.partition(": ")
     return [*lines, (*head, word, "", detail)]
@@ -309,23 +310,20 @@ def _check_rows(row: Row) -> list[tuple[str, ...]]:
 def pay_off_rows(table: Sequence[Row], references: Sequence[str]) -> list[tuple[str, ...]]:
     """Amortisation and break-even, as text under `PAY_OFF_HEAD`, of the costs that are known."""
     known = {unit for unit in UNITS if any(row.costs[unit].per_question for row in table)}
-    by_cell = {row.cell.label + row.cell.task: row for row in table}
-    return [
-        _pay_off_text(p, by_cell[p.cell.label + p.cell.task])
-        for p in pay_offs(table, references)
-        if p.unit in known
-    ]
+    return [_pay_off_text(p) for p in pay_offs(table, references) if p.unit in known]
 
 
-def _pay_off_text(p: PayOff, row: Row) -> tuple[str, ...]:
+def _pay_off_text(p: PayOff) -> tuple[str, ...]:
+    row = p.row
+
     def cost(value: float | None) -> str:
         return joules_text(value, row.provenance) if p.unit == "joules" else _short(value)
 
     costs = row.costs[p.unit]
     return (
-        p.cell.task,
+        row.cell.benchmark,
         UNIT_NAMES[p.unit],
-        p.cell.label,
+        row.cell.label,
         cost(costs.setup),
         cost(costs.per_question),
         " / ".join(_short(p.per_correct.get(n)) for n in QUESTIONS)
@@ -377,6 +375,7 @@ def suite_json(result: SuiteResult, table: Sequence[Row]) -> dict[str, Any]:
 def _row_json(row: Row) -> dict[str, Any]:
     return {
         "task": row.cell.task,
+        "task_settings": dict(row.cell.task_settings),
         "system": row.cell.system,
         "settings": dict(row.cell.varied),
         "repeats": row.repeats,
@@ -401,8 +400,8 @@ def _row_json(row: Row) -> dict[str, Any]:
 def _pay_off_json(p: PayOff) -> dict[str, Any]:
     never = p.break_even is not None and math.isinf(p.break_even)
     return {
-        "task": p.cell.task,
-        "system": p.cell.label,
+        "task": p.row.cell.benchmark,
+        "system": p.row.cell.label,
         "unit": p.unit,
         "reference": p.reference,
         "curve": {str(n): value for n, value in p.curve.items()},

@@ -26,8 +26,7 @@ def watched(
     prepared: Prepared, run: RunDir, clock: Clock, progress: Progress
 ) -> Iterator[EnergySession]:
     """Sample the run's energy sources while its stages work."""
-    for line in prepared.selection.why:
-        progress.note(f"energy: {line}")
+    progress.note(f"energy: {'; '.join(prepared.selection.why)}")
     with EnergySession(prepared.selection, run.energy, clock=clock.now) as session:
         yield session
     for note in session.notes:

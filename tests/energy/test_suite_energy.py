@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from rich.console import Console
 
 from energy.fakes import gpu_channel, log_of, steady
 from membench.cli import suites
@@ -19,7 +20,8 @@ from membench.energy.protocol import Protocol
 from membench.energy.samples import IDLE, RECHECK, Trace, Window, write_log
 from membench.harness import watched
 from membench.harness.errors import DataError, Stopped
-from membench.harness.run import rescore, start
+from membench.harness.progress import Progress
+from membench.harness.run import Finished, rescore, start
 from membench.harness.rundir import RunDir
 from membench.harness.spec import ExecOptions, RunSpec
 
@@ -58,13 +60,13 @@ class Machine:
     def __init__(self, watts: dict[str, Sequence[float]]) -> None:
         self.watts = {system: iter(values) for system, values in watts.items()}
 
-    def __call__(self, spec: RunSpec, options: ExecOptions) -> Any:
+    def __call__(self, spec: RunSpec, options: ExecOptions, progress: Progress) -> Finished:
         run = start(spec, options).run
         for path in (run.play, run.answers):
             told_the_time(path)
         sampled(run.energy, next(self.watts[spec.system]))
         run.write_manifest(run.manifest() | {"energy_protocol": [PASSED]})
-        return rescore(run.path, options).summary
+        return rescore(run.path, options)
 
 
 def suite_file(folder: Path, systems: str, repeats: int = 3, **common: str) -> Path:
@@ -86,7 +88,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
         machine = Machine({"bm25": (300, 303, 298), "none": (300, 420, 250)})
-        patch.setattr(suites, "started", machine)
+        patch.setattr(suites, "start", machine)
+        patch.setattr("membench.cli.console.out", lambda: Console(width=1000))
         suites.run_file(file, folder / "runs", as_json=False)
     return folder, printed.getvalue()
 
@@ -141,14 +144,14 @@ def test_the_records_of_the_runs_stay_what_each_run_alone_comes_to(told: tuple[P
 def test_the_record_is_made_again_from_the_runs(
     told: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def begun(spec: RunSpec, options: ExecOptions) -> Any:
+    def begun(spec: RunSpec, options: ExecOptions, progress: Progress) -> Finished:
         raise AssertionError("nothing is left to run")
 
     folder, _ = told
     record = folder / "runs" / "demo.suite.json"
     before = record.read_bytes()
     record.unlink()
-    monkeypatch.setattr(suites, "started", begun)
+    monkeypatch.setattr(suites, "start", begun)
     suites.run_file(folder / "suite.yaml", folder / "runs", as_json=True)
     assert record.read_bytes() == before
 

@@ -250,7 +250,7 @@ def test_a_cost_that_one_repeat_could_not_tell_is_unknown() -> None:
 
 
 def test_break_even_against_full_context_over_cpu_seconds_and_tokens() -> None:
-    found = {(p.cell.system, p.unit): p for p in pay_offs(rows(both()), ["full_context"])}
+    found = {(p.row.cell.system, p.unit): p for p in pay_offs(rows(both()), ["full_context"])}
     memory = found["memory", "cpu_s"]
     assert memory.break_even == math.ceil(32 / (10 - 4))
     assert memory.curve[10] == pytest.approx(32 + 40)
@@ -258,6 +258,29 @@ def test_break_even_against_full_context_over_cpu_seconds_and_tokens() -> None:
     assert found["memory", "tokens"].multiple == pytest.approx(0.4)
     assert found["memory", "joules"].break_even is None
     assert found["full_context", "cpu_s"].break_even is None
+
+
+def test_two_splits_of_a_task_are_two_benchmarks() -> None:
+    splits = {
+        "small": {"full_context": 10, "memory": 5},
+        "large": {"full_context": 90, "memory": 6},
+    }
+    done = run_suite(
+        suite(tasks=[{"task": "locomo", "split": split} for split in splits]),
+        Path("/nowhere"),
+        start=lambda spec, options: summary(0.5, 0, splits[str(spec.split)][spec.system]),
+        resume=lambda path, options: {},
+    )
+    table = rows(done)
+    assert {row[0] for row in table_rows(table)} == {"locomo (split=small)", "locomo (split=large)"}
+    found = [p for p in pay_offs(table, ["full_context"]) if p.row.cell.system == "memory"]
+    multiples = {p.row.cell.benchmark: p.multiple for p in found if p.unit == "cpu_s"}
+    assert multiples == {
+        "locomo (split=small)": pytest.approx(0.5),
+        "locomo (split=large)": pytest.approx(6 / 90),
+    }
+    shown = [row for row in pay_off_rows(table, ["full_context"]) if row[2] == "memory"]
+    assert {row[4] for row in shown if row[1] == "CPU s"} == {"0.5", "0.6"}
 
 
 def test_a_memory_that_never_pays_off_says_never() -> None:
