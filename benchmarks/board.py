@@ -1,6 +1,6 @@
 """How fast the board is: in a real browser, on made-up stores.
 
-    python benchmarks/board.py [--runs 500 --questions 2000] [--port 8597] [--keep DIR]
+    python benchmarks/board.py [--runs 500 --questions 2000] [--keep DIR]
 
 Prints one JSON line: seconds from navigation to the first drawn chart (browser cache cold, then
 warm), seconds from moving a limit to the redrawn table, peak memory of the server.
@@ -10,31 +10,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from membench.testing.boards import Plan, write_store
+from membench.testing.browsing import CHROMIUM_FLAGS, served_board
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 REPEATS = 5
+INDEXED_S = 3600.0
+"""How long the first index of a large store may take."""
 
 
 def main() -> None:
@@ -45,9 +33,9 @@ def main() -> None:
     if not (root / "locomo").exists():
         write_store(root, plan)
     began = time.perf_counter()
-    with served(root, given.port) as server:
+    with served_board(root, INDEXED_S) as server:
         started = time.perf_counter() - began
-        figures = browse(f"http://127.0.0.1:{given.port}/")
+        figures = browse(server.address)
         figures["peak_rss_mb"] = peak_rss_mb(server.pid)
     size = {"runs": given.runs, "questions": given.questions, "start_s": started}
     print(json.dumps(size | figures))
@@ -62,34 +50,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--questions", type=int, default=2000)
     parser.add_argument("--groups", type=int, default=1)
     parser.add_argument("--systems", type=int, default=50)
-    parser.add_argument("--port", type=int, default=8597)
     parser.add_argument("--keep", default="")
     return parser.parse_args()
-
-
-@contextmanager
-def served(root: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A board in a process of its own."""
-    command = [sys.executable, "-m", "membench", "leaderboard", "--results", str(root)]
-    server = subprocess.Popen([*command, "--port", str(port)], env=dict(os.environ))
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-        yield server
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def wait_for(address: str, timeout_s: float = 3600.0) -> None:
-    """Until the server answers."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(address)
 
 
 def browse(address: str) -> dict[str, Any]:
@@ -101,7 +63,7 @@ def browse(address: str) -> dict[str, Any]:
             profile,
             executable_path=shutil.which("chromium"),
             headless=True,
-            args=list(FLAGS),
+            args=list(CHROMIUM_FLAGS),
             viewport={"width": 1280, "height": 1100},
         )
         page = context.new_page()

@@ -6,26 +6,18 @@ Usage: python docs/make_screenshots.py
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from playwright.sync_api import sync_playwright
 
+from membench.testing.browsing import CHROMIUM_FLAGS, served_board
+
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "img"
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 DESKTOP = {"width": 1280, "height": 1100}
 PHONE = {"width": 390, "height": 844}
 
@@ -45,42 +37,14 @@ def shots() -> Iterator[Shot]:
     names = {path.name.rsplit("-r", 1)[0]: path.name for path in ROOT.glob("results/locomo/*")}
     dense = next(run for name, run in names.items() if name.startswith("embedding-locomo-dense"))
     lexical = [run for name, run in names.items() if name.startswith("lexical-locomo-bm25")][:2]
-    runs = ",".join([dense, *lexical])
+    runs = [("runs", run) for run in (dense, *lexical)]
     yield Shot("leaderboard", "", DESKTOP)
     yield Shot("dark", "", DESKTOP, "dark")
     yield Shot("phone", "", PHONE)
     yield Shot("amortisation", "amortisation", DESKTOP)
-    yield Shot("compare", f"compare?{urlencode({'runs': runs}, quote_via=quote)}", DESKTOP)
+    yield Shot("compare", f"compare?{urlencode(runs)}", DESKTOP)
     yield Shot("run", f"run?run={dense}", DESKTOP)
     yield Shot("systems", "systems", DESKTOP)
-
-
-@contextmanager
-def board() -> Iterator[str]:
-    """The board over results/; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "membench", "leaderboard", "--results", "results"]
-    server = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_for(address: str) -> None:
-    """Wait until the board answers."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(address)
 
 
 def take(browser: Any, address: str, shot: Shot) -> None:
@@ -100,12 +64,12 @@ def take(browser: Any, address: str, shot: Shot) -> None:
 
 def main() -> None:
     """Take them all."""
-    with board() as address, sync_playwright() as playwright:
+    with served_board(ROOT / "results") as board, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(FLAGS)
+            executable_path=shutil.which("chromium"), args=list(CHROMIUM_FLAGS)
         )
         for shot in shots():
-            take(browser, address, shot)
+            take(browser, board.address, shot)
         browser.close()
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from membench.harness.cost import cpu_seconds
 from membench.harness.errors import RunStateError, UnknownName, UsageError
 from membench.harness.journal import read_offsets
 from membench.harness.model import Score, opaque_ids
@@ -422,7 +423,7 @@ def line_costs(phase: str, telemetry: Mapping[str, Any]) -> Iterator[tuple[str, 
     if "start" in telemetry:
         yield f"{phase}.seconds", telemetry["end"] - telemetry["start"]
     if "cpu_s" in telemetry:
-        yield f"{phase}.cpu_s", telemetry["cpu_s"]
+        yield f"{phase}.cpu_s", cpu_seconds(telemetry)
     if "context_tokens" in telemetry:
         yield "context_tokens", telemetry["context_tokens"]
     if usage := telemetry.get("usage"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,11 +21,11 @@ SHAPES = {
 """Kind of system -> marker."""
 
 COLOURS = {"on": "#0b6e99", "off": "#8a8f98", "line": "#0b6e99"}
-LABELS = 8
-"""Up to this many points all carry their name; beyond, those on the frontier and controls do."""
-
 MOST_LABELS = 40
 """Beyond this many points only the pointer tells names."""
+
+ROOM = (0.18, 0.12)
+"""How far apart two named points are, as a share of the drawn costs and scores: one of both."""
 
 WITH_BARS = 60
 """Up to this many points carry error bars; beyond, only those near the frontier."""
@@ -62,12 +63,12 @@ def scatter(board: Board) -> Any:
     axis = AXES[board.choice.axis]
     figure = go.Figure()
     add_frontier(figure, rows, scale(board))
-    sides = label_sides(rows)
+    names = names_with_room(rows) if len(rows) <= MOST_LABELS else {}
     for on in (False, True):
         for fidelity in dict.fromkeys(row.fidelity for row in rows):
             mine = [r for r in rows if is_on(r) == on and r.fidelity == fidelity]
             if mine:
-                figure.add_trace(point_trace(mine, board, sides, on=on, many=len(rows)))
+                figure.add_trace(point_trace(mine, board, names, on=on, many=len(rows)))
     per = "question" if board.choice.scope == "query" else "question, ingest included"
     figure.update_layout(
         xaxis={
@@ -132,31 +133,36 @@ def add_frontier(figure: Any, rows: Sequence[BoardRow], factor: float) -> None:
     )
 
 
-def neighbourhood(row: BoardRow) -> tuple[int, float]:
-    """Order in which points that lie close together follow each other."""
-    score, cost = row.score, row.cost
-    return round(10 * score.value) if score else 0, cost.value if cost else 0.0
+def names_with_room(rows: Sequence[BoardRow]) -> dict[str, str]:
+    """Names by run id, of points far enough apart: frontier first, then controls, best first."""
+    places = relative_places(rows)
+
+    def rank(row: BoardRow) -> tuple[bool, bool, float]:
+        return not is_on(row), row.fidelity != "control", -places[row.run_id][1]
+
+    named: dict[str, str] = {}
+    for row in sorted(rows, key=rank):
+        across, up = places[row.run_id]
+        if all(
+            abs(across - places[other][0]) >= ROOM[0] or abs(up - places[other][1]) >= ROOM[1]
+            for other in named
+        ):
+            named[row.run_id] = row.label
+    return named
 
 
-def label_sides(rows: Sequence[BoardRow]) -> dict[str, str]:
-    """Names above and below the points in turn, so that neighbours do not cover each other."""
-    ordered = sorted(rows, key=neighbourhood)
-    sides = ("top center", "bottom center")
-    return {row.run_id: sides[place % 2 if roomy(row) else 0] for place, row in enumerate(ordered)}
-
-
-def named(row: BoardRow, many: int) -> bool:
-    """Whether a point carries its name."""
-    return many <= LABELS or is_on(row) or row.fidelity == "control"
-
-
-def roomy(row: BoardRow) -> bool:
-    """Whether a name fits between a point and the axis."""
-    return row.score is not None and row.score.value > 0.1
+def relative_places(rows: Sequence[BoardRow]) -> dict[str, tuple[float, float]]:
+    """Where each point stands, from 0 to 1 over the drawn costs (logarithmic) and scores."""
+    points = {r.run_id: (math.log(r.cost.value), r.score.value) for r in rows if r.cost and r.score}
+    if not points:
+        return {}
+    across, up = zip(*points.values(), strict=True)
+    low, wide, high = min(across), (max(across) - min(across)) or 1.0, max(*up, 0.0) or 1.0
+    return {name: ((x - low) / wide, y / high) for name, (x, y) in points.items()}
 
 
 def point_trace(
-    rows: Sequence[BoardRow], board: Board, sides: dict[str, str], *, on: bool, many: int
+    rows: Sequence[BoardRow], board: Board, names: dict[str, str], *, on: bool, many: int
 ) -> Any:
     """Points of one kind."""
     import plotly.graph_objects as go
@@ -169,9 +175,9 @@ def point_trace(
         y=[factor * r.score.value for r in rows if r.score],
         error_x=bar([spread(r.cost, 1.0) for r in rows]) if bars else None,
         error_y=bar([spread(r.score, factor) for r in rows]) if bars else None,
-        mode="markers+text" if many <= MOST_LABELS else "markers",
-        text=[r.label if named(r, many) else "" for r in rows],
-        textposition=[sides[r.run_id] for r in rows],
+        mode="markers+text" if names else "markers",
+        text=[names.get(r.run_id, "") for r in rows],
+        textposition="top center",
         marker={
             "symbol": SHAPES.get(fidelity, "diamond"),
             "size": 11,
@@ -237,7 +243,7 @@ def amortised_lines(page: Amortisation, most: int = 20) -> Any:
 
     unit = AXES[page.axis].unit
     figure = go.Figure()
-    dashes = ("solid", "dash", "dot", "dashdot", "longdash")
+    dashes = ("solid", "dash", "dot")  # with the ten colours of the theme, thirty kinds of line
     for number, line in enumerate(page.lines[:most]):
         figure.add_trace(
             go.Scatter(

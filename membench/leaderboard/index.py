@@ -31,7 +31,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 7
+VERSION = 8
 """Of the tables' shape: an index of another version is built anew."""
 
 

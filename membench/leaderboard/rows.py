@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from membench.harness.cost import cpu_seconds
 from membench.harness.model import Metric, Phase, Score, opaque_ids
 from membench.harness.spec import canonical_sha256
 from membench.metrics.statistics import ratio_metric
@@ -320,7 +321,7 @@ def query_costs(
 def line_costs(line: Mapping[str, Any]) -> dict[str, float]:
     """What one record of a query cost, by axis."""
     entry = line["telemetry"]
-    found: dict[str, float] = {"cpu": entry.get("cpu_s", 0.0)}
+    found: dict[str, float] = {"cpu": cpu_seconds(entry)}
     if "start" in entry:
         found["seconds"] = entry["end"] - entry["start"]
     if line["phase"] == Phase.RECALL.value and entry.get("context_tokens") is not None:

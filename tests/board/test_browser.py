@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +16,7 @@ import pytest
 from membench.leaderboard.store import Store
 from membench.leaderboard.validation import verify
 from membench.testing.boards import Plan, write_store
+from membench.testing.browsing import CHROMIUM_FLAGS, served_board
 
 pytestmark = [
     pytest.mark.browser,
@@ -35,15 +30,6 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("", "amortisation", "compare", "run", "question", "systems", "tasks", "method", "submit")
 TITLES = {"": "Leaderboard"}
 KNOWN_404 = ("_stcore/health", "_stcore/host-config")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @dataclass
@@ -94,53 +80,24 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), headless=True, args=list(FLAGS)
+            executable_path=shutil.which("chromium"), headless=True, args=list(CHROMIUM_FLAGS)
         )
         yield made
         made.close()
 
 
-def serve(results: Path) -> Iterator[str]:
-    """A board in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "membench", "leaderboard", "--results", str(results)]
-    server = subprocess.Popen(
-        [*command, "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, env=dict(os.environ)
-    )
-    try:
-        address = f"http://127.0.0.1:{port}/"
-        wait_for(f"{address}_stcore/health")
-        yield address
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_for(address: str) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(address)
-
-
 @pytest.fixture(scope="module")
 def empty(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    for address in serve(tmp_path_factory.mktemp("empty")):
-        yield Board(address, browser)
+    with served_board(tmp_path_factory.mktemp("empty")) as served:
+        yield Board(served.address, browser)
 
 
 @pytest.fixture(scope="module")
 def one(browser: Any, honest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     store = Store(tmp_path_factory.mktemp("one"))
     store.add(honest, verify(honest))
-    for address in serve(store.root):
-        yield Board(address, browser)
+    with served_board(store.root) as served:
+        yield Board(served.address, browser)
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +105,8 @@ def many(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boa
     """Five hundred made-up runs, half of them without joules."""
     root = tmp_path_factory.mktemp("many")
     write_store(root, Plan(runs=500, questions=40, systems=40))
-    for address in serve(root):
-        yield Board(address, browser)
+    with served_board(root) as served:
+        yield Board(served.address, browser)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from membench.leaderboard import charts
 from membench.leaderboard.index import Index, refresh
+from membench.leaderboard.rows import line_costs
 from membench.leaderboard.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views import amortisation, catalogue, claims, compare, question, run
@@ -349,3 +350,20 @@ def test_counts_are_shown_as_counts() -> None:
     assert not is_fraction("recalled.tokens")
     assert score_text("recalled.tokens", Figure(45.5)) == "45.5"
     assert score_text("f1", Figure(0.455)) == "45.5"
+
+
+def test_cpu_of_an_embedder_on_this_machine_belongs_to_the_query() -> None:
+    line = {"phase": "recall", "telemetry": {"cpu_s": 0.5, "usage": {"cpu_s": 0.25}}}
+    assert line_costs(line)["cpu"] == 0.75
+
+
+def test_names_in_the_chart_keep_their_distance(index: Index) -> None:
+    rows = charts.drawable(board(index, Choice("locomo")))
+    names = charts.names_with_room(rows)
+    places = charts.relative_places(rows)
+    assert names
+    assert set(names) <= {row.run_id for row in rows}
+    for one in names:
+        for other in set(names) - {one}:
+            across, up = (abs(a - b) for a, b in zip(places[one], places[other], strict=True))
+            assert across >= charts.ROOM[0] or up >= charts.ROOM[1]

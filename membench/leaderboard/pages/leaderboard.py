@@ -14,6 +14,8 @@ from membench.leaderboard.views import claims
 from membench.leaderboard.views.board import Board, Choice, budget_steps
 from membench.leaderboard.views.tables import board_records, frontier_records, significant
 
+NO_LIMIT = "no limit"
+
 
 def page() -> None:
     """Draw the page."""
@@ -74,13 +76,17 @@ def budgets(choice: Choice) -> Board:
     steps = budget_steps(shown.all_rows)
     left, right = st.columns(2)
     with left:
-        words = ["no limit", *(significant(step) for step in steps)]
+        words = [*(significant(step) for step in steps), NO_LIMIT]
         most = st.select_slider(
-            f"At most ({AXES[choice.axis].unit} per question)", words, key="budget", bind=c.BIND
+            f"At most ({AXES[choice.axis].unit} per question)",
+            words,
+            value=NO_LIMIT,
+            key="budget",
+            bind=c.BIND,
         )
     with right:
         choice = limited_score(shown.choice)
-    budget = None if most == "no limit" else steps[words.index(str(most)) - 1]
+    budget = None if most == NO_LIMIT else steps[words.index(str(most))]
     return state.the_board(replace(choice, budget=budget))
 
 

@@ -130,4 +130,4 @@ def even_text(line: Line, page: Amortisation) -> str:
         return "(reference)"
     if line.break_even is None:
         return "never"
-    return f"{line.break_even:,} questions"
+    return f"question {line.break_even:,}"

@@ -142,6 +142,7 @@ def cost_records(loaded: Loaded) -> list[Record]:
             "calls": summary["usage"][phase]["calls"],
             "prompt tokens": summary["usage"][phase]["prompt_tokens"],
             "completion tokens": summary["usage"][phase]["completion_tokens"],
+            "embedding tokens": summary["usage"][phase]["embedding_tokens"],
             "USD": significant(summary["usage"][phase]["usd"]),
             "energy": joules(summary["energy"]["phases"].get(phase)),
         }
