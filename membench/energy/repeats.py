@@ -12,7 +12,7 @@ Everything is computed from what the runs recorded, and can be computed again by
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from membench.energy.validity import MIN_REPEATS, REPEATABLE, Check, Status, repeatable, verified
@@ -50,6 +50,22 @@ class Repeat:
             joules=total.get("joules"),
             measured=total.get("provenance") == Provenance.MEASURED,
             conditions=(manifest.get("comparison_key") or {}).get("cost"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> Repeat:
+        """Back from plain values."""
+        steps = line["protocol"]
+        return cls(
+            _checks(line["checks"]),
+            None if steps is None else _checks(steps),
+            line["joules"],
+            line["measured"],
+            line["conditions"],
         )
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from membench.energy.repeats import Repeat, verdict_of
 from membench.harness.errors import UserError
 from membench.harness.score import score_from_json
 from membench.leaderboard import layout
@@ -216,10 +217,22 @@ def load(
         runs.loc[copied(runs), "flags"] += " flag.copy"
     if "configuration" in runs:
         runs["attempts"] = runs.groupby("configuration", dropna=False)["run_id"].transform("count")
+        runs["energy_verified"] = verified_joules(runs)
     known = sorted(map(str, runs.get("manifest_sha256", ())))
     badges = sorted(map(str, runs.get("verified", ())))
     stamp = hashlib.sha256(f"{known} {badges} {decisions}".encode()).hexdigest()
     return Index(runs, tables["figures"], tables["cells"], stamp[:16], problems or {})
+
+
+def verified_joules(runs: Frame) -> Any:
+    """Whether the joules of a row are verified: by its configuration's attempts together."""
+    measured = runs["energy_repeat"].fillna("") != ""
+    standing = runs[measured & ~runs["withdrawn"]]
+    verdicts = {
+        configuration: verdict_of([Repeat.from_json(orjson.loads(text)) for text in texts]).verified
+        for configuration, texts in standing.groupby("configuration")["energy_repeat"]
+    }
+    return measured & runs["configuration"].map(verdicts).eq(True)
 
 
 def copied(runs: Frame) -> Any:

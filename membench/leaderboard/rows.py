@@ -14,6 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
+from membench.energy.repeats import Repeat
 from membench.harness.cost import cpu_seconds
 from membench.harness.model import Metric, Phase, Score, opaque_ids
 from membench.harness.spec import canonical_sha256
@@ -176,11 +179,17 @@ def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[st
         "questions": summary["counts"]["questions"],
         "failed": summary["counts"]["failed"],
         "energy_provenance": energy["total"]["provenance"],
-        "energy_verified": bool((manifest.get("energy") or {}).get("verified")),
+        "energy_repeat": energy_repeat(manifest, summary),
         "energy_boundary": str(energy.get("boundary") or ""),
         "order_dependent": system["order_dependent"],
         "ceiling": "evidence_grant" in system["capabilities"],
     }
+
+
+def energy_repeat(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """What the run's measured joules can be verified by, as JSON; empty without such."""
+    repeat = Repeat.of(summary, manifest)
+    return orjson.dumps(repeat.to_json()).decode() if repeat.measured else ""
 
 
 def protocol(key: Mapping[str, Any]) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from membench.energy.repeats import Repeat
+from membench.energy.validity import Check
 from membench.leaderboard import charts
-from membench.leaderboard.index import Index, refresh
+from membench.leaderboard.index import Index, refresh, verified_joules
 from membench.leaderboard.rows import line_costs
 from membench.leaderboard.store import Store
 from membench.leaderboard.validation import verify
@@ -367,3 +371,33 @@ def test_names_in_the_chart_keep_their_distance(index: Index) -> None:
         for other in set(names) - {one}:
             across, up = (abs(a - b) for a, b in zip(places[one], places[other], strict=True))
             assert across >= charts.ROOM[0] or up >= charts.ROOM[1]
+
+
+PASSED = Check("undisturbed", "pass", "no flag")
+STEADY = Repeat((PASSED,), (PASSED,), 100.0, measured=True, conditions={"schedule": "waves"})
+
+
+def attempts(*joules: float | None, withdrawn: int = -1) -> Any:
+    """Runs of one configuration; None is a run without measured joules."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "configuration": "one",
+            "withdrawn": number == withdrawn,
+            "energy_repeat": ""
+            if total is None
+            else json.dumps(replace(STEADY, joules=total).to_json()),
+        }
+        for number, total in enumerate(joules)
+    )
+
+
+def test_joules_are_verified_by_all_attempts_together() -> None:
+    assert verified_joules(attempts(100.0, 101.0, 99.0, None)).tolist() == [True, True, True, False]
+    assert not verified_joules(attempts(100.0, 101.0)).any()
+    assert not verified_joules(attempts(100.0, 160.0, 60.0)).any()
+
+
+def test_a_withdrawn_attempt_verifies_nobody() -> None:
+    assert not verified_joules(attempts(100.0, 101.0, 99.0, withdrawn=1)).any()

@@ -128,3 +128,10 @@ def test_a_run_says_what_it_recorded() -> None:
         },
     )
     assert found == Repeat((Check(**check),), (), 5.0, True, {"concurrency": 1})
+
+
+def test_what_a_run_recorded_survives_as_plain_values() -> None:
+    import orjson
+
+    assert Repeat.from_json(orjson.loads(orjson.dumps(GOOD.to_json()))) == GOOD
+    assert Repeat.from_json(orjson.loads(orjson.dumps(Repeat().to_json()))) == Repeat()

@@ -80,7 +80,7 @@ class BoardRow:
         front: Whether it is on the frontier of the point estimates.
         badge: Score badge.
         energy: Provenance of its joules.
-        energy_verified: Whether every check of their validity passed.
+        energy_verified: Whether its attempts together pass every check of their validity.
         attempts: Bundles of this configuration.
         questions: Questions asked.
         created: Date of the run.
