@@ -95,8 +95,19 @@ def extra_row(extra: str, packages: tuple[str, ...]) -> tuple[str, str, str]:
 
 def tool_rows() -> list[tuple[str, str, str]]:
     """Programs that some parts call."""
-    wanted = {"uv": "environments of third-party systems", "chromium": "pictures of plots"}
+    found = {"uv": has_uv(), "chromium": shutil.which("chromium") is not None}
+    uses = {"uv": "environments of third-party systems", "chromium": "pictures of plots"}
     return [
-        (f"tool: {tool}", "ok" if shutil.which(tool) else "missing", use)
-        for tool, use in wanted.items()
+        (f"tool: {tool}", "ok" if there else "missing", uses[tool]) for tool, there in found.items()
     ]
+
+
+def has_uv() -> bool:
+    """Whether environments can be built, as the code that builds them sees it."""
+    from membench.adapters.environments import EnvironmentProblem, find_uv
+
+    try:
+        find_uv()
+    except EnvironmentProblem:
+        return False
+    return True
