@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -39,6 +40,7 @@ def is_fraction(metric: str) -> bool:
     return COUNTING.search(metric) is None
 
 
+@lru_cache(maxsize=4096)  # asked for every row, and looking a task up takes ten milliseconds
 def lower_is_better(task: str, metric: str) -> bool:
     """Whether less of a metric is more; `strict.`, `.scored` and `@n` do not change that."""
     bare = re.sub(r"^(strict|errata)\.|(\.scored|@\d+)$", "", metric)
