@@ -27,6 +27,9 @@ MOST_LABELS = 40
 ROOM = (0.18, 0.12)
 """How far apart two named points are, as a share of the drawn costs and scores: one of both."""
 
+MOST_POINTS = 2000
+"""Beyond this many the best ranked are drawn: a browser takes seconds for more."""
+
 WITH_BARS = 60
 """Up to this many points carry error bars; beyond, only those near the frontier."""
 
@@ -49,6 +52,14 @@ def drawn_kinds(board: Board) -> list[BoardRow]:
     return [row for row in board.rows if row.score is not None and row.why in ("", CEILING)]
 
 
+def drawn(board: Board) -> list[BoardRow]:
+    """The drawable rows that are drawn: all, or those on the frontier and the best ranked."""
+    rows = drawable(board)
+    front = [row for row in rows if row.front or is_on(row)]
+    others = [row for row in rows if not (row.front or is_on(row))]
+    return [*front, *others[: max(0, MOST_POINTS - len(front))]]
+
+
 def undrawn(board: Board) -> list[BoardRow]:
     """Rows with a score that the chart leaves out: cost zero or unavailable."""
     shown = {row.run_id for row in drawable(board)}
@@ -59,7 +70,7 @@ def scatter(board: Board) -> Any:
     """Score against cost: points, error bars, step frontier."""
     import plotly.graph_objects as go
 
-    rows = drawable(board)
+    rows = drawn(board)
     axis = AXES[board.choice.axis]
     figure = go.Figure()
     add_frontier(figure, rows, scale(board))

@@ -22,6 +22,7 @@ from membench.harness.cost import cpu_seconds
 from membench.harness.model import Metric, Phase, Score, opaque_ids
 from membench.harness.spec import canonical_sha256
 from membench.metrics.statistics import ratio_metric
+from membench.tasks.base import Task
 from membench.tasks.registry import get_task
 
 SETUP = (Phase.INGEST.value, Phase.FINALIZE.value)
@@ -40,11 +41,16 @@ def is_fraction(metric: str) -> bool:
     return COUNTING.search(metric) is None
 
 
-@lru_cache(maxsize=4096)  # asked for every row, and looking a task up takes ten milliseconds
 def lower_is_better(task: str, metric: str) -> bool:
     """Whether less of a metric is more; `strict.`, `.scored` and `@n` do not change that."""
     bare = re.sub(r"^(strict|errata)\.|(\.scored|@\d+)$", "", metric)
-    return not {metric, bare}.isdisjoint(get_task(task).card.lower_is_better)
+    return not {metric, bare}.isdisjoint(task_class(task).card.lower_is_better)
+
+
+@lru_cache(maxsize=64)
+def task_class(name: str) -> type[Task[Any]]:
+    """The class of a task; looking it up takes ten milliseconds, and every row asks."""
+    return get_task(name)
 
 
 @dataclass(frozen=True)

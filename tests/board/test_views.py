@@ -329,8 +329,6 @@ def test_a_ceiling_is_shown_and_never_ranked(tmp_path: Path) -> None:
 def test_where_less_is_better_the_lowest_score_leads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
     from membench.tasks.locomo.task import TASK
 
     card = replace(TASK.card, lower_is_better=(METRIC,))
@@ -401,3 +399,15 @@ def test_joules_are_verified_by_all_attempts_together() -> None:
 
 def test_a_withdrawn_attempt_verifies_nobody() -> None:
     assert not verified_joules(attempts(100.0, 101.0, 99.0, withdrawn=1)).any()
+
+
+def test_of_very_many_points_the_frontier_and_the_best_ranked_are_drawn(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = board(index, Choice("locomo"))
+    everything = {row.run_id for row in charts.drawn(shown)}
+    assert everything == {row.run_id for row in charts.drawable(shown)}
+    monkeypatch.setattr(charts, "MOST_POINTS", 3)
+    few = {row.run_id for row in charts.drawn(shown)}
+    assert {row.run_id for row in charts.drawable(shown) if row.front} <= few
+    assert len(few) < len(everything)

@@ -115,6 +115,9 @@ def draw_chart(shown: Board) -> None:
         names = ", ".join(f"'{row.label}'" for row in left_out[:12])
         more = f" and {len(left_out) - 12} more" if len(left_out) > 12 else ""
         st.text(f"Not drawn, because this cost is zero or unavailable: {names}{more}.")
+    points, all_points = len(charts.drawn(shown)), len(charts.drawable(shown))
+    if points < all_points:
+        st.caption(f"Drawn: the frontier and the best ranked, {points:,} of {all_points:,} rows.")
     if shown.hidden:
         st.caption(f"{shown.hidden} rows of other machines have no cost on this axis.")
     with st.expander("The frontier as text"):
