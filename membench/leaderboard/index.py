@@ -32,7 +32,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 8
+VERSION = 9
 """Of the tables' shape: an index of another version is built anew."""
 
 
