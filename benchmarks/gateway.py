@@ -42,6 +42,7 @@ from membench.harness.progress import Silent
 from membench.harness.read_model import read_with_model
 from membench.harness.rundir import RunDir
 from membench.harness.spec import ExecOptions, RunSpec
+from membench.testing.browsing import free_port
 
 PACKAGE = Path(membench.__file__).parent
 BODY = {
@@ -105,7 +106,7 @@ def litellm_proxy(base_url: str, folder: Path, program: str) -> Iterator[str]:
             }
         )
     )
-    port = _free_port()
+    port = free_port()
     command = [program, "--config", str(config), "--port", str(port), "--host", "127.0.0.1"]
     with _process(command, quiet=True) as process:
         _wait_for_port(port, process)
@@ -133,13 +134,6 @@ def _process(command: list[str], quiet: bool = False) -> Iterator[subprocess.Pop
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for_port(port: int, process: subprocess.Popen[bytes], limit_s: float = 90) -> None:

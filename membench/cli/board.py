@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from membench.cli.options import Data
 from membench.harness.errors import UsageError
 
 board_app = typer.Typer(
@@ -14,7 +15,6 @@ board_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Data = Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")]
 Results = Annotated[Path, typer.Option(help="Folder of accepted bundles.")]
 
 

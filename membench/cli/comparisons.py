@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from membench.cli.options import Out
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -42,7 +44,7 @@ def suite(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="YAML grid of systems, tasks and parameters.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
+    out: Out = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Do a grid of runs and tabulate them.

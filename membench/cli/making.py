@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from membench.cli.options import Data
 from membench.harness.errors import UsageError
 
 new_app = typer.Typer(help="Make a new system or task.", no_args_is_help=True)
@@ -76,7 +77,7 @@ def get_data(
 
 @data_app.command("status")
 def data_status(
-    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    data: Data = None,
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Say which files are there, and which version they are."""

@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from membench.cli.options import (
+    BaseUrl,
+    Concurrency,
+    Data,
+    JudgeVotes,
+    K,
+    MemoryModel,
+    ReadConcurrency,
+    TokenBudget,
+)
+
 if TYPE_CHECKING:
     from membench.harness.plan import Plan
     from membench.harness.spec import ExecOptions, RunSpec
@@ -23,24 +34,18 @@ def plan(
     task: Annotated[str, typer.Option(help="Benchmark.")] = "",
     split: Annotated[str, typer.Option(help="Split.", show_default="the task's own")] = "",
     limit: Annotated[int | None, typer.Option(help="Only the first N cases.")] = None,
-    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
-    k: Annotated[
-        int | None, typer.Option(help="Memories per recall.", show_default="the task's own")
-    ] = None,
-    token_budget: Annotated[
-        int | None, typer.Option(help="Tokens of recalled text per question.")
-    ] = None,
+    data: Data = None,
+    k: K = None,
+    token_budget: TokenBudget = None,
     reader: Annotated[str, typer.Option(help="Reader.")] = "extractive",
     judge: Annotated[str, typer.Option(help="Judges.")] = "none",
-    judge_votes: Annotated[
-        int | None, typer.Option(help="Votes per judgement.", show_default="the task's own")
-    ] = None,
-    memory_model: Annotated[str, typer.Option(help="The system's own LLM.")] = "none",
+    judge_votes: JudgeVotes = None,
+    memory_model: MemoryModel = "none",
     embedder: Annotated[str, typer.Option(help="Embedder.")] = "none",
     division: Annotated[str, typer.Option(help="Pinned division.")] = "",
-    base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
-    concurrency: Annotated[int, typer.Option(help="Lanes: cases in flight.")] = 1,
-    read_concurrency: Annotated[int, typer.Option(help="Model answers in flight.")] = 64,
+    base_url: BaseUrl = "",
+    concurrency: Concurrency = 1,
+    read_concurrency: ReadConcurrency = 64,
     spec: Annotated[Path | None, typer.Option(help="YAML file with a run's flags.")] = None,
     suite: Annotated[Path | None, typer.Option(help="YAML grid, as for `membench suite`.")] = None,
     assume: Annotated[

@@ -7,6 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
+from membench.cli.options import (
+    BaseUrl,
+    BudgetTokens,
+    BudgetUsd,
+    Cassette,
+    CassetteMode,
+    Data,
+    JudgeVotes,
+    ModelSet,
+    Out,
+    Prompts,
+    ReadConcurrency,
+)
 from membench.harness.errors import UsageError
 
 runs_app = typer.Typer(help="List and remove runs.", no_args_is_help=True, rich_markup_mode=None)
@@ -24,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def show(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     question: Annotated[str, typer.Option(help="One question by its id.")] = "",
-    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    data: Data = None,
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Show a run, or one of its questions.
@@ -47,24 +60,17 @@ def show(
 def read(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     reader: Annotated[str, typer.Option(help="extractive, refuse, scripted or a model name.")],
-    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
+    data: Data = None,
+    out: Out = Path("runs"),
     run_id: Annotated[str, typer.Option(help="Name of the new run.")] = "",
-    model_set: Annotated[
-        list[str] | None,
-        typer.Option(metavar="[ROLE.]KEY=VALUE", help="Model setting: reader.temperature=0."),
-    ] = None,
-    base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
+    model_set: ModelSet = None,
+    base_url: BaseUrl = "",
     concurrency: Annotated[int, typer.Option(help="Lanes of a local reader.")] = 1,
-    read_concurrency: Annotated[int, typer.Option(help="Model answers in flight.")] = 64,
-    cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
-    cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
-    budget_usd: Annotated[
-        float | None, typer.Option(help="Stop before spending more dollars.")
-    ] = None,
-    budget_tokens: Annotated[
-        int | None, typer.Option(help="Stop before using more tokens.")
-    ] = None,
+    read_concurrency: ReadConcurrency = 64,
+    cassette: Cassette = None,
+    cassette_mode: CassetteMode = "off",
+    budget_usd: BudgetUsd = None,
+    budget_tokens: BudgetTokens = None,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
     """Read a run again with another reader.
@@ -83,27 +89,18 @@ def read(
 def judge(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     judge: Annotated[str, typer.Option(help="scripted or model names, separated by commas.")],
-    judge_votes: Annotated[
-        int | None, typer.Option(help="Votes per judgement.", show_default="the task's own")
-    ] = None,
-    prompts: Annotated[str, typer.Option(help="Folder of the benchmark's own prompts.")] = "",
-    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
+    judge_votes: JudgeVotes = None,
+    prompts: Prompts = "",
+    data: Data = None,
+    out: Out = Path("runs"),
     run_id: Annotated[str, typer.Option(help="Name of the new run.")] = "",
-    model_set: Annotated[
-        list[str] | None,
-        typer.Option(metavar="[ROLE.]KEY=VALUE", help="Model setting: reader.temperature=0."),
-    ] = None,
-    base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
+    model_set: ModelSet = None,
+    base_url: BaseUrl = "",
     read_concurrency: Annotated[int, typer.Option(help="Judgements in flight.")] = 64,
-    cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
-    cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
-    budget_usd: Annotated[
-        float | None, typer.Option(help="Stop before spending more dollars.")
-    ] = None,
-    budget_tokens: Annotated[
-        int | None, typer.Option(help="Stop before using more tokens.")
-    ] = None,
+    cassette: Cassette = None,
+    cassette_mode: CassetteMode = "off",
+    budget_usd: BudgetUsd = None,
+    budget_tokens: BudgetTokens = None,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,
 ) -> None:
     """Judge a run again with another judge.
@@ -160,7 +157,7 @@ def score(
     predictions: Annotated[Path | None, typer.Option(help="Predictions as JSON lines.")] = None,
     verdicts: Annotated[Path | None, typer.Option(help="Verdicts as JSON lines.")] = None,
     split: Annotated[str, typer.Option(help="Split of the task.")] = "",
-    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
+    data: Data = None,
     task_set: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Task option.")
     ] = None,
@@ -206,7 +203,7 @@ def print_missing(ids: list[str], shown: int = 20) -> None:
 
 @runs_app.command("list")
 def list_runs(
-    out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
+    out: Out = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """List the runs in a folder, newest first."""

@@ -7,6 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from membench.cli.options import (
+    BaseUrl,
+    BudgetTokens,
+    BudgetUsd,
+    Cassette,
+    CassetteMode,
+    Concurrency,
+    Data,
+    JudgeVotes,
+    K,
+    MemoryModel,
+    ModelSet,
+    Out,
+    Prompts,
+    ReadConcurrency,
+    TokenBudget,
+)
 from membench.harness.errors import RunStateError
 
 if TYPE_CHECKING:
@@ -30,8 +47,8 @@ def run(
     limit: Annotated[
         int | None, typer.Option(help="Only the first N cases (never ranked).")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="File or folder of benchmark data.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of run directories.")] = Path("runs"),
+    data: Data = None,
+    out: Out = Path("runs"),
     run_id: Annotated[str, typer.Option(help="Name of the run directory.")] = "",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="System parameter.")
@@ -39,34 +56,25 @@ def run(
     task_set: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Task option.")
     ] = None,
-    k: Annotated[
-        int | None, typer.Option(help="Memories per recall.", show_default="the task's own")
-    ] = None,
-    token_budget: Annotated[
-        int | None, typer.Option(help="Tokens of recalled text per question.")
-    ] = None,
+    k: K = None,
+    token_budget: TokenBudget = None,
     reader: Annotated[
         str, typer.Option(help="extractive, refuse, system, scripted or a model name.")
     ] = "extractive",
     judge: Annotated[str, typer.Option(help="none, scripted or model names.")] = "none",
-    judge_votes: Annotated[
-        int | None, typer.Option(help="Votes per judgement.", show_default="the task's own")
-    ] = None,
-    memory_model: Annotated[str, typer.Option(help="The system's own LLM.")] = "none",
+    judge_votes: JudgeVotes = None,
+    memory_model: MemoryModel = "none",
     embedder: Annotated[str, typer.Option(help="minilm, scripted or a model name.")] = "none",
-    model_set: Annotated[
-        list[str] | None,
-        typer.Option(metavar="[ROLE.]KEY=VALUE", help="Model setting: judge.timeout_s=30."),
-    ] = None,
-    base_url: Annotated[str, typer.Option(help="OpenAI-compatible upstream.")] = "",
-    prompts: Annotated[str, typer.Option(help="Folder of the benchmark's own prompts.")] = "",
-    cassette: Annotated[Path | None, typer.Option(help="File of recorded model calls.")] = None,
-    cassette_mode: Annotated[str, typer.Option(help="off, record or replay.")] = "off",
+    model_set: ModelSet = None,
+    base_url: BaseUrl = "",
+    prompts: Prompts = "",
+    cassette: Cassette = None,
+    cassette_mode: CassetteMode = "off",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     errata: Annotated[bool, typer.Option("--errata", help="Score known gold errors too.")] = False,
     division: Annotated[str, typer.Option(help="Pinned division (divisions.toml).")] = "",
-    concurrency: Annotated[int, typer.Option(help="Lanes: cases in flight.")] = 1,
-    read_concurrency: Annotated[int, typer.Option(help="Model answers in flight.")] = 64,
+    concurrency: Concurrency = 1,
+    read_concurrency: ReadConcurrency = 64,
     engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
     schedule: Annotated[str, typer.Option(help="free or waves.")] = "free",
     wave_cases: Annotated[int, typer.Option(help="Cases per wave.")] = 8,
@@ -74,12 +82,8 @@ def run(
     energy_protocol: Annotated[
         bool, typer.Option("--energy-protocol", help="Preflight, idle baselines, warm-up.")
     ] = False,
-    budget_usd: Annotated[
-        float | None, typer.Option(help="Stop before spending more dollars.")
-    ] = None,
-    budget_tokens: Annotated[
-        int | None, typer.Option(help="Stop before using more tokens.")
-    ] = None,
+    budget_usd: BudgetUsd = None,
+    budget_tokens: BudgetTokens = None,
     resume: Annotated[Path | None, typer.Option(help="Continue this run directory.")] = None,
     spec: Annotated[Path | None, typer.Option(help="YAML file with these flags.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Summary alone on stdout.")] = False,

@@ -84,8 +84,8 @@ class Turn:
         return turn_of, fields
 
 
-new_turn = Turn.__new__
-set_id, set_speaker, set_role, set_content, set_text, set_time = (
+_new_turn = Turn.__new__
+_set_id, _set_speaker, _set_role, _set_content, _set_text, _set_time = (
     vars(Turn)[name].__set__ for name in ("id", "speaker", "role", "content", "text", "time")
 )
 
@@ -102,13 +102,13 @@ def turn_of(
 
     A frozen dataclass sets each field through `object.__setattr__`.
     """
-    turn = new_turn(Turn)
-    set_id(turn, name)
-    set_speaker(turn, speaker)
-    set_role(turn, role)
-    set_content(turn, content)
-    set_text(turn, text)
-    set_time(turn, time)
+    turn = _new_turn(Turn)
+    _set_id(turn, name)
+    _set_speaker(turn, speaker)
+    _set_role(turn, role)
+    _set_content(turn, content)
+    _set_text(turn, text)
+    _set_time(turn, time)
     return turn
 
 
