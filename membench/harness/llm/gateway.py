@@ -36,7 +36,6 @@ from membench.harness.llm.serving import MAX_BODY_BYTES, LoopThread, Served
 from membench.harness.llm.spec import (
     MINILM,
     MINILM_WIDTH,
-    SCRIPTED,
     GatewayConfig,
     ModelSpec,
     Seat,
@@ -372,11 +371,6 @@ def _check(seats: Mapping[Seat, ModelSpec], config: GatewayConfig) -> None:
                 f"the price of '{spec.model}' is unknown, so a dollar budget cannot be kept",
                 "Use a token budget, or state the model's price.",
             )
-
-
-def uses_scripted(roles: Mapping[Role, ModelSpec]) -> bool:
-    """Whether a run is marked as scripted, to be refused by any board."""
-    return any(spec.is_local and spec.model == SCRIPTED for spec in roles.values())
 
 
 def _asked_for_usage(endpoint: str, body: Mapping[str, Any]) -> bool:

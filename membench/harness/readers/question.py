@@ -80,7 +80,8 @@ def analysed(question: str) -> QuestionWords:
     at = next((i for i, word in enumerate(words) if word.word is Word.QUESTION), None)
     kind = kind_of(lower, at)
     focus = focus_of(words, at, kind)
-    content = [word for word in tokens(question) if word.content]
+    whole = tokens(question)
+    content = [word for word in whole if word.content]
     stems = frozenset(word.stem for word in content if word.lower not in GENERIC)
     return QuestionWords(
         kind=kind,
@@ -89,15 +90,13 @@ def analysed(question: str) -> QuestionWords:
         plural=is_plural(focus, lower, kind),
         names=frozenset(word.stem for word in words[1:] if names_something(word)),
         alternatives=alternatives_of(words),
-        about=about([word.lower for word in tokens(question)]),
+        about=about([word.lower for word in whole]),
         unit=next((word.stem for word in focus if word.stem in TIME_STEMS), ""),
         ago="ago" in lower or "since" in lower[:6],
     )
 
 
 TIME_STEMS = frozenset(word.stem for word in tokens(" ".join(sorted(TIMES))))
-PERSON_STEMS = frozenset(word.stem for word in tokens(" ".join(sorted(PERSONS))))
-PLACE_STEMS = frozenset(word.stem for word in tokens(" ".join(sorted(PLACES))))
 
 
 def asking_sentence(question: str) -> str:
