@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from membench.energy.booking import Knots
-from membench.energy.clock import anchored
+from membench.harness.clock import Clock
 from membench.energy.crosscheck import step_hold
 from membench.energy.figure import Flag
 from membench.energy.sampler import EnergySession
@@ -312,7 +312,7 @@ def zeus_total(bench: Bench, seconds: float) -> str:
 
     zeus = ZeusSource([0])  # the only device that is visible, see `only`
     try:
-        zeus.open(anchored())
+        zeus.open(Clock.start().now)
     except SourceUnavailable as error:
         return f"not there ({error})"
     before, own = zeus.read()[0].joules, bench.counter()
@@ -509,7 +509,7 @@ def g12_stranger(bench: Bench) -> Result:
 def strangers(bench: Bench) -> tuple[list[str], list[int]]:
     """Flags, and processes that are not ours or cannot be placed, as preflight would see them."""
     probe = NvmlSource(bench.source.devices, nvml=bench.source.nvml)
-    (channel,) = probe.open(anchored())
+    (channel,) = probe.open(Clock.start().now)
     probe.close()
     flags = channel.flags & {Flag.SHARED_GPU, Flag.PIDS_UNKNOWN}
     return sorted(flags), [*channel.facts["foreign_pids"], *channel.facts["unknown_pids"]]
@@ -677,7 +677,7 @@ def main() -> int:
     nvml = RehearsalNvml() if given.rehearse else None
     source = NvmlSource([given.device], nvml=nvml)
     try:
-        (channel,) = source.open(anchored())
+        (channel,) = source.open(Clock.start().now)
     except SourceUnavailable as error:
         print(f"no GPU: {error}")
         return 0

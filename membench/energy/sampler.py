@@ -18,7 +18,7 @@ from typing import IO
 
 import numpy as np
 
-from membench.energy.clock import Clock, anchored
+from membench.harness.clock import Clock, ReadClock
 from membench.energy.figure import Flag
 from membench.energy.samples import (
     IDLE,
@@ -75,11 +75,11 @@ class EnergySession:
         selection: Selection,
         path: Path,
         period_s: float = PERIOD_S,
-        clock: Clock | None = None,
+        clock: ReadClock | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Nothing is opened before the context is entered."""
-        self.clock = clock or anchored()
+        self.clock = clock or Clock.start().now
         self.selection = selection
         self.path = path
         self._period_s = period_s

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from membench.energy.clock import anchored
+from membench.harness.clock import Clock
 from membench.energy.samples import Channel
 from membench.energy.sources.base import EnergySource
 from membench.harness.errors import UsageError
@@ -55,7 +55,7 @@ class SidecarServer(ThreadingHTTPServer):
                 f"--host {host}: off loopback the sidecar needs a token",
                 f"Set {TOKEN} here and where the run is.",
             )
-        clock = anchored()
+        clock = Clock.start().now
         self._sources = tuple(sources)
         self._channels: list[Channel] = [c for s in self._sources for c in s.open(clock)]
         self._token = token

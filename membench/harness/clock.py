@@ -8,6 +8,7 @@ gateway calls are therefore comparable even if the wall clock is set during the 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -35,3 +36,7 @@ class Clock:
     def on_host(self, ahead_s: float) -> Clock:
         """The same clock for a host whose `CLOCK_MONOTONIC` is `ahead_s` ahead of ours."""
         return Clock(self.epoch_s, self.anchor_s + ahead_s) if ahead_s else self
+
+
+ReadClock = Callable[[], float]
+"""Reads a clock: epoch seconds now. `Clock.start().now` is one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from membench.energy.clock import anchored
+from membench.harness.clock import Clock
 from membench.energy.figure import BADGE, weakest
 from membench.energy.samples import Channel
 from membench.energy.sources.base import EnergySource, SourceUnavailable
@@ -152,7 +152,7 @@ class Probe:
 def probe(source: EnergySource) -> Probe:
     """Open a source, take one reading, and close it again."""
     try:
-        channels = tuple(source.open(anchored()))
+        channels = tuple(source.open(Clock.start().now))
         source.read()
     except SourceUnavailable as error:
         return Probe(source, why=error.why, remedy=error.remedy)

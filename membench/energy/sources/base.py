@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.figure import Flag
 from membench.energy.samples import Channel
 from membench.harness.errors import MembenchError
@@ -64,7 +64,7 @@ class EnergySource(Protocol):
 
     name: str
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """Find the devices and describe them.
 
         Args:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, quiet
@@ -46,7 +46,7 @@ class CodeCarbonSource:
         self._country = country
         self._tracker: Any = None
         self._totals: tuple[str, ...] = ()
-        self._clock: Clock = lambda: 0.0
+        self._clock: ReadClock = lambda: 0.0
 
     @classmethod
     def parse(cls, argument: str) -> CodeCarbonSource:
@@ -65,7 +65,7 @@ class CodeCarbonSource:
             )
         return cls(country)
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """Start a tracker and ask each of its components how it works.
 
         Raises:

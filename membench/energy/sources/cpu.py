@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
@@ -53,7 +53,7 @@ class CpuModel:
             )
         return cls(watts)
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """One modelled channel."""
         return (
             Channel(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.coefficients import GPUS, VERSION
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
@@ -54,7 +54,7 @@ class TokenEstimate:
             raise UsageError(f"--energy estimate:{argument}: pue is a number from 1 to 3")
         return cls(gpus[0], factor)
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """One estimated channel."""
         return (
             Channel(

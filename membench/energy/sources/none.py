@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
 
@@ -14,7 +14,7 @@ class NoSource:
 
     name = "none"
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """No channels."""
         return ()
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
@@ -76,7 +76,7 @@ class NvmlSource:
         self.devices = tuple(devices)
         self._own = frozenset({os.getpid(), *own_pids})
         self.nvml = nvml
-        self._clock: Clock = lambda: 0.0
+        self._clock: ReadClock = lambda: 0.0
         self._devices: list[_Device] = []
         self._reads = 0
         self._opened = False
@@ -94,7 +94,7 @@ class NvmlSource:
             raise UsageError(f"--energy nvml:{argument}: pid= needs a process id")
         return cls([part for part in parts if not part.startswith("pid=")], map(int, pids))
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """Find the devices and their counters.
 
         Raises:

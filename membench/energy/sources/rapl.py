@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable
@@ -80,9 +80,9 @@ class RaplSource:
         self._root = root
         self._cpuinfo = cpuinfo
         self._zones: list[Zone] = []
-        self._clock: Clock = lambda: 0.0
+        self._clock: ReadClock = lambda: 0.0
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """Find the counters that are real and readable.
 
         Raises:

@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
@@ -148,7 +148,7 @@ class RemoteSource:
         self._where = where
         self._dedicated = dedicated
         self._ids: list[str] = []
-        self._clock: Clock = lambda: 0.0
+        self._clock: ReadClock = lambda: 0.0
 
     @classmethod
     def parse(cls, argument: str) -> RemoteSource:
@@ -173,7 +173,7 @@ class RemoteSource:
         gpus = tuple(options.get("gpus", [""])[0].split(",")) if options.get("gpus") else ()
         return cls(server(endpoint, gpus), kind, "dedicated" in options)
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """Ask the server what it has.
 
         Raises:

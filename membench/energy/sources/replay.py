@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.figure import Flag
 from membench.energy.samples import Channel, Trace, read_log
 from membench.energy.sources.base import Reading
@@ -34,7 +34,7 @@ class ReplaySource:
         self._path = path
         self._traces: list[Trace] = []
         self._begin = 0.0
-        self._clock: Clock = lambda: 0.0
+        self._clock: ReadClock = lambda: 0.0
 
     @classmethod
     def parse(cls, argument: str) -> ReplaySource:
@@ -47,7 +47,7 @@ class ReplaySource:
             raise UsageError("--energy replay: needs a trace", "--energy replay:RUN/energy.jsonl")
         return cls(Path(argument))
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """Load the trace; its first reading happens now.
 
         Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from membench.energy.clock import Clock
+from membench.harness.clock import ReadClock
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, quiet
@@ -35,7 +35,7 @@ class ZeusSource:
         """Remember what to read."""
         self._wanted = tuple(devices)
         self._monitor: Any = None
-        self._clock: Clock = lambda: 0.0
+        self._clock: ReadClock = lambda: 0.0
 
     @classmethod
     def parse(cls, argument: str) -> ZeusSource:
@@ -49,7 +49,7 @@ class ZeusSource:
             raise UsageError(f"--energy zeus:{argument}: devices are numbers, such as zeus:0,1")
         return cls([int(part) for part in parts])
 
-    def open(self, clock: Clock) -> Sequence[Channel]:
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
         """Build a monitor over explicit devices.
 
         Raises:
