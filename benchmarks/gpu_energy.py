@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 
 from membench.energy.booking import Knots
-from membench.harness.clock import Clock
 from membench.energy.crosscheck import step_hold
 from membench.energy.figure import Flag
 from membench.energy.sampler import EnergySession
@@ -42,6 +41,7 @@ from membench.energy.sources.base import SourceUnavailable
 from membench.energy.sources.nvml import NvmlSource
 from membench.energy.split import fit
 from membench.energy.validity import coefficient_of_variation
+from membench.harness.clock import Clock
 
 BUDGET_S = 480.0
 NEEDS_S = {

@@ -18,7 +18,6 @@ from typing import IO
 
 import numpy as np
 
-from membench.harness.clock import Clock, ReadClock
 from membench.energy.figure import Flag
 from membench.energy.samples import (
     IDLE,
@@ -34,6 +33,7 @@ from membench.energy.samples import (
 )
 from membench.energy.sources import Selection
 from membench.energy.sources.base import EnergySource, Reading
+from membench.harness.clock import Clock, ReadClock
 from membench.harness.errors import MembenchError
 
 PERIOD_S = 0.1

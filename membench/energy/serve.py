@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 
-from membench.harness.clock import Clock
 from membench.energy.samples import Channel
 from membench.energy.sources.base import EnergySource
+from membench.harness.clock import Clock
 from membench.harness.errors import UsageError
 
 PORT = 4939

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from membench.harness.clock import Clock
 from membench.energy.figure import BADGE, weakest
 from membench.energy.samples import Channel
 from membench.energy.sources.base import EnergySource, SourceUnavailable
@@ -22,6 +21,7 @@ from membench.energy.sources.rapl import RaplSource
 from membench.energy.sources.remote import RemoteSource
 from membench.energy.sources.replay import ReplaySource
 from membench.energy.sources.zeus import ZeusSource
+from membench.harness.clock import Clock
 from membench.harness.errors import UnknownName, UsageError
 from membench.harness.model import Provenance
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from membench.harness.clock import ReadClock
 from membench.energy.figure import Flag
 from membench.energy.samples import Channel
+from membench.harness.clock import ReadClock
 from membench.harness.errors import MembenchError
 
 

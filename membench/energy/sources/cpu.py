@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from membench.harness.clock import ReadClock
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
+from membench.harness.clock import ReadClock
 from membench.harness.errors import UsageError
 from membench.harness.model import Provenance
 

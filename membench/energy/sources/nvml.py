@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from membench.harness.clock import ReadClock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
+from membench.harness.clock import ReadClock
 from membench.harness.errors import UsageError
 from membench.harness.model import Provenance
 

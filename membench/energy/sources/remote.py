@@ -22,11 +22,11 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from membench.harness.clock import ReadClock
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
 from membench.energy.sources.http import Endpoint
+from membench.harness.clock import ReadClock
 from membench.harness.errors import UsageError
 from membench.harness.model import Provenance
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from membench.harness.clock import ReadClock
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, quiet
+from membench.harness.clock import ReadClock
 from membench.harness.errors import UsageError
 from membench.harness.model import Provenance
 
