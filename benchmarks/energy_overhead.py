@@ -27,9 +27,14 @@ from pathlib import Path
 
 import numpy as np
 
+from membench.domain.labels import Provenance
+from membench.energy.attribution.ledger import attribute
 from membench.energy.figure import Component
-from membench.energy.ledger import attribute
-from membench.energy.overhead import (
+from membench.energy.samples import Channel, SampleLog, Span, Tokens, Trace
+from membench.energy.sampling.sampler import EnergySession
+from membench.energy.sources import Selection, choose
+from membench.energy.sources.rapl import RaplSource
+from membench.energy.verification.overhead import (
     ROUND,
     SAMPLER_ON,
     Overhead,
@@ -37,12 +42,7 @@ from membench.energy.overhead import (
     round_ratio,
     spin,
 )
-from membench.energy.sampler import EnergySession
-from membench.energy.samples import Channel, SampleLog, Span, Tokens, Trace
-from membench.energy.sources import Selection, choose
-from membench.energy.sources.rapl import RaplSource
-from membench.energy.validity import MAX_SAMPLER
-from membench.harness.model import Provenance
+from membench.energy.verification.validity import MAX_SAMPLER
 
 ENOUGH = 6
 """Rounds whose range holds the median with 95 % confidence."""

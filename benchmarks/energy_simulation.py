@@ -15,9 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from membench.domain.labels import Provenance
+from membench.energy.attribution.ledger import Ledger, attribute
 from membench.energy.figure import Figure, joules_text
-from membench.energy.ledger import Ledger, attribute
-from membench.harness.model import Provenance
 from membench.testing.simulated_machine import Machine, Simulated, simulate
 
 

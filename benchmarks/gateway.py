@@ -31,17 +31,17 @@ from pathlib import Path
 import aiohttp
 
 import membench
-from membench.harness.clock import Clock
-from membench.harness.llm.gateway import Gateway
-from membench.harness.llm.spec import GatewayConfig, ModelSpec
-from membench.harness.model import Role
-from membench.harness.models import models_of
-from membench.harness.play import play
-from membench.harness.prepared import prepare
+from membench.domain.clock import Clock
+from membench.domain.labels import Role
+from membench.harness.prepare import prepare
 from membench.harness.progress import Silent
-from membench.harness.read_model import read_with_model
-from membench.harness.rundir import RunDir
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.harness.run_models import models_of
+from membench.harness.stages.play import play
+from membench.harness.stages.read_llm import read_with_model
+from membench.llm.config import GatewayConfig, ModelSpec
+from membench.llm.gateway import Gateway
+from membench.records.run_directory import RunDir
+from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.browsing import free_port
 
 PACKAGE = Path(membench.__file__).parent

@@ -31,17 +31,17 @@ from typing import Any
 
 import numpy as np
 
-from membench.energy.booking import Knots
-from membench.energy.crosscheck import step_hold
+from membench.domain.clock import Clock
+from membench.energy.attribution.booking import Knots
+from membench.energy.attribution.crosscheck import step_hold
+from membench.energy.attribution.split import fit
 from membench.energy.figure import Flag
-from membench.energy.sampler import EnergySession
 from membench.energy.samples import Span, Tokens, Trace, read_log
+from membench.energy.sampling.sampler import EnergySession
 from membench.energy.sources import Selection
 from membench.energy.sources.base import SourceUnavailable
 from membench.energy.sources.nvml import NvmlSource
-from membench.energy.split import fit
-from membench.energy.validity import coefficient_of_variation
-from membench.harness.clock import Clock
+from membench.energy.verification.validity import coefficient_of_variation
 
 BUDGET_S = 480.0
 NEEDS_S = {

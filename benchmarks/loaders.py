@@ -87,8 +87,8 @@ def make_file(path: Path, megabytes: int) -> None:
 
 def ours(path: Path) -> Iterator[object]:
     """Cases as a run reads them."""
-    from membench.harness.model import opaque_ids
-    from membench.tasks.data import Source
+    from membench.domain.case import opaque_ids
+    from membench.tasks.files.source import Source
     from membench.tasks.longmemeval.task import TASK
 
     return TASK().cases(Source(path, "s"), opaque_ids("longmemeval", 0))

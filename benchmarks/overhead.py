@@ -22,24 +22,17 @@ from pathlib import Path
 import orjson
 
 from membench.adapters import registry
-from membench.harness.contents import answer_parts
-from membench.harness.model import (
-    Answered,
-    Ask,
-    Ingest,
-    Outcome,
-    PlayedCase,
-    Query,
-    Recalled,
-    SystemContext,
-    opaque_ids,
-)
-from membench.harness.player import case_info
-from membench.harness.readers.extractive import ExtractiveReader
+from membench.domain.answer import AnswerInput
+from membench.domain.case import Ask, Ingest, opaque_ids
+from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
+from membench.domain.system import Query, SystemContext
+from membench.harness.lanes.case_player import case_info
 from membench.harness.run import start
-from membench.harness.spec import ExecOptions, RunSpec
-from membench.tasks.base import AnswerInput
-from membench.tasks.data import Source, find_source
+from membench.readers.extractive.reader import ExtractiveReader
+from membench.records.record import answer_parts
+from membench.records.spec import ExecOptions, RunSpec
+from membench.tasks.files.source import Source
+from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
 from membench.tokens import count_tokens
 

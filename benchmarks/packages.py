@@ -18,11 +18,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from membench.adapters import environments
+from membench.adapters.environment import environments
+from membench.adapters.environment.worker.processes import descendants
 from membench.adapters.registry import SystemCard, get_card, list_systems
-from membench.adapters.worker.processes import descendants
-from membench.harness.model import Case, opaque_ids
-from membench.tasks.data import find_source
+from membench.domain.case import Case, opaque_ids
+from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
 from membench.testing.conformance import render
 from membench.testing.package_rules import RULES

@@ -17,13 +17,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from membench.harness.model import Ask, Case, Ingest, Memory, opaque_ids
-from membench.harness.readers.extractive import ExtractiveReader
+from membench.domain.answer import AnswerInput
+from membench.domain.case import Ask, Case, Ingest, opaque_ids
+from membench.domain.system import Memory
 from membench.metrics.paired import difference
 from membench.metrics.statistics import Interval, mean_metric
 from membench.metrics.text import OFFICIAL_REFUSALS, refuses
-from membench.tasks.base import AnswerInput
-from membench.tasks.data import Source
+from membench.readers.extractive.reader import ExtractiveReader
+from membench.tasks.files.source import Source
 from membench.tasks.locomo.gold import ADVERSARIAL, LocomoGold, LocomoQuestion
 from membench.tasks.locomo.scoring import official_f1, official_rounding
 from membench.tasks.locomo.task import Locomo

@@ -15,8 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from membench.harness.model import Memory, Turn
-from membench.tasks.base import AnswerInput
+from membench.domain.answer import AnswerInput
+from membench.domain.case import Turn
+from membench.domain.system import Memory
 
 DIALOGUES = Path(__file__).with_name("reader_dialogues.json")
 LONGMEMEVAL = "longmemeval/longmemeval_oracle_evidence_turns.json.gz"

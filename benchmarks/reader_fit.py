@@ -23,10 +23,10 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from benchmarks.reader_data import Example, dialogues, longmemeval
-from membench.harness.readers.evidence import CaseTexts, ranked
-from membench.harness.readers.phrases import SENTENCES, WEIGHTS, described
-from membench.harness.readers.question import Kind, analysed
 from membench.metrics.text import token_f1
+from membench.readers.extractive.evidence import CaseTexts, ranked
+from membench.readers.extractive.phrases import SENTENCES, WEIGHTS, described
+from membench.readers.extractive.question import Kind, analysed
 
 Array = NDArray[np.float64]
 

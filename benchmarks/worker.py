@@ -21,19 +21,13 @@ from typing import Any
 
 from openai import OpenAI
 
-from membench.adapters import environments
+from membench.adapters.environment import environments
 from membench.adapters.registry import SystemCard, checked_parameters, create, get_card
-from membench.harness.llm.gateway import Gateway
-from membench.harness.llm.spec import GatewayConfig, ModelSpec
-from membench.harness.model import (
-    CaseInfo,
-    ModelEndpoint,
-    Query,
-    Role,
-    Session,
-    SystemContext,
-    Turn,
-)
+from membench.domain.case import CaseInfo, Session, Turn
+from membench.domain.labels import Role
+from membench.domain.system import ModelEndpoint, Query, SystemContext
+from membench.llm.config import GatewayConfig, ModelSpec
+from membench.llm.gateway import Gateway
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens
 
@@ -56,7 +50,7 @@ replay = "exact"
 [environment]
 """
 TOY = """
-from membench.harness.model import Memory
+from membench.domain.system import Memory
 class System:
     def __init__(self, context): pass
     def reset(self, case): pass

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,23 +11,30 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "membench"
 
-LEAVES = ("membench.harness.model", "membench.harness.errors", "membench.tokens")
-"""What everybody may import."""
-
-ALLOWED = {
-    "metrics": ("membench.metrics",),
-    "tasks": ("membench.tasks", "membench.metrics"),
-    "adapters": ("membench.adapters",),
-    "energy": ("membench.energy", "membench.metrics"),
-    "tokens": (),
-    "harness": (
-        "membench.harness",
-        "membench.tasks",
-        "membench.adapters",
-        "membench.metrics",
-        "membench.energy",
-    ),
+FLOORS = {
+    "domain": 1,
+    "tokens": 1,
+    "adapters": 2,
+    "metrics": 2,
+    "tasks": 3,
+    "records": 3,
+    "llm": 4,
+    "energy": 4,
+    "readers": 5,
+    "judging": 5,
+    "harness": 6,
+    "experiments": 7,
+    "leaderboard": 8,
+    "testing": 9,
+    "cli": 10,
 }
+"""The rooms and the floor each lies on; a room imports only from floors below its own."""
+
+WALLS = [("tasks", "adapters"), ("adapters", "metrics"), ("records", "adapters")]
+"""Rooms that may not import another although it lies below."""
+
+SANDBOXED = {"labels", "case", "system", "answer"}
+"""Modules of `domain` that the far side of a worker may import; the rest stays on ours."""
 
 MODELS = {"litellm", "torch", "sentence_transformers", "ray", "zeus", "codecarbon", "pynvml"}
 BOARDS = {"streamlit", "plotly", "pandas", "pyarrow", "datasets"}
@@ -35,41 +43,82 @@ NUMBERS = {"numpy", "scipy", "nltk", "tiktoken", "bm25s", "pydantic", "yaml"}
 
 
 def imports_of(path: Path) -> set[str]:
-    """Modules of ours that a file imports, anywhere in it."""
+    """Modules of ours that a file imports anywhere in it, in functions too."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "membench":
+            found |= {f"membench.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            found.add(node.module)
     return {name for name in found if name.startswith("membench.")}
 
 
-def may_import(room: str, name: str) -> bool:
-    """Whether a module of `room` may import `name`, or a name from it."""
-    permitted = (*ALLOWED[room], *LEAVES, "membench.harness", "membench.__version__")
-    if room != "harness" and name.startswith("membench.harness"):
-        return name == "membench.harness" or name.startswith(LEAVES)
-    return any(name == allowed or name.startswith(f"{allowed}.") for allowed in permitted)
+def rooms_imported_by(room: str) -> dict[str, list[str]]:
+    """Other rooms that a room imports, each with the places where it does."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((PACKAGE / room).rglob("*.py")):
+        for name in sorted(imports_of(path)):
+            other = name.split(".")[1]
+            if other != room and other in FLOORS:
+                found.setdefault(other, []).append(f"{path.relative_to(ROOT)} imports {name}")
+    return found
 
 
-@pytest.mark.parametrize("room", sorted(ALLOWED))
-def test_dependencies_point_one_way(room):
+def test_every_folder_of_the_package_is_a_room_on_a_floor():
+    assert {folder.name for folder in folders(PACKAGE)} == set(FLOORS)
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_a_room_imports_only_from_floors_below(room):
     wrong = [
-        f"{path.relative_to(ROOT)} imports {name}"
-        for path in sorted((PACKAGE / room).rglob("*.py"))
-        for name in sorted(imports_of(path))
-        if not may_import(room, name)
+        place
+        for other, places in rooms_imported_by(room).items()
+        if FLOORS[other] >= FLOORS[room]
+        for place in places
     ]
     assert wrong == []
 
 
-def test_the_model_imports_nothing_of_ours():
-    assert imports_of(PACKAGE / "harness" / "model.py") == set()
+@pytest.mark.parametrize(("room", "other"), WALLS)
+def test_walls_between_rooms_hold(room, other):
+    assert rooms_imported_by(room).get(other, []) == []
 
 
-def test_the_failure_vocabulary_imports_nothing_of_ours():
-    assert imports_of(PACKAGE / "harness" / "errors.py") == set()
+def test_the_far_side_of_a_worker_needs_what_is_copied_to_it_and_nothing_else():
+    here = "membench.adapters.environment.worker"
+    needed = {
+        name
+        for path in (PACKAGE / "adapters/environment/worker").rglob("*.py")
+        for name in imports_of(path)
+        if name != here and not name.startswith(f"{here}.")
+    }
+    assert needed <= {f"membench.domain.{name}" for name in SANDBOXED}
+    for name in SANDBOXED:
+        inner = imports_of(PACKAGE / "domain" / f"{name}.py")
+        assert inner <= {f"membench.domain.{other}" for other in SANDBOXED}
+
+
+def folders(path: Path) -> list[Path]:
+    """Folders of modules inside a folder."""
+    return [child for child in path.iterdir() if (child / "__init__.py").is_file()]
+
+
+def test_no_circle_between_rooms_or_between_the_folders_of_a_room():
+    for room in FLOORS:
+        names = {folder.name for folder in folders(PACKAGE / room)}
+        uses = {
+            name: {
+                imported.split(".")[2]
+                for path in (PACKAGE / room / name).rglob("*.py")
+                for imported in imports_of(path)
+                if imported.startswith(f"membench.{room}.")
+            }
+            & names - {name}
+            for name in names
+        }
+        assert list(TopologicalSorter(uses).static_order()) is not None
 
 
 def modules_after(statement: str) -> set[str]:
@@ -113,7 +162,7 @@ def test_what_there_is_can_be_listed_without_the_extras(command):
 
 
 def test_a_lane_loads_no_library_of_models_or_boards():
-    statement = "import membench.harness.lane, membench.harness.engine.local"
+    statement = "import membench.harness.lanes.play_lane, membench.harness.lanes.local"
     assert modules_after(statement) & (MODELS | BOARDS | SERVERS) == set()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from membench.harness.model import Role, Scalar
+from membench.domain.labels import Role, Scalar
 
 ParameterType = Literal["str", "int", "float", "bool"]
 Fidelity = Literal["package", "weights", "native", "adapted", "control"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from membench.adapters.card import ParameterCard, ParameterType, SystemCard
-from membench.harness.errors import UnknownName, UsageError
-from membench.harness.model import Scalar
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import Scalar
 
 PYTHON_TYPES: Mapping[ParameterType, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -3,7 +3,7 @@
 A system is a folder with a `system.toml`. Three places are looked at, and nothing of a system is
 imported before it is created:
 
-- folders beside this module (built-in systems);
+- `systems/<kind>/<name>/` beside this module (built-in systems);
 - entry points of the group `membench.systems`, whose value names the package that is the folder;
 - a path given in place of a name, for systems under development.
 """
@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, cast
 
 from membench.adapters.card import CAPABILITIES, METHODS, EnvironmentCard, ParameterCard, SystemCard
 from membench.adapters.parameters import checked_parameters
-from membench.harness.errors import DataError, UnknownName, UserError
+from membench.domain.errors import DataError, UnknownName, UserError
 
 if TYPE_CHECKING:
-    from membench.harness.model import MemorySystem, SystemContext
+    from membench.domain.system import MemorySystem, SystemContext
 
 __all__ = [
     "CAPABILITIES",
@@ -42,7 +42,8 @@ __all__ = [
 ]
 
 GROUP = "membench.systems"
-HERE = Path(__file__).parent
+SYSTEMS = Path(__file__).parent / "systems"
+"""A folder per kind of system, a folder per system in it."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def get_card(name: str) -> SystemCard:
         UnknownName: There is no such system.
         DataError: It is there, and its system.toml is broken.
     """
-    from membench.adapters.manifest import FILE, read_card
+    from membench.adapters.card_file import FILE, read_card
 
     if "/" in name:
         return read_card(Path(name).expanduser().resolve())
@@ -96,7 +97,7 @@ def create(card: SystemCard, context: SystemContext) -> MemorySystem:
         Exception: Whatever the system's own code raises while it is imported or constructed.
     """
     if card.environment is not None:
-        from membench.adapters.proxy import WorkerSystem
+        from membench.adapters.environment.worker_client import WorkerSystem
 
         return WorkerSystem(card, context)
     module_name, _, class_name = card.entry.partition(":")
@@ -110,7 +111,7 @@ def create(card: SystemCard, context: SystemContext) -> MemorySystem:
 
 def discover() -> Discovery:
     """Read the card of every system there is."""
-    from membench.adapters.manifest import read_card
+    from membench.adapters.card_file import read_card
 
     cards: dict[str, SystemCard] = {}
     problems: dict[str, UserError] = {}
@@ -139,9 +140,12 @@ def _check_name(card: SystemCard, found_as: str, cards: dict[str, SystemCard]) -
 
 
 def _built_in() -> list[tuple[str, Path, str | None]]:
-    """Folders beside this module."""
-    folders = sorted(file.parent for file in HERE.glob("*/system.toml"))
-    return [(folder.name, folder, f"{__package__}.{folder.name}") for folder in folders]
+    """Folders below `systems/`, by kind."""
+    folders = sorted(file.parent for file in SYSTEMS.glob("*/*/system.toml"))
+    return [
+        (folder.name, folder, f"{__package__}.systems.{folder.parent.name}.{folder.name}")
+        for folder in folders
+    ]
 
 
 def _installed() -> list[tuple[str, Path, str | None]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 
 from membench.adapters.registry import list_systems
-from membench.harness.errors import UsageError
+from membench.domain.errors import UsageError
 
 TEMPLATES = Path(__file__).parent / "templates" / "system"
 NAME = re.compile(r"[a-z][a-z0-9_-]*")

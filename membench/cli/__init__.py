@@ -10,9 +10,9 @@ import sys
 
 import typer
 
-from membench.cli import board, catalogue, comparisons, making, planning, results, run
-from membench.cli.console import report
-from membench.harness.errors import MembenchError
+from membench.cli.commands import board, compare, data, plan, run, runs, systems
+from membench.cli.output.console import report
+from membench.domain.errors import MembenchError
 
 app = typer.Typer(
     name="membench",
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, planning, results, comparisons, catalogue, making, board):
+for module in (run, plan, runs, compare, systems, data, board):
     module.register(app)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from membench.harness.errors import UnknownName, UsageError
-from membench.harness.model import Role
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import Role
 
 
 class PriceSetting(BaseModel):

@@ -11,9 +11,9 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from membench.cli.model_settings import checked_settings
-from membench.harness.errors import DataError, UsageError
-from membench.harness.model import Scalar
-from membench.harness.spec import ExecOptions, RunSpec, split_settings
+from membench.domain.errors import DataError, UsageError
+from membench.domain.labels import Scalar
+from membench.records.spec import ExecOptions, RunSpec, split_settings
 
 SPEC_FIELDS = tuple(field.name for field in fields(RunSpec))
 OPTION_FIELDS = tuple(field.name for field in fields(ExecOptions))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import orjson
 
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import Provenance
 from membench.energy.figure import Figure
-from membench.harness.errors import UnknownName, UsageError
-from membench.harness.model import Provenance
 
 TABLE = Path(__file__).parent / "data" / "carbon_intensity_by_country_codecarbon_3.3.2.json"
 SOURCE = "codecarbon 3.3.2"

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from membench.harness.errors import UserError
-from membench.harness.model import Provenance
+from membench.domain.errors import UserError
+from membench.domain.labels import Provenance
 
 STRENGTH = tuple(Provenance)
 """Labels from the strongest to the weakest."""

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from membench.domain.errors import DataError
+from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
-from membench.harness.errors import DataError
-from membench.harness.model import Provenance
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["counter", "cpu_seconds", "tokens"]

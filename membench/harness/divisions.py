@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from membench.harness.errors import DataError, UnknownName, UsageError
-from membench.harness.llm.spec import ModelSpec
-from membench.harness.model import Role
-from membench.harness.spec import RunSpec
+from membench.domain.errors import DataError, UnknownName, UsageError
+from membench.domain.labels import Role
+from membench.llm.config import ModelSpec
+from membench.records.spec import RunSpec
 
 FILE = Path(__file__).with_name("divisions.toml")
 OFFLINE = "offline"

@@ -16,10 +16,11 @@ from typing import Any
 
 from membench import __version__
 from membench.harness.divisions import division_of, divisions_sha256
-from membench.harness.llm.prices import price_map_sha256
-from membench.harness.prepared import LOCAL_READERS, Prepared, Survey
-from membench.harness.rundir import SCHEMA
-from membench.harness.spec import canonical_sha256
+from membench.harness.prepare import Prepared, Survey
+from membench.llm.prices import price_map_sha256
+from membench.readers.registry import LOCAL_READERS
+from membench.records.canonical import canonical_sha256
+from membench.records.run_directory import SCHEMA
 
 LIBRARIES = ("numpy", "scipy", "nltk", "tiktoken", "rank-bm25", "bm25s", "litellm", "pydantic")
 """Libraries whose version may show in a result."""

@@ -16,27 +16,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from membench.adapters import environments
-from membench.harness.clock import Clock
-from membench.harness.engine import shared_by_engines
-from membench.harness.errors import RunStateError, Stopped
-from membench.harness.joules import energy_of, energy_report
-from membench.harness.journal import DiskFull
-from membench.harness.llm.ledger import spent_by_role
-from membench.harness.llm.usage import Usage
+from membench.adapters.environment import environments
+from membench.domain.clock import Clock
+from membench.domain.errors import RunStateError, Stopped
+from membench.domain.labels import Role
+from membench.harness.lanes import shared_by_engines
 from membench.harness.manifest import new_manifest
-from membench.harness.model import Role
-from membench.harness.models import Models, check_models, models_of, settle
-from membench.harness.play import play
-from membench.harness.prepared import Prepared, Survey, prepare, survey
+from membench.harness.prepare import Prepared, Survey, prepare, survey
 from membench.harness.progress import Progress, Silent
-from membench.harness.read import read
-from membench.harness.rundir import RunDir, new_run_id
-from membench.harness.score import score
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.harness.run_energy import energy_of, energy_report, under_protocol, watched
+from membench.harness.run_models import Models, check_models, models_of, settle
+from membench.harness.stages.play import play
+from membench.harness.stages.read import read
+from membench.harness.stages.score import score
+from membench.harness.stages.verdicts import judged
 from membench.harness.summary import summarise
-from membench.harness.verdicts import judged
-from membench.harness.watched import under_protocol, watched
+from membench.llm.spending import spent_by_role
+from membench.llm.usage import Usage
+from membench.records.journal import DiskFull
+from membench.records.run_directory import RunDir, new_run_id
+from membench.records.spec import ExecOptions, RunSpec
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ def read_stage(
     if Role.READER not in prepared.models:
         read(prepared, run, clock, progress)
         return
-    from membench.harness.read_model import read_with_model
+    from membench.harness.stages.read_llm import read_with_model
 
     assert models.gateway is not None
     read_with_model(prepared, run, clock, progress, models.gateway)
@@ -251,7 +250,7 @@ def judge_stage(
     """Judge, if the run has a judge."""
     if Role.JUDGE not in prepared.models:
         return
-    from membench.harness.judge import judge
+    from membench.harness.stages.judge import judge
 
     assert models.gateway is not None
     with stage(progress, "judge", None, "verdicts"):

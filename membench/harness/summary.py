@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from membench.harness.model import Aggregate, Category, Metric
-from membench.harness.rundir import SCHEMA
-from membench.harness.score import Scored
+from membench.domain.score import Aggregate, Category, Metric
+from membench.harness.stages.score import Scored
+from membench.records.run_directory import SCHEMA
 from membench.tasks.base import Task
 
 

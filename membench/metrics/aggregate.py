@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from membench.harness.model import Aggregate, Category, Metric, Score
+from membench.domain.score import Aggregate, Category, Metric, Score
 from membench.metrics.statistics import mean_metric
 
 SHORT = "short@"

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TypeVar
 
-from membench.harness.model import Metric
+from membench.domain.score import Metric
 
 CONFIDENCE = 0.95
 NO_SPREAD = 1e-12

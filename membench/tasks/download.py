@@ -25,15 +25,11 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from membench import __version__
-from membench.harness.errors import DataError, UnknownName, UsageError, UserError
-from membench.tasks.base import DataFile, Task, TaskCard
-from membench.tasks.data import (
-    SAMPLE,
-    Source,
-    cache_folder,
-    file_sha256,
-    find_source,
-)
+from membench.domain.errors import DataError, UnknownName, UsageError, UserError
+from membench.tasks.base import Task
+from membench.tasks.card import DataFile, TaskCard
+from membench.tasks.files.source import Source, file_sha256
+from membench.tasks.find import SAMPLE, cache_folder, find_source
 
 HUB = "https://huggingface.co"
 GITHUB = "https://github.com"

@@ -13,8 +13,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from membench.harness.errors import UnknownName, UsageError
-from membench.tasks.base import Task, TaskCard
+from membench.domain.errors import UnknownName, UsageError
+from membench.tasks.base import Task
+from membench.tasks.card import TaskCard
 
 GROUP = "membench.tasks"
 FOLDER = Path(__file__).parent

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from membench.harness.errors import UsageError
+from membench.domain.errors import UsageError
 from membench.tasks.registry import FOLDER, loaders
 
 TEMPLATE = Path(__file__).parent / "_template"

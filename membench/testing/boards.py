@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from membench.harness.model import opaque_ids
-from membench.harness.rundir import replace_json
-from membench.harness.spec import RunSpec
+from membench.domain.case import opaque_ids
 from membench.harness.summary import unavailable_energy
-from membench.leaderboard import layout
-from membench.leaderboard.bundle import checksums, json_file
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.bundles.bundle import checksums, json_file
+from membench.records.run_directory import replace_json
+from membench.records.spec import RunSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -260,9 +260,9 @@ class Made:
 
     def summary(self) -> dict[str, Any]:
         """summary.json, its metrics computed as ever."""
-        from membench.harness.score import score_from_json
         from membench.harness.summary import aggregate_json
         from membench.metrics.aggregate import aggregate
+        from membench.records.scores import score_from_json
 
         rows = [score_from_json(line) for line in self.scores()]
         numbers = {name: str(place) for place, name in enumerate(CATEGORIES, start=1)}

@@ -18,15 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from membench.adapters.card import METHODS, SystemCard
-from membench.harness.model import (
-    Answer,
-    Memory,
-    MemoryChange,
-    MemorySystem,
-    Query,
-    Role,
-    Session,
-)
+from membench.domain.answer import Answer
+from membench.domain.case import Session
+from membench.domain.labels import Role
+from membench.domain.system import Memory, MemoryChange, MemorySystem, Query
 from membench.testing.histories import SCRIPTS, TALK, huge, info, item, session
 from membench.tokens import count_tokens
 

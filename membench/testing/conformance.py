@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Literal
 
 from membench.adapters.registry import SystemCard, checked_parameters, create, get_card
-from membench.harness.errors import UsageError
-from membench.harness.model import MemorySystem, ModelEndpoint, Role, Scalar, SystemContext
+from membench.domain.errors import UsageError
+from membench.domain.labels import Role, Scalar
+from membench.domain.system import MemorySystem, ModelEndpoint, SystemContext
 from membench.testing.checks import CHECKS, Check, NotApplicable, Subject, Violation
 from membench.tokens import count_tokens
 

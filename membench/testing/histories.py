@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from membench.harness.model import CaseInfo, Item, Session, Turn
+from membench.domain.case import CaseInfo, Item, Session, Turn
 
 START = datetime(1998, 3, 2, 9, 30)
 """Long ago, so that a date of today can only come from the wall clock."""

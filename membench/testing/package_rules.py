@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from membench.harness.llm.scripted import Call, Json, Request, Rule, ToolCalls, contains
+from membench.llm.upstreams.scripted import Json, Rule
+from membench.llm.upstreams.scripted.rules import Call, Request, ToolCalls, contains
 
 MOST = 12
 """Memories per reply."""

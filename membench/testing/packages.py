@@ -17,20 +17,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from membench.adapters import environments
+from membench.adapters.environment import environments
+from membench.adapters.environment.worker.processes import read_process
 from membench.adapters.registry import SystemCard
-from membench.adapters.worker.processes import read_process
-from membench.harness.errors import UsageError
-from membench.harness.model import (
-    Ask,
-    Case,
-    Event,
-    Finalize,
-    Ingest,
-    ModelEndpoint,
-    Question,
-    Role,
-)
+from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question
+from membench.domain.errors import UsageError
+from membench.domain.labels import Role
+from membench.domain.system import ModelEndpoint
 from membench.testing import conformance
 from membench.testing.checks import QUESTIONS, Violation
 from membench.testing.conformance import CheckResult, Report

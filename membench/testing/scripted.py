@@ -26,21 +26,20 @@ from typing import Any, Literal, Self, get_args
 import orjson
 from aiohttp import web
 
-from membench.harness.llm import wire
-from membench.harness.llm.scripted import (
+from membench.llm import openai_protocol
+from membench.llm.aio.server_thread import MAX_BODY_BYTES, LoopThread, Served
+from membench.llm.upstreams.scripted import Json, Rule
+from membench.llm.upstreams.scripted.rule_model import ScriptedModel
+from membench.llm.upstreams.scripted.rules import (
     Call,
-    Json,
     Request,
-    Rule,
     Script,
-    ScriptedModel,
     Text,
     ToolCalls,
     contains,
     endpoint_is,
+    load_script,
 )
-from membench.harness.llm.scripted.rules import load_script
-from membench.harness.llm.serving import MAX_BODY_BYTES, LoopThread, Served
 
 __all__ = [
     "Call",
@@ -185,7 +184,7 @@ class ScriptedServer:
         """Routes of the protocol, with and without `/v1`."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         for prefix in ("/v1", ""):
-            for endpoint in wire.ENDPOINTS:
+            for endpoint in openai_protocol.ENDPOINTS:
                 app.router.add_post(f"{prefix}/{endpoint}", self._handler(endpoint))
             app.router.add_get(f"{prefix}/models", _models)
         app.router.add_get("/scripted/tallies", self._report)
@@ -299,13 +298,15 @@ def rendered(endpoint: str, body: Mapping[str, Any], reply: Mapping[str, Any]) -
     """A reply as bytes with its content type, streamed if the request says so."""
     if not body.get("stream"):
         return orjson.dumps(reply), "application/json"
-    if endpoint == wire.RESPONSES:
-        return wire.response_sse(wire.response_events(reply)), "text/event-stream"
+    if endpoint == openai_protocol.RESPONSES:
+        return openai_protocol.response_sse(
+            openai_protocol.response_events(reply)
+        ), "text/event-stream"
     wanted = bool((body.get("stream_options") or {}).get("include_usage"))
-    return wire.chat_sse(wire.chat_chunks(reply, wanted)), "text/event-stream"
+    return openai_protocol.chat_sse(openai_protocol.chat_chunks(reply, wanted)), "text/event-stream"
 
 
-def _with_bad_usage(reply: wire.Body, kind: str) -> wire.Body:
+def _with_bad_usage(reply: openai_protocol.Body, kind: str) -> openai_protocol.Body:
     """A reply whose usage is nonsense or missing."""
     kept = {key: value for key, value in reply.items() if key != "usage"}
     return kept if kind == "no_usage" else {**kept, "usage": {"prompt_tokens": -1, "total": "?"}}
@@ -334,7 +335,7 @@ async def _in_pieces(
 def _error(status: int, message: str, kind: str, retry_after: float | None = None) -> web.Response:
     """An error reply of the protocol."""
     headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
-    content = orjson.dumps(wire.error_body(message, kind, kind))
+    content = orjson.dumps(openai_protocol.error_body(message, kind, kind))
     return web.Response(
         status=status, body=content, content_type="application/json", headers=headers
     )

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from membench.domain.labels import Provenance
+from membench.energy.attribution.split import spread
 from membench.energy.figure import Component
 from membench.energy.samples import IDLE, Array, Channel, SampleLog, Span, Tokens, Trace, Window
-from membench.energy.split import spread
-from membench.harness.model import Provenance
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from membench.adapters import environments
+from membench.adapters.environment import environments
 from membench.adapters.registry import SystemCard
 from membench.testing.conformance import CheckResult
 

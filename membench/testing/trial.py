@@ -15,26 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from membench.adapters.environment.worker.processes import descendants
 from membench.adapters.registry import SystemCard, checked_parameters, create
-from membench.adapters.worker.processes import descendants
-from membench.harness.llm.gateway import Gateway
-from membench.harness.llm.lane import Meterer
-from membench.harness.llm.scripted import Request
-from membench.harness.llm.spec import CassetteMode, GatewayConfig, ModelSpec
-from membench.harness.model import (
-    Ask,
-    Case,
-    Finalize,
-    Ingest,
-    Memory,
-    Phase,
-    Query,
-    Role,
-    Scalar,
-    SystemContext,
-    phase_of,
-)
-from membench.harness.player import case_info
+from membench.domain.case import Ask, Case, Finalize, Ingest, phase_of
+from membench.domain.labels import Phase, Role, Scalar
+from membench.domain.system import Memory, Query, SystemContext
+from membench.harness.lanes.case_player import case_info
+from membench.llm.config import CassetteMode, GatewayConfig, ModelSpec
+from membench.llm.gateway import Gateway
+from membench.llm.phase_meter import Meterer
+from membench.llm.upstreams.scripted.rules import Request
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens

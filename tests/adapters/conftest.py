@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from membench.adapters.registry import checked_parameters, create, get_card
-from membench.harness.model import SystemContext
+from membench.domain.system import SystemContext
 from membench.tokens import count_tokens
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from membench.harness.model import CaseInfo, Item, Session, Turn
+from membench.domain.case import CaseInfo, Item, Session, Turn
 
 CASE = CaseInfo("case-1", "test", ("Ann", "Bo"))
 

@@ -12,7 +12,8 @@ import pytest
 from histories import CASE, turn
 from rank_bm25 import BM25Okapi
 
-from membench.harness.model import Query, Session
+from membench.domain.case import Session
+from membench.domain.system import Query
 
 pytestmark = pytest.mark.data
 DATA = Path(os.environ.get("MEMBENCH_DATA", "/nonexistent"))

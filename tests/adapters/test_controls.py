@@ -8,7 +8,8 @@ import pytest
 from histories import CASE, item, session
 from rank_bm25 import BM25Okapi
 
-from membench.harness.model import CaseInfo, MemoryChange, Query
+from membench.domain.case import CaseInfo
+from membench.domain.system import MemoryChange, Query
 
 Make = Callable[..., Any]
 TEXTS = [
@@ -113,7 +114,7 @@ def test_okapi_ranks_as_the_official_longmemeval_retriever(system: Make, tokeniz
 def test_an_empty_row_counts_in_the_statistics_and_is_never_recalled(system: Make) -> None:
     from histories import turn
 
-    from membench.harness.model import Session
+    from membench.domain.case import Session
 
     bm25 = system("bm25", granularity="session", roles="user", tokenizer="whitespace")
     bm25.reset(CASE)

@@ -16,8 +16,9 @@ from membench.adapters.parts.embedder import Embedder
 from membench.adapters.parts.fusion import Fusion
 from membench.adapters.parts.lexical import Lexical
 from membench.adapters.registry import checked_parameters, create, get_card
-from membench.harness.errors import ProviderFault, Reason, UsageError
-from membench.harness.model import ModelEndpoint, Query, Role, SystemContext
+from membench.domain.errors import ProviderFault, Reason, UsageError
+from membench.domain.labels import Role
+from membench.domain.system import ModelEndpoint, Query, SystemContext
 from membench.testing.conformance import render, run_conformance
 from membench.tokens import count_tokens
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from membench.adapters.card import CAPABILITIES
 from membench.adapters.registry import get_card
-from membench.harness.model import SystemContext
+from membench.domain.system import SystemContext
 from membench.testing.conformance import check
 from membench.tokens import count_tokens
 

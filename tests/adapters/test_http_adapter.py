@@ -15,8 +15,9 @@ import yaml
 from histories import CASE, item, session
 
 from membench.adapters.parts.http import Connection
-from membench.harness.errors import Reason, SystemFault, UsageError
-from membench.harness.model import ModelEndpoint, Query, Role, SystemContext
+from membench.domain.errors import Reason, SystemFault, UsageError
+from membench.domain.labels import Role
+from membench.domain.system import ModelEndpoint, Query, SystemContext
 from membench.testing.conformance import render, run_conformance
 from membench.tokens import count_tokens
 
@@ -120,7 +121,7 @@ def test_what_is_sent_is_what_the_specification_says(
 
 
 def test_the_server_is_told_the_runs_models(url: str, seen: list[tuple[str, Any]]) -> None:
-    from membench.adapters.http.adapter import HttpMemory
+    from membench.adapters.systems.remote.http.adapter import HttpMemory
 
     models = {Role.MEMORY: ModelEndpoint("http://gateway/v1", "lane-key", "m")}
     parameters = {"url": url, "timeout_s": 5.0}

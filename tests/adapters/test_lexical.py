@@ -12,8 +12,8 @@ from membench.adapters.parts.lexical import (
     Okapi,
     official_ranking,
 )
-from membench.adapters.parts.retrieval import stable_ranking
 from membench.adapters.parts.tokenizers import TOKENIZERS, alnum, stem, whitespace
+from membench.adapters.parts.unit_memory import stable_ranking
 
 words = st.sampled_from(["a", "b", "c", "dog", "", "été"])
 rows = st.lists(st.lists(words, max_size=8), min_size=1, max_size=30)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from histories import CASE, item, session
 
-from membench.adapters.mcp.replies import texts_in
 from membench.adapters.registry import get_card
-from membench.harness.errors import Reason, SystemFault, UsageError
-from membench.harness.model import Query
+from membench.adapters.systems.remote.mcp.replies import texts_in
+from membench.domain.errors import Reason, SystemFault, UsageError
+from membench.domain.system import Query
 from membench.testing.conformance import check
 
 pytest.importorskip("mcp")

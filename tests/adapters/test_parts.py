@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from membench.adapters.parts.budget import cut
 from membench.adapters.parts.units import Segmenter, spoken_date
-from membench.harness.errors import UsageError
-from membench.harness.model import Memory, Query, Session
+from membench.domain.case import Session
+from membench.domain.errors import UsageError
+from membench.domain.system import Memory, Query
 
 
 def test_turn_units_are_the_tasks_rendering_and_name_their_turn() -> None:

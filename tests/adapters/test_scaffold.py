@@ -8,7 +8,7 @@ import pytest
 
 from membench.adapters.registry import get_card
 from membench.adapters.scaffold import new_system
-from membench.harness.errors import UsageError
+from membench.domain.errors import UsageError
 from membench.testing.conformance import render, run_conformance
 
 ROOT = Path(__file__).parents[2]

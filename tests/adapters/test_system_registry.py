@@ -11,8 +11,8 @@ import pytest
 from membench.adapters import registry
 from membench.adapters.card import METHODS, SystemCard
 from membench.adapters.registry import checked_parameters, create, discover, get_card, list_systems
-from membench.harness.errors import DataError, UnknownName, UsageError
-from membench.harness.model import MemorySystem, SystemContext
+from membench.domain.errors import DataError, UnknownName, UsageError
+from membench.domain.system import MemorySystem, SystemContext
 
 TOML = """
 name = "{name}"
@@ -28,7 +28,7 @@ replay = "exact"
 """
 
 ADAPTER = """
-from membench.harness.model import SystemContext
+from membench.domain.system import SystemContext
 from .words import GREETING
 
 class System:
@@ -145,7 +145,7 @@ def test_a_plugin_cannot_take_the_name_of_another_system(
     write_system(tmp_path / "vendor" / "bm25", name="bm25")
     installed.append(("bm25", "vendor.bm25", registry.GROUP))
     found = discover()
-    assert found.cards["bm25"].package == "membench.adapters.bm25"
+    assert found.cards["bm25"].package == "membench.adapters.systems.baselines.bm25"
     assert "already" in str(found.problems["bm25"])
 
 

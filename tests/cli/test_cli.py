@@ -109,7 +109,7 @@ def test_one_system_is_shown_with_its_parameters_and_deviations(tmp_path):
 
 def test_the_doctor_knows_every_extra():
     """What it looks for is what pyproject.toml asks for."""
-    from membench.cli.doctor import EXTRAS
+    from membench.cli.output.doctor import EXTRAS
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     wanted = project["project"]["optional-dependencies"]

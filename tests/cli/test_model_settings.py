@@ -7,12 +7,12 @@ import pytest
 
 from membench.cli.model_settings import ModelSettings, checked_settings, model_assignments
 from membench.cli.request import merge
-from membench.harness.errors import UnknownName, UsageError
-from membench.harness.llm.spec import ModelSpec
-from membench.harness.model import Role
-from membench.harness.models import configured
-from membench.harness.prepared import prepare
-from membench.harness.spec import DETERMINING, ExecOptions, RunSpec, split_settings
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import Role
+from membench.harness.prepare import prepare
+from membench.harness.run_models import configured
+from membench.llm.config import ModelSpec
+from membench.records.spec import DETERMINING, ExecOptions, RunSpec, split_settings
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 

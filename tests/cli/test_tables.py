@@ -4,8 +4,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from membench.cli import console
-from membench.cli.console import columns_needed, paragraphs, show
+from membench.cli.output import console
+from membench.cli.output.console import columns_needed, paragraphs, show
 
 LONG = "Cosine similarity of embeddings over turns, sessions or windows, with any embedder."
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from membench.domain.labels import Provenance
 from membench.energy.figure import Component
 from membench.energy.samples import Channel, SampleLog, Span, Tokens, Trace
-from membench.harness.model import Provenance
 
 
 @dataclass

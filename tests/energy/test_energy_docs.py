@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from membench.energy.sources import PARSERS
-from membench.harness.suite import jobs, read_suite
+from membench.experiments.suite import jobs, read_suite
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import membench
+from membench.domain.labels import Provenance
 from membench.energy.figure import (
     Allocation,
     Component,
@@ -23,7 +24,6 @@ from membench.energy.figure import (
     summary_text,
     unavailable,
 )
-from membench.harness.model import Provenance
 
 LABELS = (Provenance.MEASURED, Provenance.MODELLED, Provenance.ESTIMATED)
 available = st.builds(

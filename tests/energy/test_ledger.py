@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy.fakes import gpu_channel, log_of, span, steady, tokens
+from membench.domain.labels import Provenance
+from membench.energy.attribution.ledger import Ledger, attribute
 from membench.energy.figure import Allocation, Component, Flag, UnlikeFigures
-from membench.energy.ledger import Ledger, attribute
 from membench.energy.samples import (
     IDLE,
     RECHECK,
@@ -23,7 +24,6 @@ from membench.energy.samples import (
     Trace,
     Window,
 )
-from membench.harness.model import Provenance
 
 
 def joules(ledger: Ledger, phase: str) -> float:
@@ -392,7 +392,7 @@ def traces(draw: st.DrawFn) -> Trace:
 @given(traces(), spans_strategy())
 def test_nothing_is_created_or_lost(trace: Trace, spans: list[Span]) -> None:
     """Every bucket together is the counter, whatever the clock, gaps and overlaps did."""
-    from membench.energy.booking import Knots, SpanTable, book
+    from membench.energy.attribution.booking import Knots, SpanTable, book
 
     knots = Knots.of(trace)
     if knots is None:
@@ -407,7 +407,7 @@ def test_nothing_is_created_or_lost(trace: Trace, spans: list[Span]) -> None:
 @settings(deadline=None, max_examples=100)
 @given(spans_strategy())
 def test_spans_of_a_bucket_add_up_to_it(spans: list[Span]) -> None:
-    from membench.energy.booking import Knots, SpanTable, book
+    from membench.energy.attribution.booking import Knots, SpanTable, book
 
     knots = Knots.of(steady(100, 140))
     assert knots is not None

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import Provenance
+from membench.energy.attribution.coefficients import model_key, table
+from membench.energy.attribution.ledger import attribute
 from membench.energy.carbon import carbon, intensities, intensity
-from membench.energy.coefficients import model_key, table
 from membench.energy.figure import Component, Figure, unavailable
-from membench.energy.ledger import attribute
-from membench.energy.metrics import EnergyMetrics, Lifecycle, energy_metrics, lifecycle_of
+from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
 from membench.energy.samples import SampleLog, Span, Tokens
 from membench.energy.sources.estimate import TokenEstimate
-from membench.harness.errors import UnknownName, UsageError
-from membench.harness.model import Provenance
+from membench.records.costs import Lifecycle, lifecycle_of
 
 
 def figure(joules: float) -> Figure:

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from energy.fakes import FakeClock, FakeNvml, log_of
-from membench.energy.overhead import (
+from membench.energy.samples import IDLE, Window, read_log
+from membench.energy.sampling.sampler import EnergySession
+from membench.energy.sources import Selection
+from membench.energy.sources.nvml import NvmlSource
+from membench.energy.verification.overhead import (
     ROUND,
     SAMPLER_OFF,
     SAMPLER_ON,
@@ -18,10 +22,6 @@ from membench.energy.overhead import (
     overhead_of,
     spin,
 )
-from membench.energy.sampler import EnergySession
-from membench.energy.samples import IDLE, Window, read_log
-from membench.energy.sources import Selection
-from membench.energy.sources.nvml import NvmlSource
 
 
 class Machine:

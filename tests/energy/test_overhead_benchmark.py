@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from membench.energy.overhead import Overhead
+from membench.energy.verification.overhead import Overhead
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "benchmarks" / "energy_overhead.py"

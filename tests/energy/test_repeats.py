@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from membench.energy.repeats import Repeat, Verdict, verdict_of
-from membench.energy.validity import Check
+from membench.energy.verification.repeats import Repeat, Verdict, verdict_of
+from membench.energy.verification.validity import Check
 
 GOOD = Repeat(
     checks=(

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from energy.fakes import log_of, span, steady
+from membench.energy.attribution.ledger import attribute
 from membench.energy.carbon import intensity
-from membench.energy.ledger import attribute
-from membench.energy.report import energy_lines, metrics_of
+from membench.energy.reporting.report import energy_lines, metrics_of
 from membench.energy.samples import SampleLog
-from membench.energy.validity import validate
+from membench.energy.verification.validity import validate
 
 
 def run(watts: float = 100.0, system: str = "memory", *, sampled: bool = True) -> tuple[Any, Any]:

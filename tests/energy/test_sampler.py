@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from energy.fakes import FakeClock, gpu_channel, log_of, span, steady
+from membench.domain.errors import DataError
+from membench.energy.attribution.ledger import attribute
 from membench.energy.figure import Flag
-from membench.energy.ledger import attribute
-from membench.energy.sampler import EnergySession
 from membench.energy.samples import IDLE, Channel, Remark, Window, read_log, write_log
+from membench.energy.sampling.sampler import EnergySession
 from membench.energy.sources import Selection, choose
 from membench.energy.sources.base import EnergySource, Reading, SourceUnavailable
-from membench.harness.errors import DataError
 
 
 class Scripted:

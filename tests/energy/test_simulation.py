@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from membench.domain.labels import Provenance
+from membench.energy.attribution.ledger import Ledger, attribute
 from membench.energy.figure import Component, Figure
-from membench.energy.ledger import Ledger, attribute
 from membench.energy.samples import Channel, SampleLog, Span, Trace
-from membench.harness.model import Provenance
 from membench.testing.simulated_machine import Machine, Simulated, simulate
 
 SEEDS = 12

@@ -21,9 +21,11 @@ from energy.fakes import (
     powercap,
     steady,
 )
+from membench.domain.errors import DataError, UnknownName, UsageError
+from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel, write_log
-from membench.energy.serve import SidecarServer
+from membench.energy.sampling.sidecar import SidecarServer
 from membench.energy.sources import PARSERS, automatic, choose, doctor, parse, probe
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
 from membench.energy.sources.codecarbon import CodeCarbonSource, _described
@@ -32,8 +34,6 @@ from membench.energy.sources.rapl import RaplSource
 from membench.energy.sources.remote import RemoteSource, prometheus_rows
 from membench.energy.sources.replay import ReplaySource
 from membench.energy.sources.zeus import ZeusSource
-from membench.harness.errors import DataError, UnknownName, UsageError
-from membench.harness.model import Provenance
 
 # --- nvml --------------------------------------------------------------------------------------
 

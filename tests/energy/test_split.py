@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from energy.fakes import gpu_channel, log_of, span, tokens
-from membench.energy.booking import Knots
-from membench.energy.ledger import attribute
+from membench.energy.attribution.booking import Knots
+from membench.energy.attribution.ledger import attribute
+from membench.energy.attribution.split import fit, spread
 from membench.energy.samples import Span, Tokens, Trace
-from membench.energy.split import fit, spread
 
 PER_PROMPT, PER_COMPLETION, IDLE_W = 0.03, 0.12, 115.0
 

@@ -14,16 +14,16 @@ import pytest
 from rich.console import Console
 
 from energy.fakes import gpu_channel, log_of, steady
-from membench.cli import suites
-from membench.energy.overhead import ROUND
-from membench.energy.protocol import Protocol
+from membench.cli.commands import suite
+from membench.domain.errors import DataError, Stopped
 from membench.energy.samples import IDLE, RECHECK, Trace, Window, write_log
-from membench.harness import watched
-from membench.harness.errors import DataError, Stopped
+from membench.energy.verification.overhead import ROUND
+from membench.energy.verification.protocol import Protocol
+from membench.harness import run_energy
 from membench.harness.progress import Progress
 from membench.harness.run import Finished, rescore, start
-from membench.harness.rundir import RunDir
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.records.run_directory import RunDir
+from membench.records.spec import ExecOptions, RunSpec
 
 PHASES = {"ingest": (100, 160), "finalize": (162, 164), "recall": (170, 210), "answer": (215, 255)}
 """Where a run's phases are put on the clock: long enough for every check."""
@@ -88,9 +88,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
         machine = Machine({"bm25": (300, 303, 298), "none": (300, 420, 250)})
-        patch.setattr(suites, "start", machine)
-        patch.setattr("membench.cli.console.out", lambda: Console(width=1000))
-        suites.run_file(file, folder / "runs", as_json=False)
+        patch.setattr(suite, "start", machine)
+        patch.setattr("membench.cli.output.console.out", lambda: Console(width=1000))
+        suite.run_file(file, folder / "runs", as_json=False)
     return folder, printed.getvalue()
 
 
@@ -151,8 +151,8 @@ def test_the_record_is_made_again_from_the_runs(
     record = folder / "runs" / "demo.suite.json"
     before = record.read_bytes()
     record.unlink()
-    monkeypatch.setattr(suites, "start", begun)
-    suites.run_file(folder / "suite.yaml", folder / "runs", as_json=True)
+    monkeypatch.setattr(suite, "start", begun)
+    suite.run_file(folder / "suite.yaml", folder / "runs", as_json=True)
     assert record.read_bytes() == before
 
 
@@ -166,7 +166,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         sampler_rounds=1, sampler_s=0.001, idle_s=0, warm_up_s=0, warm_up_limit_s=0,
         settle_s=0, recheck_s=0,
     )  # fmt: skip
-    monkeypatch.setattr(watched, "SETTINGS", hasty)
+    monkeypatch.setattr(run_energy, "SETTINGS", hasty)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -177,7 +177,7 @@ def test_a_replay_goes_through_the_protocol_and_is_never_verified(
     write_log(log_of(steady(100, 600)), trace)
     source = f'"replay:{trace}"'
     file = suite_file(tmp_path, "bm25", repeats=2, energy=source, energy_protocol="true")
-    suites.run_file(file, tmp_path / "runs", as_json=True)
+    suite.run_file(file, tmp_path / "runs", as_json=True)
     told = capsys.readouterr()
     (found,) = orjson.loads(told.out)["rows"]
     checks = {check["name"]: (check["status"], check["detail"]) for check in found["checks"]}
@@ -256,5 +256,5 @@ def test_a_trace_of_garbage_is_refused_before_anything_runs(
     trace.write_text(text)
     file = suite_file(tmp_path, "bm25", energy=f'"replay:{trace}"')
     with pytest.raises(DataError, match=message):
-        suites.run_file(file, tmp_path / "runs", as_json=True)
+        suite.run_file(file, tmp_path / "runs", as_json=True)
     assert not (tmp_path / "runs").exists()

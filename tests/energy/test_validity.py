@@ -10,22 +10,17 @@ import numpy as np
 import pytest
 
 from energy.fakes import FakeClock, FakeGpu, FakeNvml, gpu_channel, log_of, span
-from membench.energy.crosscheck import power_gaps
+from membench.energy.attribution.crosscheck import power_gaps
+from membench.energy.attribution.ledger import attribute
 from membench.energy.figure import Flag
-from membench.energy.ledger import attribute
-from membench.energy.overhead import Overhead, overhead_of
-from membench.energy.protocol import (
-    Protocol,
-    measured_run,
-    power_is_steady,
-    preflight,
-)
-from membench.energy.sampler import EnergySession
 from membench.energy.samples import IDLE, RECHECK, Remark, SampleLog, Trace, Window, read_log
+from membench.energy.sampling.sampler import EnergySession
 from membench.energy.sources import Selection, choose
 from membench.energy.sources.base import device_id
 from membench.energy.sources.nvml import NvmlSource
-from membench.energy.validity import Check, validate, verified
+from membench.energy.verification.overhead import Overhead, overhead_of
+from membench.energy.verification.protocol import Protocol, measured_run, power_is_steady, preflight
+from membench.energy.verification.validity import Check, validate, verified
 
 GPU = device_id("GPU-aaaa")
 THROTTLED = Remark("gpu:GPU-aaaa", 50, Flag.THROTTLED)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from membench.harness.engine.base import Done, Lost
-from membench.harness.engine.local import LocalEngine
-from membench.harness.errors import HarnessFault
+from membench.domain.errors import HarnessFault
+from membench.harness.lanes.engine import Done, Lost
+from membench.harness.lanes.local import LocalEngine
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ import sys, time
 from dataclasses import dataclass
 sys.path.insert(0, {tests!r})
 from test_engine import Loud
-from membench.harness.engine.local import LocalEngine
+from membench.harness.lanes.local import LocalEngine
 with LocalEngine(Loud(), 1) as engine:
     for result in engine.run([1]):
         print(engine._seats[0].lane.process.pid, flush=True)

@@ -5,28 +5,27 @@ from datetime import datetime
 
 import pytest
 
-from membench.harness.clock import Clock
-from membench.harness.errors import Reason, SystemFault
-from membench.harness.journal import Appender, read_lines
-from membench.harness.llm.lane import NullMeter
-from membench.harness.model import (
-    Answer,
+from membench.domain.answer import Answer
+from membench.domain.case import (
     Ask,
     Case,
     Feedback,
     Finalize,
     Ingest,
     Item,
-    Memory,
-    MemoryChange,
-    Phase,
     Probe,
     Question,
     Remember,
     Session,
     Turn,
 )
-from membench.harness.player import CaseJob, CasePlayer, PlaySettings
+from membench.domain.clock import Clock
+from membench.domain.errors import Reason, SystemFault
+from membench.domain.labels import Phase
+from membench.domain.system import Memory, MemoryChange
+from membench.harness.lanes.case_player import CaseJob, CasePlayer, PlaySettings
+from membench.llm.phase_meter import NullMeter
+from membench.records.journal import Appender, read_lines
 
 
 def turn(number: int, words: str) -> Turn:

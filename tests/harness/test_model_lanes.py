@@ -12,7 +12,7 @@ import pytest
 from test_model_runs import lines, served
 
 from membench.harness.run import Finished, start
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens
 

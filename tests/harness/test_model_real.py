@@ -9,7 +9,7 @@ import pytest
 from test_model_runs import served, totals
 
 from membench.harness.run import start
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.scripted import ScriptedServer
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from membench.cli.results import ANSWERED, PLAYED
-from membench.harness.errors import DataError, UnknownName, UsageError
-from membench.harness.llm.cassette import Cassette
+from membench.cli.commands.runs import ANSWERED, PLAYED
+from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.harness.run import Finished, derive, start
-from membench.harness.spec import ExecOptions, RunSpec
-from membench.testing.scripted import Request, Rule, ScriptedServer, Text
+from membench.llm.cassette.cassette import Cassette
+from membench.llm.upstreams.scripted.rules import Request, Text
+from membench.records.spec import ExecOptions, RunSpec
+from membench.testing.scripted import Rule, ScriptedServer
 
 LOCOMO = RunSpec("bm25", "locomo", "sample", reader="reads", judge="judges")
 COUNTS = ("calls", "prompt_tokens", "completion_tokens")

@@ -17,11 +17,11 @@ import orjson
 import pytest
 from test_model_runs import LOCOMO, lines, served, tokens_of, totals
 
-from membench.harness.errors import Stopped
-from membench.harness.llm import cassette
+from membench.domain.errors import Stopped
 from membench.harness.run import Finished, resume, start
-from membench.harness.rundir import RunDir
-from membench.harness.spec import ExecOptions
+from membench.llm.cassette import cassette
+from membench.records.run_directory import RunDir
+from membench.records.spec import ExecOptions
 from membench.testing.scripted import FAULT_KINDS, ScriptedServer, ServerFault
 
 ONE = replace(LOCOMO, limit=1)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from membench.domain.errors import DataError, UnknownName, UsageError
+from membench.domain.labels import Role
 from membench.harness import divisions
 from membench.harness.divisions import division_of, model_spec, pinned, pinned_divisions
-from membench.harness.errors import DataError, UnknownName, UsageError
-from membench.harness.llm import prices
-from membench.harness.llm.spec import GatewayConfig, ModelSpec, base_urls
-from membench.harness.model import Role
-from membench.harness.spec import RunSpec
+from membench.llm import prices
+from membench.llm.config import GatewayConfig, ModelSpec, base_urls
+from membench.records.spec import RunSpec
 
 RUN = RunSpec("bm25", "locomo")
 

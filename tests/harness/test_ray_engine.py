@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 from test_engine import Squares, Unopened
 
-from membench.harness.engine.base import Done, Lost
-from membench.harness.errors import HarnessFault, Reason, UsageError
-from membench.harness.journal import DiskFull
+from membench.domain.errors import HarnessFault, Reason, UsageError
+from membench.harness.lanes.engine import Done, Lost
 from membench.harness.run import resume, start
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.records.journal import DiskFull
+from membench.records.spec import ExecOptions, RunSpec
 
 pytest.importorskip("ray")
 
-from membench.harness.engine.ray import RayEngine, check, connected
+from membench.harness.lanes.ray import RayEngine, check, connected
 
 pytestmark = [
     pytest.mark.ray,

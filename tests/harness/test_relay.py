@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from membench.harness.clock import Clock
-from membench.harness.engine import engine_for
-from membench.harness.engine.local import LocalEngine
-from membench.harness.engine.relay import Relay
-from membench.harness.errors import UsageError
-from membench.harness.journal import Appender, read_lines
+from membench.domain.clock import Clock
+from membench.domain.errors import UsageError
+from membench.harness.lanes import engine_for
+from membench.harness.lanes.local import LocalEngine
+from membench.harness.lanes.relay import Relay
 from membench.harness.run import start
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.records.journal import Appender, read_lines
+from membench.records.spec import ExecOptions, RunSpec
 
 
 def test_an_awaited_line_is_written_before_the_lane_goes_on():

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from membench.harness.errors import RunStateError, Stopped, UsageError
+from membench.domain.errors import RunStateError, Stopped, UsageError
 from membench.harness.run import rescore, resume, start
-from membench.harness.rundir import RunDir
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.records.run_directory import RunDir
+from membench.records.spec import ExecOptions, RunSpec
 
 SYSTEMS = Path(__file__).parent / "systems"
 SPEC = RunSpec(system="bm25", task="locomo", split="sample")

@@ -1,16 +1,9 @@
 """Counts of a run: a verdict that could not be had is a failure, never a quiet zero."""
 
-from membench.harness.model import (
-    Answered,
-    Ask,
-    Case,
-    Outcome,
-    PlayedCase,
-    Question,
-    Recalled,
-    Score,
-)
-from membench.harness.score import Tally
+from membench.domain.case import Ask, Case, Question
+from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
+from membench.domain.score import Score
+from membench.harness.stages.score import Tally
 
 CASE = Case("c", "toy", (Ask(Question("when?")), Ask(Question("who?"))))
 PLAYED = PlayedCase(

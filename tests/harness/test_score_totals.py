@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from membench.harness.model import Role
-from membench.harness.prepared import prepare
-from membench.harness.recorded import CaseLines, Recorded, played_case
+from membench.domain.labels import Role
+from membench.harness.prepare import prepare
 from membench.harness.run import start
-from membench.harness.score import Totals
-from membench.harness.spec import ExecOptions, RunSpec
+from membench.harness.stages.score import Totals
+from membench.records.attempts import CaseLines, Recorded, played_case
+from membench.records.spec import ExecOptions, RunSpec
 
 MODELS = {Role.READER: "some-model"}
 USAGE = {

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from membench.harness.compare import FinishedRun
-from membench.harness.errors import UnknownName, UsageError
-from membench.harness.model import Score
-from membench.leaderboard import plot
-from membench.leaderboard.plot import Mark, figure, mark, marks, write_plot
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.score import Score
+from membench.experiments.compare import FinishedRun
+from membench.leaderboard.rendering import plot
+from membench.leaderboard.rendering.plot import Mark, figure, mark, marks, write_plot
 
 
 def run(

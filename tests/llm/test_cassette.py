@@ -18,16 +18,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membench.harness.errors import DataError, ProviderFault, Reason
-from membench.harness.llm import cassette as tape
-from membench.harness.llm.canon import canonical
-from membench.harness.llm.cassette import Cassette, Entry, Key
-from membench.harness.llm.gateway import Gateway
-from membench.harness.llm.lane import LaneMeter
-from membench.harness.llm.spec import GatewayConfig, ModelSpec
-from membench.harness.llm.usage import Usage
-from membench.harness.model import Phase, Role
-from membench.testing.scripted import Request, Rule, Script, ScriptedServer, ServerFault, Text
+from membench.domain.errors import DataError, ProviderFault, Reason
+from membench.domain.labels import Phase, Role
+from membench.llm.cassette import cassette as tape
+from membench.llm.cassette.cassette import Cassette, Entry, Key
+from membench.llm.cassette.request_key import canonical
+from membench.llm.config import GatewayConfig, ModelSpec
+from membench.llm.gateway import Gateway
+from membench.llm.phase_meter import LaneMeter
+from membench.llm.upstreams.scripted.rules import Request, Script, Text
+from membench.llm.usage import Usage
+from membench.testing.scripted import Rule, ScriptedServer, ServerFault
 
 Start = Callable[..., Gateway]
 HELLO = [{"role": "user", "content": "hello"}]

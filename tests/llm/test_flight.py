@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membench.harness.llm.flight import in_flight
-from membench.harness.llm.upstream import Turns
+from membench.llm.aio.bounded import in_flight
+from membench.llm.upstreams.http import Turns
 
 
 async def collect(work, jobs, concurrency):

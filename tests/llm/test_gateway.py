@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from membench.harness.errors import HarnessFault, ProviderFault, Reason, Stopped, UsageError
-from membench.harness.llm.gateway import Gateway
-from membench.harness.llm.lane import LaneAccess, LaneMeter, NullMeter
-from membench.harness.llm.spec import Budget, GatewayConfig, ModelSpec, Price
-from membench.harness.model import Phase, Role
+from membench.domain.errors import HarnessFault, ProviderFault, Reason, Stopped, UsageError
+from membench.domain.labels import Phase, Role
+from membench.llm.config import Budget, GatewayConfig, ModelSpec, Price
+from membench.llm.gateway import Gateway
+from membench.llm.phase_meter import LaneAccess, LaneMeter, NullMeter
 from membench.testing.scripted import ScriptedServer, ServerFault
 
 Start = Callable[..., Gateway]

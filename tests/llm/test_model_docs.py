@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from membench.harness.divisions import pinned_divisions
-from membench.testing.scripted import FAULT_KINDS, ScriptedServer, load_script
+from membench.llm.upstreams.scripted.rules import load_script
+from membench.testing.scripted import FAULT_KINDS, ScriptedServer
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "scripted-server.md").read_text()

@@ -8,12 +8,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from membench.harness.errors import Reason, Stopped, UsageError
-from membench.harness.llm.spec import ModelSpec
-from membench.harness.model import Role
+from membench.domain.errors import Reason, Stopped, UsageError
+from membench.domain.labels import Role
 from membench.harness.run import Finished, derive, resume, start
-from membench.harness.spec import ExecOptions, RunSpec
-from membench.testing.scripted import Json, Request, Rule, ScriptedServer, Tally, Text, endpoint_is
+from membench.llm.config import ModelSpec
+from membench.llm.upstreams.scripted.rules import Request, Text, endpoint_is
+from membench.records.spec import ExecOptions, RunSpec
+from membench.testing.scripted import Json, Rule, ScriptedServer, Tally
 
 SPEC = RunSpec(
     system="dense",
@@ -125,7 +126,7 @@ def test_chaos_loses_no_question_and_a_resumed_run_is_complete(tmp_path: Path) -
         pytest.MonkeyPatch.context() as patch,
         ScriptedServer(RULES, fault_rates=dict.fromkeys(kinds, 0.1), seed=5) as server,
     ):
-        patch.setattr("membench.harness.llm.meter.FIRST_BACKOFF_S", 0.0)
+        patch.setattr("membench.llm.meter.FIRST_BACKOFF_S", 0.0)
         patch.setattr(
             "membench.harness.divisions.ModelSpec", lambda name: ModelSpec(name, attempts=2)
         )

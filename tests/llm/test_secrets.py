@@ -11,13 +11,14 @@ import httpx
 import orjson
 import pytest
 
-from membench.harness.errors import ProviderFault
-from membench.harness.llm.gateway import Gateway
-from membench.harness.llm.lane import LaneMeter
-from membench.harness.llm.secrets import redacted
-from membench.harness.llm.spec import GatewayConfig, ModelSpec, public_url
-from membench.harness.model import Phase, Role
-from membench.testing.scripted import Request, Rule, ScriptedServer, ServerFault, Text
+from membench.domain.errors import ProviderFault
+from membench.domain.labels import Phase, Role
+from membench.llm.config import GatewayConfig, ModelSpec, public_url
+from membench.llm.gateway import Gateway
+from membench.llm.phase_meter import LaneMeter
+from membench.llm.upstreams.scripted.rules import Request, Text
+from membench.llm.upstreams.secrets import redacted
+from membench.testing.scripted import Rule, ScriptedServer, ServerFault
 
 KEY = "planted-key-7c1d9e42"
 SAID = [{"role": "user", "content": "hello"}]
@@ -99,7 +100,7 @@ def test_a_cassette_is_compressed_but_its_texts_hold_no_key_either(
 ) -> None:
     import io
 
-    from membench.harness.llm import cassette
+    from membench.llm.cassette import cassette
 
     monkeypatch.setenv("PLANTED_API_KEY", KEY)
     with ScriptedServer() as server:

@@ -11,20 +11,19 @@ import numpy as np
 import orjson
 import pytest
 
-from membench.harness.errors import ProviderFault, Reason
-from membench.harness.llm import prices, wire
-from membench.harness.llm.gateway import Gateway
-from membench.harness.llm.lane import LaneMeter
-from membench.harness.llm.spec import GatewayConfig, ModelSpec
-from membench.harness.llm.upstream import (
-    HttpUpstream,
-    LitellmUpstream,
-    retry_after,
-    upstream_for,
-)
-from membench.harness.llm.usage import Usage
-from membench.harness.model import Phase, Role
-from membench.testing.scripted import Rule, ScriptedServer, ServerFault, Text, contains
+from membench.domain.errors import ProviderFault, Reason
+from membench.domain.labels import Phase, Role
+from membench.llm import openai_protocol, prices
+from membench.llm.config import GatewayConfig, ModelSpec
+from membench.llm.gateway import Gateway
+from membench.llm.phase_meter import LaneMeter
+from membench.llm.upstreams.base import retry_after
+from membench.llm.upstreams.choose import upstream_for
+from membench.llm.upstreams.http import HttpUpstream
+from membench.llm.upstreams.litellm import LitellmUpstream
+from membench.llm.upstreams.scripted.rules import Text, contains
+from membench.llm.usage import Usage
+from membench.testing.scripted import Rule, ScriptedServer, ServerFault
 
 PARIS = [{"role": "user", "content": "What is the capital of France?"}]
 
@@ -38,7 +37,7 @@ class TestLitellm:
             yield running
 
     def send(
-        self, server: ScriptedServer, endpoint: str, body: wire.Body, model: str
+        self, server: ScriptedServer, endpoint: str, body: openai_protocol.Body, model: str
     ) -> tuple[int, bytes]:
         async def once() -> tuple[int, bytes]:
             upstream = LitellmUpstream(model, server.base_url)
@@ -55,37 +54,41 @@ class TestLitellm:
     @pytest.mark.slow
     def test_chat_streams_embeddings_and_errors(self, server: ScriptedServer) -> None:
         body = {"model": "m", "messages": PARIS, "max_tokens": 5}
-        status, reply = self.send(server, wire.CHAT, body, "hosted_vllm/m")
+        status, reply = self.send(server, openai_protocol.CHAT, body, "hosted_vllm/m")
         content = orjson.loads(reply)
         assert status == 200
         assert content["choices"][0]["message"]["content"] == "Paris"
         assert content["usage"]["prompt_tokens"] == 7
         assert server.requests[-1].body["model"] == "m"
 
-        status, reply = self.send(server, wire.CHAT, {**body, "stream": True}, "hosted_vllm/m")
+        status, reply = self.send(
+            server, openai_protocol.CHAT, {**body, "stream": True}, "hosted_vllm/m"
+        )
         assert b'"content":"Paris"' in reply
-        assert reply.endswith(wire.DONE)
+        assert reply.endswith(openai_protocol.DONE)
 
         body = {"model": "m", "input": ["a", "b"]}
-        status, reply = self.send(server, wire.EMBEDDINGS, body, "hosted_vllm/m")
+        status, reply = self.send(server, openai_protocol.EMBEDDINGS, body, "hosted_vllm/m")
         assert len(orjson.loads(reply)["data"]) == 2
 
         server.fail_next(ServerFault("rate_limit", retry_after=9))
-        status, _ = self.send(server, wire.CHAT, {"messages": PARIS}, "hosted_vllm/m")
+        status, _ = self.send(server, openai_protocol.CHAT, {"messages": PARIS}, "hosted_vllm/m")
         assert status == 429
 
         with pytest.raises(ProviderFault) as caught:
             server.fail_next(ServerFault("timeout"))
-            self.send(server, wire.CHAT, {"messages": PARIS, "timeout": 0.2}, "hosted_vllm/m")
+            self.send(
+                server, openai_protocol.CHAT, {"messages": PARIS, "timeout": 0.2}, "hosted_vllm/m"
+            )
         assert caught.value.reason == Reason.PROVIDER_TIMEOUT
 
 
 def test_litellm_is_not_imported_for_a_pass_through() -> None:
     code = (
         "import sys, asyncio\n"
-        "from membench.harness.llm.gateway import Gateway\n"
-        "from membench.harness.llm.spec import GatewayConfig, ModelSpec\n"
-        "from membench.harness.model import Role\n"
+        "from membench.llm.gateway import Gateway\n"
+        "from membench.llm.config import GatewayConfig, ModelSpec\n"
+        "from membench.domain.labels import Role\n"
         "with Gateway(GatewayConfig({Role.READER: ModelSpec('scripted')})) as gateway:\n"
         "    call = gateway.client().chat(Role.READER, [], case='c', key='k')\n"
         "    gateway.run(call)\n"
@@ -97,8 +100,8 @@ def test_litellm_is_not_imported_for_a_pass_through() -> None:
 
 def test_lanes_load_no_server_and_no_client_library() -> None:
     code = (
-        "import sys, membench.harness.llm.lane\n"
-        "membench.harness.llm.lane.no_usage()\n"
+        "import sys, membench.llm.phase_meter\n"
+        "membench.llm.phase_meter.no_usage()\n"
         "print(*({'aiohttp', 'litellm', 'httpx', 'numpy', 'tiktoken'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

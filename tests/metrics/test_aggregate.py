@@ -1,6 +1,6 @@
 import pytest
 
-from membench.harness.model import Score
+from membench.domain.score import Score
 from membench.metrics.aggregate import aggregate
 
 CATEGORIES = {"single": "4", "multi": "1"}

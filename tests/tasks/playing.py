@@ -12,20 +12,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from membench.harness.model import (
-    Answered,
-    Case,
-    Gold,
-    Memory,
-    Outcome,
-    PlayedCase,
-    QuestionGold,
-    Recalled,
-    Verdict,
-    opaque_ids,
-)
+from membench.domain.case import Case, opaque_ids
+from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
+from membench.domain.score import Gold, QuestionGold, Verdict
+from membench.domain.system import Memory
 from membench.tasks.base import Task
-from membench.tasks.data import Source
+from membench.tasks.files.source import Source
 
 OPAQUE = opaque_ids("tests", 0)
 OK = Outcome()

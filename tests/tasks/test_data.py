@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from membench.harness.errors import DataError, UnknownName
-from membench.tasks import arrays, data
-from membench.tasks.arrays import stream_array
-from membench.tasks.base import DataFile
-from membench.tasks.data import Source, find_errata, find_source, identify
+from membench.domain.errors import DataError, UnknownName
+from membench.tasks import find
+from membench.tasks.card import DataFile
+from membench.tasks.files import arrays
+from membench.tasks.files.arrays import stream_array
+from membench.tasks.files.source import Source
+from membench.tasks.find import find_errata, find_source, identify
 from membench.tasks.registry import get_task
 
 LOCOMO = get_task("locomo")
@@ -19,7 +21,7 @@ CONTENT = b'[{"a": 1}]'
 @pytest.fixture(autouse=True)
 def _nothing_elsewhere(monkeypatch, tmp_path):
     monkeypatch.delenv("MEMBENCH_DATA", raising=False)
-    monkeypatch.setattr(data, "cache_folder", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setattr(find, "cache_folder", lambda name: tmp_path / "cache" / name)
 
 
 def put(path, content=CONTENT):

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from membench.harness.errors import DataError, UnknownName, UsageError
-from membench.tasks.base import DataFile, TaskCard
+from membench.domain.errors import DataError, UnknownName, UsageError
+from membench.tasks.card import DataFile, TaskCard
 from membench.tasks.download import HUB, RAW, consents_file, get, pinned_url, status
 from membench.tasks.persistbench.task import PersistBench
 from membench.tasks.registry import get_task, list_tasks

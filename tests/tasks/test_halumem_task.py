@@ -15,32 +15,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from playing import mutated
 
-from membench.harness.errors import DataError, JudgeFault
-from membench.harness.model import (
-    Answered,
-    Ask,
-    Case,
-    Finalize,
-    Ingest,
-    Ingested,
-    JudgeRequest,
-    Memory,
-    MemoryChange,
-    Outcome,
-    PlayedCase,
-    Probe,
-    Recalled,
-    Score,
-    Verdict,
-    opaque_ids,
-)
-from membench.metrics.halumem import Records, overall_score
-from membench.tasks.base import AnswerInput
-from membench.tasks.data import Source
+from membench.domain.answer import AnswerInput
+from membench.domain.case import Ask, Case, Finalize, Ingest, Probe, opaque_ids
+from membench.domain.errors import DataError, JudgeFault
+from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
+from membench.domain.score import JudgeRequest, Score, Verdict
+from membench.domain.system import Memory, MemoryChange
+from membench.experiments.predictions import load_predictions, load_verdicts, score_predictions
+from membench.tasks.files.source import Source
 from membench.tasks.halumem.convert import convert, main
 from membench.tasks.halumem.data import HaluMemGold
+from membench.tasks.halumem.metrics import Records, overall_score
 from membench.tasks.halumem.task import HaluMem
-from membench.tasks.predictions import load_predictions, load_verdicts, score_predictions
 from membench.testing.leaks import MARKER, leaks, poisoned, strings
 
 TASK = HaluMem()

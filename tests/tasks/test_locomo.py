@@ -12,24 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playing import OK, OPAQUE, load, mutated, play, says, strings_in, write_json
 
-from membench.harness.errors import DataError, UsageError
-from membench.harness.model import (
-    Answered,
-    Ask,
-    Finalize,
-    Ingest,
-    Memory,
-    Outcome,
-    Recalled,
-    Verdict,
-)
-from membench.tasks.base import AnswerInput, request_id
-from membench.tasks.data import find_errata, find_source
+from membench.domain.answer import AnswerInput
+from membench.domain.case import Ask, Finalize, Ingest
+from membench.domain.errors import DataError, UsageError
+from membench.domain.outcome import Answered, Outcome, Recalled
+from membench.domain.score import Verdict
+from membench.domain.system import Memory
+from membench.experiments.predictions import load_predictions, score_predictions
+from membench.tasks.base import request_id
+from membench.tasks.find import find_errata, find_source
 from membench.tasks.locomo.choice import NOT_MENTIONED, chosen
 from membench.tasks.locomo.gold import repair
 from membench.tasks.locomo.scoring import official_f1, official_rounding
 from membench.tasks.locomo.task import CARD, Locomo
-from membench.tasks.predictions import load_predictions, score_predictions
 
 SAMPLE = json.loads(Locomo.sample().read_text(encoding="utf-8"))
 

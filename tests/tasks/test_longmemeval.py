@@ -14,21 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playing import OK, OPAQUE, load, mutated, play, says, strings_in, write_json
 
-from membench.harness.errors import DataError, JudgeFault
-from membench.harness.model import (
-    Answered,
-    Ask,
-    Finalize,
-    Ingest,
-    JudgeRequest,
-    Memory,
-    Metric,
-    Outcome,
-    Recalled,
-    Verdict,
-)
-from membench.tasks.base import AnswerInput
-from membench.tasks.data import find_errata, find_source
+from membench.domain.answer import AnswerInput
+from membench.domain.case import Ask, Finalize, Ingest
+from membench.domain.errors import DataError, JudgeFault
+from membench.domain.outcome import Answered, Outcome, Recalled
+from membench.domain.score import JudgeRequest, Metric, Verdict
+from membench.domain.system import Memory
+from membench.tasks.find import find_errata, find_source
 from membench.tasks.longmemeval.scoring import judge_kind, task_average
 from membench.tasks.longmemeval.task import CARD, LongMemEval
 

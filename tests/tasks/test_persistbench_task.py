@@ -14,25 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from playing import mutated
 
-from membench.harness.errors import DataError, JudgeFault, UsageError
-from membench.harness.model import (
-    Answered,
-    Ask,
-    Case,
-    Finalize,
-    Ingest,
-    JudgeRequest,
-    Memory,
-    Outcome,
-    PlayedCase,
-    Recalled,
-    Remember,
-    Score,
-    Verdict,
-    opaque_ids,
-)
-from membench.tasks.base import AnswerInput
-from membench.tasks.data import Source, find_source
+from membench.domain.answer import AnswerInput
+from membench.domain.case import Ask, Case, Finalize, Ingest, Remember, opaque_ids
+from membench.domain.errors import DataError, JudgeFault, UsageError
+from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
+from membench.domain.score import JudgeRequest, Score, Verdict
+from membench.domain.system import Memory
+from membench.tasks.files.source import Source
+from membench.tasks.find import find_source
 from membench.tasks.persistbench.data import PersistBenchGold
 from membench.tasks.persistbench.task import PersistBench
 from membench.testing.leaks import leaks, poisoned, strings

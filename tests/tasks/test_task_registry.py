@@ -3,9 +3,10 @@ import sys
 
 import pytest
 
-from membench.harness.errors import UnknownName, UsageError
+from membench.domain.errors import UnknownName, UsageError
 from membench.tasks import registry
-from membench.tasks.base import Task, TaskCard
+from membench.tasks.base import Task
+from membench.tasks.card import TaskCard
 
 
 def test_a_folder_with_a_task_file_is_a_task():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from membench.harness.errors import UsageError
+from membench.domain.errors import UsageError
 from membench.tasks.scaffold import new_task
 
 ROOT = Path(__file__).parents[2]

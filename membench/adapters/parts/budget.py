@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from membench.harness.model import Memory, Query
+from membench.domain.system import Memory, Query
 
 
 def cut(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from membench.adapters.parts.embedder import Embedder, Vectors
-from membench.adapters.parts.retrieval import Ranking, stable_ranking
+from membench.adapters.parts.unit_memory import Ranking, stable_ranking
 
 DECIMALS = 5
 """Scores are rounded: the last bits of an embedding depend on the batch it was computed in, and

@@ -17,8 +17,9 @@ import orjson
 
 from membench.adapters.parts.budget import head
 from membench.adapters.parts.http import Connection, Reply
-from membench.harness.errors import ProviderFault, Reason, UsageError
-from membench.harness.model import Role, SystemContext
+from membench.domain.errors import ProviderFault, Reason, UsageError
+from membench.domain.labels import Role
+from membench.domain.system import SystemContext
 
 Vectors = npt.NDArray[np.float32]
 

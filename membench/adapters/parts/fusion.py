@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from membench.adapters.parts.retrieval import Ranking, Retriever, stable_ranking
+from membench.adapters.parts.unit_memory import Ranking, Retriever, stable_ranking
 
 
 class Fusion:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import urlsplit
 
-from membench.harness.errors import UsageError
+from membench.domain.errors import UsageError
 
 _KINDS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from rank_bm25 import BM25Okapi
 
-from membench.adapters.parts.retrieval import Ranking, Scores, stable_ranking
 from membench.adapters.parts.tokenizers import TOKENIZERS
+from membench.adapters.parts.unit_memory import Ranking, Scores, stable_ranking
 
 
 class LexicalIndex(Protocol):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from membench.adapters.parts.units import Segmenter
-from membench.harness.model import CaseInfo, Item, Memory, MemoryChange, Session
+from membench.domain.case import CaseInfo, Item, Session
+from membench.domain.system import Memory, MemoryChange
 
 
 class TurnLog:

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from membench.harness.errors import UsageError
-from membench.harness.model import Item, Memory, Scalar, Session, Turn
+from membench.domain.case import Item, Session, Turn
+from membench.domain.errors import UsageError
+from membench.domain.labels import Scalar
+from membench.domain.system import Memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from membench.domain.clock import Clock
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import Provenance
 from membench.energy.figure import BADGE, weakest
 from membench.energy.samples import Channel
 from membench.energy.sources.base import EnergySource, SourceUnavailable
@@ -21,9 +24,6 @@ from membench.energy.sources.rapl import RaplSource
 from membench.energy.sources.remote import RemoteSource
 from membench.energy.sources.replay import ReplaySource
 from membench.energy.sources.zeus import ZeusSource
-from membench.harness.clock import Clock
-from membench.harness.errors import UnknownName, UsageError
-from membench.harness.model import Provenance
 
 AUTO: tuple[str, ...] = ("nvml", "rapl")
 """What `auto` tries: sensors of this machine. Models and estimates are never taken unasked."""

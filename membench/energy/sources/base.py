@@ -16,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from membench.domain.clock import ReadClock
+from membench.domain.errors import MembenchError
 from membench.energy.figure import Flag
 from membench.energy.samples import Channel
-from membench.harness.clock import ReadClock
-from membench.harness.errors import MembenchError
 
 
 class SourceUnavailable(MembenchError):

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from membench.domain.clock import ReadClock
+from membench.domain.errors import UsageError
+from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, quiet
 from membench.energy.sources.rapl import under_hypervisor
-from membench.harness.clock import ReadClock
-from membench.harness.errors import UsageError
-from membench.harness.model import Provenance
 
 KWH = 3.6e6
 """Joules in a kilowatt-hour."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from membench.domain.clock import ReadClock
+from membench.domain.errors import UsageError
+from membench.domain.labels import Provenance
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
-from membench.harness.clock import ReadClock
-from membench.harness.errors import UsageError
-from membench.harness.model import Provenance
 
 GAIN_U = 0.5
 """Relative one-sigma uncertainty of watts per core: never better than this."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from membench.energy.coefficients import GPUS, VERSION
+from membench.domain.clock import ReadClock
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import Provenance
+from membench.energy.attribution.coefficients import GPUS, VERSION
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
-from membench.harness.clock import ReadClock
-from membench.harness.errors import UnknownName, UsageError
-from membench.harness.model import Provenance
 
 
 class TokenEstimate:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from membench.domain.clock import ReadClock
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
-from membench.harness.clock import ReadClock
 
 
 class NoSource:

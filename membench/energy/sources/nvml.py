@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from membench.domain.clock import ReadClock
+from membench.domain.errors import UsageError
+from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
-from membench.harness.clock import ReadClock
-from membench.harness.errors import UsageError
-from membench.harness.model import Provenance
 
 TICK_S = 0.1
 """Assumed period of the counter; a slower one shows in the readings (`booking.Knots`)."""

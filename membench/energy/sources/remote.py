@@ -22,13 +22,13 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from membench.domain.clock import ReadClock
+from membench.domain.errors import UsageError
+from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
 from membench.energy.sources.http import Endpoint
-from membench.harness.clock import ReadClock
-from membench.harness.errors import UsageError
-from membench.harness.model import Provenance
 
 DCGM_FIELD = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
 DCGM_POWER = "DCGM_FI_DEV_POWER_USAGE"

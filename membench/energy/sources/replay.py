@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from membench.domain.clock import ReadClock
+from membench.domain.errors import DataError, UsageError
 from membench.energy.figure import Flag
 from membench.energy.samples import Channel, Trace, read_log
 from membench.energy.sources.base import Reading
-from membench.harness.clock import ReadClock
-from membench.harness.errors import DataError, UsageError
 
 
 class ReplaySource:

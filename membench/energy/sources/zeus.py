@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from membench.domain.clock import ReadClock
+from membench.domain.errors import UsageError
+from membench.domain.labels import Provenance
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, quiet
-from membench.harness.clock import ReadClock
-from membench.harness.errors import UsageError
-from membench.harness.model import Provenance
 
 WINDOW = "membench"
 TICK_S = 0.1

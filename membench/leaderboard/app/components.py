@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import state
-from membench.leaderboard.charts import CONFIG
-from membench.leaderboard.rows import AXES
+from membench.leaderboard.rendering.charts import CONFIG
+from membench.leaderboard.store.rows import AXES
 from membench.leaderboard.views.board import Choice, divisions, tasks
 from membench.leaderboard.views.tables import to_csv, to_json
 

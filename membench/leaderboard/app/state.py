@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from membench.leaderboard.index import Index, refresh
-from membench.leaderboard.layout import CHECKSUMS
-from membench.leaderboard.store import ADJUDICATIONS, Store
+from membench.leaderboard.bundles.layout import CHECKSUMS
+from membench.leaderboard.store.index import Index, refresh
+from membench.leaderboard.store.store import ADJUDICATIONS, Store
 from membench.leaderboard.views.board import Board, Choice, board, limited
 
 RESULTS = "MEMBENCH_BOARD_RESULTS"

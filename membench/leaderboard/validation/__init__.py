@@ -12,27 +12,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from membench.harness.errors import UserError
-from membench.harness.model import Score
-from membench.leaderboard.layout import LIMITS, Limits
-from membench.leaderboard.validation.contents import (
+from membench.domain.errors import UserError
+from membench.domain.score import Score
+from membench.leaderboard.bundles.layout import LIMITS, Limits
+from membench.leaderboard.validation.energy import energy_findings
+from membench.leaderboard.validation.parsing import (
     MANY,
     Contents,
     disagreements,
     read_contents,
     text_findings,
 )
-from membench.leaderboard.validation.joules import energy_findings
-from membench.leaderboard.validation.materials import (
+from membench.leaderboard.validation.ranges import range_findings
+from membench.leaderboard.validation.rescoring import Rescored, Standing, rescore
+from membench.leaderboard.validation.rules import FLAGS, RULES, Broken, Finding, Rule
+from membench.leaderboard.validation.unpacking import open_bundle
+from membench.leaderboard.validation.verifier_data import (
     Materials,
     find_task,
     gather,
     question_findings,
 )
-from membench.leaderboard.validation.opening import open_bundle
-from membench.leaderboard.validation.ranges import range_findings
-from membench.leaderboard.validation.rescoring import Rescored, Standing, rescore
-from membench.leaderboard.validation.rules import FLAGS, RULES, Broken, Finding, Rule
 
 __all__ = ["FLAGS", "RULES", "Broken", "Contents", "Finding", "Rejected", "Rule", "Verification"]
 

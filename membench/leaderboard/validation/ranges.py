@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from membench.leaderboard import layout
-from membench.leaderboard.rows import is_fraction
-from membench.leaderboard.validation.contents import MANY, Contents
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.validation.parsing import MANY, Contents
 from membench.leaderboard.validation.rules import Finding
+from membench.metrics.names import is_fraction
 
 TOLERANCE = 1e-9
 SLACK_S = 0.005

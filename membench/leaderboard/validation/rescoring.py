@@ -19,32 +19,24 @@ from typing import Any, Literal
 
 import orjson
 
-from membench.harness.errors import UserError
-from membench.harness.joules import energy_of, energy_report
-from membench.harness.model import (
-    Ask,
-    Case,
-    Gold,
-    PlayedCase,
-    Probe,
-    Remember,
-    Role,
-    Score,
-    Verdict,
-    phase_of,
-)
-from membench.harness.prepared import judges
-from membench.harness.recorded import Recorded, RecordedCase, played_case
-from membench.harness.rundir import RunDir
-from membench.harness.score import Scored, Totals
-from membench.harness.spec import RunSpec
+from membench.domain.case import Ask, Case, Probe, Remember, phase_of
+from membench.domain.errors import UserError
+from membench.domain.labels import Role
+from membench.domain.outcome import PlayedCase
+from membench.domain.score import Gold, Score, Verdict
+from membench.harness.prepare import judges
+from membench.harness.run_energy import energy_of, energy_report
+from membench.harness.stages.score import Scored, Totals
+from membench.harness.stages.verdicts import judge_key, verdict_failures, verdict_from
 from membench.harness.summary import summarise
-from membench.harness.verdicts import judge_key, verdict_failures, verdict_from
-from membench.leaderboard import layout
-from membench.leaderboard.schema import Summary, pruned
-from membench.leaderboard.validation.contents import MANY, Contents, Lines
-from membench.leaderboard.validation.materials import Materials
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.bundles.schema import Summary, pruned
+from membench.leaderboard.validation.parsing import MANY, Contents, Lines
 from membench.leaderboard.validation.rules import Broken, Finding
+from membench.leaderboard.validation.verifier_data import Materials
+from membench.records.attempts import Recorded, RecordedCase, played_case
+from membench.records.run_directory import RunDir
+from membench.records.spec import RunSpec
 
 Standing = Literal["re-scored", "judged", "claimed"]
 Key = tuple[str, str, str, int | None]

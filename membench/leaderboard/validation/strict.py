@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from membench.leaderboard.layout import LIMITS, Limits
+from membench.leaderboard.bundles.layout import LIMITS, Limits
 from membench.leaderboard.validation.rules import Broken
 
 DIGITS = 18

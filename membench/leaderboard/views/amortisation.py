@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from membench.leaderboard.rows import AXES, is_fraction
+from membench.leaderboard.store.rows import AXES
 from membench.leaderboard.views.board import Board, BoardRow
 from membench.leaderboard.views.tables import significant
 from membench.metrics.frontier import QUESTIONS, amortised, break_even, cost_per_correct
+from membench.metrics.names import is_fraction
 
 NUMBERS = tuple(round(10 ** (step / 10)) for step in range(41))
 """Questions per history that lines are drawn at: 1 to 10,000."""

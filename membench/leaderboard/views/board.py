@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from membench.leaderboard.index import Frame, Index
-from membench.leaderboard.ranking import Table, frontier_shares, rank_rows, stacked
-from membench.leaderboard.rows import AXES, Figure, lower_is_better
+from membench.leaderboard.store.index import Frame, Index
+from membench.leaderboard.store.ranking import Table, frontier_shares, rank_rows, stacked
+from membench.leaderboard.store.rows import AXES, Figure, lower_is_better
 from membench.metrics.frontier import Point, frontier
 from membench.metrics.ranks import Rank
 from membench.tasks.registry import get_task

@@ -10,13 +10,13 @@ from typing import Any
 
 import orjson
 
-from membench.harness.errors import RunStateError
-from membench.harness.model import Score
-from membench.harness.score import score_from_json
-from membench.leaderboard import layout
-from membench.leaderboard.store import Store
-from membench.leaderboard.validation.opening import Opened, open_bundle
+from membench.domain.errors import RunStateError
+from membench.domain.score import Score
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation.strict import parse_lines, parse_object
+from membench.leaderboard.validation.unpacking import Opened, open_bundle
+from membench.records.scores import score_from_json
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from membench.adapters.registry import discover
-from membench.leaderboard.index import Index
+from membench.leaderboard.store.index import Index
 from membench.leaderboard.views.board import listed
 from membench.tasks.registry import list_tasks
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from membench.harness.model import Score
-from membench.leaderboard.index import Index
-from membench.leaderboard.rows import AXES, counted, is_fraction
-from membench.leaderboard.store import Store
+from membench.domain.score import Score
+from membench.leaderboard.store.index import Index
+from membench.leaderboard.store.rows import AXES, counted
+from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import Loaded, load
+from membench.metrics.names import is_fraction
 from membench.metrics.paired import (
     Difference,
     Ratio,

@@ -14,12 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from membench.harness.errors import UserError
-from membench.harness.model import Ask, Case, Gold, Score, opaque_ids
-from membench.leaderboard import layout
-from membench.leaderboard.store import Store
+from membench.domain.case import Ask, Case, opaque_ids
+from membench.domain.errors import UserError
+from membench.domain.score import Gold, Score
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import Loaded, load
-from membench.tasks.data import Source, find_source
+from membench.tasks.files.source import Source
+from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
 
 WITHHELD = "(text not published)"

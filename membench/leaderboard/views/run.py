@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from membench.harness.model import Score
-from membench.leaderboard.rows import Figure, figure_of, is_fraction
-from membench.leaderboard.store import Adjudication, Store, tombstones
+from membench.domain.score import Score
+from membench.leaderboard.store.rows import Figure, figure_of
+from membench.leaderboard.store.store import Adjudication, Store, tombstones
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.bundles import Loaded, load
 from membench.leaderboard.views.tables import amount, percent, significant
+from membench.metrics.names import is_fraction
 
 Record = dict[str, Any]
 

@@ -9,9 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from membench.leaderboard.rows import AXES, Figure, is_fraction
+from membench.leaderboard.store.rows import AXES, Figure
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.board import OFTEN, Board, BoardRow
+from membench.metrics.names import is_fraction
 
 Record = dict[str, Any]
 

@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from membench.harness.errors import Reason
-from membench.harness.model import Aggregate, Category, Metric, Score
+from membench.domain.errors import Reason
+from membench.domain.score import Aggregate, Category, Metric, Score
 from membench.metrics.aggregate import SCORED, aggregate
-from membench.metrics.halumem import (
+from membench.metrics.statistics import mean_metric, ratio_metric
+from membench.tasks.halumem.data import MEMORY_TYPES, QUESTION_TYPES
+from membench.tasks.halumem.metrics import (
     ACCURACY,
     ANSWER_LABELS,
     F1,
@@ -32,8 +34,6 @@ from membench.metrics.halumem import (
     ratio,
     user_bootstrap,
 )
-from membench.metrics.statistics import mean_metric, ratio_metric
-from membench.tasks.halumem.data import MEMORY_TYPES, QUESTION_TYPES
 from membench.tasks.halumem.scoring import (
     ADD_MS,
     CANNOT_TELL,

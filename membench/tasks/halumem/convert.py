@@ -22,12 +22,12 @@ from typing import Any
 
 import orjson
 
-from membench.harness.errors import Reason, UserError
+from membench.domain.errors import Reason, UserError
 from membench.tasks.base import request_id
-from membench.tasks.data import open_bytes, reading
+from membench.tasks.files.jsonl import json_lines
+from membench.tasks.files.node import Node
+from membench.tasks.files.source import open_bytes, reading
 from membench.tasks.halumem.scoring import INCLUDED
-from membench.tasks.jsonl import json_lines
-from membench.tasks.schema import Node
 
 Line = dict[str, Any]
 Key = tuple[str, str]

@@ -20,23 +20,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from membench.harness.errors import DataError
-from membench.harness.model import (
-    Ask,
-    Case,
-    Event,
-    Finalize,
-    Gold,
-    Ingest,
-    Probe,
-    Question,
-    QuestionGold,
-    Session,
-    Turn,
-)
-from membench.tasks.data import Source
-from membench.tasks.jsonl import json_lines
-from membench.tasks.schema import Node
+from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Probe, Question, Session, Turn
+from membench.domain.errors import DataError
+from membench.domain.score import Gold, QuestionGold
+from membench.tasks.files.jsonl import json_lines
+from membench.tasks.files.node import Node
+from membench.tasks.files.source import Source
 
 TASK_NAME = "halumem"
 PROBE_K = 10

@@ -17,24 +17,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from membench.harness.errors import Reason
-from membench.harness.model import (
-    Answered,
-    Ask,
-    Case,
-    Ingest,
-    Ingested,
-    JudgeRequest,
-    MemoryChange,
-    Outcome,
-    PlayedCase,
-    Recalled,
-    Score,
-    ScoreStatus,
-    Session,
-    Verdict,
+from membench.domain.case import Ask, Case, Ingest, Session
+from membench.domain.errors import Reason
+from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
+from membench.domain.score import JudgeRequest, Score, ScoreStatus, Verdict
+from membench.domain.system import MemoryChange
+from membench.metrics.retrieval import MEASURES, cuts, reciprocal_rank, why_undetermined
+from membench.tasks.base import request_id
+from membench.tasks.halumem.data import (
+    HaluMemGold,
+    HaluMemQuestion,
+    Point,
+    SessionGold,
+    session_of_turn,
 )
-from membench.metrics.halumem import (
+from membench.tasks.halumem.metrics import (
     ANSWER_LABELS,
     PRECISION,
     UPDATE_LABELS,
@@ -47,15 +44,6 @@ from membench.metrics.halumem import (
     included_in_gold,
     integrity_parts,
     update_parts,
-)
-from membench.metrics.retrieval import MEASURES, cuts, reciprocal_rank, why_undetermined
-from membench.tasks.base import request_id
-from membench.tasks.halumem.data import (
-    HaluMemGold,
-    HaluMemQuestion,
-    Point,
-    SessionGold,
-    session_of_turn,
 )
 
 CUTS = (1, 5, 10, 20)

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from membench.harness.model import (
-    Aggregate,
-    Case,
-    JudgeRequest,
-    PlayedCase,
-    Score,
-    Verdict,
-)
-from membench.metrics.halumem import ANSWER_LABELS, UPDATE_LABELS
-from membench.tasks.base import AnswerInput, DataFile, JudgeCard, Message, Task, TaskCard, fill
-from membench.tasks.data import Source
+from membench.domain.answer import AnswerInput, Message
+from membench.domain.case import Case
+from membench.domain.outcome import PlayedCase
+from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
+from membench.tasks.base import Task, fill
+from membench.tasks.card import DataFile, JudgeCard, TaskCard
+from membench.tasks.files.source import Source
 from membench.tasks.halumem.aggregate import metrics_of
 from membench.tasks.halumem.data import MEMORY_TYPES, QUESTION_TYPES, HaluMemGold, users
+from membench.tasks.halumem.metrics import ANSWER_LABELS, UPDATE_LABELS
 from membench.tasks.halumem.scoring import INCLUDED, requests, rows
-from membench.tasks.render import dated_memories
+from membench.tasks.prompts import dated_memories
 
 HUB = "https://huggingface.co/datasets/IAAR-Shanghai/HaluMem"
 REVISION = "cb04336aa1b732d4b24f5186c552456b4099806e"

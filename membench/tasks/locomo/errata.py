@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from membench.harness.errors import DataError
-from membench.harness.model import Aggregate, Ask, Case, Metric
-from membench.tasks.arrays import stream_array
-from membench.tasks.data import Source
+from membench.domain.case import Ask, Case
+from membench.domain.errors import DataError
+from membench.domain.score import Aggregate, Metric
+from membench.tasks.files.arrays import stream_array
+from membench.tasks.files.node import Node
+from membench.tasks.files.source import Source
 from membench.tasks.locomo.gold import Correction, LocomoGold, LocomoQuestion, repair
-from membench.tasks.schema import Node
 
 KEY = re.compile(r"locomo_(0|[1-9]\d*)_qa(0|[1-9]\d*)")
 CITATION_ONLY = "WRONG_CITATION"

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from membench.harness.errors import Reason
-from membench.harness.model import Ingest, Outcome, PlayedCase, Recalled
+from membench.domain.case import Ingest
+from membench.domain.errors import Reason
+from membench.domain.outcome import Outcome, PlayedCase, Recalled
 from membench.metrics import retrieval
 from membench.metrics.retrieval import Units
 from membench.tasks.locomo.gold import LocomoGold, LocomoQuestion

@@ -11,7 +11,7 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from membench.harness.model import Gold, QuestionGold
+from membench.domain.score import Gold, QuestionGold
 
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial"}
 """Official names by number. The paper's prose lists them in another order; the scorer decides."""

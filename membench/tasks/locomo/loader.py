@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from membench.harness.errors import DataError
-from membench.harness.model import Ask, Case, Event, Finalize, Ingest, Question, Session, Turn
-from membench.tasks.data import Source, reading
+from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question, Session, Turn
+from membench.domain.errors import DataError
+from membench.tasks.files.node import Node
+from membench.tasks.files.source import Source, reading
 from membench.tasks.locomo.gold import (
     ADVERSARIAL,
     CATEGORIES,
@@ -24,7 +25,6 @@ from membench.tasks.locomo.gold import (
     LocomoQuestion,
     repair,
 )
-from membench.tasks.schema import Node
 
 DATE = "%I:%M %p on %d %B, %Y"
 DATE_EXAMPLE = "4:05 pm on 3 March, 2024"

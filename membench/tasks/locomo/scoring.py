@@ -13,17 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from membench.harness.errors import Reason
-from membench.harness.model import (
-    Answered,
-    Ask,
-    JudgeRequest,
-    Outcome,
-    PlayedCase,
-    Recalled,
-    Score,
-    Verdict,
-)
+from membench.domain.case import Ask
+from membench.domain.errors import Reason
+from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
+from membench.domain.score import JudgeRequest, Score, Verdict
 from membench.metrics import text
 from membench.tasks.base import request_id
 from membench.tasks.locomo.choice import chosen, options

@@ -10,29 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from membench.harness.errors import DataError
-from membench.harness.model import (
-    Aggregate,
-    Case,
-    JudgeRequest,
-    PlayedCase,
-    Score,
-    Verdict,
-)
-from membench.tasks.arrays import stream_array
-from membench.tasks.base import (
-    AnswerInput,
-    DataFile,
-    JudgeCard,
-    Message,
-    OptionCard,
-    Task,
-    TaskCard,
-    fill,
-)
-from membench.tasks.data import SAMPLE, Source, Version
+from membench.domain.answer import AnswerInput, Message
+from membench.domain.case import Case
+from membench.domain.errors import DataError
+from membench.domain.outcome import PlayedCase
+from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
+from membench.tasks.base import Task, fill
+from membench.tasks.card import DataFile, JudgeCard, OptionCard, TaskCard
+from membench.tasks.files.arrays import stream_array
+from membench.tasks.files.source import Source
+from membench.tasks.find import SAMPLE, Version
 from membench.tasks.locomo.gold import CATEGORIES, LocomoGold
-from membench.tasks.render import dated_memories
+from membench.tasks.prompts import dated_memories
 
 if TYPE_CHECKING:
     from membench.tasks.locomo.errata import Corrections
@@ -119,8 +108,8 @@ class Locomo(Task[LocomoGold]):
         self, source: Source, opaque: Callable[[str], str]
     ) -> Iterator[tuple[Case, LocomoGold]]:
         """One case per conversation; see `Task.cases`."""
+        from membench.tasks.files.node import Node
         from membench.tasks.locomo.loader import read_case
-        from membench.tasks.schema import Node
 
         corrections = self.corrections()
         captions = self.options["captions"] == "on"

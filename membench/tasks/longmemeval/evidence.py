@@ -18,8 +18,10 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from membench.harness.errors import Reason
-from membench.harness.model import Ingest, Memory, Outcome, PlayedCase, Recalled
+from membench.domain.case import Ingest
+from membench.domain.errors import Reason
+from membench.domain.outcome import Outcome, PlayedCase, Recalled
+from membench.domain.system import Memory
 from membench.metrics import retrieval
 from membench.metrics.retrieval import Undetermined, Units
 from membench.tasks.longmemeval.gold import LongMemEvalQuestion

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from membench.harness.model import Gold, QuestionGold
+from membench.domain.score import Gold, QuestionGold
 
 TYPES = (
     "single-session-user",

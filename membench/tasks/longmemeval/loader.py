@@ -20,8 +20,7 @@ from functools import cache
 from itertools import compress
 from typing import Literal, NoReturn
 
-from membench.harness.errors import DataError
-from membench.harness.model import (
+from membench.domain.case import (
     Ask,
     Case,
     Event,
@@ -32,13 +31,14 @@ from membench.harness.model import (
     Turn,
     turn_of,
 )
+from membench.domain.errors import DataError
+from membench.tasks.files.node import Node
 from membench.tasks.longmemeval.gold import (
     ABSTENTION,
     TYPES,
     LongMemEvalGold,
     LongMemEvalQuestion,
 )
-from membench.tasks.schema import Node
 
 DATE = re.compile(
     r"(\d{4})/(\d\d)/(\d\d) \((?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\) (\d\d):(\d\d)", re.ASCII

@@ -10,19 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from membench.harness.errors import Reason
-from membench.harness.model import (
-    Aggregate,
-    Answered,
-    Ask,
-    JudgeRequest,
-    Metric,
-    Outcome,
-    PlayedCase,
-    Score,
-    ScoreStatus,
-    Verdict,
-)
+from membench.domain.case import Ask
+from membench.domain.errors import Reason
+from membench.domain.outcome import Answered, Outcome, PlayedCase
+from membench.domain.score import Aggregate, JudgeRequest, Metric, Score, ScoreStatus, Verdict
 from membench.tasks.base import request_id
 from membench.tasks.longmemeval.evidence import MISSING, score_recall
 from membench.tasks.longmemeval.gold import LongMemEvalGold, LongMemEvalQuestion

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from membench.harness.errors import DataError
-from membench.harness.model import Aggregate, Case, JudgeRequest, PlayedCase, Score, Verdict
-from membench.tasks.arrays import stream_array
-from membench.tasks.base import AnswerInput, DataFile, JudgeCard, Message, Task, TaskCard, fill
-from membench.tasks.data import Source
+from membench.domain.answer import AnswerInput, Message
+from membench.domain.case import Case
+from membench.domain.errors import DataError
+from membench.domain.outcome import PlayedCase
+from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
+from membench.tasks.base import Task, fill
+from membench.tasks.card import DataFile, JudgeCard, TaskCard
+from membench.tasks.files.arrays import stream_array
+from membench.tasks.files.source import Source
 from membench.tasks.longmemeval.gold import TYPES, LongMemEvalGold
-from membench.tasks.render import dated_memories
-from membench.tasks.replies import unparsable, without_reasoning
+from membench.tasks.prompts import dated_memories, unparsable, without_reasoning
 
 HUB = "https://huggingface.co/datasets/xiaowu0162/longmemeval-cleaned"
 REVISION = "98d7416c24c778c2fee6e6f3006e7a073259d48f"
@@ -130,8 +133,8 @@ class LongMemEval(Task[LongMemEvalGold]):
         self, source: Source, opaque: Callable[[str], str]
     ) -> Iterator[tuple[Case, LongMemEvalGold]]:
         """One case per instance; see `Task.cases`."""
+        from membench.tasks.files.node import Node
         from membench.tasks.longmemeval.loader import read_case
-        from membench.tasks.schema import Node
 
         disputed = self.disputed()
         seen: set[str] = set()
@@ -149,7 +152,7 @@ class LongMemEval(Task[LongMemEvalGold]):
         """Ids of questions whose answer somebody disputes, if that list is to be overlaid."""
         if self.errata is None:
             return None
-        from membench.tasks.schema import Node
+        from membench.tasks.files.node import Node
 
         lines = stream_array(Source(self.errata, "errata"))
         nodes = (Node(line, self.errata, f"[{i}]") for i, line in enumerate(lines))

@@ -16,25 +16,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from membench.harness.errors import DataError
-from membench.harness.model import (
+from membench.domain.case import (
     Ask,
     Case,
     Event,
     Finalize,
-    Gold,
     Ingest,
     Item,
     Question,
-    QuestionGold,
     Remember,
     Session,
     Turn,
 )
-from membench.metrics.persistbench import BENEFICIAL, CROSS_DOMAIN, GENERATIONS, SYCOPHANCY
-from membench.tasks.data import Source
-from membench.tasks.jsonl import json_lines
-from membench.tasks.schema import Node
+from membench.domain.errors import DataError
+from membench.domain.score import Gold, QuestionGold
+from membench.tasks.files.jsonl import json_lines
+from membench.tasks.files.node import Node
+from membench.tasks.files.source import Source
+from membench.tasks.persistbench.metrics import BENEFICIAL, CROSS_DOMAIN, GENERATIONS, SYCOPHANCY
 
 TASK_NAME = "persistbench"
 CATEGORY = {

@@ -11,21 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from membench.harness.errors import Reason
-from membench.harness.model import (
+from membench.domain.errors import Reason
+from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
+from membench.domain.score import (
     Aggregate,
-    Answered,
     Category,
     JudgeRequest,
     Metric,
-    Outcome,
-    PlayedCase,
-    Recalled,
     Score,
     ScoreStatus,
     Verdict,
 )
-from membench.metrics.persistbench import (
+from membench.metrics.statistics import mean_metric
+from membench.tasks.base import request_id
+from membench.tasks.persistbench.data import PersistBenchGold
+from membench.tasks.persistbench.metrics import (
     BENEFICIAL,
     GENERATIONS,
     LENIENT_THRESHOLD,
@@ -34,10 +34,7 @@ from membench.metrics.persistbench import (
     looks_like_refusal,
     looks_like_tool_call,
 )
-from membench.metrics.statistics import mean_metric
-from membench.tasks.base import request_id
-from membench.tasks.persistbench.data import PersistBenchGold
-from membench.tasks.replies import without_reasoning
+from membench.tasks.prompts import without_reasoning
 
 RATE = "failure_rate"
 LENIENT = f"{BENEFICIAL}.{RATE}.threshold_{LENIENT_THRESHOLD}"

@@ -11,29 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from membench.harness.model import (
-    Aggregate,
-    Case,
-    JudgeRequest,
-    PlayedCase,
-    Score,
-    Verdict,
-)
-from membench.metrics.persistbench import BENEFICIAL, CROSS_DOMAIN, SCALE, SYCOPHANCY
-from membench.tasks.base import (
-    AnswerInput,
-    DataFile,
-    JudgeCard,
-    Message,
-    OptionCard,
-    Task,
-    TaskCard,
-    fill,
-)
-from membench.tasks.data import Source, Version, identify, locate
+from membench.domain.answer import AnswerInput, Message
+from membench.domain.case import Case
+from membench.domain.outcome import PlayedCase
+from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
+from membench.tasks.base import Task, fill
+from membench.tasks.card import DataFile, JudgeCard, OptionCard, TaskCard
+from membench.tasks.files.source import Source
+from membench.tasks.find import Version, identify, locate
 from membench.tasks.persistbench.data import PersistBenchGold, cases
+from membench.tasks.persistbench.metrics import BENEFICIAL, CROSS_DOMAIN, SCALE, SYCOPHANCY
 from membench.tasks.persistbench.scoring import metrics_of, requests, row
-from membench.tasks.replies import unparsable
+from membench.tasks.prompts import unparsable
 
 REPOSITORY = "https://github.com/ivaxi0s/PersistBench"
 REVISION = "302ea2ff2cfce97e9458a9897a10b67a2c1d479f"

@@ -5,7 +5,8 @@ import time
 
 import httpx
 
-from membench.harness.model import Memory, Role
+from membench.domain.labels import Role
+from membench.domain.system import Memory
 
 
 class System:

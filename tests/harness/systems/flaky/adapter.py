@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from membench.harness.model import Memory
+from membench.domain.system import Memory
 
 
 class System:

@@ -1,6 +1,6 @@
 """Returns more memories than it was asked for."""
 
-from membench.harness.model import Memory
+from membench.domain.system import Memory
 
 
 class System:

@@ -1,0 +1,175 @@
+"""Reading system.toml: pydantic at the edge, a `SystemCard` inside."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
+
+from membench.adapters.card import (
+    CAPABILITIES,
+    EnvironmentCard,
+    Fidelity,
+    ParameterCard,
+    ParameterType,
+    Protocol,
+    Replay,
+    SystemCard,
+)
+from membench.adapters.parameters import PYTHON_TYPES, value_problem
+from membench.domain.errors import DataError
+from membench.domain.labels import Role
+
+FILE = "system.toml"
+Words = Annotated[str, Field(min_length=1)]
+Operation = Literal["start", "ingest", "finalize", "recall", "other"]
+Value = StrictStr | StrictInt | StrictFloat | StrictBool
+
+
+class _Parameter(BaseModel):
+    """A `[parameters.<name>]` table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: Value
+    type: ParameterType
+    choices: tuple[Value, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    doc: Words
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        """The default and every choice must be values that the parameter itself allows."""
+        card = self.card()
+        for value in (self.default, *self.choices):
+            if type(value) is not PYTHON_TYPES[self.type]:
+                raise ValueError(f"{value!r} is not of type {self.type}")
+            if problem := value_problem(card, value):
+                raise ValueError(f"{value!r} is {problem}")
+        return self
+
+    def card(self) -> ParameterCard:
+        return ParameterCard(
+            default=self.default,
+            type=self.type,
+            choices=self.choices,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            doc=self.doc,
+            source=self.source,
+        )
+
+
+class _Environment(BaseModel):
+    """The `[environment]` table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    python: Words = ">=3.11"
+    lock: Words = "requirements.lock"
+    torch: str = ""
+    size_mb: Annotated[int, Field(ge=0)] = 0
+    unprivileged: bool = False
+    servers: bool = False
+    network: bool = False
+    memory_mb: Annotated[int, Field(ge=0)] = 8192
+    timeout_s: dict[Operation, Annotated[float, Field(gt=0)]] = {}
+
+    def card(self) -> EnvironmentCard:
+        return EnvironmentCard(**self.model_dump())
+
+
+class _System(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    title: Words
+    summary: Words
+    version: Words
+    paper: str = ""
+    repo: str = ""
+    licence: Words
+    fidelity: Fidelity
+    deviations: tuple[Words, ...] = ()
+    protocol: Protocol = "blind"
+    granularity: Words
+    time: Words
+    replay: Replay
+    capabilities: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ()
+    entry: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*$")] = "adapter:System"
+    parameters: dict[str, _Parameter] = {}
+    environment: _Environment | None = None
+
+    @model_validator(mode="after")
+    def _known_capabilities(self) -> Self:
+        """A misspelt capability would silently promise nothing."""
+        unknown = sorted(set(self.capabilities) - set(CAPABILITIES))
+        if unknown:
+            raise ValueError(f"unknown capabilities {unknown}; known: {sorted(CAPABILITIES)}")
+        return self
+
+
+def read_card(folder: Path, package: str | None = None) -> SystemCard:
+    """Read the system.toml of a folder.
+
+    Args:
+        folder: The system's folder.
+        package: Import path of the folder, if it is part of an installed package.
+
+    Raises:
+        DataError: The file is absent, not TOML, or does not fit the schema.
+    """
+    file = folder / FILE
+    system = _validated(file, _parsed(file))
+    fields = system.model_dump(exclude={"parameters", "capabilities", "environment"})
+    return SystemCard(
+        **fields,
+        capabilities=frozenset(system.capabilities),
+        parameters={name: given.card() for name, given in system.parameters.items()},
+        folder=folder,
+        package=package,
+        environment=system.environment.card() if system.environment else None,
+    )
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            file, "", "there is no such file", "A system is a folder with a system.toml in it."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(file, "", f"cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(file, "", f"not TOML: {error}", "Mend the file at that line.") from None
+
+
+def _validated(file: Path, content: dict[str, Any]) -> _System:
+    try:
+        return _System.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        problem = first["msg"].removeprefix("Value error, ")
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise DataError(
+            file, place, problem + more, "docs/new-system.md describes every field."
+        ) from None

@@ -1,0 +1,36 @@
+"""What the environment's Python is started with: `python bootstrap.py CONFIG`.
+
+CONFIG is JSON and holds no secret (it shows in the process table). The folder above `membench`
+holds nothing but what an adapter may see; it goes in front of the environment's own packages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+
+def main() -> int:
+    """Fork guardian and worker.
+
+    Returns:
+        The exit status.
+    """
+    config = json.loads(sys.argv[1])
+    sys.path.insert(0, config["code"])
+    from membench.adapters.environment.worker.guardian import Charge, guard
+
+    charge = Charge(**{name: config[name] for name in Charge.__dataclass_fields__})
+    return guard(charge, lambda: _work(config))
+
+
+def _work(config: dict[str, object]) -> None:
+    from membench.adapters.environment.worker.serve import run
+
+    os.chdir(str(config["cwd"]))
+    run(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

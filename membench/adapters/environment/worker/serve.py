@@ -1,0 +1,172 @@
+"""The worker: imports the adapter and answers calls, one JSON line each way."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from membench.adapters.environment.worker import messages
+from membench.adapters.environment.worker.isolation import Fence, SeededIds
+from membench.adapters.environment.worker.messages import Json
+from membench.adapters.environment.worker.processes import OwnUse, folder_bytes
+from membench.domain.system import SystemContext
+
+SYSTEM_PACKAGE = "membench.adapters.system"
+"""Under what name the adapter's folder is imported here."""
+CHANGES_STORE = frozenset({"reset", "ingest", "remember", "finalize", "feedback", "restore"})
+ERROR_CHARACTERS = 400
+
+
+def serve(channel: socket.socket, folder: Path, *, network: bool, servers: bool) -> None:
+    """Answer calls until the lane hangs up.
+
+    Args:
+        channel: The private socket.
+        folder: The case's folder.
+        network: Whether any connection is allowed.
+        servers: Whether the system starts servers of its own.
+    """
+    fence = Fence(str(folder.resolve()), network=network, servers=servers)
+    worker = Worker(folder, SeededIds(), fence, OwnUse(servers))
+    fence.close()
+    with channel.makefile("rb") as lines:
+        for line in lines:
+            channel.sendall(worker.answer(line))
+
+
+class Worker:
+    """Holds the system and turns requests into calls."""
+
+    def __init__(self, folder: Path, ids: SeededIds, fence: Fence, use: OwnUse) -> None:
+        """No adapter yet: the first request opens one."""
+        self._folder = folder
+        self._ids = ids
+        self._fence = fence
+        self._use = use
+        self._seed = 0
+        self._system: Any = None
+        self._store_bytes: int | None = None
+
+    def answer(self, line: bytes) -> bytes:
+        """One request to one reply, both a line."""
+        request = json.loads(line)
+        try:
+            reply: Json = {"ok": True, "result": self._do(request["op"], request["args"])}
+        except MemoryError as error:
+            reply = {"ok": False, "reason": "system_memory", "error": _described(error)}
+        except Exception as error:
+            reply = {"ok": False, "reason": _reason(error), "error": _described(error)}
+            sys.excepthook(*sys.exc_info())
+        reply.update(id=request["id"], resources=self._resources(request["op"]))
+        return json.dumps(reply).encode() + b"\n"
+
+    def _do(self, op: str, args: Mapping[str, Any]) -> Any:
+        if op == "open":
+            return self._open(args)
+        if op == "fence":
+            return {"refused": sorted(self._fence.refused), "outside": sorted(self._fence.outside)}
+        if op == "reset":
+            self._ids.seed(self._seed, args["case"]["id"])
+        return OPERATIONS[op](self._system, args)
+
+    def _open(self, args: Mapping[str, Any]) -> None:
+        """Import the adapter and construct the system."""
+        models = messages.models_from_json(args["models"])
+        self._fence.allow(_ports(endpoint.base_url for endpoint in models.values()))
+        self._seed = int(args["seed"])
+        self._ids.seed(self._seed, "")
+        store = self._folder / "store"
+        context = SystemContext(args["parameters"], self._seed, store, count_tokens, models)
+        module, _, name = args["entry"].partition(":")
+        self._system = getattr(importlib.import_module(f"{SYSTEM_PACKAGE}.{module}"), name)(context)
+
+    def _resources(self, op: str) -> Json:
+        if op in CHANGES_STORE and self._system is not None:
+            own = getattr(self._system, "store_bytes", None)
+            self._store_bytes = own() if own else folder_bytes(self._folder / "store")
+        return {
+            "cpu_s": round(self._use.cpu_s(), 6),
+            "rss_bytes": self._use.rss_bytes(),
+            "store_bytes": self._store_bytes,
+        }
+
+
+def _ports(urls: Any) -> list[int]:
+    return [port for url in urls if (port := urlsplit(url).port) is not None]
+
+
+def _reason(error: Exception) -> str:
+    """`system_bad_reply` if our own encoding refused what the adapter returned."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    inside = frame is not None and frame.tb_frame.f_code.co_filename == messages.__file__
+    return "system_bad_reply" if inside else "system_error"
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS]
+
+
+def count_tokens(text: str) -> int:
+    """Tokens by `o200k_base`, for adapters whose lock has tiktoken."""
+    import tiktoken  # type: ignore[import-not-found,unused-ignore]
+
+    return len(tiktoken.get_encoding("o200k_base").encode_ordinary(text))
+
+
+def _ingest(system: Any, args: Mapping[str, Any]) -> Any:
+    changes = system.ingest(messages.session_from_json(args["session"]))
+    return messages.changes_to_json(changes)
+
+
+def _remember(system: Any, args: Mapping[str, Any]) -> Any:
+    return messages.changes_to_json(system.remember(messages.item_from_json(args["item"])))
+
+
+def _feedback(system: Any, args: Mapping[str, Any]) -> Any:
+    return messages.changes_to_json(system.feedback(messages.feedback_from_json(args["feedback"])))
+
+
+def _recall(system: Any, args: Mapping[str, Any]) -> Any:
+    return messages.memories_to_json(system.recall(messages.query_from_json(args["query"])))
+
+
+def _answer(system: Any, args: Mapping[str, Any]) -> Any:
+    return messages.answer_to_json(system.answer(messages.query_from_json(args["query"])))
+
+
+OPERATIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+    "reset": lambda system, args: system.reset(messages.case_from_json(args["case"])),
+    "ingest": _ingest,
+    "remember": _remember,
+    "finalize": lambda system, args: messages.changes_to_json(system.finalize()),
+    "recall": _recall,
+    "answer": _answer,
+    "memories": lambda system, args: messages.memories_to_json(system.memories()),
+    "feedback": _feedback,
+    "snapshot": lambda system, args: system.snapshot(Path(args["folder"])),
+    "restore": lambda system, args: system.restore(Path(args["folder"])),
+    "store_bytes": lambda system, args: int(system.store_bytes()),
+    "close": lambda system, args: system.close(),
+}
+"""What a lane may ask for."""
+
+
+def run(config: Mapping[str, Any]) -> None:
+    """The life of a worker process, after the guardian has forked it."""
+    channel = socket.socket(fileno=config["channel"])
+    os.set_inheritable(config["channel"], False)
+    serve(
+        channel,
+        Path(config["folder"]),
+        network=config["network"],
+        servers=config["servers"],
+    )

@@ -1,0 +1,1 @@
+"""The memory systems, by kind; `adapters.registry` finds them."""

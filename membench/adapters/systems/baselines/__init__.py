@@ -1,0 +1,1 @@
+"""Plain retrieval, without a model of language."""

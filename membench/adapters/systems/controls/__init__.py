@@ -1,0 +1,1 @@
+"""Floors and ceilings: what any system should lie between."""

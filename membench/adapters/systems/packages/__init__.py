@@ -1,0 +1,1 @@
+"""Published packages, each in an environment of its own."""

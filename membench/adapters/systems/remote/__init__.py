@@ -1,0 +1,1 @@
+"""Systems that run as a server: HTTP and MCP."""

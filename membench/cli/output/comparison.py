@@ -1,0 +1,233 @@
+"""`membench compare RUN RUN...`: differences with intervals and tests, costs, disagreements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from membench.cli.output.console import err, out, show
+from membench.cli.output.listing import print_json
+from membench.domain.errors import UsageError
+from membench.experiments.compare import (
+    Comparison,
+    CostComparison,
+    FinishedRun,
+    MetricComparison,
+    adjusted,
+    check_alike,
+    compare,
+    load,
+)
+from membench.metrics.paired import visible_difference
+from membench.metrics.statistics import Interval
+from membench.tasks.registry import get_task
+
+SHOWN = 10
+"""Disagreeing questions that are printed; `--json` has more."""
+
+
+def print_compare(
+    paths: Sequence[Path], *, metric: str | None, plot: Path | None, cost: str, as_json: bool
+) -> None:
+    """Compare the first run with each of the others, and draw all of them if asked.
+
+    Args:
+        paths: Run directories, two or more.
+        metric: The one metric to compare; None for the task's headline.
+        plot: File to draw accuracy against cost into.
+        cost: Which cost the drawing shows.
+        as_json: Print JSON alone on stdout.
+
+    Raises:
+        UserError: A run is missing, unfinished or unlike the others, or nothing can be drawn.
+    """
+    if len(paths) < 2:
+        raise UsageError("compare needs at least two runs", "membench compare RUN RUN")
+    runs = [load(path) for path in paths]
+    check_alike(runs)
+    metrics = [metric] if metric else headline(runs[0])
+    comparisons = [compare(runs[0], other, metrics) for other in runs[1:]]
+    if as_json:
+        print_json([comparison_json(item) for item in comparisons])
+    else:
+        for item, p in zip(comparisons, adjusted(comparisons), strict=True):
+            print_comparison(item, p if len(comparisons) > 1 else None)
+    if plot is not None:
+        draw(plot, runs, metrics[0] if metric else main_metric(runs[0]), cost)
+
+
+def draw(file: Path, runs: Sequence[FinishedRun], metric: str, cost: str) -> None:
+    """Draw the runs, and say which cannot be drawn."""
+    from membench.leaderboard.rendering.plot import marks, write_plot
+
+    found = marks(runs, metric, cost)
+    write_plot(file, found, metric, cost)
+    drawn = {mark.name for mark in found}
+    for run in runs:
+        if not any(run.name in name for name in drawn):
+            err().print(f"note: {run.name} has no {cost} above zero and is not drawn", markup=False)
+    err().print(f"plot: {file}", markup=False)
+
+
+def headline(run: FinishedRun) -> list[str]:
+    """The task's headline metrics: offline, retrieval leads."""
+    return list(get_task(run.summary["task"]).card.headline)
+
+
+def main_metric(run: FinishedRun) -> str:
+    """The metric a frontier uses: judged where a judge was run."""
+    card = get_task(run.summary["task"]).card
+    judged = run.summary["metrics"].get(card.main_metric, {}).get("value") is not None
+    return card.main_metric if judged else card.offline_metric
+
+
+def comparison_json(item: Comparison) -> dict[str, Any]:
+    """A comparison as JSON; runs by their ids."""
+    return {
+        "first": item.first.name,
+        "second": item.second.name,
+        "metrics": [metric_json(line) for line in item.metrics],
+        "costs": [asdict(line) for line in item.costs],
+        "incomparable": [asdict(line) for line in item.incomparable],
+        "disagreements": [asdict(line) for line in item.disagreements],
+    }
+
+
+def metric_json(line: MetricComparison) -> dict[str, Any]:
+    """One line of a comparison as JSON, with McNemar's p where there is a table."""
+    return {**asdict(line), "mcnemar": None if line.table is None else line.table.p}
+
+
+def print_comparison(item: Comparison, p_adjusted: float | None) -> None:
+    """Print one comparison for a person."""
+    console = out()
+    console.print()
+    console.print(f"{label(item.first)}  against  {label(item.second)}", markup=False)
+    for metric in dict.fromkeys(line.metric for line in item.metrics):
+        console.print()
+        show(metric_table([line for line in item.metrics if line.metric == metric]))
+    for line in remarks(item, p_adjusted):
+        console.print(line, markup=False)
+    if item.costs:
+        console.print()
+        show(cost_table(item.costs))
+    for difference in item.incomparable:
+        console.print(f"times and joules not compared: {difference}", markup=False)
+    if item.disagreements:
+        console.print()
+        show(disagreement_table(item))
+
+
+def label(run: FinishedRun) -> str:
+    """System and run id."""
+    return f"{run.summary['system']} ({run.name})"
+
+
+def metric_table(lines: Sequence[MetricComparison]) -> Table:
+    """One metric over all questions and by category."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    table.title = lines[0].metric
+    table.add_column("", no_wrap=True)
+    binary = any(line.table for line in lines)
+    names = ["n", "first", "second", "diff", "95 % interval", "p", "flip p"]
+    for name in [*names, "McNemar"] if binary else names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in lines:
+        cells = metric_cells(line)
+        if binary:
+            cells.append("" if line.table is None else probability(line.table.p))
+        table.add_row(line.category or "all", *cells)
+    return table
+
+
+def metric_cells(line: MetricComparison) -> list[str]:
+    """The figures of one line."""
+    gap = line.difference
+    return [
+        str(gap.n),
+        number(line.first),
+        number(line.second),
+        signed(gap.value),
+        bounds(gap.ci95, "+.3f"),
+        probability(gap.p),
+        probability(line.sign_flip),
+    ]
+
+
+def remarks(item: Comparison, p_adjusted: float | None) -> list[str]:
+    """What the numbers can and cannot show."""
+    first = item.metrics[0]
+    lines = [""]
+    if p_adjusted is not None:
+        lines.append(f"p of {first.metric} adjusted for all comparisons (Holm): {p_adjusted:.3g}")
+    if first.visible is not None:
+        lines.append(
+            f"smallest difference this could show: {first.visible.significant:.3f}, "
+            f"with 80 % power {first.visible.powered:.3f}"
+        )
+    if first.difference.n:
+        assumed = visible_difference(first.difference.n)
+        lines.append(
+            f"(at 20 % discordance and independent questions: {assumed.significant:.3f}, "
+            f"{assumed.powered:.3f})"
+        )
+    unpaired = {line.metric: line.unpaired for line in item.metrics if line.unpaired}
+    lines += [f"{name}: {n} questions with a value in one run only" for name, n in unpaired.items()]
+    for run in (item.first, item.second):
+        if failed := run.summary["counts"]["failed"]:
+            lines.append(f"{run.name}: {failed} questions failed and count as wrong")
+    return lines
+
+
+def cost_table(lines: Sequence[CostComparison]) -> Table:
+    """Costs and their ratios."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("cost", no_wrap=True)
+    for name in ("first", "second", "ratio", "95 % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in lines:
+        value = line.ratio.value
+        table.add_row(
+            line.cost,
+            f"{line.first:,.4g}",
+            f"{line.second:,.4g}",
+            "-" if value is None else f"{value:.3g}",
+            bounds(line.ratio.ci95, ".3g"),
+        )
+    return table
+
+
+def disagreement_table(item: Comparison) -> Table:
+    """The questions on which they differ most."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("disagreeing question", "category"):
+        table.add_column(name, no_wrap=True)
+    for name in ("first", "second"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in item.disagreements[:SHOWN]:
+        table.add_row(row.item_id, row.category or "", number(row.first), number(row.second))
+    return table
+
+
+def number(value: float | None) -> str:
+    """A score; a dash where there is none."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference; a dash where there is none."""
+    return "-" if value is None else f"{value:+.3f}"
+
+
+def bounds(interval: Interval | None, form: str) -> str:
+    """An interval; a dash where there is none."""
+    return "-" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
+
+
+def probability(p: float | None) -> str:
+    """A p value."""
+    return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"

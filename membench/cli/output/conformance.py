@@ -1,0 +1,38 @@
+"""`membench conformance NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from membench.adapters.registry import SystemCard, get_card
+from membench.cli.output.console import out
+from membench.cli.output.listing import print_json
+from membench.domain.labels import Scalar
+from membench.testing.conformance import Report, render, run_conformance
+
+
+def print_conformance(
+    name: str, parameters: Mapping[str, Scalar], *, write: bool, as_json: bool
+) -> bool:
+    """Print the report of a system.
+
+    Returns:
+        Whether every check passed or was skipped with a reason.
+    """
+    card = get_card(name)
+    made = run_conformance(name, parameters) if card.environment is None else checked(card, write)
+    if as_json:
+        print_json(asdict(made))
+    else:
+        out().print(render(made), markup=False)
+    return made.passed
+
+
+def checked(card: SystemCard, write: bool) -> Report:
+    """The report of a package, with the class of replay that was measured."""
+    from membench.testing.packages import check_package
+
+    made, replay = check_package(card, write=write)
+    out().print(f"replay measured: {replay}", markup=False)
+    return made

@@ -1,0 +1,66 @@
+"""`membench data`: consent, progress and tables around `tasks.download`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from membench.cli.output.console import err, new_bar
+from membench.cli.output.listing import print_json, print_table
+from membench.tasks import download
+from membench.tasks.card import TaskCard
+from membench.tasks.download import SplitStatus
+from membench.tasks.registry import get_task, list_tasks
+
+
+def fetch(name: str, split: str | None, *, accept: bool) -> list[Path]:
+    """Fetch a task's files, asking for its licence once."""
+
+    def consent(card: TaskCard) -> bool:
+        err().print(f"{card.title} is published under {card.licence}.", markup=False)
+        if accept or not sys.stdin.isatty():
+            return accept
+        return typer.confirm("Do you accept it?", err=True)
+
+    bar = new_bar("bytes")
+    tasks = {}
+
+    def progress(file: str, done: int, total: int) -> None:
+        if file not in tasks:
+            bar.start()
+            tasks[file] = bar.add_task(file, total=total)
+        bar.update(tasks[file], completed=done)
+
+    try:
+        return download.get(get_task(name), split, consent, progress)
+    finally:
+        if tasks:
+            bar.stop()
+
+
+def how_to_get(status: SplitStatus) -> str:
+    """The command that fetches a split."""
+    default = status.split == get_task(status.task).card.default_split
+    return f"membench data get {status.task}" + ("" if default else f" --split {status.split}")
+
+
+def print_status(data: Path | None, *, as_json: bool) -> None:
+    """What is there of every split."""
+    found = list(download.status([get_task(name) for name in list_tasks()], data))
+    if as_json:
+        print_json([asdict(status) for status in found])
+        return
+    rows = [
+        (
+            status.task,
+            status.split,
+            status.version,
+            f"{status.bytes / 1e6:,.1f} MB",
+            str(status.path) if status.path else how_to_get(status),
+        )
+        for status in found
+    ]
+    print_table(("task", "split", "version", "size", "where"), rows)

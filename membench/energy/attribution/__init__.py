@@ -1,0 +1,1 @@
+"""Which phase, role and question the joules of the samples belong to: pure functions."""

@@ -1,0 +1,524 @@
+"""What one channel charges to each phase, role and span.
+
+A channel is a counter that was sampled or a model that is computed from the spans; either way it
+comes to the same thing: a figure per bucket, a figure per role, and joules per span. Uncertainty
+(one sigma) of a counter's figure: its tick at the ends of every uninterrupted window, its gain, the
+idle power's spread, and what sharing leaves open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from membench.domain.labels import Provenance
+from membench.energy.attribution.baseline import Baseline
+from membench.energy.attribution.booking import (
+    ABANDONED,
+    JUDGE,
+    Booking,
+    Bools,
+    Grid,
+    Knots,
+    SpanTable,
+    book,
+)
+from membench.energy.attribution.coefficients import model_key
+from membench.energy.attribution.coefficients import table as coefficient_table
+from membench.energy.attribution.crosscheck import AGREEMENT, power_gaps
+from membench.energy.attribution.split import Fit
+from membench.energy.figure import Allocation, Figure, Flag, combine, unavailable
+from membench.energy.samples import Array, Channel, SampleLog, Span, Tokens
+
+TOTAL, IDLE, UNATTRIBUTED, OUTSIDE = "total", "idle", "unattributed", "outside"
+SHORT_TICKS, SHORT_S = 100, 5.0
+"""A window below 100 ticks of the counter or five seconds is too short to trust."""
+STUCK_S = 2.0
+"""A counter that did not move for so long is broken: no device draws nothing."""
+UNKNOWN = frozenset({Flag.COUNTER_RESET, Flag.NOT_COVERED, Flag.OTHER_NODE})
+"""Why a part may be unavailable in a way that makes the whole so, too."""
+UNIFORM = math.sqrt(12)
+"""A quantity that lies anywhere in a range has a standard deviation of the range over this."""
+
+
+@dataclass(frozen=True)
+class Charges:
+    """What one channel comes to.
+
+    Attributes:
+        figures: By bucket, and under the names `total`, `idle`, `unattributed`, `outside` where the
+            channel has such a thing.
+        roles: By phase and role.
+        spans: Joules or weights of each span, shape (n,).
+        alone: Whether a span had the channel for itself for long enough, shape (n,).
+    """
+
+    figures: Mapping[str, Figure]
+    roles: Mapping[str, Mapping[str, Figure]]
+    spans: Array
+    alone: Bools
+
+
+def all_channels(
+    log: SampleLog,
+    table: SpanTable,
+    spans: Sequence[Span],
+    baseline: Baseline | None,
+    fitted: Fit | None,
+) -> list[Charges]:
+    """Charges of every channel of a log; none without spans."""
+    if not spans:
+        return []
+    counted = [
+        _counter(channel, log, table, spans, baseline, fitted)
+        for channel in {trace.channel.id: trace.channel for trace in log.traces}.values()
+    ]
+    modelled = [_model(channel, table, spans) for channel in log.models]
+    return counted + modelled
+
+
+def busy_seconds(table: SpanTable) -> dict[str, float]:
+    """Seconds in which at least one span of each bucket was active."""
+    grid = Grid.of(table, np.zeros(0))
+    active = (grid.by_bucket > 0) @ grid.seconds if grid.seconds.size else np.zeros(0)
+    return dict(zip(table.buckets, active.tolist(), strict=True)) if active.size else dict.fromkeys(
+        table.buckets, 0.0
+    )  # fmt: skip
+
+
+# --- counters ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Counter:
+    """A sampled channel with everything that its figures depend on."""
+
+    channel: Channel
+    bookings: tuple[Booking, ...]
+    table: SpanTable
+    busy_s: Mapping[str, float]
+    flags: Mapping[str, frozenset[Flag]]
+    baseline: Baseline | None
+
+    def sum(self, name: str) -> Array:
+        """A booking's array summed over sessions."""
+        return np.asarray(sum(getattr(b, name) for b in self.bookings))
+
+    def scalar(self, name: str) -> float:
+        """A booking's number summed over sessions."""
+        return float(sum(getattr(b, name) for b in self.bookings))
+
+    @property
+    def period_s(self) -> float:
+        return max(booking.period_s for booking in self.bookings)
+
+    def figure(
+        self,
+        joules: float,
+        seconds: float,
+        window_s: float,
+        windows: int = 1,
+        doubt: float = 0.0,
+        flags: frozenset[Flag] = frozenset(),
+    ) -> Figure:
+        """A figure with its uncertainty and label.
+
+        Args:
+            joules: Gross.
+            seconds: Seconds of idle power that net leaves out.
+            window_s: Seconds over which the joules were counted.
+            windows: Number of uninterrupted windows; where they are shorter than the counter's
+                period, their joules are interpolated and so modelled.
+            doubt: Joules that may belong elsewhere, and of which a share is in `joules`.
+            flags: Remarks.
+        """
+        net, floored = self._net(joules, seconds)
+        blurred = 0 < window_s < windows * self.period_s
+        shared = blurred or doubt > 1e-6 * joules
+        figure = Figure(
+            joules=joules,
+            provenance=self.channel.provenance,
+            component=self.channel.component,
+            method=self.channel.method,
+            u_joules=self._uncertainty(joules, seconds, window_s, windows, doubt),
+            net_joules=net,
+            flags=self.channel.flags | flags | floored | self._drift(),
+        )
+        if shared:
+            return figure.weakened(Provenance.MODELLED, Allocation.TIME_SHARE)
+        if Flag.SHARED_GPU in figure.flags:
+            return figure.weakened(Provenance.MODELLED)
+        return figure
+
+    def _uncertainty(
+        self, joules: float, seconds: float, window_s: float, windows: int, doubt: float
+    ) -> float:
+        watts = joules / window_s if window_s > 0 else 0.0
+        tick = min(watts * self.period_s * math.sqrt(windows / 6), joules)
+        idle = self.baseline.sd.get(self.channel.id, 0.0) * seconds if self.baseline else 0.0
+        return math.hypot(tick, self.channel.gain_u * joules, idle, doubt / UNIFORM)
+
+    def _net(self, joules: float, seconds: float) -> tuple[float | None, frozenset[Flag]]:
+        watts = self.baseline.watts.get(self.channel.id) if self.baseline else None
+        if watts is None:
+            return None, frozenset()
+        net = joules - watts * seconds
+        return max(net, 0.0), frozenset({Flag.NET_FLOORED} if net < 0 else ())
+
+    def _drift(self) -> frozenset[Flag]:
+        drifted = self.baseline is not None and self.baseline.drifted
+        return frozenset({Flag.IDLE_DRIFT} if drifted else ())
+
+    def missing(self, why: str, *flags: Flag) -> Figure:
+        """A figure that this channel cannot give."""
+        return unavailable(f"{self.channel.method}: {why}", self.channel.component, *flags)
+
+
+def _counter(
+    channel: Channel,
+    log: SampleLog,
+    table: SpanTable,
+    spans: Sequence[Span],
+    baseline: Baseline | None,
+    fitted: Fit | None,
+) -> Charges:
+    knots = [k for t in log.traces if t.channel.id == channel.id if (k := Knots.of(t)) is not None]
+    table = table.here()
+    counter = _Counter(
+        channel=channel,
+        bookings=tuple(book(k, table) for k in knots),
+        table=table,
+        busy_s=busy_seconds(table),
+        flags=_flags_by_bucket(log, channel.id, table, _disputed(log, channel.id, spans)),
+        baseline=baseline,
+    )
+    why = _unusable(counter, knots)
+    if why is not None:
+        names = (*table.buckets, TOTAL, IDLE, UNATTRIBUTED, OUTSIDE)
+        nothing = np.zeros(len(spans))
+        return Charges(_abandoned_apart(dict.fromkeys(names, why)), {}, nothing, nothing > 0)
+    figures = _counter_figures(counter)
+    weights = _weights(counter, figures, spans, fitted)
+    return Charges(
+        figures=figures,
+        roles={
+            phase: _roles(figures[phase], usage, fitted)
+            for phase, usage in _usage_by_phase(spans).items()
+        },
+        spans=weights,
+        alone=_alone(counter),
+    )
+
+
+def _unusable(counter: _Counter, knots: Sequence[Knots]) -> Figure | None:
+    """Why a channel has nothing to say at all."""
+    if not counter.bookings:
+        return counter.missing("no readings", Flag.NOT_COVERED)
+    seconds = sum(float(k.t[-1] - k.t[0]) for k in knots)
+    if counter.scalar("counted") == 0:
+        long = seconds >= max(STUCK_S, 10 * counter.channel.period_s)
+        flag = Flag.STUCK_COUNTER if long else Flag.SHORT_WINDOW
+        return counter.missing(f"the counter did not move in {seconds:.3g} s", flag)
+    return None
+
+
+def _counter_figures(counter: _Counter) -> dict[str, Figure]:
+    buckets = {name: _bucket(counter, n) for n, name in enumerate(counter.table.buckets)}
+    idle = _idle(counter)
+    loose = counter.scalar("unattributed")
+    outside = counter.scalar("outside")
+    figures = {
+        **buckets,
+        IDLE: idle,
+        UNATTRIBUTED: counter.figure(loose, 0.0, 0.0, flags=_stepped(counter)),
+        OUTSIDE: counter.figure(outside, 0.0, 0.0),
+    }
+    figures[TOTAL] = _total(counter, figures)
+    return _abandoned_apart(figures)
+
+
+def _bucket(counter: _Counter, number: int) -> Figure:
+    """The figure of one bucket of spans."""
+    name = counter.table.buckets[number]
+    elsewhere = counter.table.elsewhere[counter.table.bucket == number]
+    if elsewhere.any():
+        return counter.missing(
+            f"{elsewhere.sum()} of {elsewhere.size} spans of {name} ran on another machine",
+            Flag.OTHER_NODE,
+        )
+    busy, period = counter.busy_s[name], counter.period_s
+    covered = float(counter.sum("covered_s")[number])
+    if any(booking.lost[number] for booking in counter.bookings):
+        return counter.missing(f"the counter was reset during {name}", Flag.COUNTER_RESET)
+    if busy - covered > period:
+        return counter.missing(
+            f"no readings for {busy - covered:.3g} of {busy:.3g} s of {name}", Flag.NOT_COVERED
+        )
+    joules = float(counter.sum("joules")[number])
+    if joules == 0 and busy > 0:
+        return counter.missing(
+            f"{name} lasted {busy:.3g} s, too short for the counter to move", Flag.SHORT_WINDOW
+        )
+    flags = set(counter.flags.get(name, ()))
+    if busy < max(SHORT_TICKS * period, SHORT_S):
+        flags.add(Flag.SHORT_WINDOW)
+    if any(booking.gap[number] for booking in counter.bookings):
+        flags.add(Flag.GAP)
+    return counter.figure(
+        joules=joules,
+        seconds=float(counter.sum("seconds")[number]),
+        window_s=busy,
+        windows=max(int(counter.sum("windows")[number]), 1),
+        doubt=float(counter.sum("doubt")[number]),
+        flags=frozenset(flags) | _stepped(counter),
+    )
+
+
+def _idle(counter: _Counter) -> Figure:
+    if any(booking.idle_lost for booking in counter.bookings):
+        return counter.missing("the counter was reset while idle", Flag.COUNTER_RESET)
+    seconds = counter.scalar("idle_s")
+    return counter.figure(counter.scalar("idle"), seconds, seconds)
+
+
+def _total(counter: _Counter, figures: Mapping[str, Figure]) -> Figure:
+    """The system's whole: what was counted, less the judge's share and what lies outside."""
+    own = [name for name in counter.table.buckets if name != JUDGE]
+    if not own:
+        return counter.missing("no span of the system")
+    parts = [figures[name] for name in (*own, IDLE)]
+    lacking = next((part for part in parts if part.flags & UNKNOWN), None)
+    if lacking is not None:
+        return replace(lacking, flags=frozenset().union(*(part.flags for part in parts)))
+    doubt = 0.0
+    flags = frozenset().union(*(figures[name].flags for name in own))
+    if JUDGE in counter.table.buckets:
+        judge = counter.table.buckets.index(JUDGE)
+        doubt = float(counter.sum("doubt")[judge])
+        flags |= {Flag.JUDGE_OVERLAP} if doubt > 0 else set()
+    own_numbers = [counter.table.buckets.index(name) for name in own]
+    seconds = float(counter.sum("seconds")[own_numbers].sum()) + counter.scalar("idle_s")
+    joules = math.fsum((*(p.joules or 0.0 for p in parts), counter.scalar("unattributed")))
+    return counter.figure(joules, seconds, seconds, doubt=doubt, flags=flags - {Flag.SHORT_WINDOW})
+
+
+def _abandoned_apart(figures: dict[str, Figure]) -> dict[str, Figure]:
+    """Book abandoned attempts as unattributed; one too short to be counted adds nothing to it."""
+    given_up = figures.pop(ABANDONED, None)
+    if given_up is not None and (given_up.available or given_up.flags & UNKNOWN):
+        figures[UNATTRIBUTED] = combine((figures[UNATTRIBUTED], given_up), allow_mixed=True)
+    return figures
+
+
+def _stepped(counter: _Counter) -> frozenset[Flag]:
+    stepped = any(b.stepped for b in counter.bookings) or bool(counter.table.reversed.any())
+    return frozenset({Flag.CLOCK_STEP} if stepped else ())
+
+
+def _disputed(log: SampleLog, channel: str, spans: Sequence[Span]) -> frozenset[str]:
+    """Buckets over which the device's counter and its power do not agree."""
+    gaps = [power_gaps(trace, spans) for trace in log.traces if trace.channel.id == channel]
+    return frozenset(name for found in gaps for name, gap in found.items() if abs(gap) > AGREEMENT)
+
+
+def _flags_by_bucket(
+    log: SampleLog, channel: str, table: SpanTable, disputed: frozenset[str]
+) -> dict[str, frozenset[Flag]]:
+    """Flags that were raised while each bucket was active, or by sensors that disagree."""
+    times: dict[Flag, list[float]] = defaultdict(list)
+    for remark in log.remarks:
+        if remark.channel == channel:
+            times[remark.flag].append(remark.t)
+    found = {}
+    for code, name in enumerate(table.buckets):
+        mine = table.bucket == code
+        starts, ends = np.sort(table.start[mine]), np.sort(table.end[mine])
+        raised = {flag for flag, moments in times.items() if _any_active(starts, ends, moments)}
+        found[name] = frozenset(raised | ({Flag.CROSS_CHECK_FAILED} if name in disputed else set()))
+    return found
+
+
+def _any_active(starts: Array, ends: Array, moments: Sequence[float]) -> bool:
+    """Whether a span was active at any of some moments; starts and ends sorted apart."""
+    begun = np.searchsorted(starts, moments, side="right")
+    return bool((begun > np.searchsorted(ends, moments)).any())
+
+
+def _weights(
+    counter: _Counter, figures: Mapping[str, Figure], spans: Sequence[Span], fitted: Fit | None
+) -> Array:
+    """Joules of each span: by fitted coefficients where tokens were used, else by time."""
+    by_time = counter.sum("spans")
+    if fitted is None:
+        return by_time
+    by_tokens = np.array([sum(fitted.weight(r, t) for r, t in s.usage.items()) for s in spans])
+    weights = by_time.copy()
+    for code, name in enumerate(counter.table.buckets):
+        mine = counter.table.bucket == code
+        whole = figures[name].joules if name in figures else None
+        if whole and by_tokens[mine].sum() > 0:
+            weights[mine] = whole * by_tokens[mine] / by_tokens[mine].sum()
+    return weights
+
+
+def _alone(counter: _Counter) -> Bools:
+    length = counter.table.end - counter.table.start
+    long_enough = length >= SHORT_TICKS * counter.period_s
+    measured = counter.channel.provenance is Provenance.MEASURED
+    return np.asarray(measured & long_enough & (counter.sum("span_doubt_s") <= 0), np.bool_)
+
+
+def _usage_by_phase(spans: Iterable[Span]) -> dict[str, dict[str, list[Tokens]]]:
+    usage: dict[str, dict[str, list[Tokens]]] = defaultdict(lambda: defaultdict(list))
+    for span in spans:
+        if not span.abandoned:
+            for role, tokens in span.usage.items():
+                usage[span.phase][role].append(tokens)
+    return usage
+
+
+def _roles(
+    phase: Figure, usage: Mapping[str, Sequence[Tokens]], fitted: Fit | None
+) -> dict[str, Figure]:
+    """Split a phase among the roles that were called in it."""
+    if len(usage) == 1:
+        return {role: _role(phase, 1.0, 0.0, 0.0) for role in usage}
+    shares = fitted.shares(usage) if fitted else {}
+    if fitted is None or not shares:
+        why = "too short to fit coefficients for several roles"
+        return {role: unavailable(why, phase.component) for role in usage}
+    return {
+        role: _role(phase, share, sd, fitted.held_out_error) for role, (share, sd) in shares.items()
+    }
+
+
+def _role(phase: Figure, share: float, share_sd: float, error: float) -> Figure:
+    """A role's share of a phase; in doubt by its bootstrap and by the error on held-out windows."""
+    part = phase.scaled(share)
+    if part.joules is None or phase.joules is None:
+        return part
+    spread = math.hypot(part.u_joules or 0.0, share_sd * phase.joules, error * part.joules)
+    return replace(part, u_joules=spread).weakened(Provenance.MODELLED, Allocation.TOKEN_MODEL)
+
+
+# --- models ------------------------------------------------------------------------------------
+
+
+def _model(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Charges:
+    per_span = _cpu_spans if channel.kind == "cpu_seconds" else _token_spans
+    return per_span(channel, table, spans)
+
+
+def _cpu_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Charges:
+    """CPU seconds times watts per core."""
+    watts = channel.coefficients["watts_per_core"]
+    seconds = np.array([np.nan if s.cpu_s is None else s.cpu_s for s in spans])
+    joules = watts * seconds
+    figures = {
+        name: _cpu_figure(channel, joules[table.bucket == code])
+        for code, name in enumerate(table.buckets)
+    }
+    return Charges(
+        _with_total(figures), {}, np.nan_to_num(joules), np.zeros(len(spans), np.bool_)
+    )  # fmt: skip
+
+
+def _cpu_figure(channel: Channel, joules: Array) -> Figure:
+    if np.isnan(joules).any():
+        why = "CPU seconds were not counted for every span"
+        return unavailable(why, channel.component, Flag.NOT_COVERED)
+    total = float(joules.sum())
+    return Figure(
+        total, channel.provenance, channel.component, channel.method,
+        u_joules=channel.gain_u * total, flags=channel.flags,
+    )  # fmt: skip
+
+
+@dataclass
+class _Estimate:
+    """Joules of some calls, lowest, central, highest; or the first model nobody published."""
+
+    low: float = 0.0
+    mid: float = 0.0
+    high: float = 0.0
+    unknown: str = ""
+
+    def add(self, other: _Estimate) -> None:
+        self.low += other.low
+        self.mid += other.mid
+        self.high += other.high
+        self.unknown = self.unknown or other.unknown
+
+    def figure(self, channel: Channel) -> Figure:
+        if self.unknown:
+            why = f"no published coefficients for model '{self.unknown}'"
+            return unavailable(why, channel.component, Flag.NOT_COVERED)
+        return Figure(
+            self.mid, channel.provenance, channel.component, channel.method,
+            u_joules=(self.high - self.low) / UNIFORM, allocation=Allocation.TOKEN_MODEL,
+        )  # fmt: skip
+
+
+def _token_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Charges:
+    """Tokens times published coefficients."""
+    by_bucket = {name: _Estimate() for name in table.buckets}
+    by_role: dict[str, dict[str, _Estimate]] = {name: {} for name in table.buckets}
+    joules = np.zeros(len(spans))
+    called = False
+    for number, span in enumerate(spans):
+        name = table.buckets[table.bucket[number]]
+        for role, tokens in span.usage.items():
+            called = True
+            estimate = estimated(tokens, str(channel.facts["gpu"]), channel.coefficients["pue"])
+            by_bucket[name].add(estimate)
+            by_role[name].setdefault(role, _Estimate()).add(estimate)
+            joules[number] += estimate.mid
+    if not called:
+        nothing = unavailable("no model was called", channel.component)
+        figures = dict.fromkeys(table.buckets, nothing)
+        return Charges(_with_total(figures), {}, joules, joules > 0)
+    return Charges(
+        _with_total({name: e.figure(channel) for name, e in by_bucket.items()}),
+        {n: {r: e.figure(channel) for r, e in roles.items()} for n, roles in by_role.items()},
+        joules,
+        np.zeros(len(spans), np.bool_),
+    )
+
+
+def estimated(tokens: Tokens, gpu: str, pue: float) -> _Estimate:
+    """Joules of one role's tokens in a span."""
+    known = coefficient_table(gpu).get(model_key(tokens.model))
+    if known is None or tokens.embedding:
+        return _Estimate(unknown=tokens.model or "(unnamed)")
+    amounts = (
+        (known.prompt, max(tokens.prompt - tokens.cached, 0.0)),
+        (known.prompt_sq, tokens.prompt_sq),
+        (known.cached, tokens.cached),
+        (known.completion, tokens.completion),
+    )
+    return _Estimate(
+        low=pue * sum(c.low * n for c, n in amounts),
+        mid=pue * sum(c.mid * n for c, n in amounts),
+        high=pue * sum(c.high * n for c, n in amounts),
+    )
+
+
+def _with_total(figures: dict[str, Figure]) -> dict[str, Figure]:
+    """Add the system's total: every bucket but the judge's."""
+    own = [figure for name, figure in figures.items() if name != JUDGE]
+    return _abandoned_apart(
+        {
+            **figures,
+            TOTAL: combine(own, allow_mixed=True) if own else unavailable("no spans"),
+            **({UNATTRIBUTED: _none_of(own[0])} if ABANDONED in figures else {}),
+        }
+    )
+
+
+def _none_of(like: Figure) -> Figure:
+    """Nothing, in the manner of another figure."""
+    return like.scaled(0.0)

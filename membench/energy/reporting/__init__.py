@@ -1,0 +1,1 @@
+"""Energy figures of a run for its summary, and the full report for its manifest."""

@@ -1,0 +1,119 @@
+"""What a run's energy comes to, as lines for people: from its `summary.json` and its manifest.
+
+Every line with joules carries their label; a check says pass, fail or not run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from membench.energy.carbon import Intensity, carbon
+from membench.energy.figure import Figure, figure_of, summary_text
+from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
+from membench.records.costs import lifecycle_of
+
+
+def components_of(energy: Mapping[str, Any]) -> str:
+    """The components whose joules a run counted, joined by `+`; `cpu` without a source."""
+    named = {source["component"] for source in energy["sources"] if "component" in source}
+    return "+".join(sorted(named)) or "cpu"
+
+
+def phase_figures(energy: Mapping[str, Any]) -> dict[str, Figure]:
+    """Figures by phase from the energy object of a summary."""
+    component = components_of(energy)
+    return {
+        phase: figure_of(entry, component, f"{phase} unavailable")
+        for phase, entry in energy["phases"].items()
+    }
+
+
+def metrics_of(summary: Mapping[str, Any], metric: str) -> EnergyMetrics:
+    """A run's joules in the units people ask for.
+
+    Args:
+        summary: The run's `summary.json`.
+        metric: The metric that counts as accuracy.
+    """
+    counts = summary["counts"]
+    found = summary["metrics"].get(metric)
+    return energy_metrics(
+        phase_figures(summary["energy"]),
+        cases=counts["cases"],
+        questions=counts["questions"],
+        ingested_tokens=summary["ingested"]["tokens"] or 0,
+        accuracy=None if found is None else found["value"],
+    )
+
+
+def energy_lines(
+    summary: Mapping[str, Any],
+    report: Mapping[str, Any] | None,
+    metric: str,
+    *,
+    against: Mapping[str, Any] | None = None,
+    grid: Intensity | None = None,
+    pue: float = 1.0,
+) -> list[str]:
+    """Everything about a run's energy, line by line.
+
+    Args:
+        summary: The run's `summary.json`.
+        report: The manifest's `energy`; None for a run without one.
+        metric: The metric that counts as accuracy.
+        against: Summary of full context on the same machine, to compare with.
+        grid: Where the electricity came from; None for no carbon.
+        pue: Power usage effectiveness of the data centre.
+    """
+    energy, metrics = summary["energy"], metrics_of(summary, metric)
+    lines = [f"{name:>13}  {text}" for name, text in _ledger(energy, report)]
+    lines += ["", *metrics.lines()]
+    if against is not None:
+        lines += ["", *_comparison(summary, against, metric)]
+    if grid is not None:
+        lines += ["", f"per question: {carbon(metrics.per_question, grid, pue).render()}"]
+    return [*lines, "", *_checks(report)]
+
+
+def _ledger(energy: Mapping[str, Any], report: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    rows = [("total", summary_text(energy["total"]))]
+    rows += [
+        (phase, summary_text(entry) + _power(report, phase))
+        for phase, entry in energy["phases"].items()
+    ]
+    rows += [(name, summary_text(energy[name])) for name in ("idle", "unattributed", "judge")]
+    return rows
+
+
+def _power(report: Mapping[str, Any] | None, phase: str) -> str:
+    """Mean watts and concurrency: a serial caller is billed idle hours."""
+    found = (report or {}).get("phases", {}).get(phase, {})
+    if found.get("mean_watts") is None:
+        return ""
+    return f"  {found['mean_watts']:.3g} W mean at {found['concurrency']:.2g} spans"
+
+
+def _comparison(summary: Mapping[str, Any], against: Mapping[str, Any], metric: str) -> list[str]:
+    """Multiple of the other run per question, and break-even, in every cost that both know."""
+    lines = []
+    for unit in ("joules", "cpu_s", "tokens", "usd"):
+        own, other = (lifecycle_of(run, unit, metric) for run in (summary, against))
+        multiple, pays_off = own.multiple(other), own.break_even(other)
+        if multiple is None or pays_off is None:
+            continue
+        label = f" ({summary['energy']['total']['provenance']})" if unit == "joules" else ""
+        when = "never" if math.isinf(pays_off) else f"from question {max(pays_off, 1):,}"
+        lines.append(
+            f"{unit}{label}: {multiple:.3g} times {against['system']} per question; "
+            f"pays off {when} of a history"
+        )
+    return lines or [f"nothing to compare with {against['system']}"]
+
+
+def _checks(report: Mapping[str, Any] | None) -> list[str]:
+    if not report or "checks" not in report:
+        return ["not verified: no energy was attributed"]
+    lines = [f"{c['status']:>7}  {c['name']}: {c['detail']}" for c in report["checks"]]
+    return [*lines, "verified" if report.get("verified") else "not verified"]

@@ -1,0 +1,1 @@
+"""Reading the sources while a run goes on, here or on another machine."""

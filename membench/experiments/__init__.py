@@ -1,0 +1,1 @@
+"""Several runs or none: comparison, suites, estimates, predictions made elsewhere."""

@@ -1,0 +1,103 @@
+"""Scoring predictions made elsewhere: the same code, the same summary, no cost of ours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from membench.domain.case import opaque_ids
+from membench.domain.labels import Scalar
+from membench.domain.score import Score
+from membench.experiments.predictions import load_predictions, load_verdicts, score_predictions
+from membench.harness.run_costs import CostTally
+from membench.harness.summary import aggregate_json, unavailable_energy
+from membench.records.run_directory import SCHEMA
+from membench.tasks.base import Task
+from membench.tasks.files.source import Source
+from membench.tasks.find import find_source
+from membench.tasks.registry import get_task
+
+SYSTEM = "external"
+"""Name under which predictions made elsewhere are scored."""
+
+
+@dataclass(frozen=True)
+class External:
+    """Files to score.
+
+    Attributes:
+        task: Name of the task.
+        split: Its split; None for what the data's name says, else the default.
+        data: File or folder of benchmark data.
+        predictions: JSON lines (docs/predictions.md).
+        verdicts: JSON lines, or None where no judge was run.
+    """
+
+    task: str
+    split: str | None
+    data: Path | None
+    predictions: Path
+    verdicts: Path | None = None
+
+
+def score_external(given: External, options: Mapping[str, Scalar]) -> dict[str, Any]:
+    """Score predictions and put together a summary.
+
+    Raises:
+        UserError: An unknown task or split, missing data, a bad line, an id that does not exist.
+    """
+    task_type = get_task(given.task)
+    task = task_type(options)
+    source = find_source(task_type, given.split, given.data)
+    predictions = load_predictions(given.predictions)
+    verdicts = load_verdicts(given.verdicts) if given.verdicts else {}
+    opaque = opaque_ids(given.task, 0)
+    rows = list(score_predictions(task, source, opaque, predictions, verdicts))
+    return external_summary(task, source, rows)
+
+
+def external_summary(task: Task[Any], source: Source, rows: Sequence[Score]) -> dict[str, Any]:
+    """A summary in the shape of a run's; what was not observed is null."""
+    counts = question_counts(rows)
+    cost = CostTally().to_json() | {"ingested": {"turns": None, "tokens": None}}
+    cost["context_tokens"] = {"mean": None, "p95": None}
+    return {
+        "schema": SCHEMA,
+        "run_id": None,
+        "task": task.card.name,
+        "split": source.split,
+        "system": SYSTEM,
+        "division": "open",
+        "comparison_key": {
+            "task": task.card.name,
+            "split": source.split,
+            "dataset_sha256": source.sha256,
+            "division": "open",
+            "task_options": dict(task.options),
+        },
+        "complete": not counts["failures"],
+        "content_sha256": None,
+        "counts": counts,
+        **aggregate_json(task.aggregate(rows)),
+        **cost,
+        "energy": unavailable_energy(),
+        "missing": [row.item_id for row in rows if row.reason == "missing"],
+    }
+
+
+def question_counts(rows: Sequence[Score]) -> dict[str, Any]:
+    """Counts of questions by what became of them, and every failure by reason."""
+    questions = [row for row in rows if row.kind == "question"]
+    failed = [row for row in questions if row.status == "failed"]
+    failures = Counter(row.reason or "missing" for row in rows if row.status == "failed")
+    return {
+        "cases": len({row.case_id for row in rows}),
+        "questions": len(questions),
+        "ok": len(questions) - len(failed),
+        "failed": len(failed),
+        "unscored": sum(row.status == "unscored" for row in questions),
+        "failures": dict(sorted(failures.items())),
+    }

@@ -1,0 +1,319 @@
+"""Answers and verdicts made elsewhere, as the records that scoring takes.
+
+`docs/predictions.md` is the schema. Each line of a predictions file is about one thing of the
+benchmark, named by its published id: a question, or (HaluMem) a session's extraction or an update
+probe. Turns are named by their published ids too; they become the public ids of the case here.
+Nothing in this module knows a task: published ids come from its gold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from membench.domain.case import Case, Ingest
+from membench.domain.errors import DataError, Reason
+from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
+from membench.domain.score import Gold, Score, Verdict
+from membench.domain.system import Memory, MemoryChange
+from membench.tasks.base import Task
+from membench.tasks.files.jsonl import json_lines
+from membench.tasks.files.node import Node
+from membench.tasks.files.source import Source
+
+REMEDY = "See docs/predictions.md for the schema."
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Line(BaseModel):
+    """A line of a file; a key nobody reads is a mistake worth telling."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+L = TypeVar("L", bound=Line)
+
+
+class RetrievedLine(Line):
+    """One recalled memory: its text, its source turns, or both."""
+
+    text: str = ""
+    sources: list[str] = []
+    time: Annotated[datetime | None, Field(strict=False)] = None
+
+
+class PredictionLine(Line):
+    """One line of a predictions file.
+
+    Attributes:
+        question_id: For an answer. Exactly one of the three ids is given.
+        session_id: For what a session's ingestion stored.
+        probe_id: For what an update probe recalled.
+        prediction: The answer; null for one that could not be had.
+        predictions: The answers of several generations, in place of `prediction`.
+        retrieved: Recalled memories in rank order: published turn ids, or objects.
+        extracted: Texts stored by the session; null for a system that cannot tell.
+        k: How many memories were asked for.
+        duration_ms: How long adding (session) or searching (question, probe) took.
+        failed: A word of the failure vocabulary, if it failed.
+    """
+
+    question_id: str | None = None
+    session_id: str | None = None
+    probe_id: str | None = None
+    prediction: str | None = None
+    predictions: list[str | None] | None = None
+    retrieved: list[str | RetrievedLine] | None = None
+    extracted: list[str] | None = None
+    k: Annotated[int | None, Field(ge=1)] = None
+    duration_ms: Milliseconds | None = None
+    failed: Annotated[Reason | None, Field(strict=False)] = None
+
+    @model_validator(mode="after")
+    def fits_its_id(self) -> Self:
+        """One id, and the content that belongs to it."""
+        named = [n for n in CONTENT if getattr(self, n) is not None]
+        if len(named) != 1:
+            raise ValueError(f"give exactly one of {', '.join(CONTENT)}")
+        given = self.model_fields_set - set(CONTENT) - {"duration_ms", "failed"}
+        if odd := sorted(given - CONTENT[named[0]]):
+            raise ValueError(f"{', '.join(odd)} does not belong to a line with {named[0]}")
+        if {"prediction", "predictions"} <= given:
+            raise ValueError("give prediction or predictions, not both")
+        if self.duration_ms is not None and self.session_id is None and self.retrieved is None:
+            raise ValueError("duration_ms is the time of a search: give retrieved as well")
+        if self.failed is None and not given & NEEDED[named[0]]:
+            raise ValueError(f"{' or '.join(sorted(NEEDED[named[0]]))} is missing")
+        return self
+
+    @property
+    def id(self) -> str:
+        """The published id the line is about."""
+        return self.question_id or self.session_id or self.probe_id or ""
+
+
+CONTENT = {
+    "question_id": {"prediction", "predictions", "retrieved", "k"},
+    "session_id": {"extracted"},
+    "probe_id": {"retrieved", "k"},
+}
+NEEDED = {
+    "question_id": {"prediction", "predictions"},
+    "session_id": {"extracted"},
+    "probe_id": {"retrieved"},
+}
+
+
+class VerdictLine(Line):
+    """One line of a verdicts file: what a judge said, or why it said nothing."""
+
+    request_id: str
+    values: dict[str, Any] = {}
+    failed: Annotated[Reason | None, Field(strict=False)] = None
+
+    @model_validator(mode="after")
+    def says_something(self) -> Self:
+        """Values, or a failure, and not both."""
+        if bool(self.values) == (self.failed is not None):
+            raise ValueError("give either values or failed")
+        return self
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A line with its place, for complaints that come later."""
+
+    line: PredictionLine
+    node: Node
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def load_predictions(path: Path) -> dict[str, Prediction]:
+    """All lines of a predictions file by published id.
+
+    Raises:
+        DataError: A line does not fit the schema, or an id comes twice.
+    """
+    found: dict[str, Prediction] = {}
+    for node in json_lines(path):
+        prediction = parse_prediction(node)
+        keep_once(found, prediction.line.id, prediction, node)
+    return found
+
+
+def parse_prediction(node: Node) -> Prediction:
+    """One line of a predictions file."""
+    return Prediction(checked(PredictionLine, node), node)
+
+
+def load_verdicts(path: Path) -> dict[str, Verdict]:
+    """All lines of a verdicts file by request id.
+
+    Raises:
+        DataError: A line does not fit the schema, or an id comes twice.
+    """
+    found: dict[str, Verdict] = {}
+    for node in json_lines(path):
+        line = checked(VerdictLine, node)
+        verdict = Verdict(line.request_id, outcome(line.failed), line.values)
+        keep_once(found, line.request_id, verdict, node)
+    return found
+
+
+def keep_once(found: dict[str, Any], key: str, value: object, node: Node) -> None:
+    """Add to a mapping whose keys come once."""
+    if key in found:
+        raise DataError(node.file, node.place, f"'{key}' comes a second time", REMEDY)
+    found[key] = value
+
+
+def checked(model: type[L], node: Node) -> L:
+    """A line in its type."""
+    try:
+        return model.model_validate(node.value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        place = f"{node.place}.{where}" if where else node.place
+        raise DataError(node.file, place, first["msg"], REMEDY) from None
+
+
+# --- playing -------------------------------------------------------------------------------------
+
+
+def longest_list(predictions: Mapping[str, Prediction]) -> int | None:
+    """The k of predictions that do not state theirs: the length of their longest list."""
+    return max((len(p.line.retrieved or ()) for p in predictions.values()), default=0) or None
+
+
+def played_case(
+    case: Case, gold: Gold, predictions: Mapping[str, Prediction], k: int | None = None
+) -> PlayedCase:
+    """A case with the records that predictions amount to; events without a line are missing.
+
+    A case without a single session line is taken for a system that cannot tell what it stored,
+    not for one that failed at every session. `k` is that of lines that do not state theirs.
+    """
+    events = published_events(gold)
+    mine = [(event, predictions[key]) for key, event in events.items() if key in predictions]
+    turns = gold.turn_ids
+    sessions = {event: ingested(p.line) for event, p in mine if p.line.session_id}
+    return PlayedCase(
+        case=case,
+        ingested=sessions or cannot_tell(case),
+        recalled={e: recalled(p, turns, k) for e, p in mine if p.line.retrieved is not None},
+        answered={event: answers(p.line) for event, p in mine if p.line.question_id},
+    )
+
+
+def published_events(gold: Gold) -> dict[str, int]:
+    """Every published id of a case -> event index."""
+    questions = {question.question_id: event for event, question in gold.questions.items()}
+    return {**questions, **gold.event_ids}
+
+
+def cannot_tell(case: Case) -> dict[int, Ingested]:
+    """Every session as stored by a system that reports no changes."""
+    unknown = Ingested(Outcome())
+    return {n: unknown for n, event in enumerate(case.timeline) if isinstance(event, Ingest)}
+
+
+def ingested(line: PredictionLine) -> Ingested:
+    """The record of a session line."""
+    changes = None
+    if line.extracted is not None:
+        changes = tuple(MemoryChange("add", Memory(text)) for text in line.extracted)
+    return Ingested(outcome(line.failed), changes, line.duration_ms)
+
+
+def recalled(prediction: Prediction, turns: Mapping[str, str], k: int | None) -> Recalled:
+    """The record of what was recalled."""
+    line = prediction.line
+    memories = tuple(memory(item, turns, prediction.node) for item in line.retrieved or ())
+    asked = k if line.k is None else line.k
+    return Recalled(outcome(line.failed), memories, asked, line.duration_ms)
+
+
+def memory(item: str | RetrievedLine, turns: Mapping[str, str], node: Node) -> Memory:
+    """A recalled memory with public turn ids.
+
+    Raises:
+        DataError: A turn that the case does not have.
+    """
+    found = RetrievedLine(sources=[item]) if isinstance(item, str) else item
+    for source in found.sources:
+        if source not in turns:
+            problem = f"the case has no turn '{source}'"
+            raise DataError(node.file, f"{node.place}.retrieved", problem, REMEDY)
+    return Memory(found.text, tuple(turns[source] for source in found.sources), found.time)
+
+
+def answers(line: PredictionLine) -> tuple[Answered, ...]:
+    """The generations of a question line."""
+    if line.failed is not None:
+        return (Answered(outcome(line.failed)),)
+    texts = [line.prediction] if line.predictions is None else line.predictions
+    return tuple(answered(text, number) for number, text in enumerate(texts))
+
+
+def answered(text: str | None, generation: int) -> Answered:
+    """One generation; null is one that could not be had."""
+    return Answered(outcome(Reason.MISSING if text is None else None), text, generation)
+
+
+def outcome(failed: Reason | None) -> Outcome:
+    """Ok, or failed with a reason."""
+    return Outcome() if failed is None else Outcome(False, failed)
+
+
+# --- scoring -------------------------------------------------------------------------------------
+
+
+def score_predictions(
+    task: Task[Any],
+    source: Source,
+    opaque: Callable[[str], str],
+    predictions: Mapping[str, Prediction],
+    verdicts: Mapping[str, Verdict],
+) -> Iterator[Score]:
+    """Score rows of predictions made elsewhere, case by case.
+
+    Args:
+        task: The benchmark.
+        source: Its data.
+        opaque: Official id -> opaque id.
+        predictions: See `load_predictions`.
+        verdicts: See `load_verdicts`; empty where no judge was run.
+
+    Raises:
+        DataError: An id that the data does not have, after the last case.
+    """
+    known: set[str] = set()
+    asked: set[str] = set()
+    k = longest_list(predictions)
+    for case, gold in task.cases(source, opaque):
+        played = played_case(case, gold, predictions, k)
+        known |= published_events(gold).keys()
+        asked |= {request.id for request in task.judgements(played, gold)}
+        yield from task.score(played, gold, verdicts)
+    refuse_unknown("prediction", predictions, known, source)
+    refuse_unknown("verdict", verdicts, asked, source)
+
+
+def refuse_unknown(kind: str, given: Iterable[str], known: set[str], source: Source) -> None:
+    """Complain about ids that belong to nothing."""
+    unknown: Sequence[str] = sorted(set(given) - known)
+    if unknown:
+        raise DataError(
+            f"{kind}s",
+            f"'{unknown[0]}'",
+            f"{len(unknown)} of the {kind}s belong to nothing in {source.path}",
+            f"Check split and spelling. {REMEDY}",
+        )

@@ -1,0 +1,395 @@
+"""A suite: a grid of runs written down in one file.
+
+    systems x tasks x parameters x repeats
+
+Repeats go forth and back through the grid (A-B-B-A), so that a machine that warms up or slows down
+does so for every system alike. A suite is resumed by running it again: runs have names that follow
+from the suite's, finished ones are read instead of repeated, unfinished ones are continued.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from membench.domain.errors import DataError, UnknownName, UsageError
+from membench.domain.labels import Scalar
+from membench.records.canonical import canonical_sha256
+from membench.records.run_directory import RunDir
+from membench.records.spec import ExecOptions, RunSpec, split_settings
+
+SPEC_FIELDS = frozenset(f.name for f in fields(RunSpec)) - {"system", "task"}
+OPTION_FIELDS = frozenset(f.name for f in fields(ExecOptions)) - {"out", "run_id"}
+NESTED = ("set", "task_set", "model_set")
+"""Mappings whose entries can be varied one by one, as `set.k1`."""
+SPECS: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
+OPTIONS: TypeAdapter[ExecOptions] = TypeAdapter(ExecOptions)
+T = TypeVar("T", RunSpec, ExecOptions)
+
+
+class SuiteFile(BaseModel):
+    """A suite as written.
+
+    Attributes:
+        name: Plain name; the runs are named after it.
+        systems: Names, or mappings with `system` and settings of its own.
+        tasks: Names, or mappings with `task` and settings of its own.
+        common: Settings of every run, under the names of `membench run`'s flags.
+        grid: Settings that vary, each with its list of values; `set.k1` varies a parameter.
+        repeats: How often each run is repeated.
+        metric: The metric that counts as accuracy; None takes the task's own.
+        references: Systems that the others are compared with; the first one that is in the suite is
+            what break-even is counted against.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    systems: list[str | dict[str, Any]] = Field(min_length=1)
+    tasks: list[str | dict[str, Any]] = Field(min_length=1)
+    common: dict[str, Any] = Field(default_factory=dict)
+    grid: dict[str, list[Any]] = Field(default_factory=dict)
+    repeats: int = Field(default=1, ge=1)
+    metric: str | None = None
+    references: list[str] = Field(default_factory=lambda: ["full_context", "bm25"])
+
+    @field_validator("systems", "tasks")
+    @classmethod
+    def _named(cls, entries: list[Any], info: Any) -> list[Any]:
+        key = info.field_name[:-1]
+        for entry in entries:
+            if isinstance(entry, dict) and not isinstance(entry.get(key), str):
+                raise ValueError(f"every mapping needs '{key}'")
+        return entries
+
+    @model_validator(mode="after")
+    def _varied(self) -> Self:
+        empty = [name for name, values in self.grid.items() if not values]
+        if empty:
+            raise ValueError(f"grid.{empty[0]} has no values")
+        return self
+
+
+def read_suite(path: Path) -> SuiteFile:
+    """Read and check a suite file.
+
+    Raises:
+        DataError: It cannot be read, is not YAML or of the wrong shape; names the place.
+        UnknownName: A setting that no run has.
+        UsageError: A setting with a value that no run takes.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(path, "", f"cannot be read: {error}", "Name a YAML file.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}" if mark else ""
+        raise DataError(path, place, "is not YAML", "Mend the file.") from None
+    try:
+        suite = SuiteFile.model_validate(loaded)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("str"))
+        raise DataError(path, place, first["msg"], "See docs/suites.md.") from None
+    check_settings(suite)
+    cells(suite, Path())
+    return suite
+
+
+def check_settings(suite: SuiteFile) -> None:
+    """Refuse settings that no run has.
+
+    Raises:
+        UnknownName: Suggests the nearest.
+    """
+    for settings in (suite.common, suite.grid, *_own_settings(suite)):
+        for name in settings:
+            base = name.partition(".")[0]
+            known = SPEC_FIELDS | OPTION_FIELDS
+            if base not in known or ("." in name and base not in NESTED):
+                raise UnknownName("setting of a run", name, known)
+
+
+def _own_settings(suite: SuiteFile) -> Iterator[dict[str, Any]]:
+    for key, entries in (("system", suite.systems), ("task", suite.tasks)):
+        for entry in entries:
+            if isinstance(entry, dict):
+                yield {name: value for name, value in entry.items() if name != key}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of the grid; its repeats are rows of one result.
+
+    Attributes:
+        system: Name of the system.
+        task: Name of the task.
+        task_settings: Settings of the task's entry (its split, ...): another set is another
+            benchmark, with rows and references of its own.
+        varied: Settings in which cells of the same system and benchmark differ, for people.
+        spec: The run's spec.
+        options: How it is executed; `run_id` is filled in per repeat.
+    """
+
+    system: str
+    task: str
+    task_settings: Mapping[str, Scalar]
+    varied: Mapping[str, Scalar]
+    spec: RunSpec
+    options: ExecOptions
+
+    @property
+    def label(self) -> str:
+        """System, and what sets this cell apart."""
+        return with_settings(self.system, self.varied)
+
+    @property
+    def benchmark(self) -> str:
+        """Task, and what was set for it."""
+        return with_settings(self.task, self.task_settings)
+
+
+def with_settings(name: str, settings: Mapping[str, Scalar]) -> str:
+    """A name for people: `bm25 (tokenizer=stem)`."""
+    listed = ", ".join(f"{key}={value}" for key, value in settings.items())
+    return f"{name} ({listed})" if listed else name
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a suite.
+
+    Attributes:
+        cell: What is run.
+        repeat: Which repeat, from 0.
+        run_id: Its name, the same whenever the suite is run.
+    """
+
+    cell: Cell
+    repeat: int
+    run_id: str
+
+    @property
+    def options(self) -> ExecOptions:
+        """The cell's options with this run's name."""
+        return replace(self.cell.options, run_id=self.run_id)
+
+
+def cells(suite: SuiteFile, out: Path) -> list[Cell]:
+    """Every combination of the grid, in the order written.
+
+    Raises:
+        UsageError: A setting has a value that no run takes.
+    """
+    names = list(suite.grid)
+    return [
+        _cell(suite, system, task, dict(zip(names, values, strict=True)), out)
+        for system in suite.systems
+        for task in suite.tasks
+        for values in itertools.product(*suite.grid.values())
+    ]
+
+
+def _cell(
+    suite: SuiteFile,
+    system: str | dict[str, Any],
+    task: str | dict[str, Any],
+    varied: Mapping[str, Any],
+    out: Path,
+) -> Cell:
+    own_system = {"system": system} if isinstance(system, str) else system
+    own_task = {"task": task} if isinstance(task, str) else task
+    settings = _merged(suite.common, own_task, own_system, varied)
+    spec = {name: value for name, value in settings.items() if name not in OPTION_FIELDS}
+    options = {name: value for name, value in settings.items() if name in OPTION_FIELDS}
+    spec["model_set"], options["model_set"] = split_settings(settings.get("model_set", {}))
+    own = {name: value for name, value in own_system.items() if name != "system"}
+    of_task = {name: value for name, value in own_task.items() if name != "task"}
+    return Cell(
+        own_system["system"],
+        own_task["task"],
+        _flat(of_task),
+        _flat({**own, **varied}),
+        _checked(SPECS, spec),
+        _checked(OPTIONS, options | {"out": out}),
+    )
+
+
+def _checked(kind: TypeAdapter[T], settings: Mapping[str, Any]) -> T:
+    try:
+        return kind.validate_python(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise UsageError(
+            f"a run of the suite cannot have {name}: {settings.get(name)!r} ({first['msg']})",
+            "See docs/suites.md.",
+        ) from None
+
+
+def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Later layers win; entries of `set` and `task_set` are merged one by one."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            base, _, key = name.partition(".")
+            if key:
+                merged[base] = {**merged.get(base, {}), key: value}
+            elif base in NESTED:
+                if not isinstance(value, Mapping):
+                    raise UsageError(
+                        f"a run of the suite cannot have {base}: {value!r} (not a mapping)",
+                        f"Write {base}: {{NAME: VALUE}}.",
+                    )
+                merged[base] = {**merged.get(base, {}), **value}
+            else:
+                merged[name] = value
+    return merged
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Scalar]:
+    flat: dict[str, Scalar] = {}
+    for name, value in settings.items():
+        flat |= value if name in NESTED else {name.removeprefix("set."): value}
+    return flat
+
+
+def jobs(suite: SuiteFile, out: Path) -> list[Job]:
+    """Every run in the order it is done: forth through the grid, then back, and so on."""
+    grid = cells(suite, out)
+    order: list[Job] = []
+    for repeat in range(suite.repeats):
+        turn = grid if repeat % 2 == 0 else grid[::-1]
+        order += [Job(cell, repeat, _run_id(suite.name, cell, repeat)) for cell in turn]
+    return order
+
+
+def _run_id(suite: str, cell: Cell, repeat: int) -> str:
+    """A name that follows from what is run, so that an edited suite does not reuse old runs."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{cell.task}-{Path(cell.system).name}")
+    key = [cell.spec.to_json(), cell.options.to_json()]
+    return f"{suite}-{slug}-{canonical_sha256(key)[:8]}-r{repeat}"
+
+
+# --- running -----------------------------------------------------------------------------------
+
+Summary = Mapping[str, Any]
+Start = Callable[[RunSpec, ExecOptions], Summary]
+Resume = Callable[[Path, ExecOptions], Summary]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run of a suite with what it recorded.
+
+    Attributes:
+        job: What was run.
+        summary: Its summary.
+        manifest: Its manifest; empty if there is none.
+    """
+
+    job: Job
+    summary: Summary
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SuiteResult:
+    """What a suite came to.
+
+    Attributes:
+        name: The suite's.
+        references: Systems to compare with.
+        metric: The metric to show; None takes the task's own.
+        done: Its runs, in the order they were done.
+    """
+
+    name: str
+    references: tuple[str, ...]
+    metric: str | None = None
+    done: tuple[Done, ...] = field(default=())
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing failed in any run."""
+        return all(done.summary["complete"] for done in self.done)
+
+
+def run_suite(
+    suite: SuiteFile,
+    out: Path,
+    *,
+    start: Start,
+    resume: Resume,
+    check: Callable[[RunSpec, ExecOptions], object] = lambda spec, options: None,
+    note: Callable[[str], None] = lambda line: None,
+) -> SuiteResult:
+    """Do what is left of a suite.
+
+    Args:
+        suite: What to run.
+        out: Folder of run directories.
+        start: Runs a spec in a new directory and returns its summary.
+        resume: Continues a run directory and returns its summary.
+        check: Refuses a spec that cannot run; asked for every run before the first is begun.
+        note: Told before each run, in one line.
+
+    Raises:
+        UserError: A run cannot be started.
+        Stopped: A run was stopped; run the suite again to go on.
+    """
+    order = jobs(suite, out)
+    for job in order:
+        check(job.cell.spec, job.options)
+    done = []
+    for number, job in enumerate(order, 1):
+        what = f"{job.cell.label} on {job.cell.benchmark}"
+        note(f"{number}/{len(order)} {what}, repeat {job.repeat + 1}")
+        summary = _do(job, out, start, resume)
+        done.append(Done(job, summary, _manifest(out / job.run_id)))
+    return SuiteResult(suite.name, tuple(suite.references), suite.metric, tuple(done))
+
+
+def _do(job: Job, out: Path, start: Start, resume: Resume) -> Summary:
+    """Read, continue or start a run."""
+    path = out / job.run_id
+    if not path.exists():
+        return start(job.cell.spec, job.options)
+    run = RunDir(path)
+    if run.finished():
+        return run.summary()
+    return resume(path, job.options)
+
+
+def _manifest(path: Path) -> Mapping[str, Any]:
+    return RunDir.open(path).manifest() if path.is_dir() else {}
+
+
+def by_cell(result: SuiteResult) -> list[tuple[Cell, Sequence[Done]]]:
+    """The repeats of each cell in order, cells in the order of the grid."""
+    grouped: dict[str, tuple[Cell, list[Done]]] = {}
+    for done in result.done:
+        key = done.job.run_id.rpartition("-r")[0]
+        grouped.setdefault(key, (done.job.cell, []))[1].append(done)
+    return list(grouped.values())
+
+
+def record_path(suite: SuiteFile, out: Path) -> Path:
+    """Where the suite's result is written, beside its runs."""
+    return out / f"{suite.name}.suite.json"

@@ -1,0 +1,352 @@
+"""Playing one case in a lane process: the timeline in order, one record per event.
+
+The lane sees the public case alone. Whatever a system raises becomes a typed failure of that
+event. After a failed change of the store (ingest, remember, finalize) the rest of the case is
+recorded as `earlier_event_failed`: what the system would answer from a broken store is nobody's
+wrong answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from membench.domain.case import (
+    Ask,
+    Case,
+    CaseInfo,
+    Event,
+    Feedback,
+    Finalize,
+    Ingest,
+    Item,
+    Probe,
+    Remember,
+    Session,
+    Turn,
+    phase_of,
+)
+from membench.domain.clock import Clock
+from membench.domain.errors import Reason, SystemFault
+from membench.domain.labels import Phase
+from membench.domain.system import Memory, MemoryChange, MemorySystem, Query
+from membench.harness.lanes.resources import add_resources, peak_rss_bytes, process_cpu_s
+from membench.llm.phase_meter import Meterer
+from membench.records.journal import DiskFull, Sink
+from membench.records.record import Record, describe, failed, free_text, reason_of
+from membench.tokens import count_tokens
+
+
+@dataclass(frozen=True)
+class PlaySettings:
+    """What every recall of a run has in common.
+
+    Attributes:
+        k: Memories per recall where the event does not fix it.
+        token_budget: Tokens the recalled texts may hold together.
+        record_changes: Whether changes of the store are recorded (extraction is scored).
+        own_answer: Whether the system answers itself.
+    """
+
+    k: int
+    token_budget: int | None = None
+    record_changes: bool = False
+    own_answer: bool = False
+
+
+@dataclass(frozen=True)
+class CaseJob:
+    """One case to play: all of it, public, plus what the harness grants.
+
+    Attributes:
+        case: The public case.
+        attempt: Number of this attempt, from 1.
+        granted: Evidence turn ids by event, only for systems that declare `evidence_grant`.
+    """
+
+    case: Case
+    attempt: int = 1
+    granted: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+class MemoryBook:
+    """Numbers the memories of a case in order of first appearance and writes each text once."""
+
+    def __init__(self, case: str, attempt: int, texts: Sink) -> None:
+        """Start an empty book."""
+        self._case = case
+        self._attempt = attempt
+        self._texts = texts
+        self._numbers: dict[tuple[str, tuple[str, ...], str | None], int] = {}
+        self.tokens: list[int] = []
+
+    def number(self, memory: Memory) -> int:
+        """The memory's number n, recording it if it is new."""
+        time = memory.time.isoformat() if memory.time else None
+        key = (memory.text, memory.sources, time)
+        known = self._numbers.get(key)
+        if known is not None:
+            return known
+        n = len(self._numbers)
+        self._numbers[key] = n
+        self.tokens.append(count_tokens(memory.text))
+        self._texts.append(
+            {
+                "case": self._case,
+                "attempt": self._attempt,
+                "n": n,
+                "text": memory.text,
+                "sha256": hashlib.sha256(memory.text.encode()).hexdigest(),
+                "tokens": self.tokens[n],
+                "sources": memory.sources,
+                "time": time,
+            }
+        )
+        return n
+
+
+class CasePlayer:
+    """Plays the events of one case, phase by phase or all at once.
+
+    Args:
+        job: The case.
+        create: Makes a fresh system.
+        settings: What all recalls have in common.
+        ignores_k: Whether the system declared that it returns what it wants.
+        records: Where records go.
+        texts: Where memory texts go.
+        meter: Meters model calls.
+        clock: The run's clock.
+        node: Index of the machine, where there are several.
+    """
+
+    def __init__(
+        self,
+        job: CaseJob,
+        create: Callable[[], MemorySystem],
+        settings: PlaySettings,
+        *,
+        ignores_k: bool,
+        records: Sink,
+        texts: Sink,
+        meter: Meterer,
+        clock: Clock,
+        node: int | None = None,
+    ) -> None:
+        """Prepare; nothing of the system runs before the first event."""
+        self.job = job
+        self._create = create
+        self._settings = settings
+        self._ignores_k = ignores_k
+        self._records = records
+        self._meter = meter
+        self._clock = clock
+        self._node = node
+        self._book = MemoryBook(job.case.id, job.attempt, texts)
+        self._system: MemorySystem | None = None
+        self._broken = False
+        self._next = 0
+        self.failed = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether every event has been played."""
+        return self._next == len(self.job.case.timeline)
+
+    def play(self, until: Phase | None = None) -> None:
+        """Play the events up to the end, or up to the first one of another phase than `until`.
+
+        Raises:
+            DiskFull: A record could not be written.
+        """
+        if self._next == 0:
+            self._meter.begin(self.job.case.id)
+        timeline = self.job.case.timeline
+        while not self.done:
+            event = timeline[self._next]
+            if until is not None and phase_of(event) is not until:
+                return
+            self._record(self._next, event)
+            self._next += 1
+
+    def close(self) -> None:
+        """Close the system; its last words are nobody's failure."""
+        system, self._system = self._system, None
+        if system is not None:
+            system.close()
+
+    def _record(self, index: int, event: Event) -> None:
+        phase = phase_of(event)
+        content, telemetry = failed(Reason.EARLIER_EVENT_FAILED), dict[str, Any]()
+        if not self._broken:
+            content, telemetry = self._measured(index, event, phase)
+        if content["status"] == "failed":
+            self.failed += 1
+            self._broken = self._broken or phase is not Phase.RECALL
+        self._write(index, phase, content, telemetry)
+
+    def _write(
+        self, index: int, phase: Phase, content: dict[str, Any], telemetry: dict[str, Any]
+    ) -> None:
+        if self._node is not None:
+            telemetry["node"] = self._node
+        job = self.job
+        record = Record(job.case.id, index, phase.value, job.attempt, content, telemetry)
+        self._records.append(record.to_json())
+
+    def _measured(
+        self, index: int, event: Event, phase: Phase
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        telemetry: dict[str, Any] = {}
+        system = self._open_system(telemetry)
+        if system is None:
+            return failed(telemetry.pop("reason")), telemetry
+        self._meter.open(self.job.case.id, index, phase)
+        cpu, start = process_cpu_s(), self._clock.now()
+        try:
+            returned = self._act(system, index, event)
+        except DiskFull:
+            raise
+        except Exception as error:
+            returned = error
+        end, cpu = self._clock.now(), process_cpu_s() - cpu
+        usage = self._meter.close()
+        telemetry.update(start=start, end=end, cpu_s=round(cpu, 6), rss_bytes=peak_rss_bytes())
+        add_resources(telemetry, system)
+        if usage["calls"] or usage["faults"]:
+            telemetry["usage"] = usage
+        if usage["faults"]:
+            telemetry["error"] = describe(returned) if isinstance(returned, Exception) else ""
+            return failed(Reason(usage["faults"][0])), telemetry
+        if isinstance(returned, Exception):
+            telemetry["error"] = describe(returned)
+            return failed(reason_of(returned)), telemetry
+        try:
+            return self._content(index, event, returned, telemetry), telemetry
+        except SystemFault as fault:
+            telemetry["error"] = describe(fault)
+            return failed(fault.reason), telemetry
+
+    def _open_system(self, telemetry: dict[str, Any]) -> MemorySystem | None:
+        """Create and reset the system before the first event; its start-up is not metered."""
+        if self._system is not None:
+            return self._system
+        try:
+            system = self._create()
+            self._system = system
+            system.reset(case_info(self.job.case))
+        except Exception as error:
+            telemetry.update(error=describe(error), reason=reason_of(error))
+            self._broken = True
+            return None
+        return system
+
+    def _act(self, system: MemorySystem, index: int, event: Event) -> Any:
+        """Call the system; the only place where its code runs."""
+        match event:
+            case Ingest(session):
+                return system.ingest(session)
+            case Remember(item):
+                remember = getattr(system, "remember", None)
+                return remember(item) if remember else system.ingest(as_session(item))
+            case Finalize():
+                finalize = getattr(system, "finalize", None)
+                return finalize() if finalize else None
+            case Feedback():
+                feedback = getattr(system, "feedback", None)
+                return feedback(event) if feedback else None
+            case Ask() | Probe():
+                return self._recall(system, index, event)
+
+    def _recall(self, system: MemorySystem, index: int, event: Ask | Probe) -> Any:
+        query = self._query(index, event)
+        memories = system.recall(query)
+        if not self._settings.own_answer or isinstance(event, Probe):
+            return memories, None
+        answer = getattr(system, "answer", None)
+        if answer is None:
+            raise SystemFault(Reason.SYSTEM_ERROR, "the system has no answer() of its own")
+        return memories, answer(query)
+
+    def _query(self, index: int, event: Ask | Probe) -> Query:
+        text, now = (
+            (event.question.text, event.question.now)
+            if isinstance(event, Ask)
+            else (event.query, event.now)
+        )
+        k = event.k if event.k is not None else self._settings.k
+        granted = self.job.granted.get(index)
+        return Query(text, k, self._settings.token_budget, now, granted)
+
+    def _content(
+        self, index: int, event: Event, returned: Any, telemetry: dict[str, Any]
+    ) -> dict[str, Any]:
+        match event:
+            case Ingest(session):
+                telemetry["turns"] = len(session.turns)
+                telemetry["tokens"] = sum(count_tokens(turn.text) for turn in session.turns)
+                return self._changes(returned)
+            case Remember(item):
+                telemetry.update(turns=1, tokens=count_tokens(item.text))
+                return self._changes(returned)
+            case Finalize() | Feedback():
+                return self._changes(returned) if returned else {"status": "ok"}
+            case Ask() | Probe():
+                return self._recalled(index, event, returned, telemetry)
+
+    def _changes(self, changes: Sequence[MemoryChange] | None) -> dict[str, Any]:
+        if changes is None:
+            return {"status": "ok", "changes": None}
+        if not self._settings.record_changes:
+            return {"status": "ok", "changes": len(changes)}
+        listed = [{"kind": c.kind, "n": self._book.number(c.memory)} for c in changes]
+        return {"status": "ok", "changes": listed}
+
+    def _recalled(
+        self, index: int, event: Ask | Probe, returned: Any, telemetry: dict[str, Any]
+    ) -> dict[str, Any]:
+        memories, answer = returned
+        query = self._query(index, event)
+        check_recall(memories, query, ignores_k=self._ignores_k)
+        numbers = [self._book.number(memory) for memory in memories]
+        tokens = sum(self._book.tokens[n] for n in numbers)
+        if query.token_budget is not None and tokens > query.token_budget:
+            raise SystemFault(
+                Reason.SYSTEM_BAD_REPLY, f"{tokens} tokens exceed the budget {query.token_budget}"
+            )
+        telemetry["context_tokens"] = tokens
+        scores = [m.score for m in memories]
+        if any(score is not None for score in scores):
+            telemetry["scores"] = scores
+        content: dict[str, Any] = {"status": "ok", "k": query.k, "memories": numbers}
+        if answer is not None:
+            content["answer"] = free_text(answer.text)
+        return content
+
+
+def check_recall(memories: Any, query: Query, *, ignores_k: bool) -> None:
+    """Refuse a reply that is not a list of at most k memories.
+
+    Raises:
+        SystemFault: `system_bad_reply`, saying what is wrong.
+    """
+    if not isinstance(memories, list | tuple) or not all(isinstance(m, Memory) for m in memories):
+        raise SystemFault(Reason.SYSTEM_BAD_REPLY, "recall() did not return a list of Memory")
+    if not ignores_k and query.k is not None and len(memories) > query.k:
+        raise SystemFault(
+            Reason.SYSTEM_BAD_REPLY, f"recall() returned {len(memories)} memories for k={query.k}"
+        )
+
+
+def case_info(case: Case) -> CaseInfo:
+    """What `reset` is told."""
+    speakers = dict.fromkeys(turn.speaker for turn in case.turns().values())
+    return CaseInfo(case.id, case.task, tuple(speakers))
+
+
+def as_session(item: Item) -> Session:
+    """An item as a session of one turn, for systems without `remember`."""
+    turn = Turn(item.id, "user", "user", item.text, item.text, item.time)
+    return Session(item.id, 0, (turn,), item.time)

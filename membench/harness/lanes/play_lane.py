@@ -1,0 +1,150 @@
+"""The play stage inside a lane process: whole cases, or phases of several cases in waves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from membench.adapters import registry
+from membench.domain.clock import Clock
+from membench.domain.labels import Phase, Role, Scalar
+from membench.domain.system import ModelEndpoint, SystemContext
+from membench.harness.lanes.case_player import CaseJob, CasePlayer, PlaySettings
+from membench.harness.lanes.engine import Site
+from membench.llm.phase_meter import LaneAccess, Meterer, NullMeter
+from membench.records.record import describe
+from membench.tokens import count_tokens
+
+
+@dataclass(frozen=True)
+class WaveStep:
+    """One phase of one case of a wave; the first step of a case brings the case along."""
+
+    case: str
+    phase: Phase
+    job: CaseJob | None = None
+
+
+@dataclass(frozen=True)
+class PlayWorker:
+    """The play stage inside a lane: everything a lane needs, picklable.
+
+    Attributes:
+        card: The system.
+        parameters: Its parameters, checked.
+        seed: The run's seed.
+        settings: What all recalls have in common.
+        run: The run directory.
+        clock: The run's clock.
+        access: Per lane, how model calls are metered; empty without models.
+    """
+
+    card: registry.SystemCard
+    parameters: Mapping[str, Scalar]
+    seed: int
+    settings: PlaySettings
+    run: Path
+    clock: Clock
+    access: Sequence[LaneAccess] = ()
+
+    def open(self, site: Site) -> PlayLane:
+        """Start working at `site`."""
+        return PlayLane(self, site)
+
+
+class PlayLane:
+    """One lane at work: plays whole cases, or phases of several cases in waves."""
+
+    def __init__(self, worker: PlayWorker, site: Site) -> None:
+        """Open the files and the meter."""
+        self._worker = worker
+        self._clock = worker.clock.on_host(site.ahead_s)
+        self._node = site.node
+        self._records = site.journal(worker.run / "play.jsonl")
+        # A text is written before the record that names it, so that one is enough to wait for.
+        self._texts = site.journal(worker.run / "texts.jsonl", awaited=False)
+        access = worker.access[site.lane] if worker.access else None
+        self._meter: Meterer = access.meter() if access else NullMeter()
+        self._endpoints = access.endpoints if access else {}
+        os.environ.update(client_variables(self._endpoints))
+        self._workdir = Path(tempfile.mkdtemp(prefix="membench-lane-"))
+        self._players: dict[str, CasePlayer] = {}
+
+    def handle(self, job: CaseJob | WaveStep) -> int:
+        """Play a case to its end, or one step of a wave.
+
+        Returns:
+            Failed events so far in the cases touched.
+        """
+        if isinstance(job, CaseJob):
+            player = self._player(job)
+            try:
+                player.play()
+            finally:
+                self._close(player)
+            return player.failed
+        return self._step(job)
+
+    def close(self) -> None:
+        """Close what is open and remove the lane's folder."""
+        for player in list(self._players.values()):
+            self._close(player)
+        self._meter.disconnect()
+        self._records.close()
+        self._texts.close()
+        shutil.rmtree(self._workdir, ignore_errors=True)
+
+    def _step(self, step: WaveStep) -> int:
+        if step.job is not None:
+            self._players[step.case] = self._player(step.job)
+        player = self._players[step.case]
+        player.play(until=step.phase)
+        if player.done:
+            self._close(player)
+            del self._players[step.case]
+        return player.failed
+
+    def _close(self, player: CasePlayer) -> None:
+        """Close a case's system; what it still called, and what it raises, is noted."""
+        note: dict[str, Any] = {}
+        try:
+            player.close()
+        except Exception as error:
+            note["error"] = describe(error)
+        if late := self._meter.late():
+            note["late"] = late
+        if note:
+            self._records.append({"note": "close", "of": player.job.case.id, **note})
+
+    def _player(self, job: CaseJob) -> CasePlayer:
+        worker = self._worker
+        return CasePlayer(
+            job,
+            lambda: registry.create(worker.card, self._context()),
+            worker.settings,
+            ignores_k="ignores_k" in worker.card.capabilities,
+            records=self._records,
+            texts=self._texts,
+            meter=self._meter,
+            clock=self._clock,
+            node=self._node,
+        )
+
+    def _context(self) -> SystemContext:
+        workdir = Path(tempfile.mkdtemp(dir=self._workdir))
+        worker = self._worker
+        return SystemContext(
+            worker.parameters, worker.seed, workdir, count_tokens, dict(self._endpoints)
+        )
+
+
+def client_variables(endpoints: Mapping[Role, ModelEndpoint]) -> dict[str, str]:
+    """What makes a client that a system configures by the environment call the gateway too."""
+    for endpoint in endpoints.values():
+        return {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": endpoint.api_key}
+    return {}

@@ -1,0 +1,233 @@
+"""A spec made concrete: cards looked up, options checked, data found, before anything runs.
+
+Everything a user can get wrong is refused here, with one message, before a run directory exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from membench.adapters import registry as systems
+from membench.domain.case import Ask, Case, Ingest, opaque_ids
+from membench.domain.errors import UsageError
+from membench.domain.labels import Role, Scalar
+from membench.domain.score import Gold
+from membench.energy.sources import Selection, choose
+from membench.harness import divisions
+from membench.readers.registry import LOCAL_READERS
+from membench.records.spec import ExecOptions, RunSpec
+from membench.tasks import registry as tasks
+from membench.tasks.base import Task
+from membench.tasks.card import TaskCard
+from membench.tasks.files.source import Source, file_sha256
+from membench.tasks.find import Version, find_errata, find_source
+
+KEPT_BYTES = 32 * 2**20
+"""Files up to this size are parsed once per run; larger ones are streamed by every stage."""
+
+
+PACKING = 10
+"""How many times larger a compressed file may be once unpacked."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that could start now.
+
+    Attributes:
+        spec: What was asked for, with the division's pins applied.
+        options: How it will be executed.
+        system: Card of the system.
+        parameters: Its parameters, checked, defaults filled in.
+        task: The task with its options.
+        source: The data file.
+        version: Which published version of the data it is.
+        k: Memories per recall.
+        selection: The energy sources that will be read, and why those.
+    """
+
+    spec: RunSpec
+    options: ExecOptions
+    system: systems.SystemCard
+    parameters: dict[str, Scalar]
+    task: Task[Any]
+    source: Source
+    version: Version
+    k: int
+    selection: Selection
+
+    @property
+    def card(self) -> TaskCard:
+        """Card of the task."""
+        return self.task.card
+
+    def cases(self) -> Iterator[tuple[Case, Gold]]:
+        """Stream the cases of the run; call it again for another pass.
+
+        A small file is parsed once and its cases are kept: every stage goes through them.
+        """
+        return iter(self._kept) if self._is_small else self._streamed()
+
+    def _streamed(self) -> Iterator[tuple[Case, Gold]]:
+        opaque = opaque_ids(self.card.name, self.spec.seed)
+        return islice(self.task.cases(self.source, opaque), self.spec.limit)
+
+    @cached_property
+    def _is_small(self) -> bool:
+        paths = (self.source.path, *self.source.more)
+        packed = any(path.suffix == ".gz" for path in paths)
+        size = sum(path.stat().st_size for path in paths)
+        return size * (PACKING if packed else 1) <= KEPT_BYTES
+
+    @cached_property
+    def _kept(self) -> list[tuple[Case, Gold]]:
+        return list(self._streamed())
+
+    @property
+    def errata_sha256(self) -> str | None:
+        """Hash of the list of errata that is scored beside the published gold."""
+        return file_sha256(self.task.errata) if self.task.errata else None
+
+    @property
+    def models(self) -> dict[Role, str]:
+        """Model name by role, for the roles of this run that need one."""
+        spec = self.spec
+        chosen = {
+            Role.MEMORY: spec.memory_model,
+            Role.EMBEDDER: spec.embedder,
+            Role.READER: "none" if spec.reader in (*LOCAL_READERS, "system") else spec.reader,
+        }
+        needed = {role: name for role, name in chosen.items() if name != "none"}
+        for number, judge in enumerate(judges(spec)):
+            if number == 0:
+                needed[Role.JUDGE] = judge
+        return needed
+
+
+def judges(spec: RunSpec) -> list[str]:
+    """Names of the judges; empty without any."""
+    return [name.strip() for name in spec.judge.split(",") if name.strip() not in ("", "none")]
+
+
+def prepare(spec: RunSpec, options: ExecOptions) -> Prepared:
+    """Check a spec against the systems, tasks and data there are.
+
+    Raises:
+        UserError: Whatever is wrong, with its remedy.
+    """
+    spec = divisions.pinned(spec)
+    card = systems.get_card(spec.system)
+    task_type = tasks.get_task(spec.task)
+    errata = find_errata(task_type, options.data) if spec.errata else None
+    task = task_type(spec.task_set, spec.seed, errata)
+    check(spec, options, card, task.card)
+    parameters = systems.checked_parameters(card, spec.set)
+    source = find_source(task_type, spec.split, options.data)
+    k = spec.k if spec.k is not None else task.card.default_k
+    spec = replace(spec, split=source.split)
+    version = task.identify(source)
+    selection = choose(options.energy)
+    prepared = Prepared(spec, options, card, parameters, task, source, version, k, selection)
+    if options.engine == "ray":
+        from membench.harness.lanes import ray
+
+        ray.check(models=bool(prepared.models))
+    return prepared
+
+
+def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task: TaskCard) -> None:
+    """Refuse combinations that cannot run.
+
+    Raises:
+        UsageError: Names the option, the reason and the remedy.
+    """
+    if spec.k is not None and task.fixed_k:
+        raise UsageError(
+            f"--k {spec.k}: the protocol of {task.name} fixes k", "Leave --k out for this task."
+        )
+    for name, value in (("--k", spec.k), ("--limit", spec.limit)):
+        if value is not None and value < 1:
+            raise UsageError(f"{name} {value}: must be at least 1")
+    if spec.token_budget is not None and spec.token_budget < 1:
+        raise UsageError(f"--token-budget {spec.token_budget}: must be at least 1")
+    if options.concurrency < 1 or options.wave_cases < 1 or options.read_concurrency < 1:
+        raise UsageError("--concurrency, --read-concurrency and --wave-cases must be at least 1")
+    if system.protocol == "question-aware":
+        raise UsageError(
+            f"system '{system.name}' wants the question before it ingests (question-aware)",
+            "membench plays blind systems; see docs/new-system.md.",
+        )
+    if options.schedule == "waves" and not task.separable:
+        raise UsageError(
+            f"--schedule waves: the phases of {task.name} interleave and cannot be separated",
+            "Use --schedule free; phase energy is then modelled and says so.",
+        )
+    if spec.reader == "system" and "answer" not in system.capabilities:
+        raise UsageError(
+            f"--reader system: '{system.name}' does not answer by itself",
+            "Choose another reader, such as extractive.",
+        )
+    check_roles(spec, system)
+
+
+def check_roles(spec: RunSpec, system: systems.SystemCard) -> None:
+    """Refuse a system that needs a model the run does not name."""
+    flags = {Role.MEMORY: ("--memory-model", spec.memory_model)}
+    flags[Role.EMBEDDER] = ("--embedder", spec.embedder)
+    for role in system.roles:
+        flag, value = flags.get(role, ("", ""))
+        if value == "none":
+            raise UsageError(
+                f"system '{system.name}' needs a model for the role '{role}'",
+                f"Name one with {flag} (for instance `{flag} scripted` to try it offline).",
+            )
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One pass over the data before anything is played: sizes, and that all of it can be read.
+
+    Attributes:
+        cases: Number of cases.
+        questions: Number of asks.
+        events: Number of events.
+        turns: Number of turns.
+        question_set_sha256: Hash of the sorted question ids.
+        generations: The numbers of generations asked for, ascending.
+    """
+
+    cases: int
+    questions: int
+    events: int
+    turns: int
+    question_set_sha256: str
+    generations: tuple[int, ...]
+
+
+def survey(prepared: Prepared) -> Survey:
+    """Read every case once.
+
+    Raises:
+        DataError: Something in the file is malformed.
+        UsageError: There is no case at all.
+    """
+    cases = questions = events = turns = 0
+    ids: list[str] = []
+    generations: set[int] = set()
+    for case, gold in prepared.cases():
+        cases += 1
+        events += len(case.timeline)
+        asks = [event for event in case.timeline if isinstance(event, Ask)]
+        questions += len(asks)
+        generations.update(ask.generations for ask in asks)
+        turns += sum(len(e.session.turns) for e in case.timeline if isinstance(e, Ingest))
+        ids.extend(question.question_id for question in gold.questions.values())
+    if not cases:
+        raise UsageError(f"{prepared.source.path} holds no case")
+    digest = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
+    return Survey(cases, questions, events, turns, digest, tuple(sorted(generations)))

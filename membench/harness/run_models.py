@@ -1,0 +1,175 @@
+"""The models of a run: its gateway, from the names in the spec and the options of the execution."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from membench.domain.errors import Stopped, UnknownName, UsageError
+from membench.domain.labels import Role
+from membench.harness.divisions import model_spec
+from membench.harness.prepare import Prepared, judges
+from membench.llm.cassette.cassette import Cassette
+from membench.llm.config import Budget, GatewayConfig, ModelSpec, Price
+from membench.llm.phase_meter import LaneAccess
+from membench.llm.spending import spent
+from membench.records.journal import Appender
+from membench.records.run_directory import RunDir
+
+if TYPE_CHECKING:
+    from membench.llm.gateway import Gateway
+
+
+@dataclass(frozen=True)
+class Models:
+    """What the stages of a run call models through.
+
+    Attributes:
+        gateway: The run's gateway, None for a run without models.
+        lanes: Access of each lane of the play stage; empty without models.
+    """
+
+    gateway: Gateway | None = None
+    lanes: Sequence[LaneAccess] = field(default_factory=tuple)
+
+    @property
+    def halted(self) -> bool:
+        """Whether the budget has refused a call."""
+        return self.gateway is not None and self.gateway.refused is not None
+
+
+@contextmanager
+def models_of(prepared: Prepared, run: RunDir) -> Iterator[Models]:
+    """Open the run's gateway for the time of its stages; nothing is opened without models."""
+    if not prepared.models:
+        yield Models()
+        return
+    from membench.llm.gateway import Gateway
+
+    with Gateway(gateway_config(prepared, run)) as gateway:
+        lanes = [gateway.lane(lane_name(n)) for n in range(prepared.options.concurrency)]
+        yield Models(gateway, lanes)
+
+
+def lane_name(number: int) -> str:
+    """What the gateway calls a lane."""
+    return f"lane-{number}"
+
+
+def check_models(prepared: Prepared, run: RunDir, called: Collection[Role] = ()) -> None:
+    """Refuse what cannot work before there is a run directory.
+
+    Args:
+        prepared: The run to be.
+        run: Where it will be.
+        called: Roles that will surely be called, unless a cassette holds all they are asked.
+
+    Raises:
+        UsageError: The extra is not installed, a model cannot fill its role, or a dollar budget
+            cannot be kept.
+        DataError: There is no cassette to replay.
+    """
+    if not prepared.models:
+        return
+    try:
+        from membench.llm.gateway import Gateway
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"this run calls models, and {error.name} is not installed",
+            "Install the extra: pip install 'membench[llm]'",
+        ) from None
+    options = prepared.options
+    gateway = Gateway(gateway_config(prepared, run))
+    held = options.cassette is not None and options.cassette.exists()
+    if options.cassette_mode == "off" or (options.cassette_mode == "record" and not held):
+        for (role, _), spec in gateway.config.seats().items():
+            if role in called:
+                check_reachable(spec)
+    if options.cassette_mode == "replay" and options.cassette is not None:
+        Cassette(options.cassette, readonly=True).close()
+
+
+def check_reachable(spec: ModelSpec) -> None:
+    """Refuse a model that nobody could be asked for: better now than in every question.
+
+    Raises:
+        UsageError: OpenAI's models without a key, or a name that belongs to no provider.
+    """
+    from membench.llm import prices
+    from membench.llm.upstreams.choose import is_openai
+
+    if spec.base_url is not None or spec.is_local:
+        return
+    if is_openai(spec) and spec.api_key() is None:
+        raise UsageError(
+            f"model '{spec.model}' is OpenAI's, and ${spec.api_key_env} is not set",
+            "Set it, or name a server with --base-url. `scripted` rehearses without any.",
+        )
+    if "/" not in spec.model and prices.provider_of(spec.model) is None:
+        raise UsageError(
+            f"model '{spec.model}' belongs to no provider that is known",
+            "Write PROVIDER/NAME as litellm does, or name a server with --base-url.",
+        )
+
+
+def settle(models: Models, run: RunDir) -> None:
+    """Note what lanes still called after their last phase was closed; the lanes are gone.
+
+    Raises:
+        Stopped: The budget refused a call of a system.
+    """
+    if models.gateway is None:
+        return
+    names = [lane_name(number) for number in range(len(models.lanes))]
+    late = [usage for name in names for usage in models.gateway.release(name)]
+    if late:
+        notes = Appender(run.play)
+        notes.append({"note": "late", "late": late})
+        notes.close()
+    if models.gateway.refused:
+        raise Stopped(models.gateway.refused)
+
+
+def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
+    """The gateway's configuration."""
+    options = prepared.options
+    cassette = options.cassette
+    if cassette is None and options.cassette_mode == "record":
+        cassette = run.cassette
+    before = spent(run.spent)
+    return GatewayConfig(
+        roles={
+            role: configured(prepared, role, model_spec(prepared.spec, role, name))
+            for role, name in prepared.models.items()
+        },
+        further_judges=tuple(
+            configured(prepared, Role.JUDGE, ModelSpec(name)) for name in judges(prepared.spec)[1:]
+        ),
+        base_url=options.base_url,
+        cassette=cassette,
+        cassette_mode=options.cassette_mode,
+        budget=Budget(options.budget_usd, options.budget_tokens, before.usd or 0.0, before.tokens),
+        ledger=run.spent,
+    )
+
+
+def configured(prepared: Prepared, role: Role, spec: ModelSpec) -> ModelSpec:
+    """A model with the settings of the run: those of its role over those of every role.
+
+    Raises:
+        UnknownName: There is no such setting.
+    """
+    settings: dict[str, Any] = {}
+    for prefix in ("", f"{role}."):
+        for given in (prepared.spec.model_set, prepared.options.model_set):
+            own = {key.removeprefix(prefix): given[key] for key in given if key.startswith(prefix)}
+            settings |= {name: value for name, value in own.items() if "." not in name}
+    known = [field.name for field in fields(ModelSpec)]
+    for name in settings:
+        if name not in known:
+            raise UnknownName("model setting", name, known)
+    if settings.get("price") is not None:
+        settings["price"] = Price(**settings["price"])
+    return replace(spec, **settings)

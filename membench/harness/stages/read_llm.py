@@ -1,0 +1,120 @@
+"""The read stage with an LLM: many answers in flight, a record per ask as its last one arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from membench.domain.clock import Clock
+from membench.domain.errors import Reason
+from membench.domain.labels import Phase, Role
+from membench.harness.prepare import Prepared
+from membench.harness.progress import Progress
+from membench.harness.stages.read import (
+    AskJob,
+    ReadJob,
+    answers_content,
+    failed_answers,
+    unanswered,
+)
+from membench.llm.usage import Usage
+from membench.readers.llm import Asked, LlmAnswer, LlmReader
+from membench.records.attempts import Recorded
+from membench.records.journal import Appender, mend_tail
+from membench.records.record import Record, failed, free_text
+from membench.records.run_directory import RunDir
+
+if TYPE_CHECKING:
+    from membench.llm.gateway import Gateway
+
+
+def read_with_model(
+    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress, gateway: Gateway
+) -> None:
+    """Answer what is not answered with the run's reader model.
+
+    Raises:
+        Stopped: The budget is spent.
+    """
+    mend_tail(run.answers)
+    jobs = unanswered(prepared, Recorded(run.play, run.texts, run.answers))
+    temperature = gateway.roles[Role.READER].temperature
+    reader = LlmReader(gateway.client(), prepared.task, clock.now, temperature)
+    desk = Desk(Appender(run.answers), clock, progress)
+    try:
+        gateway.run(_read(reader, desk, jobs, prepared.options.read_concurrency))
+    finally:
+        desk.close()
+
+
+async def _read(reader: LlmReader, desk: Desk, jobs: Iterator[ReadJob], concurrency: int) -> None:
+    async for answer in reader.answer_all(desk.asked(jobs), concurrency):
+        desk.take(answer)
+
+
+class Desk:
+    """Hands out asks and collects the generations of each until its record can be written."""
+
+    def __init__(self, answers: Appender, clock: Clock, progress: Progress) -> None:
+        """Nothing is in flight."""
+        self._answers = answers
+        self._clock = clock
+        self._progress = progress
+        self._open: dict[tuple[str, int], tuple[ReadJob, AskJob, list[LlmAnswer]]] = {}
+
+    def asked(self, jobs: Iterator[ReadJob]) -> Iterator[Asked]:
+        """Every generation of every ask; asks without a recall are failed at once."""
+        for job in jobs:
+            for ask in job.asks:
+                if ask.memories is None:
+                    content = failed_answers(Reason.RECALL_FAILED, ask.generations)
+                    self._write(job, ask, content, {})
+                    continue
+                self._open[job.case, ask.event] = (job, ask, [])
+                for generation in range(ask.generations):
+                    yield Asked(job.case, ask.event, generation, job.given(ask))
+
+    def take(self, answer: LlmAnswer) -> None:
+        """Keep an answer; write the ask's record once it has all of them."""
+        key = (answer.asked.case, answer.asked.event)
+        job, ask, answers = self._open[key]
+        answers.append(answer)
+        if len(answers) < ask.generations:
+            return
+        del self._open[key]
+        answers.sort(key=lambda each: each.asked.generation)
+        content = answers_content([answer_content(each) for each in answers])
+        self._write(job, ask, content, answers_telemetry(answers))
+
+    def close(self) -> None:
+        """Release the journal; what is still in flight was not recorded."""
+        self._answers.close()
+
+    def _write(
+        self, job: ReadJob, ask: AskJob, content: dict[str, Any], telemetry: dict[str, Any]
+    ) -> None:
+        record = Record(job.case, ask.event, Phase.ANSWER.value, job.attempt, content, telemetry)
+        self._answers.append(record.to_json())
+        self._progress.advance()
+
+
+def answer_content(answer: LlmAnswer) -> dict[str, Any]:
+    """One answer as recorded."""
+    if answer.text is None:
+        return failed(Reason(answer.outcome.reason or Reason.PROVIDER_ERROR))
+    return {"status": "ok", **free_text(answer.text)}
+
+
+def answers_telemetry(answers: list[LlmAnswer]) -> dict[str, Any]:
+    """When an ask was answered, what it cost, and what went wrong."""
+    usage = sum((answer.usage for answer in answers), Usage())
+    telemetry: dict[str, Any] = {
+        "start": min(answer.start for answer in answers),
+        "end": max(answer.end for answer in answers),
+        "cpu_s": 0.0,
+        "usage": {**usage.as_dict(), "roles": {"reader": usage.as_dict()}},
+        "finish_reasons": [answer.finish_reason for answer in answers],
+    }
+    if detail := next((answer.detail for answer in answers if answer.detail), ""):
+        telemetry["error"] = detail
+    return telemetry

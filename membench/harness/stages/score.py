@@ -1,0 +1,253 @@
+"""The score stage: a pure pass over what was recorded, case by case.
+
+`scores.jsonl` is made anew each time. The same pass collects what the summary says of cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from membench.domain.case import Ask, Case
+from membench.domain.errors import HarnessFault, Reason
+from membench.domain.labels import Phase, Role
+from membench.domain.outcome import PlayedCase
+from membench.domain.score import Gold, Score, Verdict
+from membench.harness.lanes.engine import Lost, Site
+from membench.harness.lanes.local import LocalEngine
+from membench.harness.prepare import Prepared
+from membench.harness.run_costs import CostTally
+from membench.harness.run_energy import SpanTally
+from membench.records.attempts import CaseLines, Recorded, RecordedCase, played_case
+from membench.records.content_hash import ContentHash
+from membench.records.run_directory import RunDir
+from membench.records.scores import write_scores
+from membench.tasks.base import Task
+
+
+@dataclass
+class Tally:
+    """Counts of asks: every ask is ok, or failed with a reason, and may be unscored."""
+
+    cases: int = 0
+    questions: int = 0
+    ok: int = 0
+    failed: int = 0
+    unscored: int = 0
+
+    def __post_init__(self) -> None:
+        """Start with no failure."""
+        self.failures: dict[str, int] = {}
+
+    def add(self, case: Case, played: PlayedCase, rows: list[Score]) -> None:
+        """Count a case."""
+        self.cases += 1
+        unscored = {
+            row.event for row in rows if row.status == "unscored" and row.kind == "question"
+        }
+        self.unscored += len(unscored)
+        self.count_events_outside_asks(case, played)
+        broken = {
+            row.event: row.reason
+            for row in rows
+            if row.kind == "question" and row.status == "failed"
+        }
+        for event, asked in enumerate(case.timeline):
+            if not isinstance(asked, Ask):
+                continue
+            self.questions += 1
+            reason = ask_failure(played, event) or broken.get(event)
+            if reason is None:
+                self.ok += 1
+            else:
+                self.failed += 1
+                self.failures[reason] = self.failures.get(reason, 0) + 1
+
+    def count_events_outside_asks(self, case: Case, played: PlayedCase) -> None:
+        """Failed ingests and probes are failures of the run, though no question."""
+        for event, asked in enumerate(case.timeline):
+            if isinstance(asked, Ask):
+                continue
+            outcome = played.ingested.get(event) or played.recalled.get(event)
+            if outcome is not None and not outcome.outcome.ok:
+                reason = outcome.outcome.reason or "missing"
+                self.failures[reason] = self.failures.get(reason, 0) + 1
+
+    def merge(self, other: Tally) -> None:
+        """Take in other counts."""
+        self.cases += other.cases
+        self.questions += other.questions
+        self.ok += other.ok
+        self.failed += other.failed
+        self.unscored += other.unscored
+        for reason, count in other.failures.items():
+            self.failures[reason] = self.failures.get(reason, 0) + count
+
+    def add_verdicts(self, failures: Mapping[str, int]) -> None:
+        """Count every verdict that could not be had, also where its question has others."""
+        for reason, count in failures.items():
+            self.failures[reason] = max(self.failures.get(reason, 0), count)
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the summary."""
+        return {
+            "cases": self.cases,
+            "questions": self.questions,
+            "ok": self.ok,
+            "failed": self.failed,
+            "unscored": self.unscored,
+            "failures": dict(sorted(self.failures.items())),
+        }
+
+
+def ask_failure(played: PlayedCase, event: int) -> str | None:
+    """Why an ask failed, or None: the recall's reason first, then the answers'."""
+    recalled = played.recalled.get(event)
+    if recalled is not None and not recalled.outcome.ok:
+        return recalled.outcome.reason
+    answers = played.answered.get(event, ())
+    if not answers:
+        return "missing"
+    return next((a.outcome.reason or "missing" for a in answers if not a.outcome.ok), None)
+
+
+class Totals:
+    """What scoring adds up beside the rows.
+
+    Args:
+        models: Model name by role.
+
+    Attributes:
+        tally: Counts of asks and failures.
+        cost: Costs by phase.
+        spans: When what was done, for the energy ledger.
+        content: The content hash.
+    """
+
+    def __init__(self, models: Mapping[Role, str]) -> None:
+        """Start with nothing."""
+        self.tally, self.cost, self.content = Tally(), CostTally(), ContentHash()
+        self.spans = SpanTally(models)
+
+    def add(self, loaded: RecordedCase, played: PlayedCase, rows: list[Score]) -> None:
+        """Take in one case: as recorded, as scoring saw it, and its rows."""
+        self.tally.add(played.case, played, rows)
+        self.cost.add(played.case, loaded)
+        self.spans.add(loaded)
+        self.content.add(played.case, loaded)
+
+    def add_judging(
+        self, failures: Mapping[str, int], telemetry: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Take in what judging cost, and the verdicts that could not be had."""
+        self.tally.add_verdicts(failures)
+        self.cost.add_spans(Phase.JUDGE, telemetry)
+        self.spans.add_spans(Phase.JUDGE, telemetry)
+
+    def merge(self, other: Totals) -> None:
+        """Take in what was added up elsewhere."""
+        self.tally.merge(other.tally)
+        self.cost.merge(other.cost)
+        self.spans.merge(other.spans)
+        self.content.merge(other.content)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring came to: every row, and the totals."""
+
+    rows: list[Score]
+    totals: Totals
+
+
+def score(prepared: Prepared, run: RunDir, verdicts: Mapping[str, Verdict] | None = None) -> Scored:
+    """Score every case of a run and write scores.jsonl."""
+    recorded = Recorded(run.play, run.texts, run.answers)
+    worker = ScoreWorker(prepared.task, prepared.models, verdicts or {})
+    jobs = (
+        ScoreJob(number, case, gold, recorded.lines(case))
+        for number, (case, gold) in enumerate(prepared.cases())
+    )
+    scored = dict(scored_jobs(worker, jobs, prepared.options.concurrency))
+    rows: list[Score] = []
+    totals = Totals(prepared.models)
+    for number in sorted(scored):
+        of_case, part = scored[number]
+        rows.extend(of_case)
+        totals.merge(part)
+    totals.cost.add_late(recorded.notes)
+    write_scores(run.scores, rows)
+    return Scored(rows, totals)
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """One case to score. Gold is in it, so it never goes where a system has been."""
+
+    number: int
+    case: Case
+    gold: Gold
+    lines: CaseLines
+
+
+CaseScores = tuple[list[Score], Totals]
+"""The rows of a case, and what it adds to the totals."""
+
+
+@dataclass(frozen=True)
+class ScoreWorker:
+    """Scores cases, here or in a lane of its own.
+
+    Attributes:
+        task: Scores.
+        models: Model name by role.
+        verdicts: What the judge said of the run, by request.
+    """
+
+    task: Task[Any]
+    models: Mapping[Role, str]
+    verdicts: Mapping[str, Verdict]
+
+    def open(self, site: Site) -> ScoreWorker:
+        """Nothing to set up."""
+        return self
+
+    def handle(self, job: ScoreJob) -> CaseScores:
+        """Load and score a case."""
+        loaded = job.lines.load()
+        played = played_case(job.case, loaded)
+        mine = verdicts_of_case(self.task, played, job.gold, self.verdicts)
+        rows = list(self.task.score(played, job.gold, mine))
+        totals = Totals(self.models)
+        totals.add(loaded, played, rows)
+        return rows, totals
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def scored_jobs(
+    worker: ScoreWorker, jobs: Iterator[ScoreJob], lanes: int
+) -> Iterator[tuple[int, CaseScores]]:
+    """Score cases: here if one at a time, else in processes that no system has run in."""
+    if lanes == 1:
+        for job in jobs:
+            yield job.number, worker.handle(job)
+        return
+    with LocalEngine[ScoreJob, CaseScores](worker, lanes) as engine:
+        for result in engine.run(jobs):
+            if isinstance(result, Lost):
+                detail = f"a scoring process died (exit code {result.exitcode})"
+                raise HarnessFault(Reason.HARNESS_ERROR, detail)
+            yield result.job.number, result.result
+
+
+def verdicts_of_case(
+    task: Task[Any], played: PlayedCase, gold: Gold, verdicts: Mapping[str, Verdict]
+) -> dict[str, Verdict]:
+    """The verdicts about one case."""
+    if not verdicts:
+        return {}
+    wanted = (request.id for request in task.judgements(played, gold))
+    return {key: verdicts[key] for key in wanted if key in verdicts}

@@ -1,0 +1,139 @@
+"""What judges said, read back: verdict files, their names, calibrations and agreement.
+
+A verdict file is named by what determines its verdicts: model, prompts and votes. Nothing here
+calls a model or needs a library for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from membench.domain.errors import Reason
+from membench.domain.outcome import Outcome
+from membench.domain.score import Verdict
+from membench.harness.prepare import Prepared, judges
+from membench.records.canonical import canonical_sha256
+from membench.records.journal import read_lines
+from membench.records.run_directory import RunDir
+from membench.records.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One judge of a run and its files.
+
+    Attributes:
+        number: 0 for the judge that gives the scores.
+        model: Its name.
+        key: Names its files.
+        path: Its verdicts.
+        calibration: How often it was wrong about candidates made from gold.
+        candidates: What it said about each of them.
+    """
+
+    number: int
+    model: str
+    key: str
+    path: Path
+    calibration: Path
+    candidates: Path
+
+    @property
+    def journals(self) -> list[Path]:
+        """Everything it said."""
+        return [path for path in (self.candidates, self.path) if path.exists()]
+
+
+def seats(prepared: Prepared, run: RunDir) -> list[Seat]:
+    """The judges of a run, in order."""
+    prompts = {k: v for k, v in prepared.task.prompt_hashes().items() if k.startswith("judge.")}
+    made = []
+    for number, model in enumerate(judges(prepared.spec)):
+        key = judge_key(model, prompts, prepared.spec)
+        folder = run.verdicts
+        verdicts, rates = folder / f"{key}.jsonl", folder / f"{key}.calibration.json"
+        candidates = folder / "calibration" / f"{key}.jsonl"
+        made.append(Seat(number, model, key, verdicts, rates, candidates))
+    return made
+
+
+def judge_key(model: str, prompts: Mapping[str, str], spec: RunSpec) -> str:
+    """Names a judge's files by what determines its verdicts: model, prompts and votes."""
+    identity = [model, dict(prompts), spec.judge_votes, spec.prompts is not None]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model)
+    return f"{name}-{canonical_sha256(identity)[:8]}"
+
+
+def verdicts_of(path: Path) -> dict[str, Verdict]:
+    """Verdicts by request id; of several about one request the last counts."""
+    return {line["request"]: verdict_from(line) for line in read_lines(path)}
+
+
+def verdict_from(line: Mapping[str, Any]) -> Verdict:
+    """One line of a verdict file."""
+    outcome = Outcome(line["status"] == "ok", line["reason"])
+    return Verdict(line["request"], outcome, line["values"])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the judges of a run said.
+
+    Attributes:
+        verdicts: Of the judge that gives the scores.
+        failures: How many verdicts of any judge could not be had, by reason.
+        telemetry: Of everything any judge said, candidates of the calibration included.
+        entry: For the summary: models, calibration, agreement; None without a judge.
+    """
+
+    verdicts: Mapping[str, Verdict]
+    failures: Mapping[str, int]
+    telemetry: Sequence[Mapping[str, Any]]
+    entry: Mapping[str, Any] | None
+
+
+def judged(prepared: Prepared, run: RunDir) -> Judged:
+    """Read back what the judges of the run's spec said."""
+    present = [seat for seat in seats(prepared, run) if seat.journals]
+    if not present:
+        return Judged({}, {}, (), None)
+    from membench.judging.judge import agreement
+
+    by_seat = {seat.number: verdicts_of(seat.path) for seat in present}
+    journals = [journal for seat in present for journal in seat.journals]
+    telemetry = [line["telemetry"] for journal in journals for line in read_lines(journal)]
+    failures = verdict_failures(by_seat.values())
+    entry = {
+        "judges": [
+            {
+                "model": seat.model,
+                "key": seat.key,
+                "verdicts": len(by_seat[seat.number]),
+                "calibration": calibration_of(seat),
+            }
+            for seat in present
+        ],
+        "agreement": [asdict(pair) for pair in agreement(by_seat)],
+    }
+    return Judged(by_seat.get(0, {}), failures, telemetry, entry)
+
+
+def verdict_failures(judges: Iterable[Mapping[str, Verdict]]) -> dict[str, int]:
+    """How many verdicts of any judge could not be had, by reason."""
+    verdicts = (verdict for of_one in judges for verdict in of_one.values())
+    reasons = (v.outcome.reason or Reason.JUDGE_ERROR for v in verdicts if not v.outcome.ok)
+    return dict(Counter(str(reason) for reason in reasons))
+
+
+def calibration_of(seat: Seat) -> Any:
+    """A judge's calibration; None if it was stopped before it was calibrated."""
+    if not seat.calibration.exists():
+        return None
+    return orjson.loads(seat.calibration.read_bytes())

@@ -1,0 +1,1 @@
+"""Asking a judge for verdicts, and how good that judge is."""

@@ -1,0 +1,40 @@
+"""Amortisation: when does building a memory pay?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st  # noqa: TID253  (only the app imports this module)
+
+from membench.leaderboard.app import components as c
+from membench.leaderboard.app import state
+from membench.leaderboard.rendering import charts
+from membench.leaderboard.store.rows import AXES
+from membench.leaderboard.views.amortisation import amortisation, records
+
+
+def page() -> None:
+    """Draw the page."""
+    c.heading(
+        "Amortisation",
+        "Ingesting a history costs once, asking costs every time: from how many questions per "
+        "history does a memory pay?",
+    )
+    if c.nothing_yet():
+        return
+    choice = replace(c.place_pickers(), axis=c.axis_picker("seconds"))
+    first = amortisation(state.the_board(choice))
+    labels = {row.run_id: row.label for row in first.candidates}
+    default = first.reference.run_id if first.reference else ""
+    options = [default, *(run for run in labels if run != default)] if default else []
+    reference = c.pick("Against", options, "reference", lambda run: labels.get(run, run))
+    shown = amortisation(state.the_board(choice), reference)
+    if not shown.lines:
+        title = AXES[choice.axis].title.lower()
+        st.info(f"No row here has {title} for both ingestion and questions.")
+        return
+    alt = f"Total {AXES[choice.axis].title.lower()} over questions per history; the table holds it."
+    c.chart(charts.amortised_lines(shown), key="amortised", alt=alt)
+    c.table(records(shown), key="amortisation", alt="Cost per history, question and correct answer")
+    if shown.missing:
+        st.caption(f"{len(shown.missing)} rows are left out: a part of this cost is unavailable.")

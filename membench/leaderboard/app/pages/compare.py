@@ -1,0 +1,85 @@
+"""Compare: two to five runs, paired question by question."""
+
+from __future__ import annotations
+
+import streamlit as st  # noqa: TID253  (only the app imports this module)
+
+from membench.leaderboard.app import components as c
+from membench.leaderboard.app import links, state
+from membench.leaderboard.store.rows import lower_is_better
+from membench.leaderboard.views import compare as view
+from membench.leaderboard.views.board import listed
+from membench.metrics.names import is_fraction
+
+
+def page() -> None:
+    """Draw the page."""
+    c.heading("Compare", "The first run against each of the others, question by question.")
+    if c.nothing_yet():
+        return
+    runs = pick_runs()
+    if len(runs) < 2:
+        st.info("Choose two to five runs.")
+        return
+    index = state.index()
+    first = view.compare(state.store(), index, runs)
+    if first.refused:
+        refuse(first)
+        return
+    metric = c.pick("Score", first.metrics, "metric")
+    shown = first if metric == first.metric else view.compare(state.store(), index, runs, metric)
+    draw(shown, runs)
+
+
+def pick_runs() -> list[str]:
+    """The runs, in the URL."""
+    runs = listed(state.index().runs)
+    known = set(runs["run_id"])
+    asked = [run for run in st.query_params.get_all("runs") if run in known]
+    newest = runs.sort_values("created", ascending=False)["run_id"][:500]
+    options = list(dict.fromkeys([*newest, *asked]))
+    chosen = st.multiselect("Runs", options, key="runs", max_selections=view.MOST, bind=c.BIND)
+    return [str(run) for run in chosen]
+
+
+def refuse(shown: view.Comparison) -> None:
+    """Say what keeps runs apart."""
+    st.error("These runs cannot be compared: they differ in what scores depend on.")
+    for part in shown.refused:
+        st.text(part)
+
+
+def draw(shown: view.Comparison, runs: list[str]) -> None:
+    """Tables of a comparison."""
+    head = next(iter(shown.labels.values()))
+    unit = "percentage points" if is_fraction(shown.metric) else "units of the metric"
+    task = str(state.index().runs.set_index("run_id").loc[runs[0], "task"])
+    less = "; less is better" if lower_is_better(task, shown.metric) else ""
+    st.caption(f"Differences are in {unit}, the first run less the other{less}.")
+    c.table(
+        view.summary_records(shown), key="comparison", alt="Differences with intervals and tests"
+    )
+    for pair in shown.pairs:
+        if pair.visible is not None and is_fraction(shown.metric):
+            st.text(
+                f"Smallest difference that {head} and {pair.label} can show here: "
+                f"{100 * pair.visible.significant:.1f} points; with 80 % power "
+                f"{100 * pair.visible.powered:.1f}."
+            )
+        if pair.table is not None:
+            c.plain_table(
+                view.table_records(pair, head), "Outcomes of both runs, question by question"
+            )
+    st.subheader("By category")
+    c.table(view.category_records(shown), key="by-category", alt="Differences by category")
+    st.subheader("Costs")
+    if shown.costs_differ:
+        st.warning("Costs of machines are left out: the runs differ in how they were executed.")
+        for part in shown.costs_differ:
+            st.text(part)
+    c.table(view.ratio_records(shown), key="costs", alt="Ratios of cost per question")
+    st.subheader("Questions they disagree on")
+    records = view.disagreement_records(shown)
+    picked = c.selectable(records[:2000], key="disagreements", alt="Questions with unlike outcomes")
+    if picked:
+        links.question(str(records[picked[0]]["question"]), runs)

@@ -1,0 +1,94 @@
+"""Question: what every system recalled and answered."""
+
+from __future__ import annotations
+
+import streamlit as st  # noqa: TID253  (only the app imports this module)
+
+from membench.domain.errors import UserError
+from membench.leaderboard.app import components as c
+from membench.leaderboard.app import state
+from membench.leaderboard.views import question as view
+from membench.leaderboard.views.board import listed
+from membench.leaderboard.views.bundles import load, question_rows
+
+SIDE_BY_SIDE = 4
+MOST = 8
+
+
+def page() -> None:
+    """Draw the page."""
+    c.heading("Question", "One question, and what each run recalled and answered.")
+    if c.nothing_yet():
+        return
+    runs = pick_runs()
+    if not runs:
+        st.info("Choose runs over the same data.")
+        return
+    question_id = pick_question(runs[0])
+    settings = state.settings()
+    try:
+        shown = view.question_page(
+            state.store(), runs, question_id, settings.data, show_text=settings.show_text
+        )
+    except UserError as error:
+        st.error(error.problem)
+        return
+    draw(shown, show_text=settings.show_text)
+
+
+def pick_runs() -> list[str]:
+    """Runs of one task and split, in the URL."""
+    runs = listed(state.index().runs)
+    known = set(runs["run_id"])
+    asked = [run for run in st.query_params.get_all("runs") if run in known]
+    newest = runs.sort_values("created", ascending=False)
+    head = asked[0] if asked else newest["run_id"].iloc[0]
+    row = runs[runs["run_id"] == head].iloc[0]
+    same = newest[(newest["task"] == row["task"]) & (newest["split"] == row["split"])]
+    options = list(dict.fromkeys([*same["run_id"][:300], *asked]))
+    chosen = st.multiselect("Runs", options, key="runs", max_selections=MOST, bind=c.BIND)
+    return [str(run) for run in chosen]
+
+
+def pick_question(run_id: str) -> str:
+    """The question, in the URL."""
+    ids = [row.item_id for row in question_rows(load(state.store(), run_id).rows())]
+    return c.pick("Question", ids, "question")
+
+
+def draw(shown: view.QuestionPage, *, show_text: bool) -> None:
+    """Question, gold, and every run."""
+    if shown.text is not None:
+        st.text(shown.text)
+        st.text(f"Gold: {shown.gold or '–'}")
+        for turn in shown.evidence:
+            st.text(f"Evidence {turn}: {shown.evidence_texts.get(turn, '')}")
+    else:
+        why = (
+            "this machine does not have the data" if show_text else "its licence does not allow it"
+        )
+        st.caption(f"The words of question, gold and memories are not shown: {why}.")
+    st.caption(f"Category {shown.category}" + (f", asked at {shown.now}" if shown.now else ""))
+    for start in range(0, len(shown.runs), SIDE_BY_SIDE):
+        part = shown.runs[start : start + SIDE_BY_SIDE]
+        for column, run in zip(st.columns(len(part)), part, strict=True):
+            with column:
+                draw_run(run)
+    st.subheader("Scores")
+    c.table(view.score_records(shown), key="question-scores", alt="Scores of every run")
+
+
+def draw_run(run: view.Attempted) -> None:
+    """One run's answer and memories."""
+    st.subheader(run.label)
+    st.text(run.run_id)
+    for number, answer in enumerate(run.answers or ("(no answer)",), start=1):
+        st.caption("Answer" + (f" {number}" if len(run.answers) > 1 else ""))
+        st.code(answer, language=None, wrap_lines=True)
+    for request, words in run.verdicts.items():
+        st.text(f"{request}: {words}")
+    c.table(
+        view.recalled_records(run),
+        key=f"recalled-{run.run_id}",
+        alt=f"Memories that {run.label} recalled, best first",
+    )

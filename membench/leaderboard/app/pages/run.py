@@ -1,0 +1,116 @@
+"""Run: everything about one bundle."""
+
+from __future__ import annotations
+
+import streamlit as st  # noqa: TID253  (only the app imports this module)
+
+from membench.domain.errors import RunStateError
+from membench.leaderboard.app import components as c
+from membench.leaderboard.app import links, state
+from membench.leaderboard.store.rows import label, lower_is_better
+from membench.leaderboard.views import run as view
+from membench.leaderboard.views.bundles import Loaded
+from membench.leaderboard.views.tables import BADGES
+
+
+def page() -> None:
+    """Draw the page."""
+    c.heading("Run")
+    run_id = pick_run()
+    if not run_id:
+        if not c.nothing_yet():
+            st.info("Choose a run.")
+        return
+    try:
+        shown = view.run_page(state.store(), run_id)
+    except RunStateError as error:
+        st.error(error.problem)
+        return
+    if shown.withdrawn is not None:
+        st.warning("This row was withdrawn.")
+        st.text(f"{shown.withdrawn.when_utc}: {shown.withdrawn.why}")
+    if shown.loaded is not None:
+        draw(shown.loaded)
+    draw_decisions(shown)
+
+
+def pick_run() -> str:
+    """The run, in the URL; the newest ones to choose from."""
+    runs = state.index().runs
+    asked = str(st.query_params.get("run", ""))
+    if not len(runs):
+        return ""
+    known = asked in set(runs["run_id"])
+    newest = list(runs.sort_values("created", ascending=False)["run_id"][:300])
+    options = newest if not known or asked in newest else [*newest, asked]
+    if asked and not known:
+        st.error("There is no such run.")
+    chosen = st.selectbox("Run", options, index=None, key="run", bind=c.BIND)
+    return str(chosen or "")
+
+
+def draw(loaded: Loaded) -> None:
+    """A bundle."""
+    st.text(f"{label(loaded.manifest)}, {loaded.summary['task']} ({loaded.summary['split']})")
+    badge = (loaded.badge or {}).get("score", "self-reported")
+    energy = loaded.summary["energy"]["total"]
+    left, middle, right = st.columns(3)
+    left.metric("Score badge", BADGES.get(badge, badge))
+    middle.metric("Energy", view.joules(energy))
+    right.metric("Questions", f"{loaded.summary['counts']['questions']:,}")
+    st.subheader("Scores by category")
+    c.table(view.category_records(loaded), key="categories", alt="Headline scores by category")
+    with st.expander("All metrics, and how each came about"):
+        c.table(view.metric_records(loaded), key="metrics", alt="All metrics of the run")
+    st.subheader("Costs by phase")
+    c.table(view.cost_records(loaded), key="phases", alt="Costs by phase")
+    draw_questions(loaded)
+    with st.expander("Facts", expanded=True):
+        c.table(view.facts(loaded), key="facts", alt="What the manifest says")
+    manifest = loaded.opened.stored["manifest.json"]
+    st.download_button("manifest.json", manifest, "manifest.json", on_click="ignore")
+
+
+def draw_questions(loaded: Loaded) -> None:
+    """Filterable questions."""
+    st.subheader("Questions")
+    rows = [row for row in loaded.rows() if row.kind == "question"]
+    categories = sorted({row.category or "" for row in rows})
+    left, middle, right = st.columns(3)
+    with left:
+        category = c.pick("Category", ["all", *categories], "category")
+    with middle:
+        only = c.pick("Show", ("all", "wrong", "failed"), "only")
+    with right:
+        search = st.text_input("Id contains", key="search", bind=c.BIND)
+    names = headline(loaded)
+    records = view.question_records(
+        rows,
+        names,
+        "" if category == "all" else category,
+        search or "",
+        "" if only == "all" else only,
+        float(bool(names) and lower_is_better(loaded.summary["task"], names[0])),
+    )
+    picked = c.selectable(records, key="questions", alt="Questions of the run")
+    if picked:
+        links.question(str(records[picked[0]]["question"]), [loaded.manifest["run_id"]])
+
+
+def headline(loaded: Loaded) -> list[str]:
+    """The task's headline metrics that rows have."""
+    from membench.tasks.registry import get_task
+
+    card = get_task(loaded.summary["task"]).card
+    there = {name for row in loaded.rows() for name in row.values}
+    names = dict.fromkeys((card.main_metric, card.offline_metric, *card.headline))
+    return [name for name in names if name in there]
+
+
+def draw_decisions(shown: view.RunPage) -> None:
+    """What was decided about the run."""
+    st.subheader("Decisions")
+    if not shown.adjudications:
+        st.text("None. Decisions are appended to adjudications.jsonl and never removed.")
+        return
+    c.table(view.adjudication_records(shown), key="decisions", alt="Decisions about the run")

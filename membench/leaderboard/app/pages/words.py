@@ -1,0 +1,34 @@
+"""Method and Submit: pages of words, all of them ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st  # noqa: TID253  (only the app imports this module)
+
+from membench.leaderboard.app import components as c
+from membench.leaderboard.app import state
+from membench.leaderboard.validation import RULES
+
+HERE = Path(__file__).parents[1]
+
+
+def method() -> None:
+    """Draw the page on method."""
+    c.heading("Method")
+    st.markdown((HERE / "method.md").read_text(encoding="utf-8"))
+
+
+def submit() -> None:
+    """Draw the page on submitting."""
+    c.heading("Submit")
+    st.markdown((HERE / "submit.md").read_text(encoding="utf-8"))
+    if state.settings().submissions:
+        st.caption("This board accepts bundles: POST /api/v1/submissions with a bearer token.")
+    st.subheader("Rules")
+    st.caption("Every bundle is held to these, here and in `membench verify`.")
+    records = [
+        {"rule": rule.id, "what it asks for": rule.title, "if it is broken": rule.remedy}
+        for rule in RULES.values()
+    ]
+    c.table(records, key="rules", alt="Rules a bundle is held to", height=500)

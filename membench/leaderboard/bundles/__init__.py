@@ -1,0 +1,1 @@
+"""What is submitted: the redacted part of a run directory, and its published schema."""

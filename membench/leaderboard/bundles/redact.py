@@ -1,0 +1,117 @@
+"""What of a run may be published: records without texts, errors without words, no paths.
+
+Memory texts never leave; their hashes, tokens and sources do. Free answers leave where the
+task's licence allows, otherwise as their hash. Extractive answers leave as parts, which mean
+nothing without the data. Nothing here changes `content_sha256`, which counts texts by their hash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from membench.leaderboard.bundles import schema
+from membench.records.spec import RunSpec
+
+TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,39}")
+
+
+def manifest(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest without what only the submitter's machine can know."""
+    kept: dict[str, Any] = schema.withheld(schema.pruned(schema.Manifest, run))
+    spec = dict(kept["spec"])
+    if "/" in run["spec"]["system"]:
+        spec["system"] = kept["system"]["name"]
+    if spec.get("prompts") is not None:
+        spec["prompts"] = "given"
+    kept["spec"] = spec
+    kept["spec_sha256"] = RunSpec.from_json(spec).sha256
+    return kept
+
+
+def summary(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary: the claim."""
+    kept: dict[str, Any] = schema.withheld(schema.pruned(schema.Summary, run))
+    return kept
+
+
+def note(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the play stage that belongs to no event."""
+    return schema.pruned(schema.Note, line)
+
+
+def energy(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the sampler."""
+    kept: dict[str, Any] = schema.withheld(line)
+    return kept
+
+
+def play(line: Mapping[str, Any], *, text_allowed: bool) -> dict[str, Any]:
+    """A record of the play stage."""
+    content = dict(line["content"])
+    if "answer" in content:
+        content["answer"] = answer(content["answer"], text_allowed=text_allowed)
+    return {**record(line), "content": content}
+
+
+def answers(line: Mapping[str, Any], *, text_allowed: bool) -> dict[str, Any]:
+    """A record of the read stage."""
+    content = dict(line["content"])
+    content["answers"] = [answer(a, text_allowed=text_allowed) for a in content["answers"]]
+    return {**record(line), "content": content}
+
+
+def record(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Address and telemetry of a record."""
+    address = {key: line[key] for key in ("case", "event", "phase", "attempt")}
+    return {**address, "telemetry": telemetry(line["telemetry"])}
+
+
+def telemetry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures, and of an error the name of its type: its words may hold paths and hosts.
+
+    Of the machine of a cluster its number stays: the energy ledger needs to know which spans a
+    sensor could not see. A name would not.
+    """
+    kept = schema.pruned(schema.Telemetry, entry)
+    if not isinstance(kept.get("node"), int):
+        kept.pop("node", None)
+    if "error" in kept:
+        kept["error"] = error_type(str(kept["error"]))
+    return kept
+
+
+def error_type(error: str) -> str:
+    """The type that `describe` put before the colon, or `error`."""
+    head = error.partition(":")[0]
+    return head if TYPE_NAME.fullmatch(head) else "error"
+
+
+def answer(entry: Mapping[str, Any], *, text_allowed: bool) -> dict[str, Any]:
+    """One answer, without its free text where the licence forbids that."""
+    return {key: value for key, value in entry.items() if key != "text" or text_allowed}
+
+
+def texts(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A recalled memory without its text."""
+    return {key: line[key] for key in schema.TextLine.model_fields}
+
+
+def verdict(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A verdict without the judge's words: labels and numbers remain."""
+    kept = schema.pruned(schema.VerdictLine, line)
+    kept["values"] = {name: v for name, v in line.get("values", {}).items() if publishable(v)}
+    kept["votes"] = [v if publishable(v) else "other" for v in line.get("votes", ())]
+    kept["telemetry"] = telemetry(line["telemetry"])
+    return kept
+
+
+def publishable(value: Any) -> bool:
+    """Whether a value of a verdict is a number or one short label."""
+    if isinstance(value, str):
+        return LABEL.fullmatch(value) is not None
+    if isinstance(value, Mapping):
+        return all(publishable(key) for key in value)
+    return value is None or isinstance(value, int | float)

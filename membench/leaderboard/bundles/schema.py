@@ -1,0 +1,539 @@
+"""The files of a bundle as pydantic models: the edge between strangers' JSON and ours.
+
+The same models serve twice. Making a bundle keeps of a run's files what a model names (`pruned`);
+verifying one refuses whatever a model does not name. Strings are short and of known shape, so
+that no field can carry a text, a path or markup to a page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StrictInt
+
+from membench.domain.errors import Reason
+from membench.leaderboard.bundles.layout import NAME
+
+Name = Annotated[str, Field(pattern=NAME)]
+Word = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@:/ ,()&\[\]-]*$")]
+Line = Annotated[str, Field(max_length=400)]
+"""Free words of a card (a title, a deviation): shown as text, never as markup."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+CaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+Stamp = Annotated[
+    str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})?$")
+]
+Count = Annotated[StrictInt, Field(ge=0, le=10**15)]
+Real = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
+Amount = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e18)]
+Scalar = Annotated[str, Field(max_length=200)] | bool | int | Real
+PhaseName = Literal["ingest", "finalize", "recall", "answer", "judge"]
+REASONS = frozenset(map(str, Reason))
+
+
+def known_reason(value: str) -> str:
+    """A word of the failure vocabulary."""
+    if value not in REASONS:
+        raise ValueError(f"'{value[:40]}' is no reason of the failure vocabulary")
+    return value
+
+
+ReasonName = Annotated[str, AfterValidator(known_reason)]
+
+
+def bounded(value: JsonValue) -> JsonValue:
+    """Plain facts: every string in them is at most 1,000 characters."""
+    stack: list[Any] = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str) and len(item) > 1000:
+            raise ValueError("a string of more than 1,000 characters")
+        if isinstance(item, dict):
+            stack.extend([*item, *item.values()])
+        elif isinstance(item, list):
+            stack.extend(item)
+    return value
+
+
+Facts = Annotated[dict[str, JsonValue], AfterValidator(bounded)]
+
+
+class Edge(BaseModel):
+    """No further keys, no guessing of types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+# --- manifest ----------------------------------------------------------------------------------
+
+
+class TaskEntry(Edge):
+    """Which data was used."""
+
+    name: Name
+    split: Word
+    file: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    dataset_sha256: Sha256
+    dataset_version: Word
+    partial: bool
+    question_set_sha256: Sha256
+    cases: Count
+    questions: Count
+    events: Count
+    options: dict[Word, Scalar] = {}
+
+
+class SystemEntry(Edge):
+    """Which system was run, as its card declares it."""
+
+    name: Name
+    title: Line
+    version: Word
+    fidelity: Literal["package", "weights", "native", "adapted", "control"]
+    deviations: list[Line] = []
+    protocol: Literal["blind", "question-aware", "answer-only"]
+    granularity: Line
+    time: Line
+    replay: Literal["exact", "answers", "none"]
+    capabilities: list[Word]
+    parameters: dict[Word, Scalar]
+    order_dependent: bool
+    environment: Facts | None = None
+
+
+class SpecEntry(Edge):
+    """`RunSpec`."""
+
+    system: Name
+    task: Name
+    split: Word | None
+    set: dict[Word, Scalar]
+    task_set: dict[Word, Scalar]
+    limit: Count | None
+    k: Count | None
+    token_budget: Count | None
+    reader: Line
+    judge: Line
+    judge_votes: Count | None
+    memory_model: Line
+    embedder: Line
+    seed: StrictInt
+    errata: bool
+    division: Word | None
+    prompts: Word | None
+
+
+class CodeEntry(Edge):
+    """Commit of membench."""
+
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")] | None
+    dirty: bool | None
+
+
+class HardwareEntry(Edge):
+    """The machine, by kind."""
+
+    cpu: Line
+    cores: Count
+    memory_bytes: Count
+    system: Line
+    gpus: list[Line]
+    # written as `class`
+    klass: Annotated[Line, Field(alias="class")]
+
+
+class Parent(Edge):
+    """The run whose records a derived run took over."""
+
+    run_id: RunId
+    spec_sha256: Sha256
+
+
+class Manifest(Edge):
+    """manifest.json."""
+
+    schema_: Annotated[StrictInt, Field(alias="schema")]
+    run_id: RunId
+    created_utc: Stamp
+    status: Literal["complete", "finished with failures"]
+    attempts: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    parent: Parent | None
+    spec: SpecEntry
+    spec_sha256: Sha256
+    options: Facts
+    task: TaskEntry
+    system: SystemEntry
+    models: dict[Word, Line]
+    prompts: dict[Word, Sha256]
+    versions: dict[Word, Line]
+    code: CodeEntry
+    hardware: HardwareEntry
+    division: Word
+    subset: bool
+    comparison_key: Facts
+    energy: Facts | None = None
+    energy_protocol: list[Facts] = []
+    pins: dict[Word, Sha256 | None] = {}
+
+
+# --- summary -----------------------------------------------------------------------------------
+
+
+class MetricEntry(Edge):
+    """A figure with its interval."""
+
+    value: Real | None
+    ci95: Annotated[list[Real], Field(min_length=2, max_length=2)] | None
+    n: Count
+    clusters: Count
+
+
+Metrics = dict[Word, MetricEntry]
+
+
+class CategoryEntry(Edge):
+    """One category."""
+
+    id: Word
+    n: Count
+    metrics: Metrics
+
+
+class Counts(Edge):
+    """Counts of asks."""
+
+    cases: Count
+    questions: Count
+    ok: Count
+    failed: Count
+    unscored: Count
+    failures: dict[ReasonName, Count]
+
+
+class RoleUsage(Edge):
+    """Model calls of one role."""
+
+    calls: Count = 0
+    prompt_tokens: Count = 0
+    cached_tokens: Count = 0
+    completion_tokens: Count = 0
+    reasoning_tokens: Count = 0
+    embedding_tokens: Count = 0
+    prompt_sq: Amount | None = None
+    retries: Count = 0
+    failed: Count = 0
+    replayed: Count = 0
+    late: Count = 0
+    latency_s: Amount | None = None
+    cpu_s: Amount = 0.0
+    model: Line | None = None
+    source: Word | None = None
+    usd: Amount | None = None
+
+
+class Usage(RoleUsage):
+    """Model calls of a phase or an event."""
+
+    faults: list[ReasonName] = []
+    roles: dict[Word, RoleUsage] = {}
+
+
+class LateUsage(Usage):
+    """Model calls outside any phase, and the phase that was open last."""
+
+    case: CaseId | None = None
+    event: Count | None = None
+    phase: PhaseName | None = None
+
+
+class TimeEntry(Edge):
+    """Seconds of a phase."""
+
+    total: Amount
+    wall: Amount
+    p50: Amount | None
+    p95: Amount | None
+
+
+class Ingested(Edge):
+    """What was stored."""
+
+    turns: Count
+    tokens: Count
+
+
+class Context(Edge):
+    """Tokens of the recalled memories."""
+
+    mean: Amount | None
+    p95: Amount | None
+
+
+class Recalled(Edge):
+    """Memories per ask."""
+
+    mean: Amount | None
+
+
+class Abandoned(Edge):
+    """What attempts that do not count cost."""
+
+    time_s: Real
+    cpu_s: Real
+    usage: dict[PhaseName, Usage] = {}
+
+
+class Summary(Edge):
+    """summary.json: the claim."""
+
+    schema_: Annotated[StrictInt, Field(alias="schema")]
+    run_id: RunId
+    task: Name
+    split: Word
+    system: Name
+    division: Word
+    models: dict[Word, Line] = {}
+    comparison_key: Facts
+    complete: bool
+    content_sha256: Sha256 | None
+    counts: Counts
+    metrics: Metrics
+    categories: dict[Word, CategoryEntry]
+    notes: list[Line] = []
+    usage: dict[PhaseName, Usage]
+    ingested: Ingested
+    context_tokens: Context
+    recalled: Recalled
+    time_s: dict[PhaseName, TimeEntry]
+    cpu_s: dict[PhaseName, Amount]
+    peak_rss_bytes: Count | None
+    store_bytes: Count | None
+    abandoned: Abandoned = Abandoned(time_s=0.0, cpu_s=0.0)
+    late_calls: Count = 0
+    energy: Facts
+    judge: Facts | None = None
+
+
+# --- records -----------------------------------------------------------------------------------
+
+
+class Change(Edge):
+    """One change of the store."""
+
+    kind: Literal["add", "update", "delete"]
+    n: Count
+
+
+class OwnAnswer(Edge):
+    """A free answer: its hash always, its text where the licence allows."""
+
+    text: Annotated[str, Field(max_length=100_000)] | None = None
+    sha256: Sha256
+
+
+class PlayContent(Edge):
+    """What one event came to."""
+
+    status: Literal["ok", "failed"]
+    reason: ReasonName | None = None
+    changes: Count | list[Change] | None = None
+    k: Count | None = None
+    memories: list[Count] | None = None
+    answer: OwnAnswer | None = None
+
+
+class Telemetry(Edge):
+    """What may differ between runs of a spec; an error by the name of its type alone."""
+
+    start: Amount | None = None
+    end: Amount | None = None
+    cpu_s: Amount = 0.0
+    rss_bytes: Count | None = None
+    store_bytes: Count | None = None
+    turns: Count | None = None
+    tokens: Count | None = None
+    context_tokens: Count | None = None
+    usage: Usage | None = None
+    error: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,79}$")] | None = None
+    lane: Count | None = None
+    node: Count | None = None
+    late: Count | bool | None = None
+
+
+class Play(Edge):
+    """A line of play.jsonl."""
+
+    case: CaseId
+    event: Count
+    phase: Literal["ingest", "finalize", "recall"]
+    attempt: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    content: PlayContent
+    telemetry: Telemetry
+
+
+class Note(Edge):
+    """A line of play.jsonl that belongs to no event: calls after a case was closed."""
+
+    note: Literal["close"]
+    of: CaseId
+    late: Annotated[list[LateUsage], Field(max_length=100_000)]
+
+
+class TurnSpan(Edge):
+    """Words of a turn."""
+
+    turn: Id
+    start: Count
+    end: Count
+
+
+class MemorySpan(Edge):
+    """Words of a recalled memory."""
+
+    memory: Count
+    start: Count
+    end: Count
+
+
+class Literal_(Edge):  # noqa: N801  (Literal is taken)
+    """What a reader generated: a date, a number, yes or no, a separator, a refusal."""
+
+    generated: Annotated[str, Field(max_length=80)]
+
+
+class AnswerEntry(Edge):
+    """One generation."""
+
+    status: Literal["ok", "failed"]
+    reason: ReasonName | None = None
+    parts: Annotated[list[TurnSpan | MemorySpan | Literal_], Field(max_length=200)] | None = None
+    text: Annotated[str, Field(max_length=100_000)] | None = None
+    sha256: Sha256 | None = None
+
+
+class AnswersContent(Edge):
+    """All generations of an answer."""
+
+    status: Literal["ok", "failed"]
+    reason: ReasonName | None = None
+    answers: Annotated[list[AnswerEntry], Field(min_length=1, max_length=100)]
+
+
+class AnswerLine(Edge):
+    """A line of answers.jsonl."""
+
+    case: CaseId
+    event: Count
+    phase: Literal["answer"]
+    attempt: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    content: AnswersContent
+    telemetry: Telemetry
+
+
+class TextLine(Edge):
+    """A line of texts.jsonl without its text."""
+
+    case: CaseId
+    attempt: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    n: Count
+    sha256: Sha256
+    tokens: Count
+    sources: Annotated[list[Id], Field(max_length=10_000)]
+    time: Stamp | None
+
+
+class ScoreLine(Edge):
+    """A line of scores.jsonl."""
+
+    case_id: Id
+    item_id: Id
+    kind: Word
+    category: Word | None
+    status: Literal["scored", "unscored", "failed"]
+    values: dict[Word, Real | None]
+    reason: Line | None
+    flags: list[Word]
+    event: Count | None
+
+
+Label = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]*$")]
+
+
+class VerdictLine(Edge):
+    """A line of verdicts: what a judge said, without its words."""
+
+    case: CaseId | Literal["calibration"]
+    request: Id
+    fields_sha256: Sha256 | None = None
+    status: Literal["ok", "failed"]
+    reason: ReasonName | None
+    values: dict[Word, bool | int | Real | Label | dict[Label, Count] | None]
+    votes: Annotated[list[Label | None], Field(max_length=100)] = []
+    telemetry: Telemetry
+
+
+def pruned(model: type[BaseModel], value: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `value` that `model` names, and so on for the models inside it."""
+    kept: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        key = info.alias or name
+        if key in value:
+            kept[key] = pruned_field(info.annotation, value[key])
+    return kept
+
+
+def pruned_field(annotation: Any, value: Any) -> Any:
+    """Prune a value by the models that its annotation mentions."""
+    inner = models_in(annotation)
+    if isinstance(value, Mapping) and len(inner) == 1:
+        model = inner[0]
+        if get_args(annotation) and is_mapping(annotation):
+            return {key: pruned_field(model, item) for key, item in value.items()}
+        return pruned(model, value)
+    if isinstance(value, list) and len(inner) == 1:
+        return [pruned_field(inner[0], item) for item in value]
+    return value
+
+
+def is_mapping(annotation: Any) -> bool:
+    """Whether an annotation is `dict[...]`."""
+    return getattr(annotation, "__origin__", None) is dict
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models an annotation mentions, outermost first."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in models_in(part)]
+
+
+PATH = re.compile(
+    r"(?:^|[\s\"'=(:])(?:~/|/(?:home|root|Users|tmp|var|etc|opt|mnt|srv|data|work|usr)(?:/|$))"
+    r"|[A-Za-z]:\\|file:|\\\\[A-Za-z]"
+)
+"""What looks like a path of a machine."""
+
+HOST = re.compile(
+    r"(?:https?|ssh|s3|ftp)://|\b(?:\d{1,3}\.){3}\d{1,3}\b|[\w.-]+\.(?:local|internal|lan)\b"
+)
+"""What looks like a host."""
+
+
+def withheld(value: Any) -> Any:
+    """A JSON value with the strings that give away a path or a host replaced."""
+    if isinstance(value, str):
+        return "(withheld)" if private(value) else value
+    if isinstance(value, Mapping):
+        return {key: withheld(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [withheld(item) for item in value]
+    return value
+
+
+def private(text: str) -> bool:
+    """Whether a string of a manifest or summary gives away a path or a host."""
+    return PATH.search(text) is not None or HOST.search(text) is not None

@@ -1,0 +1,283 @@
+"""Accuracy against cost as a picture: a self-contained HTML page, or PNG and SVG by a browser.
+
+Cost on a logarithmic axis, error bars on both, the step frontier through the points that nothing
+cheaper matches. The HTML holds plotly itself and asks nobody for anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from membench.domain.errors import UnknownName, UsageError
+from membench.experiments.compare import FinishedRun
+from membench.metrics.frontier import Point, frontier
+from membench.metrics.statistics import Interval, log_interval, ratio_metric
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+PER_QUESTION = ("recall", "answer")
+"""Phases that a question costs; ingestion is shared by all questions of a case."""
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FORMATS = (".html", ".png", ".svg")
+WIDTH, HEIGHT = 960, 600
+DRAW_S = 60
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One run in the picture.
+
+    Attributes:
+        name: System and run id.
+        cost: Cost per question.
+        cost_ci95: Its interval; None where there is none.
+        accuracy: The metric's value.
+        accuracy_ci95: Its interval; None where there is none.
+        ceiling: Whether it was granted the evidence: drawn hollow, never on the frontier.
+    """
+
+    name: str
+    cost: float
+    cost_ci95: Interval | None
+    accuracy: float
+    accuracy_ci95: Interval | None
+    ceiling: bool = False
+
+
+def mark(run: FinishedRun, metric: str, cost: str) -> Mark | None:
+    """A run as a mark; None where its cost is unknown or zero, which no log axis shows.
+
+    Args:
+        run: A finished run.
+        metric: Name of a metric of its summary.
+        cost: `context_tokens`, `<phase>.<unit>`, or a unit alone (`seconds`, `cpu_s`, `usd`,
+            `prompt_tokens`, `joules`, ...): then what recall and answer cost together.
+    """
+    found = run.summary["metrics"].get(metric)
+    value, interval = cost_per_question(run, cost)
+    if found is None or found["value"] is None or not value:
+        return None
+    ci95 = found["ci95"]
+    name = f"{run.summary['system']} ({run.name})"
+    return Mark(name, value, interval, found["value"], tuple(ci95) if ci95 else None, run.granted)
+
+
+def cost_per_question(run: FinishedRun, cost: str) -> tuple[float | None, Interval | None]:
+    """Mean cost of a question with its interval by case on the log scale."""
+    questions = run.questions
+    names = cost_names(run, cost)
+    if names and all(name in run.costs for name in names):
+        cases = sorted(set.intersection(*(set(run.costs[name]) for name in names)))
+        totals = [math.fsum(run.costs[name][case] for name in names) for case in cases]
+        counts = [float(questions[case]) for case in cases]
+        metric = ratio_metric(totals, counts, cases, fraction=False)
+        return metric.value, log_interval(metric)
+    joules = [run.joules.get(name) for name in names]
+    known = [value for value in joules if value is not None]
+    if not known or len(known) < len(joules):
+        return None, None
+    return math.fsum(known) / sum(questions.values()), None
+
+
+def cost_names(run: FinishedRun, cost: str) -> list[str]:
+    """The recorded costs that a name stands for."""
+    recorded = {*run.costs, *run.joules}
+    if cost in recorded:
+        return [cost]
+    return [name for phase in PER_QUESTION if (name := f"{phase}.{cost}") in recorded]
+
+
+def marks(runs: Sequence[FinishedRun], metric: str, cost: str) -> list[Mark]:
+    """The runs that can be drawn.
+
+    Raises:
+        UnknownName: No run has the metric, or none knows the cost.
+    """
+    metrics = {name for run in runs for name in run.summary["metrics"]}
+    if metric not in metrics:
+        raise UnknownName("metric", metric, metrics)
+    found = [item for run in runs if (item := mark(run, metric, cost)) is not None]
+    if not found:
+        raise UnknownName(
+            "cost", cost, {name for run in runs for name in (*run.costs, *run.joules)}
+        )
+    return found
+
+
+def figure(found: Sequence[Mark], metric: str, cost: str) -> go.Figure:
+    """The picture."""
+    import plotly.graph_objects as go
+
+    drawing = go.Figure()
+    if any(not item.ceiling for item in found):
+        drawing.add_trace(frontier_trace(found))
+    for item in found:
+        drawing.add_trace(mark_trace(item))
+    drawing.update_layout(
+        template="simple_white",
+        width=WIDTH,
+        height=HEIGHT,
+        title=f"{metric} against {cost} per question",
+        legend={"orientation": "h", "y": -0.2},
+        margin={"l": 70, "r": 30, "t": 60, "b": 60},
+    )
+    drawing.update_xaxes(type="log", title=f"{cost} per question (log scale)", showgrid=True)
+    drawing.update_yaxes(title=metric, rangemode="tozero", showgrid=True)
+    return drawing
+
+
+def frontier_trace(found: Sequence[Mark]) -> go.Scatter:
+    """The step frontier, drawn on to the dearest mark."""
+    import plotly.graph_objects as go
+
+    systems = [item for item in found if not item.ceiling]
+    front = frontier(Point(item.name, item.cost, item.accuracy) for item in systems)
+    dearest = max(item.cost for item in found)
+    return go.Scatter(
+        x=[*(point.cost for point in front), dearest],
+        y=[*(point.accuracy for point in front), front[-1].accuracy],
+        mode="lines",
+        line={"shape": "hv", "dash": "dot", "color": "#777777"},
+        name="frontier",
+        hoverinfo="skip",
+    )
+
+
+def mark_trace(item: Mark) -> go.Scatter:
+    """One run with both error bars."""
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=[item.cost],
+        y=[item.accuracy],
+        mode="markers",
+        marker={"size": 10, "symbol": "circle-open" if item.ceiling else "circle"},
+        name=f"{item.name}, ceiling" if item.ceiling else item.name,
+        error_x=error_bar(item.cost, item.cost_ci95),
+        error_y=error_bar(item.accuracy, item.accuracy_ci95),
+    )
+
+
+def error_bar(value: float, interval: Interval | None) -> dict[str, Any]:
+    """An asymmetric error bar; none without an interval."""
+    if interval is None:
+        return {"visible": False}
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [interval[1] - value],
+        "arrayminus": [value - interval[0]],
+        "thickness": 1,
+    }
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+def write_plot(path: Path, found: Sequence[Mark], metric: str, cost: str) -> None:
+    """Write the picture in the format its file name asks for.
+
+    Raises:
+        UsageError: An unknown format; plotly or, for PNG and SVG, a browser is missing; or the
+            file cannot be written.
+    """
+    form = path.suffix.lower()
+    if form not in FORMATS:
+        raise UsageError(
+            f"--plot {path}: cannot write '{form or path.name}'", f"Use {', '.join(FORMATS)}."
+        )
+    browser = None if form == ".html" else browser_path()
+    page = page_of(found, metric, cost)
+    content = page.encode() if browser is None else photographed(page, form[1:], browser)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"--plot {path}: {error.strerror}", "Choose another file.") from None
+
+
+def page_of(found: Sequence[Mark], metric: str, cost: str) -> str:
+    """The picture as an HTML page that needs nothing else."""
+    try:
+        drawing = figure(found, metric, cost)
+    except ModuleNotFoundError:
+        raise UsageError("--plot needs plotly", "pip install 'membench[leaderboard]'") from None
+    page: str = drawing.to_html(include_plotlyjs=True, full_html=True, div_id="plot")
+    return page
+
+
+def browser_path() -> str:
+    """A browser that can draw pictures.
+
+    Raises:
+        UsageError: There is none.
+    """
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        raise UsageError(
+            "--plot to PNG or SVG needs Chromium, and none was found",
+            "Install chromium, or write an .html file.",
+        )
+    return found
+
+
+PHOTOGRAPH = """<script>
+Plotly.toImage(document.getElementById("plot"), {{format: "{form}", width: {width},
+height: {height}, scale: {scale}}}).then(function (image) {{
+document.body.innerHTML = "<pre id='image'></pre>";
+document.getElementById("image").textContent = image; }});
+</script></body>"""
+
+
+def photographed(page: str, form: str, browser: str) -> bytes:
+    """The page's picture as PNG or SVG, drawn by a headless browser.
+
+    Raises:
+        UsageError: The browser drew nothing.
+    """
+    script = PHOTOGRAPH.format(
+        form=form, width=WIDTH, height=HEIGHT, scale=2 if form == "png" else 1
+    )
+    head, _, tail = page.rpartition("</body>")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "plot.html"
+        file.write_text(head + script + tail, encoding="utf-8")
+        image = re.search(r'<pre id="image">(data:image/[^<]+)<', dumped(file, browser, folder))
+    if image is None:
+        raise UsageError("the browser drew no picture", "Write an .html file instead.")
+    return decoded(image.group(1))
+
+
+def dumped(file: Path, browser: str, profile: str) -> str:
+    """The page's document after its scripts ran."""
+    command = [browser, "--headless", "--disable-gpu", f"--user-data-dir={profile}/profile"]
+    command += ["--virtual-time-budget=20000", "--dump-dom", file.as_uri()]
+    if os.geteuid() == 0:
+        command.insert(1, "--no-sandbox")
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=DRAW_S, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UsageError(
+            f"the browser failed: {type(error).__name__}", "Write an .html file instead."
+        ) from None
+    return done.stdout.decode("utf-8", "replace")
+
+
+def decoded(address: str) -> bytes:
+    """The content of a data URL."""
+    header, _, body = address.partition(",")
+    if header.endswith(";base64"):
+        return base64.b64decode(body)
+    return urllib.parse.unquote(body.replace("&amp;", "&")).encode()

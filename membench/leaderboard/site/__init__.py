@@ -1,0 +1,1 @@
+"""The board as static files, and the report of one run."""

@@ -1,0 +1,68 @@
+"""`membench report RUN --html FILE`: one run as one file that needs nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from membench.leaderboard.bundles.bundle import bundle_files
+from membench.leaderboard.bundles.layout import LIMITS
+from membench.leaderboard.rendering import html
+from membench.leaderboard.validation.unpacking import Opened, unpack
+from membench.leaderboard.views import run as view
+from membench.leaderboard.views.bundles import Loaded, question_rows
+from membench.metrics.names import is_fraction
+from membench.records.run_directory import RunDir
+
+
+def write_report(run: Path, file: Path) -> None:
+    """Write the report of a run: what its bundle would show, so no text of the dataset.
+
+    Raises:
+        RunStateError: The run is not finished.
+    """
+    loaded = as_loaded(RunDir.open(run))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    system, task = loaded.summary["system"], loaded.summary["task"]
+    file.write_text(html.page(f"{system} on {task}", body(loaded)), encoding="utf-8")
+
+
+def as_loaded(run: RunDir) -> Loaded:
+    """A run directory as the bundle it would become."""
+    stored = bundle_files(run)
+    return Loaded(run.manifest(), run.summary(), None, Opened(stored, unpack(stored, LIMITS)))
+
+
+def body(loaded: Loaded) -> str:
+    """Scores, costs, facts, questions."""
+    summary = loaded.summary
+    rows = question_rows(loaded.rows())
+    names = list(headline(loaded))
+    figures = {
+        name: summary["metrics"][name]["value"]
+        for name in names
+        if is_fraction(name) and summary["metrics"].get(name, {}).get("value") is not None
+    }
+    return "".join(
+        [
+            html.section("Scores", html.bars(figures, "Headline figures"), categories(loaded)),
+            html.section("Costs", html.table(view.cost_records(loaded), "By phase")),
+            html.section("All metrics", html.table(view.metric_records(loaded))),
+            html.section("Facts", html.table(view.facts(loaded))),
+            html.section("Questions", html.table(view.question_records(rows, names))),
+        ]
+    )
+
+
+def categories(loaded: Loaded) -> str:
+    """Headline scores by category."""
+    return html.table(view.category_records(loaded), "By category (%)")
+
+
+def headline(loaded: Loaded) -> dict[str, None]:
+    """The task's headline metrics that rows have, the one to rank by first."""
+    from membench.tasks.registry import get_task
+
+    card = get_task(loaded.summary["task"]).card
+    there = {name for row in loaded.rows() for name in row.values}
+    wanted = dict.fromkeys((card.main_metric, card.offline_metric, *card.headline))
+    return {name: None for name in wanted if name in there}

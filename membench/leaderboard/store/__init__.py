@@ -1,0 +1,1 @@
+"""Accepted bundles, the rows they become, and how rows are ranked."""

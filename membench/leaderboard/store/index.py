@@ -1,0 +1,264 @@
+"""The index: every row of the board as three Parquet tables, rebuilt from the store at any time.
+
+`runs` has one line per bundle, keyed by the hash of its manifest, `figures` one per (run, figure),
+`cells` one per (run, headline figure) with its sums by case. Only bundles that are new or whose
+checksums or badge changed on disk are read again. The server alone writes Parquet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import orjson
+
+from membench.domain.errors import UserError
+from membench.energy.verification.repeats import Repeat, verdict_of
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.store.rows import Row, build_row
+from membench.leaderboard.store.store import BADGES, Entry, Store, tombstones
+from membench.leaderboard.validation.rules import Broken
+from membench.leaderboard.validation.strict import parse_lines, parse_object
+from membench.leaderboard.validation.unpacking import Opened, open_bundle
+from membench.records.scores import score_from_json
+
+Frame: TypeAlias = Any
+"""A `pandas.DataFrame`; pandas has no types and is imported where it is used."""
+
+FOLDER = "_index"
+TABLES = ("runs", "figures", "cells")
+VERSION = 9
+"""Of the tables' shape: an index of another version is built anew."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """The three tables in memory, with decisions applied.
+
+    Attributes:
+        runs: One line per bundle and tombstone.
+        figures: run_id, name, value, low, high, n.
+        cells: run_id, name, sums, counts.
+        stamp: Changes whenever the index does: key of caches.
+        problems: Why folders of the store are no bundles, by run id.
+    """
+
+    runs: Frame
+    figures: Frame
+    cells: Frame
+    stamp: str
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+def refresh(store: Store) -> Index:
+    """Bring the index up to date and load it."""
+    tables = stored_tables(store)
+    known = dict(zip(tables["runs"]["run_id"], tables["runs"]["key"], strict=True))
+    wanted = {entry.run_id: (entry, key_of(store, entry)) for entry in store.entries()}
+    fresh = {run: pair for run, pair in wanted.items() if known.get(run) != pair[1]}
+    gone = set(known) - set(wanted)
+    problems: dict[str, str] = {}
+    if fresh or gone:
+        tables = merged(tables, store, fresh, gone, problems)
+        write_tables(store, tables)
+    return load(store, tables, problems)
+
+
+def key_of(store: Store, entry: Entry) -> str:
+    """Changes when the bundle or its badge is written anew; taken without reading either."""
+    sums = (entry.path / layout.CHECKSUMS).stat()
+    try:
+        badge = (store.root / BADGES / f"{entry.run_id}.json").stat()
+    except FileNotFoundError:
+        return f"{sums.st_mtime_ns}.{sums.st_size}"
+    return f"{sums.st_mtime_ns}.{sums.st_size}.{badge.st_mtime_ns}.{badge.st_size}"
+
+
+def stored_tables(store: Store) -> dict[str, Frame]:
+    """The tables on disk, or empty ones."""
+    import pandas as pd
+
+    folder = index_folder(store)
+    if (folder / f"v{VERSION}").is_file() and all(
+        (folder / f"{t}.parquet").is_file() for t in TABLES
+    ):
+        return {table: pd.read_parquet(folder / f"{table}.parquet") for table in TABLES}
+    return empty_tables()
+
+
+def empty_tables() -> dict[str, Frame]:
+    """Tables without lines."""
+    import pandas as pd
+
+    return {
+        "runs": pd.DataFrame(columns=["run_id", "key"]),
+        "figures": pd.DataFrame(columns=["run_id", "name", "value", "low", "high", "n"]),
+        "cells": pd.DataFrame(columns=["run_id", "name", "sums", "counts"]),
+    }
+
+
+def merged(
+    tables: Mapping[str, Frame],
+    store: Store,
+    fresh: Mapping[str, tuple[Entry, str]],
+    gone: set[str],
+    problems: dict[str, str],
+) -> dict[str, Frame]:
+    """Replace the lines of fresh runs and drop those of runs that are gone.
+
+    A folder that is no bundle is named in `problems` and hides no other.
+    """
+    import pandas as pd
+
+    lines: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
+    for entry, key in fresh.values():
+        try:
+            row = read_row(store, entry)
+        except (Broken, KeyError, ValueError, TypeError, UserError) as error:
+            problems[entry.run_id] = f"{type(error).__name__}: {error}"[:300]
+            continue
+        for table, line in row_lines(row, key):
+            lines[table].append(line)
+    out = set(fresh) | gone
+    result = {}
+    for table in TABLES:
+        old = tables[table][~tables[table]["run_id"].isin(out)]
+        parts = [part for part in (old, pd.DataFrame(lines[table])) if len(part)]
+        joined = pd.concat(parts, ignore_index=True) if parts else empty_tables()[table]
+        result[table] = joined
+    return result
+
+
+def row_lines(row: Row, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A row as lines of the three tables."""
+    run_id = row.facts["run_id"]
+    yield "runs", {**row.facts, "key": key}
+    for name, figure in row.figures.items():
+        yield "figures", {"run_id": run_id, "name": name, **asdict(figure)}
+    for name, cells in row.cells.items():
+        yield "cells", {"run_id": run_id, "name": name, **asdict(cells)}
+
+
+def read_row(store: Store, entry: Entry) -> Row:
+    """The row of one bundle, with the verifier's figures where it has any."""
+    opened = open_bundle(entry.path)
+    badge = store.badge(entry.run_id)
+    current = badge if badge is not None and badge["bundle_sha256"] == opened.sha256 else None
+    reader = trusted_lines if current else strict_lines
+    manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST)
+    summary = (
+        current["summary"]
+        if current
+        else parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY)
+    )
+    rows = [score_from_json(line) for line in reader(opened, layout.SCORES)]
+    play = [line for line in reader(opened, layout.PLAY) if "note" not in line]
+    answers = reader(opened, layout.ANSWERS)
+    row = build_row(manifest, summary, rows, play, answers)
+    row.facts.update(badge_facts(current))
+    manifest_bytes = opened.stored[layout.MANIFEST]
+    row.facts["manifest_sha256"] = hashlib.sha256(manifest_bytes).hexdigest()
+    return row
+
+
+def trusted_lines(opened: Opened, name: str) -> Iterator[dict[str, Any]]:
+    """Lines of a file that the validator has read before."""
+    return map(orjson.loads, opened.unpacked[name].splitlines())
+
+
+def strict_lines(opened: Opened, name: str) -> Iterator[dict[str, Any]]:
+    """Lines of a file that somebody put there."""
+    return parse_lines(opened.unpacked[name], name)
+
+
+def badge_facts(badge: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the badge adds to a row."""
+    if badge is None:
+        return {"score": "self-reported", "submitter": "", "verified": "", "flags": ""}
+    return {
+        "score": badge["score"],
+        "submitter": badge["submitter"],
+        "verified": badge["verified_utc"],
+        "flags": " ".join(badge["flags"]),
+    }
+
+
+def load(
+    store: Store, tables: Mapping[str, Frame], problems: Mapping[str, str] | None = None
+) -> Index:
+    """Apply the decisions to the tables."""
+    import pandas as pd
+
+    runs = tables["runs"].copy()
+    decisions = store.adjudications()
+    withdrawn = tombstones(decisions)
+    lost = [
+        {
+            "run_id": run,
+            "task": decision.task,
+            "label": decision.label,
+            "created": decision.when_utc,
+        }
+        for run, decision in withdrawn.items()
+        if run not in set(runs["run_id"])
+    ]
+    if lost:
+        runs = pd.concat([runs, pd.DataFrame(lost)], ignore_index=True)
+    runs["withdrawn"] = runs["run_id"].isin(withdrawn)
+    for decision in decisions:
+        if decision.score is not None and "score" in runs:
+            runs.loc[runs["run_id"] == decision.run_id, "score"] = decision.score
+    if "content" in runs:
+        runs.loc[copied(runs), "flags"] += " flag.copy"
+    if "configuration" in runs:
+        runs["attempts"] = runs.groupby("configuration", dropna=False)["run_id"].transform("count")
+        runs["energy_verified"] = verified_joules(runs)
+    known = sorted(map(str, runs.get("manifest_sha256", ())))
+    badges = sorted(map(str, runs.get("verified", ())))
+    stamp = hashlib.sha256(f"{known} {badges} {decisions}".encode()).hexdigest()
+    return Index(runs, tables["figures"], tables["cells"], stamp[:16], problems or {})
+
+
+def verified_joules(runs: Frame) -> Any:
+    """Whether the joules of a row are verified: by its configuration's attempts together."""
+    measured = runs["energy_repeat"].fillna("") != ""
+    standing = runs[measured & ~runs["withdrawn"]]
+    verdicts = {
+        configuration: verdict_of([Repeat.from_json(orjson.loads(text)) for text in texts]).verified
+        for configuration, texts in standing.groupby("configuration")["energy_repeat"]
+    }
+    return measured & runs["configuration"].map(verdicts).eq(True)
+
+
+def copied(runs: Frame) -> Any:
+    """Which rows have the content of a row of another system."""
+    known = runs[runs["content"].notna() & (runs["content"] != "")]
+    systems = known.groupby("content")["system"].nunique()
+    return runs["content"].isin(systems[systems > 1].index)
+
+
+def write_tables(store: Store, tables: Mapping[str, Frame]) -> None:
+    """Replace the index; readers see the old one or the new one."""
+    folder = index_folder(store)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"v{VERSION}").touch()
+    for table, frame in tables.items():
+        handle, name = tempfile.mkstemp(prefix=f".{table}.", dir=folder)
+        os.close(handle)
+        frame.to_parquet(name, compression="zstd", index=False)
+        Path(name).replace(folder / f"{table}.parquet")
+
+
+def index_folder(store: Store) -> Path:
+    """Inside the store, or in the user cache where the store cannot be written."""
+    if os.access(store.root, os.W_OK):
+        return store.root / FOLDER
+    import platformdirs
+
+    name = hashlib.sha256(str(store.root.resolve()).encode()).hexdigest()[:16]
+    return platformdirs.user_cache_path("membench") / "index" / name

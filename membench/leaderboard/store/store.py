@@ -1,0 +1,279 @@
+"""Bundles on disk, and what the board says of them.
+
+::
+
+    results/<task>/<run_id>/     an accepted bundle, never changed and never replaced
+    results/badges/<run_id>.json what the validator found; written by the board alone
+    results/adjudications.jsonl  append-only: who decided what about a row, when and why
+    results/_index/              Parquet, made of the above, can be thrown away
+
+A row is shown from its badge file where there is one (the verifier's numbers), else from the
+bundle's own summary as `self-reported`. A withdrawn row stays as a tombstone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from membench import __version__
+from membench.domain.errors import RunStateError, UserError
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.validation import Rejected, Verification, verify
+from membench.leaderboard.validation.rules import Finding
+from membench.records.journal import Appender, read_lines
+from membench.records.run_directory import replace_json
+
+BADGES = "badges"
+ADJUDICATIONS = "adjudications.jsonl"
+RESERVED = frozenset({BADGES, "_index"})
+SCORE_BADGES = ("self-reported", "re-scored", "reproduced")
+State = Literal["listed", "withdrawn"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One bundle in the store.
+
+    Attributes:
+        run_id: Its run.
+        task: Its task.
+        path: Its folder.
+    """
+
+    run_id: str
+    task: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Adjudication:
+    """One decision about a row.
+
+    Attributes:
+        when_utc: When it was taken.
+        run_id: About which run.
+        who: By whom.
+        why: The reason, in words.
+        state: `listed` or `withdrawn`, where it changes that.
+        score: A score badge, where it changes that.
+        links: Run ids that it rests on (a reproduction).
+        task: Task of the run, so that a tombstone needs no bundle.
+        label: Name of the row, likewise.
+    """
+
+    when_utc: str
+    run_id: str
+    who: str
+    why: str
+    state: State | None = None
+    score: str | None = None
+    links: tuple[str, ...] = ()
+    task: str = ""
+    label: str = ""
+
+
+class Store:
+    """A results directory."""
+
+    def __init__(self, root: Path) -> None:
+        """Point at a directory, which need not exist yet."""
+        self.root = root
+
+    # --- bundles ---------------------------------------------------------------------------
+
+    def entries(self) -> Iterator[Entry]:
+        """Every bundle, by task and run id."""
+        if not self.root.is_dir():
+            return
+        for task in sorted(os.scandir(self.root), key=lambda entry: entry.name):
+            if not task.is_dir() or task.name in RESERVED or task.name.startswith("."):
+                continue
+            for run in sorted(os.scandir(task.path), key=lambda entry: entry.name):
+                path = Path(run.path)
+                if not run.name.startswith(".") and (path / layout.CHECKSUMS).is_file():
+                    yield Entry(run.name, task.name, path)
+
+    def find(self, run_id: str) -> Entry | None:
+        """The bundle of a run."""
+        for task in sorted(self.root.iterdir()) if self.root.is_dir() else ():
+            path = task / run_id
+            if task.name not in RESERVED and (path / layout.CHECKSUMS).is_file():
+                return Entry(run_id, task.name, path)
+        return None
+
+    def add(self, source: Path, verification: Verification, submitter: str = "") -> Entry:
+        """Take in an accepted bundle, and write down what the validator found.
+
+        Raises:
+            Rejected: A rule was broken, the bundle is there already, or its run id is taken.
+        """
+        contents = verification.accept()
+        run_id, task = contents.manifest["run_id"], contents.summary["task"]
+        self._refuse_known(run_id, contents.sha256)
+        target = self.root / task / run_id
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".incoming-", dir=target.parent))
+        try:
+            copy_bundle(source, work)
+            work.chmod(0o755)
+            work.rename(target)
+        except OSError as error:
+            shutil.rmtree(work, ignore_errors=True)
+            taken = Finding("identity.run", run_id, f"cannot be stored ({error.strerror})")
+            raise Rejected([taken]) from None
+        self.write_badge(verification, submitter)
+        return Entry(run_id, task, target)
+
+    def _refuse_known(self, run_id: str, sha256: str) -> None:
+        known = self.find(run_id)
+        if known is not None:
+            same = bundle_sha256(known.path) == sha256
+            rule = "identity.replay" if same else "identity.run"
+            raise Rejected([Finding(rule, run_id, f"is in the store as {known.task}/{run_id}")])
+        for badge in self.badges().values():
+            if badge["bundle_sha256"] == sha256:
+                place = badge["run_id"]
+                raise Rejected([Finding("identity.replay", place, "this bundle is in the store")])
+
+    # --- what the board says ---------------------------------------------------------------
+
+    def write_badge(self, verification: Verification, submitter: str = "") -> dict[str, Any]:
+        """Write down what the validator found."""
+        contents = verification.accept()
+        badge = {
+            "run_id": contents.manifest["run_id"],
+            "bundle_sha256": contents.sha256,
+            "verified_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "verified_by": f"membench {__version__}",
+            "submitter": submitter,
+            "score": score_badge(verification),
+            "standing": verification.standing,
+            "flags": list(verification.flags),
+            "summary": verification.summary,
+        }
+        folder = self.root / BADGES
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_json(folder / f"{badge['run_id']}.json", badge)
+        return badge
+
+    def badge(self, run_id: str) -> dict[str, Any] | None:
+        """What the validator found; None for a bundle it has not seen."""
+        path = self.root / BADGES / f"{run_id}.json"
+        if not path.is_file():
+            return None
+        loaded: dict[str, Any] = orjson.loads(path.read_bytes())
+        return loaded
+
+    def badges(self) -> dict[str, dict[str, Any]]:
+        """All of them by run id."""
+        folder = self.root / BADGES
+        paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
+        return {path.stem: orjson.loads(path.read_bytes()) for path in paths}
+
+    def verify_all(self, data: Path | None = None) -> Iterator[tuple[Entry, Verification]]:
+        """Verify every bundle that has no badge of its present content, and badge the good."""
+        for entry in self.entries():
+            badge = self.badge(entry.run_id)
+            known = badge is not None and badge["bundle_sha256"] == bundle_sha256(entry.path)
+            if known and badge is not None and badge["standing"]:
+                continue
+            verification = verify(entry.path, data)
+            if verification.accepted:
+                self.write_badge(verification, badge["submitter"] if badge else "")
+            yield entry, verification
+
+    # --- adjudication ----------------------------------------------------------------------
+
+    def adjudicate(self, decision: Adjudication) -> None:
+        """Append a decision; nothing is ever taken back but by another one."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        appender = Appender(self.root / ADJUDICATIONS)
+        line = {key: value for key, value in vars(decision).items() if value not in (None, "", ())}
+        try:
+            appender.append(line)
+        finally:
+            appender.close()
+
+    def adjudications(self) -> list[Adjudication]:
+        """All decisions, oldest first."""
+        return [
+            Adjudication(**{**line, "links": tuple(line.get("links", ()))})
+            for line in read_lines(self.root / ADJUDICATIONS)
+        ]
+
+    def withdraw(self, run_id: str, who: str, why: str, *, remove: bool = False) -> None:
+        """Take a row out of every ranking; its tombstone stays, its bundle unless `remove`.
+
+        Raises:
+            RunStateError: There is no such run.
+        """
+        from membench.leaderboard.store.rows import label
+
+        entry = self.find(run_id)
+        if entry is None:
+            raise RunStateError(f"there is no run '{run_id}' in {self.root}", "See its rows.")
+        name = label(orjson.loads((entry.path / layout.MANIFEST).read_bytes()))
+        self.adjudicate(
+            Adjudication(now(), run_id, who, why, "withdrawn", task=entry.task, label=name)
+        )
+        if remove:
+            shutil.rmtree(entry.path)
+
+    def grant(self, run_id: str, badge: str, who: str, why: str, links: tuple[str, ...]) -> None:
+        """Set a score badge by decision (`reproduced`).
+
+        Raises:
+            UserError: No such badge or run.
+        """
+        if badge not in SCORE_BADGES or self.find(run_id) is None:
+            raise UserError(f"no badge '{badge}' or no run '{run_id}'", "See docs/leaderboard.md.")
+        self.adjudicate(Adjudication(now(), run_id, who, why, score=badge, links=links))
+
+
+def now() -> str:
+    """This moment, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def score_badge(verification: Verification) -> str:
+    """`re-scored` if every figure that a rank may use was recomputed, else `self-reported`."""
+    if not verification.rescored or verification.contents is None:
+        return "self-reported"
+    from membench.tasks.registry import get_task
+
+    card = get_task(verification.contents.summary["task"]).card
+    main = verification.standing.get(card.main_metric)
+    offline = verification.standing.get(card.offline_metric)
+    return "re-scored" if "claimed" not in (main, offline) else "self-reported"
+
+
+def bundle_sha256(path: Path) -> str:
+    """What identifies a bundle: the hash of its SHA256SUMS."""
+    return hashlib.sha256((path / layout.CHECKSUMS).read_bytes()).hexdigest()
+
+
+def copy_bundle(source: Path, target: Path) -> None:
+    """Copy the files of a bundle as they were verified, from a folder or a zip."""
+    from membench.leaderboard.validation.unpacking import open_bundle
+
+    for name, data in open_bundle(source).stored.items():
+        (target / name).write_bytes(data)
+
+
+def tombstones(decisions: list[Adjudication]) -> Mapping[str, Adjudication]:
+    """The last decision on the state of each withdrawn run."""
+    state: dict[str, Adjudication] = {}
+    for decision in decisions:
+        if decision.state is not None:
+            state[decision.run_id] = decision
+    return {run: decision for run, decision in state.items() if decision.state == "withdrawn"}

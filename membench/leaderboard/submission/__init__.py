@@ -1,0 +1,1 @@
+"""How a bundle reaches a board: a folder, a pull request or a server."""

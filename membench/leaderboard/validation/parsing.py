@@ -1,0 +1,289 @@
+"""Rules 3 and 4: strict JSON, then the schema of every file, then that the files agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from membench.domain.errors import UserError
+from membench.harness.divisions import division_of, pinned
+from membench.harness.manifest import judge_prompts_sha256
+from membench.leaderboard.bundles import layout, schema
+from membench.leaderboard.bundles.bundle import strings
+from membench.leaderboard.bundles.layout import LIMITS, Limits
+from membench.leaderboard.validation.rules import Broken, Finding
+from membench.leaderboard.validation.strict import parse_lines, parse_object
+from membench.leaderboard.validation.unpacking import Opened
+from membench.records.run_directory import SCHEMA
+from membench.records.spec import RunSpec
+
+MANY = 20
+"""Findings reported of one kind; a broken file breaks the same rule on every line."""
+
+Lines = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A bundle whose every value has its place and shape.
+
+    Attributes:
+        sha256: What identifies it.
+        manifest: manifest.json.
+        summary: summary.json, the claim.
+        play: Lines of play.jsonl that record an event.
+        notes: The others.
+        texts: Lines of texts.jsonl, without texts.
+        answers: Lines of answers.jsonl.
+        scores: Lines of scores.jsonl, the claim row by row.
+        verdicts: Lines of verdicts by judge key.
+        candidates: What each judge said about candidates made from gold, likewise.
+        energy: Lines of energy.jsonl; None without samples.
+    """
+
+    sha256: str
+    manifest: dict[str, Any]
+    summary: dict[str, Any]
+    play: Lines
+    notes: Lines
+    texts: Lines
+    answers: Lines
+    scores: Lines
+    verdicts: dict[str, Lines]
+    candidates: dict[str, Lines]
+    energy: Lines | None
+
+
+LINE_MODELS: dict[str, type[schema.Edge]] = {
+    layout.TEXTS: schema.TextLine,
+    layout.ANSWERS: schema.AnswerLine,
+    layout.SCORES: schema.ScoreLine,
+}
+
+
+def read_contents(opened: Opened, limits: Limits = LIMITS) -> Contents:
+    """Parse and check every file.
+
+    Raises:
+        Broken: The first `json.` or `schema.` rule that is broken.
+    """
+    manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST, limits)
+    summary = parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY, limits)
+    check_version(manifest, layout.MANIFEST)
+    check_version(summary, layout.SUMMARY)
+    check_model(schema.Manifest, manifest, layout.MANIFEST, "schema.manifest")
+    check_model(schema.Summary, summary, layout.SUMMARY, "schema.summary")
+    lines = {name: read_file(opened, name, limits) for name in LINE_MODELS}
+    verdicts = read_judges(opened, layout.VERDICTS, limits)
+    candidates = read_judges(opened, layout.CALIBRATION, limits)
+    energy = None
+    if layout.ENERGY in opened.unpacked:
+        energy = list(parse_lines(opened.unpacked[layout.ENERGY], layout.ENERGY, limits))
+        check_energy(energy)
+    play, notes = read_play(opened, limits)
+    return Contents(
+        opened.sha256,
+        manifest,
+        summary,
+        play,
+        notes,
+        lines[layout.TEXTS],
+        lines[layout.ANSWERS],
+        lines[layout.SCORES],
+        verdicts,
+        candidates,
+        energy,
+    )
+
+
+def check_version(value: dict[str, Any], name: str) -> None:
+    """Refuse a newer schema before anything else of it is looked at."""
+    version = value.get("schema")
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= SCHEMA:
+        raise Broken("schema.version", name, f"schema {version!r}; this reads 1 to {SCHEMA}")
+
+
+def check_model(model: type[schema.Edge], value: Any, place: str, rule: str) -> None:
+    """Fit one value to its model."""
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        raise Broken(rule, *located(error, place)) from None
+
+
+def read_file(opened: Opened, name: str, limits: Limits) -> Lines:
+    """Parse a file of lines and fit each to its model."""
+    return fitted(list(parse_lines(opened.unpacked[name], name, limits)), LINE_MODELS[name], name)
+
+
+def read_play(opened: Opened, limits: Limits) -> tuple[Lines, Lines]:
+    """Records of events, and notes."""
+    lines = list(parse_lines(opened.unpacked[layout.PLAY], layout.PLAY, limits))
+    events = [line for line in lines if "note" not in line]
+    notes = [line for line in lines if "note" in line]
+    return fitted(events, schema.Play, layout.PLAY), fitted(notes, schema.Note, layout.PLAY)
+
+
+def check_energy(lines: Lines) -> None:
+    """Words of the sampler are short, and name no path or host."""
+    for number, line in enumerate(lines, start=1):
+        place = f"{layout.ENERGY}: line {number}"
+        for text in strings(line):
+            if len(text) > 1000:
+                raise Broken("schema.record", place, "a string of more than 1,000 characters")
+            if schema.private(text):
+                raise Broken("private.path", place, f"{text[:60]!r} looks like a path or a host")
+
+
+def read_judges(opened: Opened, pattern: re.Pattern[str], limits: Limits) -> dict[str, Lines]:
+    """Files of judges by the key in their names."""
+    return {
+        match[1]: read_verdicts(opened, name, limits)
+        for name in sorted(opened.unpacked)
+        if (match := pattern.fullmatch(name))
+    }
+
+
+def read_verdicts(opened: Opened, name: str, limits: Limits) -> Lines:
+    """Parse a file of verdicts."""
+    return fitted(list(parse_lines(opened.unpacked[name], name, limits)), schema.VerdictLine, name)
+
+
+def fitted(lines: Lines, model: type[schema.Edge], name: str) -> Lines:
+    """Fit all lines at once."""
+    try:
+        TypeAdapter(list[model]).validate_python(lines)  # type: ignore[valid-type]
+    except ValidationError as error:
+        raise Broken("schema.record", *located(error, name)) from None
+    return lines
+
+
+def located(error: ValidationError, name: str) -> tuple[str, str]:
+    """Where a value does not fit, and how; the value itself is not repeated."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    parts = list(first["loc"])
+    line = f": line {int(parts.pop(0)) + 1}" if parts and isinstance(parts[0], int) else ""
+    where = ".".join(str(part)[:80] for part in parts)
+    place = f"{name}{line}" + (f": {where}" if where else "")
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return place, first["msg"][:200] + more
+
+
+# --- what the files say of each other ----------------------------------------------------------
+
+
+def disagreements(contents: Contents) -> list[Finding]:
+    """Rules on manifest and summary that need no data."""
+    return [
+        *spec_findings(contents.manifest),
+        *agreement_findings(contents),
+        *private_findings(contents),
+    ]
+
+
+def spec_findings(manifest: dict[str, Any]) -> Iterator[Finding]:
+    """The manifest must follow from its spec."""
+    spec = RunSpec.from_json(manifest["spec"])
+    place = layout.MANIFEST
+    if manifest["spec_sha256"] != spec.sha256:
+        yield Finding("schema.spec", f"{place}: spec_sha256", "is not the hash of the spec")
+    if problem := division_problem(manifest["division"], spec):
+        yield Finding("schema.spec", f"{place}: division", problem)
+    if spec.limit is not None and not manifest["subset"]:
+        yield Finding("schema.spec", f"{place}: subset", "the spec has a limit")
+    if manifest["task"]["partial"] and not manifest["subset"]:
+        yield Finding("schema.spec", f"{place}: subset", "the data is partial")
+    if (manifest["comparison_key"].get("errata") is not None) != spec.errata:
+        yield Finding("schema.spec", f"{place}: comparison_key.errata", "is not what the spec says")
+    for key, expected in expected_key(manifest).items():
+        if manifest["comparison_key"].get(key) != expected:
+            yield Finding(
+                "schema.spec", f"{place}: comparison_key.{key}", "is not what the spec says"
+            )
+
+
+def division_problem(division: str, spec: RunSpec) -> str | None:
+    """How a run is not of the division it names, or None."""
+    if division != division_of(spec):
+        return f"the spec is of division '{division_of(spec)}'"
+    free = division_of(replace(spec, division=None))
+    if division == "offline" and free != "offline":
+        return "a run with an LLM is not offline"
+    try:
+        same = pinned(spec) == spec
+    except UserError as error:
+        return error.problem
+    return None if same else "the spec differs from what the division pins"
+
+
+def expected_key(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The parts of the comparison key that follow from the rest of the manifest."""
+    spec, task = manifest["spec"], manifest["task"]
+    expected = {
+        "task": task["name"],
+        "split": task["split"],
+        "question_set_sha256": task["question_set_sha256"],
+        "dataset_sha256": task["dataset_sha256"],
+        "division": manifest["division"],
+        "reader": spec["reader"],
+        "judge": spec["judge"],
+        "judge_prompt_sha256": judge_prompts_sha256(manifest["prompts"]),
+        "answer_prompt_sha256": manifest["prompts"].get("answer"),
+        "token_budget": spec["token_budget"],
+        "task_options": task["options"],
+    }
+    if spec["k"] is not None:
+        expected["k"] = spec["k"]
+    return expected
+
+
+def agreement_findings(contents: Contents) -> Iterator[Finding]:
+    """The summary must speak of the manifest's run."""
+    manifest, summary = contents.manifest, contents.summary
+    cost = manifest["comparison_key"].get("cost") or {}
+    energy = {"provenance": None, **(summary["energy"].get("total") or {})}
+    same: Sequence[tuple[str, Any, Any]] = (
+        ("run_id", summary["run_id"], manifest["run_id"]),
+        ("task", summary["task"], manifest["task"]["name"]),
+        ("split", summary["split"], manifest["task"]["split"]),
+        ("system", summary["system"], manifest["system"]["name"]),
+        ("division", summary["division"], manifest["division"]),
+        ("comparison_key", summary["comparison_key"], manifest["comparison_key"]),
+        ("spec.task", manifest["spec"]["task"], manifest["task"]["name"]),
+        ("spec.system", manifest["spec"]["system"], manifest["system"]["name"]),
+        ("models", summary["models"], manifest["models"]),
+        ("energy.boundary", summary["energy"].get("boundary"), cost.get("energy_boundary")),
+        ("energy.provenance", energy["provenance"], cost.get("energy_provenance")),
+        ("hardware.class", manifest["hardware"]["class"], cost.get("hardware_class")),
+        ("options.concurrency", manifest["options"].get("concurrency"), cost.get("concurrency")),
+        ("options.schedule", manifest["options"].get("schedule"), cost.get("schedule")),
+        ("status", summary["complete"], manifest["status"] == "complete"),
+    )
+    for name, mine, theirs in same:
+        if mine != theirs:
+            yield Finding("schema.agree", f"{layout.SUMMARY}: {name}", "differs from the manifest")
+
+
+def private_findings(contents: Contents) -> Iterator[Finding]:
+    """No path or host in the words of manifest and summary."""
+    for name, value in ((layout.MANIFEST, contents.manifest), (layout.SUMMARY, contents.summary)):
+        for text in strings(value):
+            if schema.private(text):
+                yield Finding("private.path", name, f"{text[:60]!r} looks like a path or a host")
+
+
+def text_findings(contents: Contents, *, text_allowed: bool) -> Iterator[Finding]:
+    """No free answer in clear where the task's licence forbids it."""
+    if text_allowed:
+        return
+    for name, lines in ((layout.PLAY, contents.play), (layout.ANSWERS, contents.answers)):
+        for number, line in enumerate(lines, start=1):
+            content = line["content"]
+            entries = [content.get("answer") or {}, *content.get("answers", ())]
+            if any(entry.get("text") is not None for entry in entries):
+                place = f"{name}: line {number}"
+                yield Finding("private.text", place, "holds an answer in clear")

@@ -1,0 +1,189 @@
+"""Rules 5 and 6: what the verifier itself has to judge a bundle by.
+
+The verifier loads the task and its own copy of the data. Without data nothing can be re-scored;
+the bundle is then accepted as self-reported, and says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from membench.domain.case import Case, opaque_ids
+from membench.domain.errors import DataError, UserError
+from membench.domain.score import Gold
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.validation.parsing import MANY, Contents
+from membench.leaderboard.validation.rules import Broken, Finding
+from membench.tasks.base import Task
+from membench.tasks.card import TaskCard
+from membench.tasks.files.source import Source
+from membench.tasks.find import SAMPLE, find_source
+from membench.tasks.registry import get_task
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Task and data of the verifier.
+
+    Attributes:
+        task: The task with the run's options.
+        source: The verifier's own data, of the hash that the bundle names.
+        seed: The run's seed.
+        limit: Only the first cases.
+    """
+
+    task: Task[Any]
+    source: Source
+    seed: int
+    limit: int | None
+
+    def cases(self) -> Iterator[tuple[Case, Gold]]:
+        """Stream the cases of the run."""
+        opaque = opaque_ids(self.task.card.name, self.seed)
+        return islice(self.task.cases(self.source, opaque), self.limit)
+
+
+def find_task(contents: Contents) -> type[Task[Any]]:
+    """The task's class.
+
+    Raises:
+        Broken: `known.task`.
+    """
+    name = contents.manifest["task"]["name"]
+    try:
+        return get_task(name)
+    except UserError as error:
+        raise Broken("known.task", layout.MANIFEST, error.problem) from None
+
+
+def gather(contents: Contents, task_type: type[Task[Any]], data: Path | None) -> Materials | None:
+    """Task and data, or None where the verifier lacks the data but the hash is a published one.
+
+    Raises:
+        Broken: A `known.` rule.
+    """
+    manifest = contents.manifest
+    entry, spec = manifest["task"], manifest["spec"]
+    task = make_task(task_type, spec, entry, data)
+    check_prompts(task, manifest)
+    check_k(task_type.card, manifest)
+    if entry["split"] not in (*task_type.card.splits, SAMPLE):
+        raise Broken("known.dataset", layout.MANIFEST, f"no split '{entry['split']}'")
+    source = own_source(task_type, entry["split"], data)
+    if source is not None and entry["dataset_sha256"] == source.sha256:
+        return Materials(task, source, spec["seed"], spec["limit"])
+    if entry["dataset_sha256"] not in published(task_type.card):
+        raise Broken(
+            "known.dataset",
+            f"{layout.MANIFEST}: task.dataset_sha256",
+            f"{entry['dataset_sha256'][:12]}… is no published file, nor the verifier's",
+        )
+    return None
+
+
+def make_task(
+    task_type: type[Task[Any]], spec: dict[str, Any], entry: dict[str, Any], data: Path | None
+) -> Task[Any]:
+    """The task with the run's options."""
+    try:
+        errata = None
+        if spec["errata"]:
+            from membench.tasks.find import find_errata
+
+            errata = find_errata(task_type, data)
+        task = task_type(spec["task_set"], spec["seed"], errata)
+    except UserError as error:
+        raise Broken("known.task", f"{layout.MANIFEST}: spec.task_set", error.problem) from None
+    if dict(task.options) != entry["options"]:
+        raise Broken("known.task", f"{layout.MANIFEST}: task.options", "are not those of the spec")
+    return task
+
+
+def check_prompts(task: Task[Any], manifest: dict[str, Any]) -> None:
+    """Prompts must be the released ones wherever rows are ranked."""
+    ours = dict(task.prompt_hashes())
+    theirs = manifest["prompts"]
+    odd = [name for name, value in theirs.items() if ours.get(name) != value]
+    if odd and manifest["division"] != "open":
+        raise Broken(
+            "known.prompts", f"{layout.MANIFEST}: prompts.{odd[0]}", "is not the released prompt"
+        )
+
+
+def check_k(card: TaskCard, manifest: dict[str, Any]) -> None:
+    """Without a k of its own, a run has the task's."""
+    wanted = card.default_k if manifest["spec"]["k"] is None else manifest["spec"]["k"]
+    if manifest["comparison_key"].get("k") != wanted:
+        place = f"{layout.MANIFEST}: comparison_key.k"
+        raise Broken("schema.spec", place, f"the spec means k {wanted}")
+
+
+def own_source(task_type: type[Task[Any]], split: str, data: Path | None) -> Source | None:
+    """The verifier's data of a split, if there is any."""
+    try:
+        return find_source(task_type, split, data)
+    except DataError:
+        return None
+
+
+def published(card: TaskCard) -> set[str]:
+    """Hashes of the published files."""
+    return {file.sha256 for file in card.files}
+
+
+def question_findings(contents: Contents, materials: Materials) -> list[Finding]:
+    """The bundle's cases, events and questions must be those of the data."""
+    asked: dict[str, None] = {}
+    sizes: dict[str, int] = {}
+    for case, gold in materials.cases():
+        asked.update(dict.fromkeys(q.question_id for q in gold.questions.values()))
+        sizes[case.id] = len(case.timeline)
+    return [
+        *set_findings(contents, asked),
+        *row_findings(contents, asked),
+        *case_findings(contents, sizes),
+    ][:MANY]
+
+
+def set_findings(contents: Contents, asked: dict[str, None]) -> Iterator[Finding]:
+    """The hash of the question set."""
+    digest = hashlib.sha256("\n".join(sorted(asked)).encode()).hexdigest()
+    if digest != contents.manifest["task"]["question_set_sha256"]:
+        yield Finding(
+            "known.questions",
+            f"{layout.MANIFEST}: task.question_set_sha256",
+            "is not the hash of the data's question ids",
+        )
+
+
+def row_findings(contents: Contents, asked: dict[str, None]) -> Iterator[Finding]:
+    """One score row per question, and none of others."""
+    rows = [row["item_id"] for row in contents.scores if row["kind"] == "question"]
+    there = set(rows)
+    for missing in (q for q in asked if q not in there):
+        yield Finding("questions.missing", layout.SCORES, f"no row of question '{missing}'")
+    for extra in sorted(there - set(asked)):
+        yield Finding("questions.extra", layout.SCORES, f"'{extra[:80]}' is no question")
+    if len(rows) != len(there):
+        twice = next(row for row in rows if rows.count(row) > 1)
+        yield Finding("questions.duplicate", layout.SCORES, f"'{twice[:80]}' has several rows")
+
+
+def case_findings(contents: Contents, sizes: dict[str, int]) -> Iterator[Finding]:
+    """Records of cases and events that exist."""
+    files = ((layout.PLAY, contents.play), (layout.ANSWERS, contents.answers))
+    for name, lines in files:
+        for number, line in enumerate(lines, start=1):
+            if line["event"] >= sizes.get(line["case"], 0):
+                where = f"{line['case']}, event {line['event']}"
+                yield Finding(
+                    "questions.cases", f"{name}: line {number}", f"no such event: {where}"
+                )
+    for number, line in enumerate(contents.texts, start=1):
+        if line["case"] not in sizes:
+            yield Finding("questions.cases", f"{layout.TEXTS}: line {number}", "no such case")

@@ -1,0 +1,1 @@
+"""Recorded model calls: stored by canonical request, replayed instead of called."""

@@ -1,0 +1,147 @@
+"""The client of the read and judge stages: the same meter, without a detour over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from membench.domain.errors import ProviderFault, Reason
+from membench.domain.labels import Role
+from membench.llm import openai_protocol
+from membench.llm.aio.server_thread import LoopThread
+from membench.llm.meter import Account, Delivered, Meter
+from membench.llm.usage import Usage
+
+Messages = Sequence[Mapping[str, str]]
+
+
+class NoWords(ProviderFault):
+    """A reply without words: a refusal to speak is a bad reply, not an answer.
+
+    Attributes:
+        usage: What it cost nevertheless.
+    """
+
+    def __init__(self, finish_reason: str | None, usage: Usage) -> None:
+        """Keep the cost."""
+        super().__init__(Reason.PROVIDER_BAD_REPLY, f"no words (finish_reason={finish_reason})")
+        self.usage = usage
+
+
+def cost_of(fault: ProviderFault) -> Usage:
+    """What a call cost that came to nothing; of a failed one only that it was made is known."""
+    return fault.usage if isinstance(fault, NoWords) else Usage(failed=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatResult:
+    """What a model said.
+
+    Attributes:
+        text: The words of the first choice.
+        finish_reason: `stop`, `length`, ...
+        usage: What the call cost.
+        model: The name that the upstream states.
+    """
+
+    text: str
+    finish_reason: str | None
+    usage: Usage
+    model: str | None = None
+
+
+@dataclass
+class ModelClient:
+    """Calls the run's models from any event loop; fastest from the gateway's (`Gateway.run`).
+
+    Identical requests are told apart by `key`, which the caller chooses so that the same work has
+    the same key in every run (question and generation, request and vote): a replay then gives each
+    caller its own reply at any concurrency.
+    """
+
+    _meter: Meter
+    _thread: LoopThread
+    _delivered: dict[str, Counter[tuple[str, str, str]]] = field(default_factory=dict)
+
+    async def chat(
+        self,
+        role: Role,
+        messages: Messages,
+        *,
+        case: str,
+        key: str,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        seat: int = 0,
+    ) -> ChatResult:
+        """Ask a model.
+
+        Args:
+            role: Which model.
+            messages: Dictionaries with `role` and `content`.
+            case: Opaque case id.
+            key: What this call is within the case.
+            temperature: None: the role's.
+            max_tokens: None: the role's.
+            response_format: As in the protocol.
+            seat: Which of several models of the role (judges).
+
+        Raises:
+            ProviderFault: No usable reply, with its reason.
+            Stopped: The budget is spent.
+        """
+        wishes = {
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "response_format": response_format,
+        }
+        body: openai_protocol.Body = {"messages": list(messages)}
+        body |= {name: wish for name, wish in wishes.items() if wish is not None}
+        return _result(await self._call(role, openai_protocol.CHAT, body, case, key, seat))
+
+    async def embed(
+        self, texts: Sequence[str], *, case: str, key: str
+    ) -> tuple[list[list[float]], Usage]:
+        """Vectors of texts by the run's embedder, one per text, with what they cost."""
+        body = {"input": list(texts), "encoding_format": "float"}
+        reply = await self._call(Role.EMBEDDER, openai_protocol.EMBEDDINGS, body, case, key)
+        data = sorted(orjson.loads(reply.body)["data"], key=lambda item: item["index"])
+        return [item["embedding"] for item in data], reply.usage
+
+    async def _call(
+        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str, seat: int = 0
+    ) -> Delivered:
+        """One metered call on the gateway's loop; a hop between threads only from another one."""
+        if asyncio.get_running_loop() is self._thread.loop:
+            return await self._on_loop(role, endpoint, body, case, key, seat)
+        work = self._thread.submit(self._on_loop(role, endpoint, body, case, key, seat))
+        return await asyncio.wrap_future(work)
+
+    async def _on_loop(
+        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str, seat: int
+    ) -> Delivered:
+        """The call itself."""
+        delivered = self._delivered.setdefault(case, Counter())
+        account = Account(case, delivered=delivered)
+        return await self._meter.call(role, endpoint, body, account, sample=key, seat=seat)
+
+
+def _result(reply: Delivered) -> ChatResult:
+    """The first choice of a chat reply.
+
+    Raises:
+        NoWords: It holds none.
+    """
+    content = orjson.loads(reply.body)
+    choice = content["choices"][0]
+    text = openai_protocol.content_text((choice.get("message") or {}).get("content"))
+    finish = choice.get("finish_reason")
+    if not text and finish != "stop":
+        raise NoWords(finish, reply.usage)
+    return ChatResult(text, finish, reply.usage, content.get("model"))

@@ -1,0 +1,405 @@
+"""The run's gateway: one OpenAI-compatible server on loopback that every system calls.
+
+A lane gets a base URL and a key of its own; either is enough to know whose call it is. Which
+phase it belongs to, the lane process says through control calls. The endpoint decides the role:
+chat and responses are the system's own LLM, embeddings the embedder, rerank the reranker. Streams
+are read to their end before they are handed on, so a broken one is retried and never half
+delivered.
+
+::
+
+    with Gateway(GatewayConfig(roles={Role.MEMORY: ModelSpec("gpt-4o-mini")})) as gateway:
+        access = gateway.lane("lane-0")        # pickles into the lane process
+        client = gateway.client()              # for the read and judge stages
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+import orjson
+from aiohttp import web
+
+from membench.domain.errors import Reason, Stopped, UsageError
+from membench.domain.labels import Phase, Role
+from membench.domain.system import ModelEndpoint
+from membench.llm import openai_protocol, prices
+from membench.llm.aio.server_thread import MAX_BODY_BYTES, LoopThread, Served
+from membench.llm.cassette.cassette import Cassette
+from membench.llm.client import ModelClient
+from membench.llm.config import MINILM, MINILM_WIDTH, GatewayConfig, ModelSpec, Seat
+from membench.llm.meter import Account, CallFault, Meter
+from membench.llm.phase_meter import LaneAccess, UsageDict
+from membench.llm.spending import Ledger
+from membench.llm.upstreams.base import EVENTS
+from membench.llm.upstreams.choose import upstream_for
+from membench.llm.usage import Usage
+
+T = TypeVar("T")
+
+ROLE_OF = {
+    openai_protocol.CHAT: Role.MEMORY,
+    openai_protocol.RESPONSES: Role.MEMORY,
+    openai_protocol.EMBEDDINGS: Role.EMBEDDER,
+    openai_protocol.RERANK: Role.RERANKER,
+}
+SYSTEM_ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
+_NO_RETRY = {"x-should-retry": "false"}
+_POLL_S = 0.01
+
+
+@dataclass
+class Lane:
+    """The gateway's memory of one lane: the open account and those that still may cost."""
+
+    token: str
+    account: Account = field(default_factory=lambda: Account(closed=True))
+    past: list[Account] = field(default_factory=list)
+
+    def begin(self, case: str) -> None:
+        """Start an attempt: calls until the first phase are the case's start-up."""
+        self._turn(Account(case, closed=True))
+
+    def open(self, case: str, event: int, phase: Phase) -> None:
+        """Open a phase; another case than before is a new attempt."""
+        same = case == self.account.case
+        delivered = self.account.delivered if same else Counter[tuple[str, str, str]]()
+        self._turn(Account(case, event, phase, delivered=delivered))
+
+    def _turn(self, account: Account) -> None:
+        """Make `account` the current one."""
+        self.past = [old for old in (*self.past, self.account) if old.pending or old.roles]
+        self.account = account
+
+    async def close(self, drain_s: float) -> UsageDict:
+        """Close the phase after its calls, or after `drain_s` seconds."""
+        account = self.account
+        await _drained((account,), drain_s)
+        account.closed = True
+        return _taken(account)
+
+    def late(self) -> list[UsageDict]:
+        """Usage that came after its phase was closed, since last asked."""
+        accounts = (*self.past, *((self.account,) if self.account.closed else ()))
+        return [_addressed(account) for account in accounts if account.roles]
+
+
+async def _drained(accounts: Sequence[Account], drain_s: float) -> None:
+    """Wait until no call of `accounts` is in flight, or for `drain_s` seconds."""
+    waited = 0.0
+    while waited < drain_s and any(account.pending for account in accounts):
+        await asyncio.sleep(_POLL_S)
+        waited += _POLL_S
+
+
+def _taken(account: Account) -> UsageDict:
+    """An account's usage as plain values; what was taken counts no more."""
+    usage = usage_dict(account.roles, account.faults)
+    account.roles, account.faults = {}, []
+    return usage
+
+
+def _addressed(account: Account) -> UsageDict:
+    """Late usage with the phase it belongs to."""
+    place = {"case": account.case, "event": account.event, "phase": account.phase}
+    return {**_taken(account), **place}
+
+
+def usage_dict(roles: Mapping[Role, Usage], faults: list[Reason] | None = None) -> UsageDict:
+    """Usage of several roles in the form that records carry."""
+    return {
+        **sum(roles.values(), Usage()).as_dict(),
+        "roles": {str(role): usage.as_dict() for role, usage in roles.items()},
+        "faults": [str(reason) for reason in faults or ()],
+    }
+
+
+class Gateway:
+    """The gateway of one run, between `with` and the end of its block.
+
+    Args:
+        config: Models, cassette, budget.
+
+    Raises:
+        UsageError: A dollar budget with a model of unknown price, or a local model in a role
+            that it cannot fill.
+        DataError: The cassette is not one, or missing in replay.
+    """
+
+    def __init__(self, config: GatewayConfig) -> None:
+        """Check the configuration; nothing listens yet."""
+        self.config = config
+        self._seats = config.seats()
+        self.roles = {role: spec for (role, seat), spec in self._seats.items() if seat == 0}
+        _check(self._seats, config)
+        self._lanes: dict[str, Lane] = {}
+        self._by_token: dict[str, Lane] = {}
+
+    def __enter__(self) -> Self:
+        """Open the cassette and listen."""
+        self._cassette = self._open_cassette()
+        self._ledger = Ledger(self.config.ledger) if self.config.ledger else None
+        self._upstreams = {seat: upstream_for(spec) for seat, spec in self._seats.items()}
+        self._thread = LoopThread("gateway")
+        self._meter = Meter(
+            self._seats,
+            self._upstreams,
+            self._cassette,
+            self.config.cassette_mode,
+            self.config.budget,
+            self._ledger,
+        )
+        self._served = Served(self._app(), self._thread, host=self.config.host)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop listening, release upstreams, close the cassette."""
+        self._served.close()
+        self._thread.run(self._release())
+        self._thread.stop()
+        if self._cassette is not None:
+            self._cassette.close()
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def _open_cassette(self) -> Cassette | None:
+        """The cassette, unless it is off."""
+        mode, path = self.config.cassette_mode, self.config.cassette
+        if mode == "off" or path is None:
+            return None
+        return Cassette(path, readonly=mode == "replay")
+
+    async def _release(self) -> None:
+        """Close every upstream."""
+        await asyncio.gather(*(upstream.close() for upstream in self._upstreams.values()))
+
+    # --- for the parent process ---
+
+    def lane(self, lane_id: str) -> LaneAccess:
+        """Register a lane, or give it a new token if it was lost and is started again."""
+        return self._thread.run(self._register(lane_id))
+
+    async def _register(self, lane_id: str) -> LaneAccess:
+        """`lane`, on the loop."""
+        token = secrets.token_hex(12)
+        lane = self._lanes[lane_id] = Lane(token)
+        self._by_token[token] = lane
+        root = f"{self._served.origin}/lane/{token}"
+        return LaneAccess(root, {role: self._endpoint(role, root) for role in self._offered()})
+
+    def _offered(self) -> list[Role]:
+        """Roles that systems may call."""
+        return [role for role in SYSTEM_ROLES if role in self.roles]
+
+    def _endpoint(self, role: Role, root: str) -> ModelEndpoint:
+        """What a system is told about one of its models."""
+        spec = self.roles[role]
+        width = dimensions_of(spec) if role == Role.EMBEDDER else None
+        token = root.rsplit("/", 1)[-1]
+        return ModelEndpoint(f"{root}/v1", f"sk-lane-{token}", spec.served_name, width)
+
+    def release(self, lane_id: str) -> list[UsageDict]:
+        """Forget a lane after its calls in flight; returns usage it did not collect itself."""
+        return self._thread.run(self._forget(lane_id))
+
+    async def _forget(self, lane_id: str) -> list[UsageDict]:
+        """`release`, on the loop."""
+        lane = self._lanes.pop(lane_id)
+        self._by_token.pop(lane.token, None)
+        lane.account.closed = True
+        await _drained((*lane.past, lane.account), self.config.drain_s)
+        return lane.late()
+
+    def client(self) -> ModelClient:
+        """A client for the read and judge stages, usable from any event loop."""
+        return ModelClient(self._meter, self._thread)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a stage's coroutine on the gateway's loop and wait for it; Ctrl-C cancels it.
+
+        Calls of `client()` made there need no hop between threads, which pays with many in flight.
+        """
+        future = self._thread.submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    @property
+    def spent(self) -> Usage:
+        """What this process has spent upstream so far; replayed calls cost nothing."""
+        return self._meter.till.spent
+
+    def also_spent(self, usage: Usage) -> None:
+        """Count against the budget what another gateway spent, and entered, for the same run."""
+        self._meter.till.spent += usage
+
+    @property
+    def refused(self) -> str | None:
+        """Why a call was refused by the budget, once one was, or None."""
+        return self._meter.till.refused
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return self._served.origin
+
+    # --- HTTP ---
+
+    def _app(self) -> web.Application:
+        """Routes: a lane's endpoints by URL or by key, and its control calls."""
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        for prefix in ("/lane/{token}/v1", "/lane/{token}", "/v1"):
+            for endpoint in openai_protocol.ENDPOINTS:
+                app.router.add_post(f"{prefix}/{endpoint}", self._handler(endpoint))
+            app.router.add_get(f"{prefix}/models", self._models)
+        app.router.add_post("/lane/{token}/{action:begin|open|close|late}", self._control)
+        return app
+
+    def _handler(self, endpoint: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """The handler of one endpoint."""
+
+        async def handle(request: web.Request) -> web.Response:
+            return await self._model_call(endpoint, request)
+
+        return handle
+
+    def _lane_of(self, request: web.Request) -> Lane | None:
+        """Whose call it is: by URL, else by key."""
+        token = request.match_info.get("token")
+        if token is None:
+            key = request.headers.get("Authorization", "")
+            token = key.removeprefix("Bearer ").removeprefix("sk-lane-")
+        return self._by_token.get(token)
+
+    async def _model_call(self, endpoint: str, request: web.Request) -> web.Response:
+        """One call of a system."""
+        lane = self._lane_of(request)
+        if lane is None:
+            return _error(401, "no lane of this run", "invalid_api_key")
+        account = lane.account
+        try:
+            body = orjson.loads(await request.read())
+        except ValueError:
+            return _error(400, "the body is not JSON", "invalid_request_error")
+        role = ROLE_OF[endpoint]
+        refusal = self._refusal(role, body)
+        if refusal is not None:
+            return refusal
+        try:
+            reply = await self._meter.call(
+                role, endpoint, body, account, is_wanted=lambda: _is_waiting(request)
+            )
+        except CallFault as fault:
+            return _fault(fault)
+        except Stopped as stop:
+            return _error(402, str(stop), str(Reason.BUDGET_EXHAUSTED))
+        except Exception as error:
+            account.faults.append(Reason.HARNESS_ERROR)
+            return _error(500, type(error).__name__, str(Reason.HARNESS_ERROR))
+        content = reply.body
+        if reply.content_type == EVENTS and not _asked_for_usage(endpoint, body):
+            content = openai_protocol.without_usage_chunk(content)
+        return web.Response(body=content, content_type=reply.content_type)
+
+    def _refusal(self, role: Role, body: object) -> web.Response | None:
+        """Why a request cannot be served, or None."""
+        if not isinstance(body, dict):
+            return _error(400, "the body is not a JSON object", "invalid_request_error")
+        spec = self.roles.get(role)
+        if spec is None:
+            return _error(404, f"this run has no {role} model", "model_not_found")
+        name = str(body.get("model", spec.served_name))
+        if not spec.answers_to(name):
+            known = ", ".join((spec.served_name, *spec.aliases))
+            return _error(404, f"no model '{name}' here; known: {known}", "model_not_found")
+        return None
+
+    async def _models(self, request: web.Request) -> web.Response:
+        """The models on offer, with their aliases."""
+        if self._lane_of(request) is None:
+            return _error(401, "no lane of this run", "invalid_api_key")
+        specs = [self.roles[role] for role in self._offered()]
+        names = dict.fromkeys(name for spec in specs for name in (spec.served_name, *spec.aliases))
+        data = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "membench"} for name in names
+        ]
+        return _json({"object": "list", "data": data})
+
+    async def _control(self, request: web.Request) -> web.Response:
+        """A lane reports a phase or collects usage."""
+        lane = self._by_token.get(request.match_info["token"])
+        if lane is None:
+            return _error(401, "no lane of this run", "invalid_api_key")
+        content = orjson.loads(await request.read())
+        match request.match_info["action"]:
+            case "begin":
+                lane.begin(content["case"])
+            case "open":
+                lane.open(content["case"], content["event"], Phase(content["phase"]))
+            case "close":
+                return _json(await lane.close(self.config.drain_s))
+            case "late":
+                return _json(lane.late())
+        return _json(None)
+
+
+def dimensions_of(spec: ModelSpec) -> int | None:
+    """Width of an embedder's vectors, local ones included."""
+    if spec.is_local:
+        return MINILM_WIDTH if spec.model == MINILM else spec.dimensions or 256
+    return prices.dimensions_of(spec)
+
+
+def _check(seats: Mapping[Seat, ModelSpec], config: GatewayConfig) -> None:
+    """Refuse what cannot work before anything is spent."""
+    for (role, _), spec in seats.items():
+        if spec.is_local and spec.model == MINILM and role != Role.EMBEDDER:
+            raise UsageError(f"'{MINILM}' is an embedder and cannot be the {role} model")
+        if config.budget.usd is not None and prices.price_of(spec) is None:
+            raise UsageError(
+                f"the price of '{spec.model}' is unknown, so a dollar budget cannot be kept",
+                "Use a token budget, or state the model's price.",
+            )
+
+
+def _asked_for_usage(endpoint: str, body: Mapping[str, Any]) -> bool:
+    """Whether a streaming client wants the usage chunk."""
+    if endpoint != openai_protocol.CHAT:
+        return True
+    return bool((body.get("stream_options") or {}).get("include_usage"))
+
+
+def _is_waiting(request: web.Request) -> bool:
+    """Whether the client is still connected."""
+    return request.transport is not None and not request.transport.is_closing()
+
+
+def _json(content: object) -> web.Response:
+    """A JSON reply."""
+    return web.Response(body=orjson.dumps(content), content_type="application/json")
+
+
+def _fault(fault: CallFault) -> web.Response:
+    """A fault as an error of the protocol; the upstream's own error body where there is one."""
+    if fault.body.startswith(b"{"):
+        headers = {**_NO_RETRY, "x-membench-reason": str(fault.reason)}
+        return web.Response(
+            status=fault.status, body=fault.body, headers=headers, content_type="application/json"
+        )
+    return _error(fault.status, fault.detail, str(fault.reason))
+
+
+def _error(status: int, message: str, code: str) -> web.Response:
+    """An error of the protocol, which clients are asked not to retry: the gateway has."""
+    content = orjson.dumps(openai_protocol.error_body(message, "membench_gateway", code))
+    headers = {**_NO_RETRY, "x-membench-reason": code}
+    return web.Response(
+        status=status, body=content, headers=headers, content_type="application/json"
+    )

@@ -1,0 +1,1 @@
+"""Where model calls go: providers, servers, and models hosted in this process."""

@@ -1,0 +1,72 @@
+"""What an upstream is: a provider, a server or a local model that answers requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from membench.llm import openai_protocol
+
+if TYPE_CHECKING:
+    pass
+
+
+JSON = "application/json"
+
+
+EVENTS = "text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an upstream said.
+
+    Attributes:
+        body: Its bytes.
+        content_type: JSON or an event stream.
+        status: HTTP status; below 400 is a success.
+        retry_after: Seconds it asked to wait, if it did.
+        cpu_s: CPU seconds it cost on this machine, for models hosted here.
+    """
+
+    body: bytes
+    content_type: str = JSON
+    status: int = 200
+    retry_after: float | None = None
+    cpu_s: float = 0.0
+
+
+class Upstream(Protocol):
+    """Sends one request once."""
+
+    async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
+        """Send and read the whole reply; event streams are read to their end.
+
+        Raises:
+            ProviderFault: Nothing usable came back; bad statuses are returned, not raised.
+        """
+
+    async def close(self) -> None:
+        """Release connections or processes."""
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds of a `Retry-After` header: a number or an HTTP date."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        return _seconds_until(header)
+
+
+def _seconds_until(date: str) -> float | None:
+    """Seconds until an HTTP date, None if it is none."""
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

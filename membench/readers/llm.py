@@ -1,0 +1,114 @@
+"""The LLM reader: a task's answer prompt, a model, many answers in flight."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from membench.domain.answer import AnswerInput
+from membench.domain.errors import ProviderFault, Reason
+from membench.domain.labels import Role
+from membench.domain.outcome import Outcome
+from membench.llm.aio.bounded import in_flight
+from membench.llm.client import ModelClient, cost_of
+from membench.llm.usage import Usage
+from membench.tasks.base import Task
+from membench.tasks.prompts import without_reasoning
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One answer that is wanted.
+
+    Attributes:
+        case: Opaque case id.
+        event: Index of the ask in the timeline.
+        generation: Which of its generations.
+        given: What the reader gets.
+    """
+
+    case: str
+    event: int
+    generation: int
+    given: AnswerInput
+
+
+@dataclass(frozen=True)
+class LlmAnswer:
+    """One answer of a model, or why there is none.
+
+    Attributes:
+        asked: What was wanted.
+        outcome: Failed with the provider's reason where the model gave no usable reply.
+        text: The answer without its reasoning trace; None exactly when it failed.
+        finish_reason: Why the model stopped; `length` marks an answer that was cut.
+        usage: What it cost.
+        start: When it began, on the caller's clock.
+        end: When it ended.
+        detail: Why it failed, in words, for telemetry.
+    """
+
+    asked: Asked
+    outcome: Outcome
+    text: str | None
+    finish_reason: str | None
+    usage: Usage
+    start: float
+    end: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class LlmReader:
+    """Answers with the run's reader model.
+
+    Attributes:
+        client: The run's models.
+        task: Whose answer prompt, temperature and length.
+        now: Clock for the spans.
+        temperature: None takes the protocol's.
+    """
+
+    client: ModelClient
+    task: Task[Any]
+    now: Callable[[], float] = field(default=time.time)
+    temperature: float | None = None
+
+    async def answer(self, asked: Asked) -> LlmAnswer:
+        """Answer one ask once.
+
+        Raises:
+            Stopped: The budget is spent.
+        """
+        start = self.now()
+        try:
+            text, finish, usage = await self._ask(asked)
+        except ProviderFault as fault:
+            outcome = Outcome(False, fault.reason)
+            usage = cost_of(fault)
+            return LlmAnswer(asked, outcome, None, None, usage, start, self.now(), fault.detail)
+        if not text and finish == "length":
+            outcome = Outcome(False, Reason.PROVIDER_BAD_REPLY)
+            detail = "the reply was cut before it came to an answer"
+            return LlmAnswer(asked, outcome, None, finish, usage, start, self.now(), detail)
+        return LlmAnswer(asked, Outcome(), text, finish, usage, start, self.now())
+
+    async def _ask(self, asked: Asked) -> tuple[str, str | None, Usage]:
+        """The model's words without its reasoning, why it stopped, what it cost."""
+        messages = self.task.answer_messages(asked.given)
+        chosen = self.temperature
+        reply = await self.client.chat(
+            Role.READER,
+            [{"role": message.role, "content": message.content} for message in messages],
+            case=asked.case,
+            key=f"{asked.event}/{asked.generation}",
+            temperature=self.task.card.answer_temperature if chosen is None else chosen,
+            max_tokens=self.task.card.answer_max_tokens,
+        )
+        return without_reasoning(reply.text), reply.finish_reason, reply.usage
+
+    def answer_all(self, asks: Iterable[Asked], concurrency: int = 64) -> AsyncIterator[LlmAnswer]:
+        """Answer a stream of asks, many at once; results in any order."""
+        return in_flight(self.answer, asks, concurrency)

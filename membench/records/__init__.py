@@ -1,0 +1,1 @@
+"""What a run leaves on disk, and the types it is read into."""

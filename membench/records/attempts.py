@@ -1,0 +1,253 @@
+"""What a run has recorded so far, case by case.
+
+Journals are interleaved by lanes and hold abandoned attempts, so they are indexed once by byte
+offset; a case's records are then read when it is scored. The **final attempt** at a case is its
+last complete one: an attempt with a record for every event of the timeline.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from membench.domain.case import Ask, Case, Probe, Turn
+from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
+from membench.domain.system import Memory, MemoryChange
+from membench.records.journal import read_offsets
+from membench.records.record import Record
+
+Lines = Mapping[int, Sequence[bytes]]
+"""The lines of one case in one journal as they were written, by attempt."""
+
+
+class JournalIndex:
+    """Where the lines of each (case, attempt) stand in a journal; `notes` belong to none."""
+
+    def __init__(self, path: Path) -> None:
+        """Scan the file once; a missing file has no lines."""
+        self._path = path
+        self.notes: list[dict[str, Any]] = []
+        self._offsets: dict[str, dict[int, array[int]]] = {}
+        for offset, line in read_offsets(path):
+            if "case" not in line:
+                self.notes.append(line)
+                continue
+            attempts = self._offsets.setdefault(line["case"], {})
+            if line["attempt"] not in attempts:
+                attempts[line["attempt"]] = array("q")
+            attempts[line["attempt"]].append(offset)
+
+    def attempts(self, case: str) -> list[int]:
+        """Attempts at a case, oldest first."""
+        return sorted(self._offsets.get(case, ()))
+
+    def lines(self, case: str) -> Lines:
+        """The lines of every attempt at a case, oldest attempt first."""
+        if case not in self._offsets:
+            return {}
+        with self._path.open("rb") as file:
+            return {
+                attempt: [line_at(file, offset) for offset in self._offsets[case][attempt]]
+                for attempt in self.attempts(case)
+            }
+
+
+def line_at(file: BinaryIO, offset: int) -> bytes:
+    """The line that starts at a byte offset."""
+    file.seek(offset)
+    return file.readline()
+
+
+@dataclass(frozen=True)
+class RecordedCase:
+    """The final attempt at one case.
+
+    Attributes:
+        attempt: Its number; None if no attempt is complete.
+        records: One play record per event, in order; empty without a complete attempt.
+        texts: The memory lines, by number n.
+        answers: Answer records by event, of this attempt.
+        abandoned: Records of other attempts and replaced ones; what they cost is shown apart.
+    """
+
+    attempt: int | None
+    records: tuple[Record, ...] = ()
+    texts: tuple[Mapping[str, Any], ...] = ()
+    answers: Mapping[int, Record] | None = None
+    abandoned: tuple[Record, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether any event of the attempt failed."""
+        return any(record.content["status"] == "failed" for record in self.records)
+
+
+@dataclass(frozen=True)
+class CaseLines:
+    """What is recorded of one case, unparsed: cheap to hand to a lane, which then loads it.
+
+    Attributes:
+        events: How many events its timeline has.
+        play: Lines of its events.
+        texts: Lines of its memories.
+        answers: Lines of its answers.
+    """
+
+    events: int
+    play: Lines
+    texts: Lines
+    answers: Lines
+
+    def load(self) -> RecordedCase:
+        """The final attempt with its texts and answers."""
+        play, answers = records_of(self.play), records_of(self.answers)
+        attempt = self._final_attempt(play)
+        kept, others = settled(play, attempt)
+        answered, other_answers = settled(answers, attempt)
+        abandoned = (*others, *other_answers)
+        if attempt is None:
+            return RecordedCase(None, abandoned=abandoned)
+        texts = {line["n"]: line for line in map(orjson.loads, self.texts.get(attempt, ()))}
+        return RecordedCase(
+            attempt,
+            tuple(kept[event] for event in sorted(kept)),
+            tuple(texts[n] for n in sorted(texts)),
+            answered,
+            abandoned,
+        )
+
+    def _final_attempt(self, play: Mapping[int, Sequence[Record]]) -> int | None:
+        """The last attempt with a record for every event."""
+        complete = (
+            attempt
+            for attempt in sorted(play, reverse=True)
+            if len({record.event for record in play[attempt]}) == self.events
+        )
+        return next(complete, None)
+
+
+def records_of(lines: Lines) -> dict[int, list[Record]]:
+    """Records by attempt, in the order they were written."""
+    return {
+        attempt: [Record.from_json(orjson.loads(line)) for line in of_one]
+        for attempt, of_one in lines.items()
+    }
+
+
+def settled(
+    records: Mapping[int, Sequence[Record]], final: int | None
+) -> tuple[dict[int, Record], list[Record]]:
+    """The last record of each event of the final attempt, and all other records."""
+    kept: dict[int, Record] = {}
+    others: list[Record] = []
+    for attempt, of_one in records.items():
+        if attempt != final:
+            others.extend(of_one)
+            continue
+        for record in of_one:
+            if record.event in kept:
+                others.append(kept[record.event])
+            kept[record.event] = record
+    return kept, others
+
+
+class Recorded:
+    """Everything a run directory has recorded, indexed."""
+
+    def __init__(self, play: Path, texts: Path, answers: Path) -> None:
+        """Index the three journals; any of them may not exist yet."""
+        self._play = JournalIndex(play)
+        self._texts = JournalIndex(texts)
+        self._answers = JournalIndex(answers)
+
+    @property
+    def notes(self) -> list[dict[str, Any]]:
+        """What lanes noted outside any event: late calls, trouble at closing."""
+        return self._play.notes
+
+    def attempts(self, case: str) -> list[int]:
+        """Attempts at playing a case, oldest first."""
+        return self._play.attempts(case)
+
+    def lines(self, case: Case) -> CaseLines:
+        """What is recorded of a case, unparsed."""
+        return CaseLines(
+            len(case.timeline),
+            self._play.lines(case.id),
+            self._texts.lines(case.id),
+            self._answers.lines(case.id),
+        )
+
+    def load(self, case: Case) -> RecordedCase:
+        """The final attempt at a case with its texts and answers."""
+        return self.lines(case).load()
+
+
+def played_case(case: Case, recorded: RecordedCase) -> PlayedCase:
+    """Turn records back into what scoring works on."""
+    memories = [memory_from_line(line) for line in recorded.texts]
+    ingested: dict[int, Ingested] = {}
+    recalled: dict[int, Recalled] = {}
+    answered: dict[int, tuple[Answered, ...]] = {}
+    turns = case.turns()
+    for record in recorded.records:
+        content, outcome = record.content, outcome_of(record.content)
+        if isinstance(case.timeline[record.event], Ask | Probe):
+            chosen = tuple(memories[n] for n in content.get("memories", ()))
+            recalled[record.event] = Recalled(outcome, chosen, content.get("k"))
+        else:
+            ingested[record.event] = Ingested(outcome, changes_of(content, memories))
+    for event, record in (recorded.answers or {}).items():
+        answered[event] = tuple(
+            Answered(outcome_of(answer), answer_text(answer, turns, memories), generation)
+            for generation, answer in enumerate(record.content["answers"])
+        )
+    return PlayedCase(case, ingested, recalled, answered)
+
+
+def outcome_of(content: Mapping[str, Any]) -> Outcome:
+    """Status and reason of a record's content."""
+    return Outcome(content["status"] == "ok", content.get("reason"))
+
+
+def memory_from_line(line: Mapping[str, Any]) -> Memory:
+    """A line of texts.jsonl as a memory."""
+    time = datetime.fromisoformat(line["time"]) if line["time"] else None
+    return Memory(line["text"], tuple(line["sources"]), time)
+
+
+def changes_of(
+    content: Mapping[str, Any], memories: Sequence[Memory]
+) -> tuple[MemoryChange, ...] | None:
+    """Recorded changes; None where the system cannot tell or only their number was recorded."""
+    changes = content.get("changes")
+    if not isinstance(changes, list):
+        return None
+    return tuple(MemoryChange(change["kind"], memories[change["n"]]) for change in changes)
+
+
+def answer_text(
+    answer: Mapping[str, Any], turns: Mapping[str, Turn], memories: Sequence[Memory]
+) -> str | None:
+    """The text of a recorded answer: as given, or resolved from its parts; None if it failed."""
+    if answer["status"] == "failed":
+        return None
+    if "parts" not in answer:
+        return str(answer["text"])
+    return "".join(part_text(part, turns, memories) for part in answer["parts"])
+
+
+def part_text(
+    part: Mapping[str, Any], turns: Mapping[str, Turn], memories: Sequence[Memory]
+) -> str:
+    """The words one recorded part stands for."""
+    if "generated" in part:
+        return str(part["generated"])
+    source = turns[part["turn"]].text if "turn" in part else memories[part["memory"]].text
+    return source[part["start"] : part["end"]]

@@ -1,0 +1,61 @@
+"""The hash of what a run recorded, equal wherever the same spec was run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from membench.domain.case import Case
+from membench.records.attempts import RecordedCase
+from membench.records.canonical import canonical_json
+
+
+class ContentHash:
+    """`content_sha256`: what a run says, apart from how it came about.
+
+    Per case, the canonical JSON of every record's content in the order (event, phase), and of
+    texts.jsonl without its texts; cases in the order of their opaque ids. A free text counts by
+    its hash, so that a redacted bundle has the same content hash.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._cases: dict[str, str] = {}
+        self._complete = True
+
+    def add(self, case: Case, loaded: RecordedCase) -> None:
+        """Take in the final attempt at a case."""
+        if loaded.attempt is None:
+            self._complete = False
+            return
+        digest = hashlib.sha256()
+        answers = (loaded.answers or {}).values()
+        records = sorted([*loaded.records, *answers], key=lambda r: (r.event, r.phase))
+        for record in records:
+            digest.update(canonical_json([record.event, record.phase, hashed(record.content)]))
+            digest.update(b"\n")
+        for line in loaded.texts:
+            kept = {key: line[key] for key in ("n", "sha256", "tokens", "sources", "time")}
+            digest.update(canonical_json(kept) + b"\n")
+        self._cases[case.id] = digest.hexdigest()
+
+    def merge(self, other: ContentHash) -> None:
+        """Take in other cases."""
+        self._cases.update(other._cases)
+        self._complete &= other._complete
+
+    def hexdigest(self) -> str | None:
+        """The hash, or None while a case has no complete attempt."""
+        if not self._complete:
+            return None
+        return hashlib.sha256(canonical_json(sorted(self._cases.items()))).hexdigest()
+
+
+def hashed(content: Any) -> Any:
+    """Content with every free text left out; its `sha256` stands beside it."""
+    if isinstance(content, Mapping):
+        return {key: hashed(value) for key, value in content.items() if key != "text"}
+    if isinstance(content, list | tuple):
+        return [hashed(value) for value in content]
+    return content

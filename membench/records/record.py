@@ -1,0 +1,93 @@
+"""One line of a stage: what happened to an event in a phase."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from membench.domain.answer import Generated
+from membench.domain.errors import Fault, Reason
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a stage.
+
+    Attributes:
+        case: Opaque case id.
+        event: Index in the case's timeline.
+        phase: What it is charged to.
+        attempt: Which attempt at the case; the last complete one counts.
+        content: Deterministic: status, memory numbers, answer.
+        telemetry: Everything that may differ between runs of a spec: spans, cpu, usage, scores.
+    """
+
+    case: str
+    event: int
+    phase: str
+    attempt: int
+    content: Mapping[str, Any]
+    telemetry: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The line as written."""
+        return {
+            "case": self.case,
+            "event": self.event,
+            "phase": self.phase,
+            "attempt": self.attempt,
+            "content": self.content,
+            "telemetry": self.telemetry,
+        }
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> Record:
+        """Read a line back."""
+        return cls(
+            line["case"],
+            line["event"],
+            line["phase"],
+            line["attempt"],
+            line["content"],
+            line["telemetry"],
+        )
+
+
+ERROR_CHARACTERS = 500
+"""How much of an exception's text goes into telemetry."""
+
+
+def failed(reason: Reason) -> dict[str, Any]:
+    """Content of a failed record."""
+    return {"status": "failed", "reason": str(reason)}
+
+
+def free_text(text: str) -> dict[str, Any]:
+    """Content of a free answer: its text, and the hash that stands for it where text may not."""
+    return {"text": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def answer_parts(parts: Sequence[Any]) -> list[dict[str, Any]]:
+    """Content of an extractive answer: spans and generated literals."""
+    return [
+        {"generated": part.text}
+        if isinstance(part, Generated)
+        else {"turn": part.turn, "start": part.start, "end": part.end}
+        if part.turn is not None
+        else {"memory": part.memory, "start": part.start, "end": part.end}
+        for part in parts
+    ]
+
+
+def reason_of(error: Exception) -> Reason:
+    """The failure vocabulary's word for what a system raised."""
+    if isinstance(error, Fault):
+        return error.reason
+    return Reason.SYSTEM_MEMORY if isinstance(error, MemoryError) else Reason.SYSTEM_ERROR
+
+
+def describe(error: Exception) -> str:
+    """Type and text of an exception, cut short, for telemetry."""
+    return f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS]

@@ -1,0 +1,172 @@
+"""A run on disk: where its files are, who may write them, and its manifest.
+
+A run directory belongs to one process at a time (`flock`, released by the kernel if the process
+dies). Manifest and summary are replaced atomically; everything else is appended to.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from membench.domain.errors import RunStateError, UsageError
+
+SCHEMA = 1
+"""Version of manifest and summary. Older ones are read, newer ones refused."""
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def new_run_id(system: str, task: str) -> str:
+    """A fresh id: UTC time, task, system, eight random hex digits."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{task}-{Path(system).name}")
+    return f"{stamp}-{name}-{secrets.token_hex(4)}"
+
+
+class RunDir:
+    """Paths and small files of one run directory."""
+
+    def __init__(self, path: Path) -> None:
+        """Point at a directory, which need not exist yet."""
+        self.path = path
+        self.run_id = path.name
+        self.play = path / "play.jsonl"
+        self.texts = path / "texts.jsonl"
+        self.answers = path / "answers.jsonl"
+        self.verdicts = path / "verdicts"
+        self.scores = path / "scores.jsonl"
+        self.energy = path / "energy.jsonl"
+        self.cassette = path / "cassette.sqlite"
+        self.spent = path / "spent.jsonl"
+        self._manifest = path / "manifest.json"
+        self._summary = path / "summary.json"
+
+    @classmethod
+    def create(cls, out: Path, run_id: str) -> RunDir:
+        """Make a new run directory.
+
+        Raises:
+            UsageError: The id is not a plain name, or the folder cannot be written.
+            RunStateError: The id is taken.
+        """
+        if not RUN_ID.fullmatch(run_id):
+            raise UsageError(f"--run-id '{run_id}' is not a plain name", "Use A-Z a-z 0-9 . _ -")
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / run_id).mkdir()
+        except FileExistsError:
+            if not out.is_dir():
+                raise UsageError(f"--out {out} is a file", "Name a folder.") from None
+            raise RunStateError(
+                f"run '{run_id}' already exists in {out}",
+                f"Choose another --run-id, or continue it with --resume {out / run_id}.",
+            ) from None
+        except OSError as error:
+            raise UsageError(
+                f"cannot write to --out {out}: {error.strerror}", "Choose another folder."
+            ) from None
+        return cls(out / run_id)
+
+    @classmethod
+    def open(cls, path: Path) -> RunDir:
+        """Open an existing run.
+
+        Raises:
+            RunStateError: It is not a run, or of a newer schema.
+        """
+        run = cls(path)
+        if not run._manifest.is_file():
+            raise RunStateError(
+                f"{path} is not a run directory (no manifest.json)",
+                "`membench runs list` shows the runs there are.",
+            )
+        schema = run.manifest().get("schema")
+        if not isinstance(schema, int) or schema > SCHEMA:
+            raise RunStateError(
+                f"{path} was written by a newer membench (schema {schema}, this reads {SCHEMA})",
+                "Upgrade membench.",
+            )
+        return run
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest.
+
+        Raises:
+            RunStateError: It is not JSON.
+        """
+        return self._load(self._manifest)
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replace the manifest atomically."""
+        replace_json(self._manifest, manifest)
+
+    def summary(self) -> dict[str, Any]:
+        """The summary.
+
+        Raises:
+            RunStateError: The run has none yet.
+        """
+        if not self._summary.is_file():
+            raise RunStateError(
+                f"run {self.run_id} is not finished (no summary.json)",
+                f"Continue it: membench run --resume {self.path}",
+            )
+        return self._load(self._summary)
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Replace the summary atomically."""
+        replace_json(self._summary, summary)
+
+    def finished(self) -> bool:
+        """Whether there is a summary."""
+        return self._summary.is_file()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for writing.
+
+        Raises:
+            RunStateError: Another process holds it.
+        """
+        fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise RunStateError(
+                f"run {self.run_id} is being written by another process", "Wait for it, or end it."
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(fd)
+
+    def _load(self, path: Path) -> dict[str, Any]:
+        try:
+            loaded = orjson.loads(path.read_bytes())
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise RunStateError(f"{path} cannot be read: {error}", "The run is damaged.") from None
+        if not isinstance(loaded, dict):
+            raise RunStateError(f"{path} is not a JSON object", "The run is damaged.")
+        return loaded
+
+
+def replace_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON beside `path` and move it there, so that readers see old or new, never half."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS
+    with temporary.open("wb") as file:
+        file.write(orjson.dumps(value, option=options))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

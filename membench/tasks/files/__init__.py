@@ -1,0 +1,1 @@
+"""Reading benchmark files: sources, streamed arrays, JSON lines, checked nodes."""

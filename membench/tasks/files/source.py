@@ -1,0 +1,93 @@
+"""Finding, naming and reading benchmark files.
+
+Where a file is looked for (DESIGN 3.2): `--data` (a file, a folder, or a folder with `<task>/` in
+it), then `$MEMBENCH_DATA`, then the user cache. `--split sample` is a file of our own inside the
+task's folder. What is found is a `Source`; which published version it is, `identify` says by its
+hash. Whatever is wrong with a file is a `DataError`; `arrays` reads what is in it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from membench.domain.errors import DataError
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data of one split; `.gz` is decompressed on the fly.
+
+    Attributes:
+        path: The file.
+        split: Which split it holds.
+        partial: True for a file known to hold only part of its split.
+        more: Further files of the split, where it is published as several.
+    """
+
+    path: Path
+    split: str
+    partial: bool = False
+    more: tuple[Path, ...] = ()
+
+    def open(self) -> IO[bytes]:
+        """Open the content of `path` for reading, decompressed."""
+        return open_bytes(self.path)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the stored bytes; of several files, the hash of their hashes in order."""
+        hashes = [file_sha256(path) for path in (self.path, *self.more)]
+        return hashes[0] if not self.more else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """Hash of the content of `path`: for a `.gz` file, of what it decompresses to."""
+        if self.path.suffix != ".gz":
+            return file_sha256(self.path)
+        with reading(self.path), self.open() as file:
+            return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's stored bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file for reading, decompressed if its name ends in `.gz`."""
+    if path.suffix == ".gz":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+class reading:  # noqa: N801  (reads as a verb: `with reading(path):`)
+    """Turn whatever the operating system or gzip says about a file into a `DataError`."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember the file to blame."""
+        self.path = path
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Translate."""
+        if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
+            problem = f"not a complete gzip file ({error})"
+            raise DataError(self.path, "", problem, "Fetch the file again.") from error
+        if isinstance(error, OSError):
+            problem = f"cannot be read ({error.strerror or error})"
+            raise DataError(self.path, "", problem) from error

@@ -1,0 +1,198 @@
+"""Finding benchmark files, and naming the version that was found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from membench.domain.errors import DataError, UnknownName
+
+if TYPE_CHECKING:
+    from membench.tasks.base import Task
+    from membench.tasks.card import TaskCard
+from membench.tasks.files.source import Source
+
+SAMPLE = "sample"
+
+
+VARIABLE = "MEMBENCH_DATA"
+
+
+@dataclass(frozen=True)
+class Version:
+    """Which published version a file is.
+
+    Attributes:
+        name: `official`, `sample`, `unknown`, or a word of the task (`reformatted`, `modified`).
+        sha256: Hash of the stored bytes.
+        warning: What a person should be told about it, if anything.
+    """
+
+    name: str
+    sha256: str
+    warning: str = ""
+
+
+# --- finding -----------------------------------------------------------------------------------
+
+
+def find_source(task: type[Task[Any]], split: str | None, data: Path | None) -> Source:
+    """Find the file of a task's split.
+
+    Args:
+        task: The task's class.
+        split: A split of its card or `sample`; None for what the file's name says, else the
+            default split.
+        data: `--data`: a file, a folder, or a folder with `<task>/` in it. When given, nowhere
+            else is looked.
+
+    Raises:
+        UnknownName: No such split.
+        DataError: Nothing there; names what was looked for, where, and what to do.
+    """
+    card = task.card
+    if split is not None and split != SAMPLE and split not in card.splits:
+        raise UnknownName(f"split of task '{card.name}'", split, (*card.splits, SAMPLE))
+    if split == SAMPLE:
+        return Source(task.sample(), SAMPLE)
+    if data is not None and data.is_file():
+        return given_file(card, split, data)
+    if data is not None and not data.exists():
+        raise DataError(data, "", "there is no such file or folder", remedy(card))
+    wanted = split or card.default_split
+    folders = search_folders(card.name, data)
+    for folder in folders:
+        found = task.locate(folder, wanted) if folder.is_dir() else None
+        if found is not None:
+            return found
+    raise nothing_found(card, wanted, folders)
+
+
+def given_file(card: TaskCard, split: str | None, path: Path) -> Source:
+    """A file named by `--data`, under the split that was asked for or that its name says."""
+    named = [s for s in card.splits if path.name in file_names(card, s) or matches(card, path, s)]
+    if split is not None and named and split not in named:
+        raise DataError(
+            path,
+            "",
+            f"by its name this file holds split '{named[0]}', not '{split}'",
+            f"Use --split {named[0]}, or rename the file.",
+        )
+    chosen = split or (named[0] if named else card.default_split)
+    return as_source(card, path, chosen)
+
+
+def search_folders(name: str, data: Path | None) -> list[Path]:
+    """Folders to look in for a task's files, best first."""
+    if data is not None:
+        return [data / name, data]
+    variable = os.environ.get(VARIABLE)
+    here = [Path(variable) / name, Path(variable)] if variable else []
+    return [*here, cache_folder(name)]
+
+
+def cache_folder(name: str) -> Path:
+    """The task's folder in the user cache, where `membench data get` puts files."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("membench") / "data" / name
+
+
+def locate(card: TaskCard, folder: Path, split: str) -> Source | None:
+    """The file of a split in a folder: the published name first, then the card's patterns."""
+    for name in file_names(card, split):
+        if (folder / name).is_file():
+            return Source(folder / name, split)
+    for pattern in card.patterns.get(split, ()):
+        for path in sorted(folder.glob(pattern)):
+            return as_source(card, path, split)
+    return None
+
+
+def as_source(card: TaskCard, path: Path, split: str) -> Source:
+    """A source that is marked partial if a pattern but not the published name knows it."""
+    partial = path.name not in file_names(card, split) and matches(card, path, split)
+    return Source(path, split, partial=partial)
+
+
+def file_names(card: TaskCard, split: str) -> list[str]:
+    """Published file names of a split, plain and compressed."""
+    names = [file.name for file in card.files if file.split == split]
+    return [spelling for name in names for spelling in (name, f"{name}.gz")]
+
+
+def matches(card: TaskCard, path: Path, split: str) -> bool:
+    """Whether one of the split's patterns fits the file's name."""
+    return any(path.match(pattern) for pattern in card.patterns.get(split, ()))
+
+
+def nothing_found(card: TaskCard, split: str, folders: Sequence[Path]) -> DataError:
+    """The one message for missing data."""
+    names = " or ".join(file_names(card, split)[::2] or card.patterns.get(split, (split,)))
+    places = ", ".join(str(folder) for folder in folders)
+    return DataError(
+        f"data of task '{card.name}', split '{split}'",
+        "",
+        f"not found: looked for {names} in {places}",
+        remedy(card),
+    )
+
+
+def remedy(card: TaskCard) -> str:
+    """What to do when data is missing."""
+    return (
+        f"Get it with `membench data get {card.name}`, or name it with --data PATH or "
+        f"${VARIABLE}; or try `--split {SAMPLE}`, which needs no data."
+    )
+
+
+def find_errata(task: type[Task[Any]], data: Path | None) -> Path:
+    """Find the list of errata that `--errata` overlays, beside the task's data.
+
+    Raises:
+        DataError: Nothing there.
+    """
+    card = task.card
+    beside = data.parent if data is not None and data.is_file() else data
+    folders = search_folders(card.name, beside)
+    for folder in folders:
+        for name in card.errata:
+            if (folder / name).is_file():
+                return folder / name
+    names = " or ".join(card.errata) or "a list"
+    places = ", ".join(str(folder) for folder in folders)
+    raise DataError(
+        f"errata of task '{card.name}'",
+        "",
+        f"not found: looked for {names} in {places}",
+        "Put the file beside the data, or name it with --errata PATH.",
+    )
+
+
+# --- naming ------------------------------------------------------------------------------------
+
+
+def identify(card: TaskCard, source: Source) -> Version:
+    """Which published version a file is, by hash; a compressed copy counts as its content."""
+    if source.split == SAMPLE:
+        return Version(SAMPLE, source.sha256)
+    known = {file.sha256: file for file in card.files}
+    file = known.get(source.sha256) or known.get(source.content_sha256)
+    if file is None:
+        return Version("unknown", source.sha256, unknown_warning(source))
+    if file.split != source.split:
+        warning = f"{source.path} is the published file of split '{file.split}'"
+        return Version(file.version, source.sha256, warning)
+    return Version(file.version, source.sha256)
+
+
+def unknown_warning(source: Source) -> str:
+    """What to tell about a file whose hash nobody published."""
+    what = "a partial file" if source.partial else "no published file"
+    return (
+        f"{source.path} is {what} (sha256 {source.sha256[:12]}…): "
+        "its scores compare only with runs on the same file"
+    )

@@ -1,0 +1,101 @@
+"""Packages, installed for real, keep the contract; what is stored of them is current."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from membench.adapters.environment import environments
+from membench.adapters.environment.environments import EnvironmentProblem
+from membench.adapters.registry import SystemCard, get_card, list_systems
+from membench.testing.conformance import render
+from membench.testing.packages import check_package
+from membench.testing.stored import read_stored
+
+PACKAGES = [card for card in list_systems().values() if card.environment is not None]
+SMALL = ("langmem", "mem0")
+"""What continuous integration installs; the others are checked by benchmarks/packages.py."""
+
+
+@pytest.fixture(params=SMALL)
+def installed(request: pytest.FixtureRequest) -> Iterator[SystemCard]:
+    """A package with its environment, skipped where packages cannot be fetched."""
+    card = get_card(request.param)
+    try:
+        environments.ensure(card, lambda _: None)
+    except EnvironmentProblem as problem:
+        if "could not be built" not in problem.problem:
+            raise
+        pytest.skip(problem.problem)
+    yield card
+
+
+@pytest.mark.packages
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_package_keeps_the_contract_and_its_own_card(installed: SystemCard) -> None:
+    report, replay = check_package(installed)
+    assert report.passed, render(report)
+    stored = read_stored(installed)
+    assert stored is not None
+    assert replay == stored.replay
+
+
+@pytest.mark.parametrize("card", PACKAGES, ids=lambda card: card.name)
+def test_the_stored_conformance_is_current_and_without_failure(card: SystemCard) -> None:
+    stored = read_stored(card)
+    assert stored is not None, "run benchmarks/packages.py check"
+    assert stored.current, "version or lock changed: run benchmarks/packages.py check"
+    assert "failed" not in stored.summary
+    assert stored.replay == card.replay
+
+
+@pytest.mark.parametrize("card", PACKAGES, ids=lambda card: card.name)
+def test_every_package_says_how_it_is_run(card: SystemCard) -> None:
+    notes = (card.folder / "README.md").read_text(encoding="utf-8")
+    for heading in (
+        "## How it is run",
+        "## Dates",
+        "## Defaults that were changed",
+        "## Reproduce",
+    ):
+        assert heading in notes
+    assert card.version in notes
+    assert card.deviations
+
+
+def test_built_in_systems_have_no_stored_conformance() -> None:
+    assert read_stored(get_card("bm25")) is None
+
+
+def test_a_stored_result_of_another_lock_is_outdated(tmp_path: Path) -> None:
+    import shutil
+    from dataclasses import replace
+
+    card = get_card("mem0")
+    folder = shutil.copytree(card.folder, tmp_path / "mem0")
+    with (folder / "requirements.lock").open("a") as lock:
+        lock.write("# another\n")
+    stored = read_stored(replace(card, folder=folder))
+    assert stored is not None
+    assert not stored.current
+    assert "outdated" in stored.summary
+
+
+def test_a_run_installs_what_it_needs_or_says_why_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from membench.harness.run import start
+    from membench.records.spec import ExecOptions, RunSpec
+
+    def refuse(card: SystemCard, report: object) -> None:
+        raise EnvironmentProblem(f"no disk for {card.name}")
+
+    monkeypatch.setattr(environments, "install", refuse)
+    monkeypatch.setenv(environments.VARIABLE, str(tmp_path / "cache"))
+    spec = RunSpec(
+        system="mem0", task="locomo", split="sample", memory_model="scripted", embedder="scripted"
+    )
+    with pytest.raises(EnvironmentProblem, match="no disk for mem0"):
+        start(spec, ExecOptions(out=tmp_path / "runs"))
+    assert not list((tmp_path / "runs").glob("*")), "nothing was begun"

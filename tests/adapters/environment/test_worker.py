@@ -1,0 +1,373 @@
+"""A system in a worker: the same interface, its own process, and faults that are typed."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toys import GOOD, toy_with
+
+from membench.adapters.environment.worker.messages import memories_from_json, memories_to_json
+from membench.adapters.environment.worker.processes import descendants, read_process
+from membench.domain.case import CaseInfo, Item, Session, Turn
+from membench.domain.errors import Reason, SystemFault
+from membench.domain.system import Memory, Query
+
+CASE = CaseInfo("case-a", "test", ("Ines", "Tom"))
+SESSION = Session(
+    "s0",
+    0,
+    (
+        Turn("t0", "Ines", "user", "Zoë 東京 \u2028 {}", 'Ines: Zoë 東京 \u2028 {} "'),
+        Turn("t1", "Tom", "assistant", "yes", "Tom: yes", datetime(1998, 3, 2)),
+    ),
+    datetime(1998, 3, 2, 9, 30),
+)
+
+
+def fails(system: Any, call: Callable[[], object]) -> SystemFault:
+    """The fault that a call raises."""
+    with pytest.raises(SystemFault) as caught:
+        call()
+    return caught.value
+
+
+def gone(pid: int) -> bool:
+    process = read_process(pid)
+    return process is None or process.zombie
+
+
+def wait_until(condition: Callable[[], bool]) -> bool:
+    """Poll for up to five seconds."""
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_everything_of_the_model_crosses_unharmed(toy: Callable[..., Any]) -> None:
+    system = toy(GOOD)
+    system.reset(CASE)
+    changes = system.ingest(SESSION)
+    assert [change.kind for change in changes] == ["add", "add"]
+    (first, second) = system.recall(Query("q", k=5, now=datetime(1998, 4, 1)))
+    assert first.text == SESSION.turns[0].text
+    assert first.sources == ("t0",)
+    assert second.time == SESSION.time
+    assert system.remember(Item("i", "an item", SESSION.time)) is None
+    assert system.finalize() == []
+    assert [memory.text for memory in system.memories()][-1] == "an item"
+    assert system.store_bytes() == 4242
+
+
+def test_only_declared_methods_are_there(toy: Callable[..., Any]) -> None:
+    system = toy(GOOD)
+    assert not hasattr(system, "feedback")
+    assert not hasattr(system, "answer")
+
+
+def test_the_token_budget_is_kept_on_our_side(toy: Callable[..., Any]) -> None:
+    system = toy(GOOD)
+    system.reset(CASE)
+    system.ingest(SESSION)
+    assert system.recall(Query("q", k=5, token_budget=0)) == []
+
+
+def test_replies_carry_what_was_used(toy: Callable[..., Any]) -> None:
+    system = toy(toy_with("def recall(self, query):\n    sum(range(4_000_000))\n    return []"))
+    system.reset(CASE)
+    assert system.resources()["cpu_s"] == 0
+    system.ingest(SESSION)
+    system.recall(Query("q", 5))
+    used = system.resources()
+    assert used["cpu_s"] > 0.02
+    assert used["rss_bytes"] > 5_000_000
+    assert used["store_bytes"] == 4242
+    assert system.resources()["cpu_s"] == 0
+
+
+def test_cpu_seconds_include_children(toy: Callable[..., Any]) -> None:
+    body = """
+def ingest(self, session):
+    import subprocess
+    burn = "import time\\nt = time.process_time()\\nwhile time.process_time() < t + 0.2: pass"
+    self.child = subprocess.Popen([sys.executable, "-c", burn + "\\nimport sys; sys.stdin.read()"],
+                                  stdin=subprocess.PIPE)
+    import time
+    for _ in range(200):
+        time.sleep(0.02)
+        fields = open(f"/proc/{self.child.pid}/stat").read().rpartition(")")[2].split()
+        if int(fields[11]) + int(fields[12]) >= 19:
+            break
+"""
+    system = toy(toy_with(body))
+    system.reset(CASE)
+    system.ingest(SESSION)
+    assert system.resources()["cpu_s"] >= 0.18
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "says"),
+    [
+        ("raise ValueError('no luck')", Reason.SYSTEM_ERROR, "no luck"),
+        ("raise MemoryError", Reason.SYSTEM_MEMORY, "MemoryError"),
+        ("os._exit(3)", Reason.SYSTEM_CRASH, "status 3"),
+        ("os.kill(os.getpid(), 11)", Reason.SYSTEM_CRASH, "SIGSEGV"),
+        ("print('oh dear', flush=True); os._exit(1)", Reason.SYSTEM_CRASH, "oh dear"),
+        ("import time; time.sleep(60)", Reason.SYSTEM_TIMEOUT, "0.3 s"),
+        ("while True: pass", Reason.SYSTEM_TIMEOUT, "0.3 s"),
+        ("return ['a string']", Reason.SYSTEM_BAD_REPLY, ""),
+        ("return [MemoryChange('add', Memory(None))]", Reason.SYSTEM_BAD_REPLY, "Memory"),
+    ],
+)
+def test_faults_are_typed(toy: Callable[..., Any], body: str, reason: Reason, says: str) -> None:
+    system = toy(toy_with(f"def ingest(self, session):\n    {body}"), ingest_s=0.3)
+    system.reset(CASE)
+    fault = fails(system, lambda: system.ingest(SESSION))
+    assert fault.reason is reason
+    assert says in fault.detail
+
+
+def test_too_much_memory_is_noticed_from_outside(toy: Callable[..., Any]) -> None:
+    body = (
+        "def ingest(self, session):\n    import time\n    self.x = b'x' * 2**28\n    time.sleep(30)"
+    )
+    system = toy(toy_with(body), memory_mb=128)
+    system.reset(CASE)
+    fault = fails(system, lambda: system.ingest(SESSION))
+    assert fault.reason is Reason.SYSTEM_MEMORY
+    assert "128 MB" in fault.detail
+
+
+def test_garbage_on_the_socket_is_a_bad_reply(toy: Callable[..., Any]) -> None:
+    body = """
+def ingest(self, session):
+    for fd in range(3, 30):
+        try:
+            if "socket" in os.readlink(f"/proc/self/fd/{fd}"):
+                os.write(fd, b"garbage\\n")
+        except OSError:
+            pass
+"""
+    system = toy(toy_with(body))
+    system.reset(CASE)
+    assert fails(system, lambda: system.ingest(SESSION)).reason is Reason.SYSTEM_BAD_REPLY
+
+
+def test_what_is_lost_stays_lost_and_says_why(toy: Callable[..., Any]) -> None:
+    system = toy(toy_with("def ingest(self, session):\n    os._exit(3)"))
+    system.reset(CASE)
+    fails(system, lambda: system.ingest(SESSION))
+    fault = fails(system, lambda: system.recall(Query("q", 5)))
+    assert fault.reason is Reason.SYSTEM_CRASH
+    assert "gone" in fault.detail
+
+
+def test_an_adapter_that_cannot_be_imported_is_a_system_error(toy: Callable[..., Any]) -> None:
+    with pytest.raises(SystemFault, match="no_such_module") as caught:
+        toy("import no_such_module")
+    assert caught.value.reason is Reason.SYSTEM_ERROR
+
+
+def test_only_the_model_the_worker_and_the_folder_can_be_imported(toy: Callable[..., Any]) -> None:
+    body = """
+def ingest(self, session):
+    import importlib
+    found = []
+    for name in ("membench.domain.case", "membench.adapters.environment.worker.clock",
+                 "membench.domain.errors", "membench.tasks.base", "numpy", "membench.cli"):
+        try:
+            importlib.import_module(name)
+            found.append(name)
+        except ImportError:
+            pass
+    self.stored = [Memory(" ".join(found))]
+"""
+    system = toy(toy_with(body))
+    system.reset(CASE)
+    system.ingest(SESSION)
+    (memory,) = system.memories()
+    assert memory.text == "membench.domain.case membench.adapters.environment.worker.clock"
+
+
+def test_the_environment_variables_are_ours(
+    toy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    body = "def memories(self):\n    return [Memory(f'{k}={v}') for k, v in os.environ.items()]"
+    system = toy(toy_with(body), seed=7)
+    system.reset(CASE)
+    given = dict(memory.text.split("=", 1) for memory in system.memories())
+    assert "OPENAI_API_KEY" not in given
+    assert given["PYTHONHASHSEED"] == "7"
+    assert given["OMP_NUM_THREADS"] == "1"
+    assert given["MEM0_TELEMETRY"] == "False"
+    assert (
+        Path(given["TIKTOKEN_CACHE_DIR"]) / "fb374d419588a4632f3f557e76b4b70aebbca790"
+    ).is_file()
+    assert given["HOME"] != str(Path.home())
+
+
+def test_ids_and_random_numbers_come_from_seed_and_case(toy: Callable[..., Any]) -> None:
+    body = """
+def memories(self):
+    return [Memory(f"{uuid.uuid4()} {random.random()} {hash('a')} {uuid.uuid1().version}")]
+"""
+
+    def drawn(seed: int, case: str) -> str:
+        system = toy(toy_with(body), seed=seed)
+        system.reset(CaseInfo(case, "test", ()))
+        return str(system.memories()[0].text)
+
+    assert drawn(1, "a") == drawn(1, "a")
+    assert drawn(1, "a") != drawn(1, "b")
+    assert drawn(1, "a") != drawn(2, "a")
+
+
+def test_each_case_has_its_own_home_which_disappears(
+    toy: Callable[..., Any], tmp_path: Path
+) -> None:
+    body = """
+def ingest(self, session):
+    Path.home().joinpath("trace").write_text("x")
+    Path("here").write_text("x")
+def memories(self):
+    import tempfile
+    homes = [str(Path.home()), os.getcwd(), tempfile.gettempdir()]
+    return [Memory(h) for h in homes] + [Memory(str(Path.home().joinpath("trace").exists()))]
+"""
+    system = toy(toy_with(body))
+    system.reset(CASE)
+    system.ingest(SESSION)
+    *first, trace = [memory.text for memory in system.memories()]
+    assert trace == "True"
+    system.reset(CaseInfo("case-b", "test", ()))
+    *second, trace = [memory.text for memory in system.memories()]
+    assert trace == "False"
+    assert not set(first) & set(second)
+    system.close()
+    assert not any(Path(folder).exists() for folder in first + second)
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+
+
+SERVER = """
+def reset(self, case):
+    import subprocess, time
+    code = ("import os, signal, sys, time\\n"
+            "os.setsid()\\n"
+            "if os.fork(): os._exit(0)\\n"
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\n"
+            "sys.stdout.write(str(os.getpid())); sys.stdout.flush()\\n"
+            "time.sleep(600)\\n")
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    self.server = child.stdout.read(1) + child.stdout.read1(20)
+    child.wait()
+    super().reset(case)
+def memories(self):
+    return [Memory(self.server.decode())]
+"""
+
+
+def test_a_daemon_that_will_not_stop_is_ended_with_the_case(
+    toy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = toy(toy_with(SERVER), servers=True)
+    system.reset(CASE)
+    daemon = int(system.memories()[0].text)
+    assert daemon in [process.pid for process in descendants(system.processes)]
+    system.close()
+    assert gone(daemon)
+    assert gone(system.processes)
+
+
+def test_when_the_lane_dies_so_does_everything(
+    toy_card: Callable[..., Any], tmp_path: Path
+) -> None:
+    card = toy_card(toy_with(SERVER), servers=True)
+    read, write = os.pipe()
+    lane = os.fork()
+    if lane == 0:
+        from membench.adapters.registry import create
+        from membench.domain.system import SystemContext
+
+        system: Any = create(card, SystemContext({}, 0, tmp_path, len))
+        system.reset(CASE)
+        os.write(write, f"{system.processes} {system.memories()[0].text}".encode())
+        os._exit(9)
+    guardian, daemon = (int(word) for word in os.read(read, 100).split())
+    os.waitpid(lane, 0)
+    assert wait_until(lambda: gone(daemon) and gone(guardian)) or _after_grace(daemon, guardian)
+
+
+def _after_grace(*pids: int) -> bool:
+    """The guardian gives five seconds to stop."""
+    return wait_until(lambda: all(gone(pid) for pid in pids))
+
+
+def test_no_network_but_the_lane(toy: Callable[..., Any]) -> None:
+    body = """
+def memories(self):
+    said = []
+    for attempt in (lambda: socket.create_connection(("127.0.0.1", 9), timeout=1),
+                    lambda: socket.getaddrinfo("example.org", 443),
+                    lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 53))):
+        try:
+            attempt()
+        except OSError as error:
+            said.append(Memory(str(error)))
+    return said
+"""
+    system = toy(toy_with(body))
+    system.reset(CASE)
+    assert all("no network but the lane" in memory.text for memory in system.memories())
+    assert len(system.memories()) == 3
+    assert system.fence()["refused"] == ["127.0.0.1:9", "192.0.2.1:53", "example.org"]
+
+
+def test_writing_outside_is_noted(toy: Callable[..., Any], tmp_path: Path) -> None:
+    target = tmp_path / "outside.txt"
+    body = f"def ingest(self, session):\n    Path({str(target)!r}).write_text('x')"
+    system = toy(toy_with(body))
+    system.reset(CASE)
+    system.ingest(SESSION)
+    assert system.fence()["outside"] == [str(target)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_system_that_refuses_root_runs_as_an_ordinary_user(toy: Callable[..., Any]) -> None:
+    body = """
+def memories(self):
+    me = f"{os.getuid()} {os.geteuid()} {len(os.getgroups())}"
+    Path.home().joinpath("mine").write_text("x")
+    readable = Path(os.environ["TIKTOKEN_CACHE_DIR"]).is_dir()
+    return [Memory(me), Memory(str(readable)), Memory(os.getcwd())]
+"""
+    system = toy(toy_with(body), unprivileged=True)
+    system.reset(CASE)
+    me, readable, folder = [memory.text for memory in system.memories()]
+    assert me == "65534 65534 0"
+    assert readable == "True"
+    system.close()
+    assert not Path(folder).parent.exists()
+
+
+@given(
+    st.text(max_size=200),
+    st.none() | st.datetimes(timezones=st.none() | st.just(UTC)),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_any_memory_survives_the_wire(
+    text: str, time: datetime | None, score: float | None
+) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    memory = Memory(text, ("a", "b"), time, score, "id")
+    (back,) = memories_from_json(json.loads(json.dumps(memories_to_json([memory]))))
+    assert back == replace(memory, time=time.replace(tzinfo=None) if time else None)

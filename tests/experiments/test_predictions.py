@@ -1,0 +1,235 @@
+"""Predictions and verdicts made elsewhere: the schema of docs/predictions.md."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from membench.domain.case import Ask, Case
+from membench.domain.errors import DataError, Reason
+from membench.domain.outcome import Answered, Outcome
+from membench.domain.score import Verdict
+from membench.experiments.predictions import (
+    PredictionLine,
+    VerdictLine,
+    load_predictions,
+    load_verdicts,
+    played_case,
+    score_predictions,
+)
+from membench.tasks.files.source import Source
+from membench.tasks.halumem.data import HaluMemGold
+from membench.tasks.halumem.task import HaluMem
+from membench.tasks.persistbench.task import PersistBench
+from membench.tasks.registry import get_task, list_tasks
+from tests.tasks.playing import OPAQUE, mutated
+
+ADA = "7d9c1a52-0b6e-4c1f-9a35-52f0a3b1c001"
+HALUMEM = Source(HaluMem.sample(), "sample")
+Line = dict[str, Any]
+
+
+@pytest.fixture
+def ada() -> tuple[Case, HaluMemGold]:
+    return next(iter(HaluMem().cases(HALUMEM, OPAQUE)))
+
+
+def write(path: Path, lines: Any) -> Path:
+    content = lines if isinstance(lines, list) else [lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in content), encoding="utf-8")
+    return path
+
+
+def predictions(tmp_path: Path, *lines: Line) -> Any:
+    return load_predictions(write(tmp_path / "p.jsonl", list(lines)))
+
+
+# --- the schema ----------------------------------------------------------------------------------
+
+
+def test_every_example_of_the_guide_fits_the_schema() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "predictions.md"
+    blocks = re.findall(r"```json\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [json.loads(line) for block in blocks for line in block.splitlines()]
+    assert len(lines) > 10
+    for line in lines:
+        model = VerdictLine if "request_id" in line else PredictionLine
+        model.model_validate(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ({"prediction": "x"}, "exactly one of question_id, session_id, probe_id"),
+        ({"question_id": "a", "probe_id": "b", "prediction": "x"}, "exactly one of"),
+        ({"question_id": "a"}, "prediction or predictions is missing"),
+        ({"question_id": "a", "prediction": "x", "predictions": ["y"]}, "not both"),
+        ({"question_id": "a", "prediction": 7}, "valid string"),
+        ({"question_id": "a", "prediction": "x", "extracted": []}, "extracted does not belong"),
+        ({"question_id": "a", "prediction": "x", "duration_ms": 5}, "give retrieved as well"),
+        ({"question_id": "a", "prediction": "x", "k": 0}, "greater than or equal to 1"),
+        ({"question_id": "a", "failed": "bored"}, "Input should be"),
+        ({"session_id": "a"}, "extracted is missing"),
+        ({"session_id": "a", "extracted": [], "duration_ms": -1}, "greater than or equal to 0"),
+        ({"probe_id": "a"}, "retrieved is missing"),
+        ({"question_id": "a", "prediction": "x", "answer": "y"}, "Extra inputs"),
+    ],
+)
+def test_a_line_that_does_not_fit_is_refused_with_its_place(
+    tmp_path: Path, line: Line, complaint: str
+) -> None:
+    with pytest.raises(DataError, match=complaint) as caught:
+        predictions(tmp_path, line)
+    assert caught.value.place.startswith("line 1") and "docs/predictions.md" in str(caught.value)
+
+
+def test_an_id_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    line = {"question_id": "a", "prediction": "x"}
+    with pytest.raises(DataError, match="line 2: 'a' comes a second time"):
+        predictions(tmp_path, line, line)
+    verdict = {"request_id": "a", "values": {"label": "x"}}
+    with pytest.raises(DataError, match="comes a second time"):
+        load_verdicts(write(tmp_path / "v.jsonl", [verdict, verdict]))
+
+
+@pytest.mark.parametrize(
+    "line", [{"request_id": "a"}, {"request_id": "a", "values": {"x": 1}, "failed": "judge_error"}]
+)
+def test_a_verdict_says_something_or_failed(tmp_path: Path, line: Line) -> None:
+    with pytest.raises(DataError, match="either values or failed"):
+        load_verdicts(write(tmp_path / "v.jsonl", [line]))
+
+
+# --- playing -------------------------------------------------------------------------------------
+
+
+def test_lines_become_the_records_of_their_events(
+    tmp_path: Path, ada: tuple[Case, HaluMemGold]
+) -> None:
+    case, gold = ada
+    found = predictions(
+        tmp_path,
+        {"question_id": f"{ADA}/s0/q0", "prediction": "Lindholm", "retrieved": [f"{ADA}/s0/t2"]},
+        {"session_id": f"{ADA}/s0", "extracted": ["a", "b"], "duration_ms": 4.5},
+        {"probe_id": f"{ADA}/s1/p0", "retrieved": [{"text": "found"}], "k": 10},
+        {"question_id": f"{ADA}/s0/q1", "failed": "provider_timeout"},
+    )
+    record = played_case(case, gold, found)
+    by_id = {question.question_id: event for event, question in gold.questions.items()}
+    event = by_id[f"{ADA}/s0/q0"]
+    assert record.answered[event] == (Answered(Outcome(), "Lindholm", 0),)
+    assert record.recalled[event].memories[0].sources == (gold.turn_ids[f"{ADA}/s0/t2"],)
+    assert record.answered[by_id[f"{ADA}/s0/q1"]][0].outcome.reason == Reason.PROVIDER_TIMEOUT
+    assert [c.memory.text for c in record.ingested[0].changes or ()] == ["a", "b"]
+    assert record.ingested[0].duration_ms == 4.5
+    assert record.recalled[gold.event_ids[f"{ADA}/s1/p0"]].k == 10
+    assert set(record.ingested) == {0}
+
+
+def test_without_session_lines_the_system_cannot_tell_what_it_stored(
+    tmp_path: Path, ada: tuple[Case, HaluMemGold]
+) -> None:
+    record = played_case(*ada, predictions(tmp_path))
+    assert {ingested.changes for ingested in record.ingested.values()} == {None}
+    assert len(record.ingested) == len(ada[1].sessions)
+
+
+def test_a_turn_the_case_does_not_have_is_refused(
+    tmp_path: Path, ada: tuple[Case, HaluMemGold]
+) -> None:
+    line = {"question_id": f"{ADA}/s0/q0", "prediction": "x", "retrieved": ["D1:1"]}
+    with pytest.raises(DataError, match=r"line 1\.retrieved: the case has no turn 'D1:1'"):
+        played_case(*ada, predictions(tmp_path, line))
+
+
+def test_several_generations_are_kept_apart(tmp_path: Path) -> None:
+    source = Source(PersistBench.sample(), "sample")
+    cases = list(PersistBench().cases(source, OPAQUE))
+    found = predictions(tmp_path, {"question_id": "sample/0", "predictions": ["a", None, "c"]})
+    case, gold = next((c, g) for c, g in cases if g.questions[g.ask].question_id == "sample/0")
+    answers = played_case(case, gold, found).answered[gold.ask]
+    assert [(a.text, a.generation, a.outcome.ok) for a in answers] == [
+        ("a", 0, True),
+        (None, 1, False),
+        ("c", 2, True),
+    ]
+
+
+# --- scoring -------------------------------------------------------------------------------------
+
+TASKS = sorted(list_tasks())
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_predictions_for_every_question_are_scored_with_their_verdicts(
+    tmp_path: Path, name: str
+) -> None:
+    task = get_task(name)()
+    source = Source(task.sample(), "sample")
+    lines: list[Line] = []
+    for case, gold in task.cases(source, OPAQUE):
+        for event, question in gold.questions.items():
+            ask = case.timeline[event]
+            assert isinstance(ask, Ask)
+            texts = [f"answer {n}" for n in range(ask.generations)]
+            lines.append({"question_id": question.question_id, "predictions": texts})
+    found = predictions(tmp_path, *lines)
+    verdicts: dict[str, Verdict] = {}
+    for case, gold in task.cases(source, OPAQUE):
+        for request in task.judgements(played_case(case, gold, found), gold):
+            label = task.card.judges[request.kind].labels[0]
+            verdicts[request.id] = Verdict(request.id, Outcome(), {"label": label})
+    rows = list(score_predictions(task, source, OPAQUE, found, verdicts))
+    assert {row.status for row in rows if row.kind == "question"} == {"scored"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_without_any_line_every_question_is_missing(name: str) -> None:
+    task = get_task(name)()
+    rows = list(score_predictions(task, Source(task.sample(), "sample"), OPAQUE, {}, {}))
+    asked = [row for row in rows if row.kind == "question"]
+    assert {(row.status, row.reason) for row in asked} == {("failed", "missing")}
+
+
+def test_a_question_without_a_line_is_missing_and_counts_as_wrong(tmp_path: Path) -> None:
+    task = HaluMem()
+    found = predictions(tmp_path, {"question_id": f"{ADA}/s0/q0", "prediction": "Lindholm"})
+    verdict = Verdict(f"{ADA}/s0/q0:question:0", Outcome(), {"label": "correct"})
+    rows = list(score_predictions(task, HALUMEM, OPAQUE, found, {verdict.request_id: verdict}))
+    missing = [row for row in rows if row.reason == "missing" and row.kind == "question"]
+    assert len(missing) == 9
+    assert task.aggregate(rows).metrics["qa.correct"].value == pytest.approx(1 / 10)
+
+
+def test_ids_that_belong_to_nothing_are_refused(tmp_path: Path) -> None:
+    found = predictions(tmp_path, {"question_id": "nobody/q0", "prediction": "x"})
+    with pytest.raises(DataError, match="'nobody/q0': 1 of the predictions belong to nothing"):
+        list(score_predictions(HaluMem(), HALUMEM, OPAQUE, found, {}))
+    verdicts = {"nobody": Verdict("nobody", Outcome(), {"label": "correct"})}
+    with pytest.raises(DataError, match="'nobody': 1 of the verdicts belong to nothing"):
+        list(score_predictions(HaluMem(), HALUMEM, OPAQUE, {}, verdicts))
+
+
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    mutated(
+        [
+            {"question_id": f"{ADA}/s0/q0", "prediction": "x", "retrieved": [f"{ADA}/s0/t2"]},
+            {"session_id": f"{ADA}/s0", "extracted": ["a"], "duration_ms": 4.5},
+            {"probe_id": f"{ADA}/s1/p0", "retrieved": [{"text": "t", "time": "2031-01-01"}]},
+        ]
+    )
+)
+def test_a_mutated_file_is_scored_or_refused(tmp_path: Path, lines: Any) -> None:
+    try:
+        found = load_predictions(write(tmp_path / "p.jsonl", lines))
+        list(score_predictions(HaluMem(), HALUMEM, OPAQUE, found, {}))
+    except DataError as error:
+        assert error.remedy

@@ -1,0 +1,81 @@
+"""One real run of BM25 on our LoCoMo sample, and its bundle: the start of every story here."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from membench.harness.run import start
+from membench.leaderboard.bundles.bundle import checksums, make_bundle
+from membench.records.spec import ExecOptions, RunSpec
+
+
+@pytest.fixture(scope="session")
+def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    out = tmp_path_factory.mktemp("runs")
+    return start(
+        RunSpec("bm25", "locomo", split="sample"), ExecOptions(out=out, run_id="story")
+    ).run.path
+
+
+@pytest.fixture(scope="session")
+def honest(run_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its bundle. Do not write into it: take a copy from `copy`."""
+    return make_bundle(run_path, tmp_path_factory.mktemp("bundles") / "story").path
+
+
+@pytest.fixture
+def copy(honest: Path, tmp_path: Path) -> Path:
+    """A bundle to spoil."""
+    return Path(shutil.copytree(honest, tmp_path / "story"))
+
+
+class Spoil:
+    """Changes files of a bundle and mends SHA256SUMS, as a determined stranger would."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def seal(self) -> None:
+        files = {p.name: p.read_bytes() for p in self.path.iterdir() if p.name != "SHA256SUMS"}
+        (self.path / "SHA256SUMS").write_bytes(checksums(files))
+
+    def json(self, name: str, change: Callable[[dict[str, Any]], Any]) -> None:
+        value = json.loads((self.path / name).read_text())
+        change(value)
+        self.raw(name, json.dumps(value).encode())
+
+    def lines(self, name: str, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+        data = gzip.decompress((self.path / name).read_bytes())
+        lines = [json.loads(line) for line in data.splitlines()]
+        changed = change(lines)
+        kept = changed if isinstance(changed, list) else lines
+        self.gz(name, "".join(json.dumps(line) + "\n" for line in kept).encode())
+
+    def text(self, name: str, old: str, new: str) -> None:
+        path = self.path / name
+        packed = name.endswith(".gz")
+        data = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+        assert old.encode() in data, f"{old!r} is not in {name}"
+        data = data.replace(old.encode(), new.encode("utf-8", "surrogatepass"), 1)
+        self.gz(name, data) if packed else self.raw(name, data)
+
+    def gz(self, name: str, data: bytes) -> None:
+        self.raw(name, gzip.compress(data, 1, mtime=0))
+
+    def raw(self, name: str, data: bytes) -> None:
+        (self.path / name).write_bytes(data)
+        self.seal()
+
+
+@pytest.fixture
+def spoil(copy: Path) -> Spoil:
+    """The tools of a stranger."""
+    return Spoil(copy)

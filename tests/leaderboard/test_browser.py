@@ -1,0 +1,225 @@
+"""The board in a real Chromium: every page, permalinks, clicks, and silence towards the world."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from membench.leaderboard.store.store import Store
+from membench.leaderboard.validation import verify
+from membench.testing.boards import Plan, write_store
+from membench.testing.browsing import CHROMIUM_FLAGS, served_board
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium"),
+    pytest.mark.filterwarnings("ignore"),
+]
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("", "amortisation", "compare", "run", "question", "systems", "tasks", "method", "submit")
+TITLES = {"": "Leaderboard"}
+KNOWN_404 = ("_stcore/health", "_stcore/host-config")
+
+
+@dataclass
+class Board:
+    """A served store and what a browser saw of it."""
+
+    address: str
+    browser: Any
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def open(self, path: str = "", **options: Any) -> Any:
+        """A page, drawn to the end."""
+        context = self.browser.new_context(viewport={"width": 1280, "height": 1100}, **options)
+        page = context.new_page()
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        page.on("console", self.note)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(self.address + path)
+        title = TITLES.get(path.partition("?")[0], path.partition("?")[0].capitalize())
+        page.get_by_role("heading", name=title, exact=True).first.wait_for(timeout=60_000)
+        self.settle(page)
+        return page
+
+    def note(self, message: Any) -> None:
+        """Keep errors, but for the two requests that Streamlit makes on every sub-page."""
+        where = (message.location or {}).get("url", "")
+        if message.type == "error" and not where.endswith(KNOWN_404):
+            self.errors.append(f"{message.text} at {where}")
+
+    def settle(self, page: Any) -> None:
+        """Wait until the script has run."""
+        page.wait_for_timeout(500)
+        page.wait_for_function(
+            "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=60_000
+        )
+        page.wait_for_timeout(300)
+
+    def check(self) -> None:
+        """Nothing went wrong, and nothing left the machine."""
+        assert self.errors == []
+        assert {host for host in self.hosts if host} <= {urlsplit(self.address).netloc}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), headless=True, args=list(CHROMIUM_FLAGS)
+        )
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def empty(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    with served_board(tmp_path_factory.mktemp("empty")) as served:
+        yield Board(served.address, browser)
+
+
+@pytest.fixture(scope="module")
+def one(browser: Any, honest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    store = Store(tmp_path_factory.mktemp("one"))
+    store.add(honest, verify(honest))
+    with served_board(store.root) as served:
+        yield Board(served.address, browser)
+
+
+@pytest.fixture(scope="module")
+def many(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    """Five hundred made-up runs, half of them without joules."""
+    root = tmp_path_factory.mktemp("many")
+    write_store(root, Plan(runs=500, questions=40, systems=40))
+    with served_board(root) as served:
+        yield Board(served.address, browser)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_of_an_empty_store(empty: Board, path: str) -> None:
+    page = empty.open(path)
+    assert page.locator('[data-testid="stException"]').count() == 0
+    empty.check()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_with_one_run(one: Board, path: str) -> None:
+    query = {"run": "?run=story", "question": "?runs=story", "compare": "?runs=story"}
+    page = one.open(path + query.get(path, ""))
+    assert page.locator('[data-testid="stException"]').count() == 0
+    one.check()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_with_five_hundred_runs(many: Board, path: str) -> None:
+    page = many.open(path)
+    assert page.locator('[data-testid="stException"]').count() == 0
+    many.check()
+
+
+def test_a_page_without_joules_says_so(one: Board) -> None:
+    page = one.open("?axis=Energy+(J)")
+    assert page.get_by_text("there is no chart").count() == 1
+    one.check()
+
+
+def test_a_permalink_brings_back_the_view(many: Board) -> None:
+    page = many.open("")
+    page.get_by_label("Cost", exact=True).first.click()
+    page.get_by_role("option", name="Time (s)", exact=True).click()
+    many.settle(page)
+    slider = page.get_by_role("slider").nth(1)
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+        many.settle(page)
+    address = page.url
+    assert "axis=" in address and "least=3" in address
+    again = many.open(address.removeprefix(many.address))
+    assert again.get_by_text("s / question").count() or again.url == address
+    assert again.url == address
+    assert again.get_by_role("slider").nth(1).input_value() == "3"
+    many.check()
+
+
+def test_a_click_on_a_point_opens_the_run(many: Board) -> None:
+    page = many.open("?least=1")
+    point = page.locator(".scatterlayer .points path").last
+    point.wait_for(state="attached", timeout=60_000)
+    box = point.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url("**/run?run=*", timeout=30_000)
+    page.get_by_role("heading", name="Run", exact=True).wait_for()
+    many.check()
+
+
+def test_selected_rows_open_the_comparison(many: Board) -> None:
+    page = many.open("")
+    table = page.locator('[data-testid="stDataFrame"] canvas').first
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    assert box is not None
+    for row in range(2):
+        page.mouse.click(box["x"] + 17, box["y"] + 52 + 35 * row)
+        many.settle(page)
+    link = page.get_by_text("Compare 2 runs")
+    link.wait_for(timeout=30_000)
+    link.click()
+    page.get_by_role("heading", name="By category").wait_for(timeout=60_000)
+    assert page.url.count("runs=") == 2
+    many.check()
+
+
+def test_the_csv_is_what_the_table_shows(many: Board) -> None:
+    page = many.open("?least=30")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).first.click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    assert rows
+    assert len({row["system"].partition(" ")[0] for row in rows}) == len(rows)
+    many.check()
+
+
+@pytest.mark.parametrize("path", ["", "run?run=story", "question?runs=story", "method"])
+def test_a_phone_shows_every_page_without_sideways_scrolling(one: Board, path: str) -> None:
+    page = one.open(path, is_mobile=True, has_touch=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    one.settle(page)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 400
+    one.check()
+
+
+def test_dark_mode_follows_the_reader(one: Board) -> None:
+    page = one.open("", color_scheme="dark")
+    colour = page.evaluate(
+        "getComputedStyle(document.querySelector('[data-testid=\"stApp\"]')).backgroundColor"
+    )
+    red = int(colour.partition("(")[2].split(",")[0])
+    assert red < 60, colour
+    one.check()
+
+
+def test_the_pages_are_reached_by_keyboard(one: Board) -> None:
+    page = one.open("")
+    seen = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate("document.activeElement?.innerText || ''").strip())
+    assert {"Amortisation", "Compare", "Run"} <= seen
+    one.check()

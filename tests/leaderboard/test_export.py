@@ -1,0 +1,74 @@
+"""The static site and the report: complete, self-contained, harmless."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from membench.domain.errors import RunStateError
+from membench.leaderboard.rendering import html
+from membench.leaderboard.site.export import export
+from membench.leaderboard.site.report import write_report
+from membench.leaderboard.store.store import Store
+from membench.testing.boards import Plan, write_store
+
+OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("store")
+    ids = write_store(root, Plan(runs=4, questions=50))
+    Store(root).withdraw(ids[0], "us", "wrong <b>data</b>", remove=True)
+    target = tmp_path_factory.mktemp("site") / "site"
+    assert export(Store(root), target) == 4
+    return target
+
+
+def test_every_page_is_there_and_every_link_leads_somewhere(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) >= 11
+    for page in pages:
+        for link in re.findall(r'href="([^"#]+)"', page.read_text()):
+            assert (page.parent / link).resolve().is_file(), f"{page.name} -> {link}"
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        words = page.read_text()
+        assert not OUTSIDE.search(words), page
+        assert "default-src 'none'" in words
+
+
+def test_strangers_words_are_escaped(site: Path) -> None:
+    tombstone = next(
+        p for p in (site / "runs").iterdir() if p.stem.endswith("made-up-00000")
+    ).read_text()
+    assert "wrong &lt;b&gt;data&lt;/b&gt;" in tombstone
+
+
+def test_an_export_replaces_an_export_and_nothing_else(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    with pytest.raises(RunStateError, match="not empty"):
+        export(Store(tmp_path / "store"), tmp_path)
+    export(Store(tmp_path / "store"), site)
+
+
+def test_an_empty_store_has_a_site(tmp_path: Path) -> None:
+    assert export(Store(tmp_path / "store"), tmp_path / "site") == 0
+    assert "no result yet" in (tmp_path / "site/index.html").read_text()
+
+
+def test_a_report_is_one_file_without_a_word_of_the_data(run_path: Path, tmp_path: Path) -> None:
+    write_report(run_path, tmp_path / "report.html")
+    words = (tmp_path / "report.html").read_text()
+    assert not OUTSIDE.search(words)
+    assert "pottery studio" not in words
+    assert "evidence.turn.recall@10" in words
+
+
+def test_markup_in_a_cell_stays_words() -> None:
+    made = html.table([{"name": "<img src=x onerror=alert(1)>"}])
+    assert "<img" not in made
