@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from membench.testing.boards import Plan, write_store
+from membench.testing.boards import BoardPlan, write_store
 from membench.testing.browsing import CHROMIUM_FLAGS, served_board
 
 REPEATS = 5
@@ -29,7 +29,7 @@ def main() -> None:
     """Measure and print."""
     given = arguments()
     root = Path(given.keep or tempfile.mkdtemp(prefix="membench-board-"))
-    plan = Plan(given.runs, given.questions, groups=given.groups, systems=given.systems)
+    plan = BoardPlan(given.runs, given.questions, groups=given.groups, systems=given.systems)
     if not (root / "locomo").exists():
         write_store(root, plan)
     began = time.perf_counter()

@@ -16,19 +16,19 @@ from dataclasses import replace
 import numpy as np
 
 from membench.domain.labels import Provenance
-from membench.energy.attribution.ledger import Ledger, attribute
-from membench.energy.figure import Figure, joules_text
+from membench.energy.attribution.ledger import EnergyLedger, attribute
+from membench.energy.figure import EnergyFigure, joules_text
 from membench.testing.simulated_machine import Machine, Simulated, simulate
 
 
-def within(figure: Figure, true: float) -> bool:
+def within(figure: EnergyFigure, true: float) -> bool:
     """Whether a truth lies in a figure's 95 % interval."""
     assert figure.joules is not None
     assert figure.u_joules is not None
     return abs(figure.joules - true) <= 1.96 * figure.u_joules
 
 
-def rows(run: Simulated, ledger: Ledger) -> list[tuple[str, Figure, float]]:
+def rows(run: Simulated, ledger: EnergyLedger) -> list[tuple[str, EnergyFigure, float]]:
     """(what, recovered, true) of phases and of roles within a phase."""
     found = [(name, ledger.phases[name], true) for name, true in run.phase_j.items()]
     for phase, roles in run.role_j.items():
@@ -39,7 +39,7 @@ def rows(run: Simulated, ledger: Ledger) -> list[tuple[str, Figure, float]]:
     return found
 
 
-def question_error(run: Simulated, ledger: Ledger) -> tuple[float, float]:
+def question_error(run: Simulated, ledger: EnergyLedger) -> tuple[float, float]:
     """Median relative error per question, of the split by tokens and of an equal split."""
     questions = [q for q in ledger.questions() if q.figure.joules is not None]
     found = np.array([q.figure.joules for q in questions])

@@ -34,7 +34,7 @@ import membench
 from membench.domain.clock import Clock
 from membench.domain.labels import Role
 from membench.harness.prepare import prepare
-from membench.harness.progress import Silent
+from membench.harness.progress import NullProgress
 from membench.harness.run_models import models_of
 from membench.harness.stages.play import play
 from membench.harness.stages.read_llm import read_with_model
@@ -212,9 +212,9 @@ def read_stage(calls: int) -> ReadStage:
         asyncio.run(latencies(base_url, READ_IN_FLIGHT, READ_IN_FLIGHT))
         with models_of(prepared, run) as models:
             assert models.gateway is not None
-            play(prepared, run, clock, Silent(), models.lanes)
+            play(prepared, run, clock, NullProgress(), models.lanes)
             started, cpu = time.perf_counter(), time.process_time()
-            read_with_model(prepared, run, clock, Silent(), models.gateway)
+            read_with_model(prepared, run, clock, NullProgress(), models.gateway)
             taken, cpu = time.perf_counter() - started, time.process_time() - cpu
         ideal = math.ceil(calls / READ_IN_FLIGHT) * READ_DELAY_S
         return ReadStage(ideal / taken, cpu / calls * 1000)

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from membench.domain.clock import Clock
-from membench.energy.attribution.booking import Knots
+from membench.energy.attribution.booking import CounterCurve
 from membench.energy.attribution.crosscheck import step_hold
 from membench.energy.attribution.split import fit
 from membench.energy.figure import Flag
@@ -280,7 +280,7 @@ def g3_linear(bench: Bench) -> Result:
 def g4_meters(bench: Bench) -> Result:
     """Counter, Zeus, and the integral of power agree."""
     trace = fresh_trace(bench, "G4", bench.gemm(), 30.0)
-    counter, integral = Knots.of(trace), Knots.of(step_hold(trace))
+    counter, integral = CounterCurve.of(trace), CounterCurve.of(step_hold(trace))
     if counter is None or integral is None:
         return Result("G4", "counter, Zeus, integral of power", "within 3 %", "no readings", "fail")
     gap = integral.total / counter.total - 1
@@ -400,7 +400,7 @@ def g8_coefficients(bench: Bench) -> Result:
         spans.append(Span(start, bench.session.clock(), "ingest", usage={"memory": used}))
         time.sleep(float(random.uniform(0, 0.3)) * bench.scale)
     bench.session.sample()
-    knots = Knots.of(since(bench, begin))
+    knots = CounterCurve.of(since(bench, begin))
     fitted = None if knots is None else fit([knots], spans)
     if fitted is None:
         return Result("G8", "60 mixed windows", "held-out error below 10 %", "too short", "fail")

@@ -23,7 +23,7 @@ class PriceSetting(BaseModel):
 
 
 class ModelSettings(BaseModel):
-    """What may be set; each name means what it means in `harness.llm.spec.ModelSpec`."""
+    """What may be set; each name means what it means in `llm.config.ModelSpec`."""
 
     model_config = ConfigDict(extra="forbid")
 

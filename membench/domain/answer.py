@@ -8,7 +8,7 @@ from membench.domain.system import Memory
 
 
 @dataclass(frozen=True)
-class Span:
+class TextSpan:
     """Part of an answer: code points `start:end` of a turn's rendering, or of recalled memory `n`.
 
     `turn` is set where the words stand in a turn, so that anyone with the data can resolve them;
@@ -28,7 +28,7 @@ class Generated:
     text: str
 
 
-AnswerPart = Span | Generated
+AnswerPart = TextSpan | Generated
 
 
 @dataclass(frozen=True)

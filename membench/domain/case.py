@@ -1,14 +1,12 @@
-"""The words of membench as data: cases and their timelines, memories, records, scores.
+"""A case: one history and the questions that belong to it, as its public side.
 
-A **task** (a benchmark) yields pairs of a public `Case` and a private gold. A case is a
-**timeline**: an ordered tuple of events. The harness plays the public case against one
-**system** in a lane process and writes one **record** per (event, phase). Everything here is
-frozen and built from plain values, so that it pickles, compares and prints. But for turns, which
-are very many, it has no slots: cases travel to lanes, and Python pickles a frozen dataclass with
-slots four times slower.
+A **task** (a benchmark) yields pairs of a public `Case` and a private `Gold` (`domain.score`). A
+case is a **timeline**: an ordered tuple of events. The harness plays it against one **system** in a
+lane process and writes one **record** per (event, phase).
 
-This module imports nothing of membench: tasks, adapters, metrics and the harness all depend on
-it, and third-party adapters in their own environments are given this file alone.
+Everything here is frozen and built from plain values, so that it pickles, compares and prints. But
+for turns, which are very many, it has no slots: cases travel to lanes, and Python pickles a frozen
+dataclass with slots four times slower.
 """
 
 from __future__ import annotations
@@ -20,9 +18,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from membench.domain.labels import Phase
-
-# --- the public case ---------------------------------------------------------------------------
-
 
 @dataclass(frozen=True, slots=True)
 class Turn:

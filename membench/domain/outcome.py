@@ -13,7 +13,7 @@ from membench.domain.system import Memory, MemoryChange
 
 @dataclass(frozen=True)
 class Outcome:
-    """`ok`, or `failed` with a reason of the failure vocabulary (`harness.errors.Reason`)."""
+    """`ok`, or `failed` with a reason of the failure vocabulary (`domain.errors.Reason`)."""
 
     ok: bool = True
     reason: str | None = None

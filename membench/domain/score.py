@@ -16,7 +16,7 @@ class QuestionGold:
     """The private side of one `Ask`. Tasks subclass it with what their scoring needs.
 
     Attributes:
-        question_id: The published id (see DESIGN 3.5).
+        question_id: The published id, as the page of the task defines it.
         category: Category name as the benchmark calls it.
         evidence: Turn ids (public ids, resolvable in this case) that support the answer; this is
             also what the harness grants to `oracle`.

@@ -7,6 +7,6 @@
     ledger.summary()                                # the energy object of summary.json
 
 Nothing is imported here, so that a lane that imports `membench` pays nothing for it:
-`choose` and `doctor` live in `energy.sources`, `EnergySession` in `energy.sampler`, `attribute` in
-`energy.ledger`, `read_log` and `Span` in `energy.samples`.
+`choose` and `doctor` live in `energy.sources`, `EnergySession` in `energy.sampling.sampler`,
+`attribute` in `energy.attribution.ledger`, `read_log` and `Span` in `energy.samples`.
 """

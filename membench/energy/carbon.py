@@ -16,7 +16,7 @@ import orjson
 
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import Provenance
-from membench.energy.figure import Figure
+from membench.energy.figure import EnergyFigure
 
 TABLE = Path(__file__).parent / "data" / "carbon_intensity_by_country_codecarbon_3.3.2.json"
 SOURCE = "codecarbon 3.3.2"
@@ -80,7 +80,7 @@ class Carbon:
         return f"{self.grams:.3g} gCO2e {self.provenance} ({where})"
 
 
-def carbon(energy: Figure, grid: Intensity, pue: float = 1.0) -> Carbon:
+def carbon(energy: EnergyFigure, grid: Intensity, pue: float = 1.0) -> Carbon:
     """`kWh * PUE * intensity`.
 
     Args:

@@ -100,7 +100,7 @@ def boundary_of(component: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class EnergyFigure:
     """Joules with their label.
 
     Attributes:
@@ -144,7 +144,7 @@ class Figure:
         """Whether there is a number."""
         return self.joules is not None
 
-    def scaled(self, factor: float) -> Figure:
+    def scaled(self, factor: float) -> EnergyFigure:
         """This figure times a plain number, such as one over the number of questions."""
         return replace(
             self,
@@ -154,11 +154,13 @@ class Figure:
             shares=tuple((label, joules * factor) for label, joules in self.shares),
         )
 
-    def flagged(self, *flags: Flag) -> Figure:
+    def flagged(self, *flags: Flag) -> EnergyFigure:
         """The same figure with more remarks."""
         return replace(self, flags=self.flags | set(flags))
 
-    def weakened(self, provenance: Provenance, allocation: Allocation | None = None) -> Figure:
+    def weakened(
+        self, provenance: Provenance, allocation: Allocation | None = None
+    ) -> EnergyFigure:
         """The same joules under a label no stronger than `provenance`."""
         return replace(
             self,
@@ -167,7 +169,7 @@ class Figure:
         )
 
     def summary(self) -> dict[str, Any]:
-        """The four keys of `summary.json` (DESIGN 3.5)."""
+        """The four keys of `summary.json` (docs/run-directory.md)."""
         return {
             "joules": self.joules,
             "net_joules": self.net_joules,
@@ -203,9 +205,9 @@ class Figure:
         return self.render()
 
 
-def unavailable(why: str, component: str = Component.GPU, *flags: Flag) -> Figure:
+def unavailable(why: str, component: str = Component.GPU, *flags: Flag) -> EnergyFigure:
     """A figure that could not be had, and why."""
-    return Figure(
+    return EnergyFigure(
         None, Provenance.UNAVAILABLE, component, why, allocation=Allocation.NONE,
         flags=frozenset(flags),
     )  # fmt: skip
@@ -216,7 +218,7 @@ def weakest(labels: Iterable[Provenance]) -> Provenance:
     return max(labels, key=STRENGTH.index)
 
 
-def combine(figures: Iterable[Figure], *, allow_mixed: bool = False) -> Figure:
+def combine(figures: Iterable[EnergyFigure], *, allow_mixed: bool = False) -> EnergyFigure:
     """Add figures up.
 
     Uncertainties of one method share their gain and add linearly; those of different methods
@@ -241,7 +243,7 @@ def combine(figures: Iterable[Figure], *, allow_mixed: bool = False) -> Figure:
             f"energy figures of unlike provenance: {', '.join(sorted(labels))}",
             "Ask for it explicitly (--energy mixed:...); the sum then carries the weakest label.",
         )
-    return Figure(
+    return EnergyFigure(
         joules=math.fsum(part.joules or 0.0 for part in parts),
         provenance=weakest(labels),
         component=component,
@@ -254,7 +256,7 @@ def combine(figures: Iterable[Figure], *, allow_mixed: bool = False) -> Figure:
     )
 
 
-def _joined_component(parts: tuple[Figure, ...]) -> str:
+def _joined_component(parts: tuple[EnergyFigure, ...]) -> str:
     names = {name for part in parts for name in part.component.split("+")}
     if Component.NODE in names and len(names) > 1:
         raise UnlikeFigures(
@@ -264,7 +266,7 @@ def _joined_component(parts: tuple[Figure, ...]) -> str:
     return "+".join(sorted(names))
 
 
-def _joined_uncertainty(parts: tuple[Figure, ...]) -> float | None:
+def _joined_uncertainty(parts: tuple[EnergyFigure, ...]) -> float | None:
     by_method: dict[str, float] = {}
     for part in parts:
         if part.u_joules is None:
@@ -273,12 +275,12 @@ def _joined_uncertainty(parts: tuple[Figure, ...]) -> float | None:
     return math.hypot(*by_method.values())
 
 
-def _joined_allocation(parts: tuple[Figure, ...]) -> Allocation:
+def _joined_allocation(parts: tuple[EnergyFigure, ...]) -> Allocation:
     order = tuple(Allocation)
     return max((part.allocation for part in parts), key=order.index)
 
 
-def _shares(parts: tuple[Figure, ...]) -> tuple[tuple[Provenance, float], ...]:
+def _shares(parts: tuple[EnergyFigure, ...]) -> tuple[tuple[Provenance, float], ...]:
     return tuple(
         (label, math.fsum(p.joules or 0.0 for p in parts if p.provenance is label))
         for label in STRENGTH
@@ -286,7 +288,7 @@ def _shares(parts: tuple[Figure, ...]) -> tuple[tuple[Provenance, float], ...]:
     )
 
 
-def _all_flags(parts: tuple[Figure, ...]) -> frozenset[Flag]:
+def _all_flags(parts: tuple[EnergyFigure, ...]) -> frozenset[Flag]:
     return frozenset().union(*(part.flags for part in parts))
 
 
@@ -299,11 +301,11 @@ def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def figure_of(entry: Mapping[str, Any] | None, component: str, method: str) -> Figure:
+def figure_of(entry: Mapping[str, Any] | None, component: str, method: str) -> EnergyFigure:
     """A figure from an entry of `summary.json`'s energy object."""
     if entry is None or entry["joules"] is None:
         return unavailable(method, component)
-    return Figure(
+    return EnergyFigure(
         joules=float(entry["joules"]),
         provenance=Provenance(entry["provenance"]),
         component=component,

@@ -20,8 +20,8 @@ from membench.domain.errors import RunStateError, UnknownName, UsageError
 from membench.domain.score import Score
 from membench.metrics.paired import (
     Difference,
+    PairedTable,
     Ratio,
-    Table,
     Visible,
     contingency,
     cost_ratio,
@@ -120,7 +120,7 @@ class MetricComparison:
     second: float | None
     difference: Difference
     sign_flip: float | None
-    table: Table | None
+    table: PairedTable | None
     visible: Visible | None
     unpaired: int
 
@@ -253,7 +253,7 @@ def has_metric(run: FinishedRun, name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Pair:
+class QuestionPair:
     """One question with the value of either run."""
 
     row: Score
@@ -273,10 +273,10 @@ def values_by_item(run: FinishedRun, metric: str) -> dict[tuple[str, str], tuple
     return found
 
 
-def paired(first: FinishedRun, second: FinishedRun, metric: str) -> tuple[list[Pair], int]:
+def paired(first: FinishedRun, second: FinishedRun, metric: str) -> tuple[list[QuestionPair], int]:
     """Questions with a value in both runs, and the number with a value in only one."""
     a, b = values_by_item(first, metric), values_by_item(second, metric)
-    pairs = [Pair(a[key][0], a[key][1], b[key][1]) for key in a if key in b]
+    pairs = [QuestionPair(a[key][0], a[key][1], b[key][1]) for key in a if key in b]
     return pairs, len(a) + len(b) - 2 * len(pairs)
 
 
@@ -286,7 +286,7 @@ def compared_metric(
     """A metric over all questions, then by category where there are several."""
     pairs, unpaired = paired(first, second, metric)
     yield pairs_compared(metric, None, pairs, unpaired)
-    by_category: dict[str, list[Pair]] = defaultdict(list)
+    by_category: dict[str, list[QuestionPair]] = defaultdict(list)
     for pair in pairs:
         if pair.row.category is not None:
             by_category[pair.row.category].append(pair)
@@ -297,7 +297,7 @@ def compared_metric(
 
 
 def pairs_compared(
-    metric: str, category: str | None, pairs: Sequence[Pair], unpaired: int
+    metric: str, category: str | None, pairs: Sequence[QuestionPair], unpaired: int
 ) -> MetricComparison:
     """One line of a comparison."""
     a, b = [pair.first for pair in pairs], [pair.second for pair in pairs]

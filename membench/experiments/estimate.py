@@ -18,8 +18,8 @@ from membench.domain.errors import UnknownName
 from membench.domain.labels import Phase, Role
 from membench.domain.score import Gold
 from membench.harness.divisions import model_spec
-from membench.harness.prepare import Prepared, judges
-from membench.judging.calibration import played_blindly
+from membench.harness.prepare import ResolvedRun, judges
+from membench.judging.calibration import placeholder_case
 from membench.llm import prices
 from membench.llm.config import ModelSpec
 from membench.llm.usage import Usage
@@ -107,7 +107,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Row:
+class EstimateRow:
     """One phase and role of an estimate.
 
     Attributes:
@@ -134,10 +134,10 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunEstimate:
     """An estimate with what it rests on."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[EstimateRow, ...]
     assumptions: tuple[str, ...]
 
     @property
@@ -163,7 +163,10 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Totals, rows and assumptions as plain values."""
-        rows = [{each.name: getattr(row, each.name) for each in fields(Row)} for row in self.rows]
+        rows = [
+            {each.name: getattr(row, each.name) for each in fields(EstimateRow)}
+            for row in self.rows
+        ]
         totals = {"calls": self.calls, "tokens": self.tokens, "usd": self.usd, "hours": self.hours}
         return {**totals, "rows": rows, "assumptions": list(self.assumptions)}
 
@@ -210,7 +213,7 @@ def assumed(traffic: Traffic, given: Mapping[str, float]) -> Traffic:
     return Traffic(**{**known, **given})
 
 
-def plan_of(prepared: Prepared, assume: Mapping[str, float] | None = None) -> Plan:
+def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) -> RunEstimate:
     """What a prepared run would cost.
 
     Args:
@@ -268,7 +271,7 @@ def size_of(task: Task[Any], cases: Iterable[tuple[Case, Gold]]) -> TaskSize:
         sums["cases"] += 1
         for event in case.timeline:
             _add_event(sums, task, event, counter)
-        for request in task.judgements(played_blindly(case), gold):
+        for request in task.judgements(placeholder_case(case), gold):
             words = "\n".join(message.content for message in task.judge_messages(request))
             sums["judgements"] += request.votes
             sums["judge_prompt_tokens"] += request.votes * counter.count(words)
@@ -304,7 +307,7 @@ def _add_stored(sums: dict[str, float], texts: Sequence[str], counter: TokenCoun
 # --- estimating --------------------------------------------------------------------------------
 
 
-def estimate(size: TaskSize, run: Setting) -> Plan:
+def estimate(size: TaskSize, run: Setting) -> RunEstimate:
     """What a run over data of this size would cost."""
     rows = [
         *_ingest(size, run),
@@ -312,7 +315,7 @@ def estimate(size: TaskSize, run: Setting) -> Plan:
         *_answer(size, run),
         *_judge(size, run),
     ]
-    return Plan(tuple(row for row in rows if row.calls), tuple(_assumptions(size, run)))
+    return RunEstimate(tuple(row for row in rows if row.calls), tuple(_assumptions(size, run)))
 
 
 def _row(
@@ -325,7 +328,7 @@ def _row(
     completion: float = 0,
     embedding: float = 0,
     in_flight: int,
-) -> list[Row]:
+) -> list[EstimateRow]:
     """A row, if the run has a model for the role."""
     spec = run.models.get(role)
     if spec is None:
@@ -339,7 +342,7 @@ def _row(
         embedding_tokens=round(embedding),
     )
     return [
-        Row(
+        EstimateRow(
             phase,
             role,
             spec.model,
@@ -353,7 +356,7 @@ def _row(
     ]
 
 
-def _ingest(size: TaskSize, run: Setting) -> list[Row]:
+def _ingest(size: TaskSize, run: Setting) -> list[EstimateRow]:
     """Storing: extraction calls and embeddings."""
     traffic = run.traffic
     calls = size.sessions * traffic.chat_per_session + size.turns * traffic.chat_per_turn
@@ -381,7 +384,7 @@ def _ingest(size: TaskSize, run: Setting) -> list[Row]:
     ]
 
 
-def _recall(size: TaskSize, run: Setting) -> list[Row]:
+def _recall(size: TaskSize, run: Setting) -> list[EstimateRow]:
     """Recalling: query embeddings and what the system asks its model."""
     traffic, lanes = run.traffic, min(run.concurrency, size.cases)
     chat = size.recalls * traffic.chat_per_recall
@@ -407,7 +410,7 @@ def _recall(size: TaskSize, run: Setting) -> list[Row]:
     ]
 
 
-def _answer(size: TaskSize, run: Setting) -> list[Row]:
+def _answer(size: TaskSize, run: Setting) -> list[EstimateRow]:
     """Answering from what was recalled."""
     return _row(
         run,
@@ -420,7 +423,7 @@ def _answer(size: TaskSize, run: Setting) -> list[Row]:
     )
 
 
-def _judge(size: TaskSize, run: Setting) -> list[Row]:
+def _judge(size: TaskSize, run: Setting) -> list[EstimateRow]:
     """Judging; every judge sees every request."""
     times = run.judges * (run.judge_votes or 1)
     return _row(
@@ -469,7 +472,7 @@ def _assumptions(size: TaskSize, run: Setting) -> list[str]:
     return lines
 
 
-def total(plans: Iterable[Plan]) -> dict[str, Any]:
+def total(plans: Iterable[RunEstimate]) -> dict[str, Any]:
     """Totals of a grid of runs made one after another; dollars None if one is unknown."""
     listed = list(plans)
     known = [plan.usd for plan in listed if plan.usd is not None]

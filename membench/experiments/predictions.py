@@ -30,16 +30,16 @@ REMEDY = "See docs/predictions.md for the schema."
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Line(BaseModel):
+class PredictionFileLine(BaseModel):
     """A line of a file; a key nobody reads is a mistake worth telling."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-L = TypeVar("L", bound=Line)
+L = TypeVar("L", bound=PredictionFileLine)
 
 
-class RetrievedLine(Line):
+class RetrievedLine(PredictionFileLine):
     """One recalled memory: its text, its source turns, or both."""
 
     text: str = ""
@@ -47,7 +47,7 @@ class RetrievedLine(Line):
     time: Annotated[datetime | None, Field(strict=False)] = None
 
 
-class PredictionLine(Line):
+class PredictionLine(PredictionFileLine):
     """One line of a predictions file.
 
     Attributes:
@@ -109,7 +109,7 @@ NEEDED = {
 }
 
 
-class VerdictLine(Line):
+class VerdictLine(PredictionFileLine):
     """One line of a verdicts file: what a judge said, or why it said nothing."""
 
     request_id: str

@@ -295,7 +295,7 @@ Resume = Callable[[Path, ExecOptions], Summary]
 
 
 @dataclass(frozen=True)
-class Done:
+class CellResult:
     """A run of a suite with what it recorded.
 
     Attributes:
@@ -323,7 +323,7 @@ class SuiteResult:
     name: str
     references: tuple[str, ...]
     metric: str | None = None
-    done: tuple[Done, ...] = field(default=())
+    done: tuple[CellResult, ...] = field(default=())
 
     @property
     def complete(self) -> bool:
@@ -362,7 +362,7 @@ def run_suite(
         what = f"{job.cell.label} on {job.cell.benchmark}"
         note(f"{number}/{len(order)} {what}, repeat {job.repeat + 1}")
         summary = _do(job, out, start, resume)
-        done.append(Done(job, summary, _manifest(out / job.run_id)))
+        done.append(CellResult(job, summary, _manifest(out / job.run_id)))
     return SuiteResult(suite.name, tuple(suite.references), suite.metric, tuple(done))
 
 
@@ -381,9 +381,9 @@ def _manifest(path: Path) -> Mapping[str, Any]:
     return RunDir.open(path).manifest() if path.is_dir() else {}
 
 
-def by_cell(result: SuiteResult) -> list[tuple[Cell, Sequence[Done]]]:
+def by_cell(result: SuiteResult) -> list[tuple[Cell, Sequence[CellResult]]]:
     """The repeats of each cell in order, cells in the order of the grid."""
-    grouped: dict[str, tuple[Cell, list[Done]]] = {}
+    grouped: dict[str, tuple[Cell, list[CellResult]]] = {}
     for done in result.done:
         key = done.job.run_id.rpartition("-r")[0]
         grouped.setdefault(key, (done.job.cell, []))[1].append(done)

@@ -17,8 +17,8 @@ import numpy as np
 from membench.domain.labels import Provenance
 from membench.energy.figure import combine, figure_of, joules_text, summary_text, weakest
 from membench.energy.reporting.report import components_of
-from membench.energy.verification.repeats import Repeat, Verdict, verdict_of
-from membench.experiments.suite import Cell, Done, SuiteResult, Summary, by_cell
+from membench.energy.verification.repeats import Repeat, RepeatCheck, verdict_of
+from membench.experiments.suite import Cell, CellResult, SuiteResult, Summary, by_cell
 from membench.metrics.frontier import QUESTIONS, Point, frontier_score, hypervolume
 from membench.records.costs import QUESTION_PHASES, SETUP_PHASES, UNITS, Lifecycle, lifecycle_of
 from membench.tasks.registry import get_task
@@ -29,7 +29,7 @@ UNIT_NAMES = {"joules": "J", "cpu_s": "CPU s", "tokens": "tokens", "usd": "USD"}
 
 
 @dataclass(frozen=True)
-class Row:
+class SuiteRow:
     """One cell of the grid over its repeats.
 
     Attributes:
@@ -60,10 +60,10 @@ class Row:
     joules_cv: float | None
     runs: tuple[str, ...]
     totals: tuple[float | None, ...]
-    verdict: Verdict
+    verdict: RepeatCheck
 
 
-def rows(result: SuiteResult) -> list[Row]:
+def rows(result: SuiteResult) -> list[SuiteRow]:
     """One row per cell."""
     return [_row(cell, done, result.metric or own_metric(cell)) for cell, done in by_cell(result)]
 
@@ -74,12 +74,12 @@ def own_metric(cell: Cell) -> str:
     return card.offline_metric if cell.spec.judge == "none" else card.main_metric
 
 
-def _row(cell: Cell, done: Sequence[Done], metric: str) -> Row:
+def _row(cell: Cell, done: Sequence[CellResult], metric: str) -> SuiteRow:
     runs = [repeat.summary for repeat in done]
     values = [(run["metrics"].get(metric) or {}).get("value") for run in runs]
     known = [value for value in values if value is not None]
     totals = [run["energy"]["total"]["joules"] for run in runs]
-    return Row(
+    return SuiteRow(
         cell=cell,
         repeats=len(runs),
         complete=all(run["complete"] for run in runs),
@@ -156,7 +156,7 @@ class PayOff:
         multiple: Cost per question as a multiple of the reference's.
     """
 
-    row: Row
+    row: SuiteRow
     unit: str
     reference: str
     curve: Mapping[int, float | None]
@@ -165,14 +165,16 @@ class PayOff:
     multiple: float | None
 
 
-def pay_offs(table: Sequence[Row], references: Sequence[str]) -> list[PayOff]:
+def pay_offs(table: Sequence[SuiteRow], references: Sequence[str]) -> list[PayOff]:
     """Every cell against the first reference system on the same benchmark, in every unit."""
     return [
         _pay_off(row, unit, reference_of(row, table, references)) for unit in UNITS for row in table
     ]
 
 
-def reference_of(row: Row, table: Sequence[Row], references: Sequence[str]) -> Row | None:
+def reference_of(
+    row: SuiteRow, table: Sequence[SuiteRow], references: Sequence[str]
+) -> SuiteRow | None:
     """The row to compare another with: of its benchmark, with its settings where there is one."""
     same_benchmark = [r for r in table if r.cell.benchmark == row.cell.benchmark]
     for name in references:
@@ -183,7 +185,7 @@ def reference_of(row: Row, table: Sequence[Row], references: Sequence[str]) -> R
     return None
 
 
-def _pay_off(row: Row, unit: str, reference: Row | None) -> PayOff:
+def _pay_off(row: SuiteRow, unit: str, reference: SuiteRow | None) -> PayOff:
     own = row.costs[unit]
     other = reference.costs[unit] if reference and reference is not row else None
     return PayOff(
@@ -216,7 +218,7 @@ class Worth:
     hypervolume: float
 
 
-def worths(table: Sequence[Row], references: Sequence[str]) -> list[Worth]:
+def worths(table: Sequence[SuiteRow], references: Sequence[str]) -> list[Worth]:
     """Frontier scores and hypervolumes, within this suite's range of costs."""
     found = []
     for name in dict.fromkeys(row.cell.benchmark for row in table):
@@ -225,7 +227,7 @@ def worths(table: Sequence[Row], references: Sequence[str]) -> list[Worth]:
     return found
 
 
-def _worths(table: Sequence[Row], unit: str, references: Sequence[str]) -> list[Worth]:
+def _worths(table: Sequence[SuiteRow], unit: str, references: Sequence[str]) -> list[Worth]:
     points = {row.cell.label: (row, point) for row in table if (point := _point(row, unit))}
     costs = [point.cost for _, point in points.values()]
     if len(set(costs)) < 2:
@@ -245,7 +247,7 @@ def _worths(table: Sequence[Row], unit: str, references: Sequence[str]) -> list[
     ]  # fmt: skip
 
 
-def _point(row: Row, unit: str) -> Point | None:
+def _point(row: SuiteRow, unit: str) -> Point | None:
     cost, accuracy = row.costs[unit].per_question, row.accuracy
     if cost is None or accuracy is None or cost <= 0:
         return None
@@ -265,7 +267,7 @@ PAY_OFF_HEAD = (
 CHECK_HEAD = ("task", "system", "energy", "check", "detail")
 
 
-def table_rows(table: Sequence[Row]) -> list[tuple[str, ...]]:
+def table_rows(table: Sequence[SuiteRow]) -> list[tuple[str, ...]]:
     """The suite's one table, as text under `HEAD`."""
     return [
         (
@@ -283,25 +285,25 @@ def table_rows(table: Sequence[Row]) -> list[tuple[str, ...]]:
     ]
 
 
-def _energy(row: Row) -> str:
+def _energy(row: SuiteRow) -> str:
     """Joules with their label, their variation, and whether they are verified."""
     cv = "" if row.joules_cv is None else f", CV {row.joules_cv:.1%}"
     return row.joules + cv + (", verified" if row.verdict.verified else "")
 
 
-def check_rows(table: Sequence[Row]) -> list[tuple[str, ...]]:
+def check_rows(table: Sequence[SuiteRow]) -> list[tuple[str, ...]]:
     """Every check of every cell whose joules are put to the test, as text under `CHECK_HEAD`."""
     return [line for row in table if row.verdict.tested for line in _check_rows(row)]
 
 
-def _check_rows(row: Row) -> list[tuple[str, ...]]:
+def _check_rows(row: SuiteRow) -> list[tuple[str, ...]]:
     head = (row.cell.benchmark, row.cell.label)
     lines = [(*head, check.status, check.name, check.detail) for check in row.verdict.checks]
     word, _, detail = row.verdict.text.partition(": ")
     return [*lines, (*head, word, "", detail)]
 
 
-def pay_off_rows(table: Sequence[Row], references: Sequence[str]) -> list[tuple[str, ...]]:
+def pay_off_rows(table: Sequence[SuiteRow], references: Sequence[str]) -> list[tuple[str, ...]]:
     """Amortisation and break-even, as text under `PAY_OFF_HEAD`, of the costs that are known."""
     known = {unit for unit in UNITS if any(row.costs[unit].per_question for row in table)}
     return [_pay_off_text(p) for p in pay_offs(table, references) if p.unit in known]
@@ -349,7 +351,7 @@ def _short(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
-def suite_json(result: SuiteResult, table: Sequence[Row]) -> dict[str, Any]:
+def suite_json(result: SuiteResult, table: Sequence[SuiteRow]) -> dict[str, Any]:
     """The whole result as plain values: rows, curves, break-even, frontier scores."""
     return {
         "schema": 1,
@@ -366,7 +368,7 @@ def suite_json(result: SuiteResult, table: Sequence[Row]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def _row_json(row: SuiteRow) -> dict[str, Any]:
     return {
         "task": row.cell.task,
         "task_settings": dict(row.cell.task_settings),

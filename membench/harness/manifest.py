@@ -16,7 +16,7 @@ from typing import Any
 
 from membench import __version__
 from membench.harness.divisions import division_of, divisions_sha256
-from membench.harness.prepare import Prepared, Survey
+from membench.harness.prepare import DatasetStats, ResolvedRun
 from membench.llm.prices import price_map_sha256
 from membench.readers.registry import LOCAL_READERS
 from membench.records.canonical import canonical_sha256
@@ -26,7 +26,7 @@ LIBRARIES = ("numpy", "scipy", "nltk", "tiktoken", "rank-bm25", "bm25s", "litell
 """Libraries whose version may show in a result."""
 
 
-def new_manifest(prepared: Prepared, survey: Survey, run_id: str) -> dict[str, Any]:
+def new_manifest(prepared: ResolvedRun, survey: DatasetStats, run_id: str) -> dict[str, Any]:
     """The manifest at the start of a run."""
     return {
         "schema": SCHEMA,
@@ -57,7 +57,7 @@ def now_utc() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def task_entry(prepared: Prepared, survey: Survey) -> dict[str, Any]:
+def task_entry(prepared: ResolvedRun, survey: DatasetStats) -> dict[str, Any]:
     """Which data was used."""
     return {
         "name": prepared.card.name,
@@ -74,7 +74,7 @@ def task_entry(prepared: Prepared, survey: Survey) -> dict[str, Any]:
     }
 
 
-def system_entry(prepared: Prepared) -> dict[str, Any]:
+def system_entry(prepared: ResolvedRun) -> dict[str, Any]:
     """Which system was run, as its card declares it."""
     card = prepared.system
     return {
@@ -94,13 +94,13 @@ def system_entry(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def prompt_hashes(prepared: Prepared) -> dict[str, str]:
+def prompt_hashes(prepared: ResolvedRun) -> dict[str, str]:
     """SHA-256 of every prompt the run uses, by name."""
     needed = prepared.spec.reader not in (*LOCAL_READERS, "system") or prepared.spec.judge != "none"
     return dict(prepared.task.prompt_hashes()) if needed else {}
 
 
-def pins(prepared: Prepared) -> dict[str, str | None]:
+def pins(prepared: ResolvedRun) -> dict[str, str | None]:
     """Hashes of what dollars and divisions are read from; empty without models."""
     if not prepared.models:
         return {}
@@ -171,7 +171,7 @@ def gpu_names() -> list[str]:
     return found
 
 
-def comparison_key(prepared: Prepared, survey: Survey) -> dict[str, Any]:
+def comparison_key(prepared: ResolvedRun, survey: DatasetStats) -> dict[str, Any]:
     """What must be equal to compare two runs; under `cost`, what must be equal to compare costs."""
     spec, options = prepared.spec, prepared.options
     prompts = prompt_hashes(prepared)

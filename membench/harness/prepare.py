@@ -36,7 +36,7 @@ PACKING = 10
 
 
 @dataclass(frozen=True)
-class Prepared:
+class ResolvedRun:
     """A run that could start now.
 
     Attributes:
@@ -114,7 +114,7 @@ def judges(spec: RunSpec) -> list[str]:
     return [name.strip() for name in spec.judge.split(",") if name.strip() not in ("", "none")]
 
 
-def prepare(spec: RunSpec, options: ExecOptions) -> Prepared:
+def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     """Check a spec against the systems, tasks and data there are.
 
     Raises:
@@ -132,7 +132,7 @@ def prepare(spec: RunSpec, options: ExecOptions) -> Prepared:
     spec = replace(spec, split=source.split)
     version = task.identify(source)
     selection = choose(options.energy)
-    prepared = Prepared(spec, options, card, parameters, task, source, version, k, selection)
+    prepared = ResolvedRun(spec, options, card, parameters, task, source, version, k, selection)
     if options.engine == "ray":
         from membench.harness.lanes import ray
 
@@ -189,7 +189,7 @@ def check_roles(spec: RunSpec, system: systems.SystemCard) -> None:
 
 
 @dataclass(frozen=True)
-class Survey:
+class DatasetStats:
     """One pass over the data before anything is played: sizes, and that all of it can be read.
 
     Attributes:
@@ -209,7 +209,7 @@ class Survey:
     generations: tuple[int, ...]
 
 
-def survey(prepared: Prepared) -> Survey:
+def survey(prepared: ResolvedRun) -> DatasetStats:
     """Read every case once.
 
     Raises:
@@ -230,4 +230,4 @@ def survey(prepared: Prepared) -> Survey:
     if not cases:
         raise UsageError(f"{prepared.source.path} holds no case")
     digest = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
-    return Survey(cases, questions, events, turns, digest, tuple(sorted(generations)))
+    return DatasetStats(cases, questions, events, turns, digest, tuple(sorted(generations)))

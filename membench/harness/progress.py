@@ -21,7 +21,7 @@ class Progress(Protocol):
         """The stage is over."""
 
 
-class Silent:
+class NullProgress:
     """Nobody listens."""
 
     def stage(self, name: str, total: int | None, unit: str) -> None:

@@ -22,10 +22,10 @@ from membench.domain.errors import RunStateError, Stopped
 from membench.domain.labels import Role
 from membench.harness.lanes import shared_by_engines
 from membench.harness.manifest import new_manifest
-from membench.harness.prepare import Prepared, Survey, prepare, survey
-from membench.harness.progress import Progress, Silent
+from membench.harness.prepare import DatasetStats, ResolvedRun, prepare, survey
+from membench.harness.progress import NullProgress, Progress
 from membench.harness.run_energy import energy_of, energy_report, under_protocol, watched
-from membench.harness.run_models import Models, check_models, models_of, settle
+from membench.harness.run_models import Models, check_models, collect_late_usage, models_of
 from membench.harness.stages.play import play
 from membench.harness.stages.read import read
 from membench.harness.stages.score import score
@@ -39,7 +39,7 @@ from membench.records.spec import ExecOptions, RunSpec
 
 
 @dataclass(frozen=True)
-class Finished:
+class RunResult:
     """A run that has a summary."""
 
     run: RunDir
@@ -51,14 +51,14 @@ class Finished:
         return bool(self.summary["complete"])
 
 
-def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None) -> Finished:
+def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None) -> RunResult:
     """Run a spec in a new run directory.
 
     Raises:
         UserError: Something about the spec, the options or the data; nothing was run.
         Stopped: The run was stopped and can be resumed.
     """
-    progress = progress or Silent()
+    progress = progress or NullProgress()
     prepared = prepare(spec, options)
     warn(prepared, progress)
     run_id = options.run_id or new_run_id(spec.system, spec.task)
@@ -71,14 +71,14 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
         return execute(prepared, run, surveyed, progress)
 
 
-def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -> Finished:
+def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -> RunResult:
     """Continue a run where it stopped; a finished one retries its failures.
 
     Raises:
         RunStateError: It is no run, or its data or system is no longer what it was.
         Stopped: It was stopped again.
     """
-    progress = progress or Silent()
+    progress = progress or NullProgress()
     run = RunDir.open(path)
     with run.locked():
         manifest = run.manifest()
@@ -99,7 +99,7 @@ def derive(
     keep: Sequence[str],
     options: ExecOptions,
     progress: Progress | None = None,
-) -> Finished:
+) -> RunResult:
     """Read or judge a run again without playing it again.
 
     The new run names its parent and takes over its records, so it carries what they cost.
@@ -115,7 +115,7 @@ def derive(
         RunStateError: The parent is no run, or its data or system changed since.
         Stopped: It was stopped and can be resumed.
     """
-    progress = progress or Silent()
+    progress = progress or NullProgress()
     parent = RunDir.open(path)
     manifest = parent.manifest()
     prepared = prepare(replace(RunSpec.from_json(manifest["spec"]), **changes), options)
@@ -127,7 +127,7 @@ def derive(
     run = RunDir.create(options.out, run_id)
     with run.locked():
         for name in keep:
-            take_over(parent.path / name, run.path / name)
+            copy_records(parent.path / name, run.path / name)
         origin = {"run_id": parent.run_id, "spec_sha256": manifest["spec_sha256"]}
         run.write_manifest(new_manifest(prepared, surveyed, run_id) | {"parent": origin})
         return execute(prepared, run, surveyed, progress)
@@ -140,7 +140,7 @@ def with_own_cassette(options: ExecOptions, run: RunDir) -> ExecOptions:
     return replace(options, cassette_mode="record")
 
 
-def take_over(source: Path, target: Path) -> None:
+def copy_records(source: Path, target: Path) -> None:
     """Copy a file or folder of records, if it is there."""
     if source.is_dir():
         shutil.copytree(source, target)
@@ -148,7 +148,9 @@ def take_over(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Survey) -> None:
+def check_unchanged(
+    manifest: dict[str, Any], prepared: ResolvedRun, surveyed: DatasetStats
+) -> None:
     """Refuse to continue with other data or another system than the run began with.
 
     Raises:
@@ -169,14 +171,16 @@ def check_unchanged(manifest: dict[str, Any], prepared: Prepared, surveyed: Surv
             )
 
 
-def execute(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> Finished:
+def execute(
+    prepared: ResolvedRun, run: RunDir, surveyed: DatasetStats, progress: Progress
+) -> RunResult:
     """Do the stages, whatever is left of each."""
     with resumable(run, prepared.options):
         work(prepared, run, surveyed, progress)
         return conclude(prepared, run)
 
 
-def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) -> None:
+def work(prepared: ResolvedRun, run: RunDir, surveyed: DatasetStats, progress: Progress) -> None:
     """Play, read and judge, with models and sensors open for that time alone."""
     clock = Clock.start()
     with (
@@ -188,12 +192,12 @@ def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) 
         def stages() -> None:
             with stage(progress, "play", surveyed.events, "events"):
                 play(prepared, run, clock, progress, models.lanes, lambda: models.halted)
-                settle(models, run)
+                collect_late_usage(models, run)
             with stage(progress, "read", surveyed.questions, "answers"):
                 read_stage(prepared, run, clock, progress, models)
 
         if prepared.options.energy_protocol:
-            warm_up = rehearsal(prepared, run, clock, models)
+            warm_up = warm_up_run(prepared, run, clock, models)
             checks = under_protocol(session, stages, warm_up, progress)
             run.write_manifest(run.manifest() | {"energy_protocol": checks})
         else:
@@ -201,8 +205,8 @@ def work(prepared: Prepared, run: RunDir, surveyed: Survey, progress: Progress) 
         judge_stage(prepared, run, clock, progress, models)
 
 
-def rehearsal(
-    prepared: Prepared, run: RunDir, clock: Clock, models: Models
+def warm_up_run(
+    prepared: ResolvedRun, run: RunDir, clock: Clock, models: Models
 ) -> Callable[[], None] | None:
     """Plays and reads one case into a folder that is thrown away, models called as in the run.
 
@@ -222,9 +226,9 @@ def rehearsal(
             aside = RunDir(Path(folder))
             aside.spent = run.spent
             with models_of(one, aside) as own:
-                play(one, aside, clock, Silent(), own.lanes, lambda: own.halted)
-                settle(own, aside)
-                read_stage(one, aside, clock, Silent(), own)
+                play(one, aside, clock, NullProgress(), own.lanes, lambda: own.halted)
+                collect_late_usage(own, aside)
+                read_stage(one, aside, clock, NullProgress(), own)
                 if own.gateway is not None and models.gateway is not None:
                     models.gateway.also_spent(own.gateway.spent)
 
@@ -232,7 +236,7 @@ def rehearsal(
 
 
 def read_stage(
-    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress, models: Models
+    prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress, models: Models
 ) -> None:
     """Answer with whatever reads in this run."""
     if Role.READER not in prepared.models:
@@ -245,7 +249,7 @@ def read_stage(
 
 
 def judge_stage(
-    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress, models: Models
+    prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress, models: Models
 ) -> None:
     """Judge, if the run has a judge."""
     if Role.JUDGE not in prepared.models:
@@ -257,7 +261,7 @@ def judge_stage(
         judge(prepared, run, clock, progress, models.gateway)
 
 
-def conclude(prepared: Prepared, run: RunDir) -> Finished:
+def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
     """Score what is recorded and write the summary."""
     verdicts = judged(prepared, run)
     scored = score(prepared, run, verdicts.verdicts)
@@ -275,7 +279,7 @@ def conclude(prepared: Prepared, run: RunDir) -> Finished:
     run.write_summary(summary)
     manifest["status"] = "complete" if summary["complete"] else "finished with failures"
     run.write_manifest(manifest)
-    return Finished(run, summary)
+    return RunResult(run, summary)
 
 
 def spent_entry(run: RunDir) -> dict[str, Any]:
@@ -342,7 +346,7 @@ def mark_interrupted(run: RunDir) -> None:
         return
 
 
-def warn(prepared: Prepared, progress: Progress) -> None:
+def warn(prepared: ResolvedRun, progress: Progress) -> None:
     """Say what a reader of the results should know beforehand."""
     if prepared.version.warning:
         progress.note(prepared.version.warning)
@@ -351,8 +355,8 @@ def warn(prepared: Prepared, progress: Progress) -> None:
         progress.note("energy protocol: --schedule waves keeps the phases apart, free does not")
 
 
-def rebuilt(run: RunDir, options: ExecOptions) -> Prepared:
-    """The `Prepared` of a run on disk, for scoring it again.
+def rebuilt(run: RunDir, options: ExecOptions) -> ResolvedRun:
+    """The `ResolvedRun` of a run on disk, for scoring it again.
 
     Raises:
         UserError: Its system, task or data cannot be found.
@@ -362,7 +366,7 @@ def rebuilt(run: RunDir, options: ExecOptions) -> Prepared:
     return prepare(spec, replace(options, out=run.path.parent))
 
 
-def rescore(path: Path, options: ExecOptions) -> Finished:
+def rescore(path: Path, options: ExecOptions) -> RunResult:
     """Score a run again from its records.
 
     Raises:

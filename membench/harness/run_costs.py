@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from membench.domain.case import Ask, Case
 from membench.domain.labels import Phase
-from membench.records.attempts import RecordedCase
+from membench.records.attempts import CaseAttempt
 from membench.records.costs import cpu_seconds
 from membench.records.record import Record
 
@@ -49,7 +49,7 @@ class CostTally:
         self.peak_rss_bytes: int | None = None
         self.store_bytes: int | None = None
 
-    def add(self, case: Case, loaded: RecordedCase) -> None:
+    def add(self, case: Case, loaded: CaseAttempt) -> None:
         """Take in the final attempt at a case, and what its abandoned ones cost."""
         for record in [*loaded.records, *(loaded.answers or {}).values()]:
             self._add_telemetry(record.phase, record.telemetry)

@@ -13,15 +13,15 @@ from typing import Any
 
 from membench.domain.clock import Clock
 from membench.domain.labels import Phase, Role
-from membench.energy.attribution.ledger import Ledger, attribute
+from membench.energy.attribution.ledger import EnergyLedger, attribute
 from membench.energy.samples import SampleLog, Span, read_log
 from membench.energy.sampling.sampler import EnergySession
 from membench.energy.verification.overhead import overhead_of
 from membench.energy.verification.protocol import Protocol, measured_run, preflight
 from membench.energy.verification.validity import Check, validate, verified
-from membench.harness.prepare import Prepared
+from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
-from membench.records.attempts import RecordedCase
+from membench.records.attempts import CaseAttempt
 from membench.records.record import Record
 from membench.records.run_directory import RunDir
 
@@ -39,7 +39,7 @@ class SpanTally:
         self.spans: list[Span] = []
         self.from_cassette = False
 
-    def add(self, loaded: RecordedCase) -> None:
+    def add(self, loaded: CaseAttempt) -> None:
         """Take in the final attempt at a case, its answers, and its abandoned attempts."""
         for record in (*loaded.records, *(loaded.answers or {}).values()):
             self._add(record, abandoned=False)
@@ -74,7 +74,7 @@ class SpanTally:
             self.from_cassette |= bool((telemetry.get("usage") or {}).get("replayed"))
 
 
-def energy_of(run: RunDir, tally: SpanTally) -> tuple[Ledger, list[Check]]:
+def energy_of(run: RunDir, tally: SpanTally) -> tuple[EnergyLedger, list[Check]]:
     """Attribute what a run sampled to what it did.
 
     Args:
@@ -100,7 +100,7 @@ def energy_of(run: RunDir, tally: SpanTally) -> tuple[Ledger, list[Check]]:
     return ledger, checks
 
 
-def energy_report(ledger: Ledger, checks: list[Check]) -> dict[str, Any]:
+def energy_report(ledger: EnergyLedger, checks: list[Check]) -> dict[str, Any]:
     """What the manifest keeps: methods, flags, mean power, coefficients, checks."""
     return {
         **ledger.report(),
@@ -115,7 +115,7 @@ SETTINGS = Protocol()
 
 @contextmanager
 def watched(
-    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress
+    prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress
 ) -> Iterator[EnergySession]:
     """Sample the run's energy sources while its stages work."""
     progress.note(f"energy: {'; '.join(prepared.selection.why)}")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from membench.domain.errors import Stopped, UnknownName, UsageError
 from membench.domain.labels import Role
 from membench.harness.divisions import model_spec
-from membench.harness.prepare import Prepared, judges
+from membench.harness.prepare import ResolvedRun, judges
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.config import Budget, GatewayConfig, ModelSpec, Price
-from membench.llm.phase_meter import LaneAccess
+from membench.llm.phase_meter import GatewayAccess
 from membench.llm.spending import spent
 from membench.records.journal import Appender
 from membench.records.run_directory import RunDir
@@ -32,7 +32,7 @@ class Models:
     """
 
     gateway: Gateway | None = None
-    lanes: Sequence[LaneAccess] = field(default_factory=tuple)
+    lanes: Sequence[GatewayAccess] = field(default_factory=tuple)
 
     @property
     def halted(self) -> bool:
@@ -41,7 +41,7 @@ class Models:
 
 
 @contextmanager
-def models_of(prepared: Prepared, run: RunDir) -> Iterator[Models]:
+def models_of(prepared: ResolvedRun, run: RunDir) -> Iterator[Models]:
     """Open the run's gateway for the time of its stages; nothing is opened without models."""
     if not prepared.models:
         yield Models()
@@ -58,7 +58,7 @@ def lane_name(number: int) -> str:
     return f"lane-{number}"
 
 
-def check_models(prepared: Prepared, run: RunDir, called: Collection[Role] = ()) -> None:
+def check_models(prepared: ResolvedRun, run: RunDir, called: Collection[Role] = ()) -> None:
     """Refuse what cannot work before there is a run directory.
 
     Args:
@@ -114,7 +114,7 @@ def check_reachable(spec: ModelSpec) -> None:
         )
 
 
-def settle(models: Models, run: RunDir) -> None:
+def collect_late_usage(models: Models, run: RunDir) -> None:
     """Note what lanes still called after their last phase was closed; the lanes are gone.
 
     Raises:
@@ -132,7 +132,7 @@ def settle(models: Models, run: RunDir) -> None:
         raise Stopped(models.gateway.refused)
 
 
-def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
+def gateway_config(prepared: ResolvedRun, run: RunDir) -> GatewayConfig:
     """The gateway's configuration."""
     options = prepared.options
     cassette = options.cassette
@@ -155,7 +155,7 @@ def gateway_config(prepared: Prepared, run: RunDir) -> GatewayConfig:
     )
 
 
-def configured(prepared: Prepared, role: Role, spec: ModelSpec) -> ModelSpec:
+def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
     """A model with the settings of the run: those of its role over those of every role.
 
     Raises:

@@ -1,4 +1,4 @@
-"""`summary.json`: what a run came to, in the fixed shape of DESIGN 3.5."""
+"""`summary.json`: what a run came to, in the fixed shape of docs/run-directory.md."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from membench.domain.score import Aggregate, Category, Metric
-from membench.harness.stages.score import Scored
+from membench.harness.stages.score import ScoreResults
 from membench.records.run_directory import SCHEMA
 from membench.tasks.base import Task
 
 
 def summarise(
-    manifest: Mapping[str, Any], task: Task[Any], scored: Scored, energy: Mapping[str, Any]
+    manifest: Mapping[str, Any], task: Task[Any], scored: ScoreResults, energy: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Put together the summary of a run."""
     aggregate = task.aggregate(scored.rows)

@@ -35,7 +35,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Known:
+class LabelledCandidate:
     """A request whose right verdict is known.
 
     Attributes:
@@ -116,7 +116,7 @@ def _share(rates: Iterable[RuleRate]) -> dict[str, Any]:
 
 def calibration_set(
     task: Task[Any], cases: Iterable[tuple[Case, Gold]], per_rule: int = 20, seed: int = 0
-) -> list[Known]:
+) -> list[LabelledCandidate]:
     """Candidates made from gold by rule.
 
     Args:
@@ -127,7 +127,7 @@ def calibration_set(
     """
     by_kind: dict[str, list[JudgeRequest]] = {}
     for case, gold in cases:
-        for request in task.judgements(played_blindly(case), gold):
+        for request in task.judgements(placeholder_case(case), gold):
             by_kind.setdefault(request.kind, []).append(request)
     drawn = {kind: _drawn(requests, seed) for kind, requests in by_kind.items()}
     strangers = [
@@ -148,7 +148,7 @@ def _drawn(requests: Sequence[JudgeRequest], seed: int) -> list[JudgeRequest]:
     )
 
 
-def played_blindly(case: Case) -> PlayedCase:
+def placeholder_case(case: Case) -> PlayedCase:
     """A case as if something had been stored, recalled and answered at every event."""
     memory = Memory("-", ("-",))
     fine = Outcome()
@@ -177,10 +177,10 @@ def reference_of(card: JudgeCard, request: JudgeRequest) -> str:
 
 def _of_kind(
     task: Task[Any], card: JudgeCard, requests: Sequence[JudgeRequest], strangers: Sequence[str]
-) -> Iterator[Known]:
+) -> Iterator[LabelledCandidate]:
     """Every rule that applies, for the requests of one kind."""
     for place, request in enumerate(requests):
-        other = stranger(reference_of(card, request), strangers, place)
+        other = unrelated_reference(reference_of(card, request), strangers, place)
         made = (
             refusal_wanted(other)
             if task.wants_refusal(request)
@@ -189,7 +189,7 @@ def _of_kind(
         for rule, (candidate, right) in made.items():
             fields = {**request.fields, card.candidate: candidate}
             name = f"{request.id}/{rule}"
-            yield Known(replace(request, id=name, fields=fields, votes=1), rule, right)
+            yield LabelledCandidate(replace(request, id=name, fields=fields, votes=1), rule, right)
 
 
 def refusal_wanted(other: str | None) -> dict[str, tuple[str, bool]]:
@@ -235,7 +235,7 @@ def vague(fields: Mapping[str, str]) -> str:
     return f"Something to do with {' and '.join(words) or 'that'}, as came up in conversation."
 
 
-def stranger(gold: str, others: Sequence[str], place: int) -> str | None:
+def unrelated_reference(gold: str, others: Sequence[str], place: int) -> str | None:
     """The gold of another question that shares no word with this one."""
     own = {word.lower() for word in _WORD.findall(gold)}
     for step in range(len(others)):
@@ -248,7 +248,9 @@ def stranger(gold: str, others: Sequence[str], place: int) -> str | None:
 # --- running it --------------------------------------------------------------------------------
 
 
-async def calibrate(judge: Judge, known: Sequence[Known], concurrency: int = 64) -> Calibration:
+async def calibrate(
+    judge: Judge, known: Sequence[LabelledCandidate], concurrency: int = 64
+) -> Calibration:
     """Run a judge over a calibration set."""
     by_id = {each.request.id: each for each in known}
     jobs = ((CASE, each.request) for each in known)
@@ -257,7 +259,7 @@ async def calibrate(judge: Judge, known: Sequence[Known], concurrency: int = 64)
     return tallied(judge.task, [(by_id[each.request_id], each) for each in verdicts])
 
 
-def tallied(task: Task[Any], judged: Iterable[tuple[Known, Verdict]]) -> Calibration:
+def tallied(task: Task[Any], judged: Iterable[tuple[LabelledCandidate, Verdict]]) -> Calibration:
     """Count accepted and failed candidates by kind and rule."""
     rates: dict[str, dict[str, RuleRate]] = {}
     for known, verdict in judged:

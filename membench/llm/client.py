@@ -14,7 +14,7 @@ from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import Role
 from membench.llm import openai_protocol
 from membench.llm.aio.server_thread import LoopThread
-from membench.llm.meter import Account, Delivered, Meter
+from membench.llm.meter import Account, CallMeter, MeteredReply
 from membench.llm.usage import Usage
 
 Messages = Sequence[Mapping[str, str]]
@@ -64,7 +64,7 @@ class ModelClient:
     caller its own reply at any concurrency.
     """
 
-    _meter: Meter
+    _meter: CallMeter
     _thread: LoopThread
     _delivered: dict[str, Counter[tuple[str, str, str]]] = field(default_factory=dict)
 
@@ -116,7 +116,7 @@ class ModelClient:
 
     async def _call(
         self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str, seat: int = 0
-    ) -> Delivered:
+    ) -> MeteredReply:
         """One metered call on the gateway's loop; a hop between threads only from another one."""
         if asyncio.get_running_loop() is self._thread.loop:
             return await self._on_loop(role, endpoint, body, case, key, seat)
@@ -125,14 +125,14 @@ class ModelClient:
 
     async def _on_loop(
         self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str, seat: int
-    ) -> Delivered:
+    ) -> MeteredReply:
         """The call itself."""
         delivered = self._delivered.setdefault(case, Counter())
         account = Account(case, delivered=delivered)
         return await self._meter.call(role, endpoint, body, account, sample=key, seat=seat)
 
 
-def _result(reply: Delivered) -> ChatResult:
+def _result(reply: MeteredReply) -> ChatResult:
     """The first choice of a chat reply.
 
     Raises:

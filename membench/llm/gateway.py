@@ -29,13 +29,13 @@ from membench.domain.errors import Reason, Stopped, UsageError
 from membench.domain.labels import Phase, Role
 from membench.domain.system import ModelEndpoint
 from membench.llm import openai_protocol, prices
-from membench.llm.aio.server_thread import MAX_BODY_BYTES, LoopThread, Served
+from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.client import ModelClient
 from membench.llm.config import MINILM, MINILM_WIDTH, GatewayConfig, ModelSpec, Seat
-from membench.llm.meter import Account, CallFault, Meter
-from membench.llm.phase_meter import LaneAccess, UsageDict
-from membench.llm.spending import Ledger
+from membench.llm.meter import Account, CallFault, CallMeter
+from membench.llm.phase_meter import GatewayAccess, UsageDict
+from membench.llm.spending import SpendLog
 from membench.llm.upstreams.base import EVENTS
 from membench.llm.upstreams.choose import upstream_for
 from membench.llm.usage import Usage
@@ -54,7 +54,7 @@ _POLL_S = 0.01
 
 
 @dataclass
-class Lane:
+class LaneAccount:
     """The gateway's memory of one lane: the open account and those that still may cost."""
 
     token: str
@@ -137,16 +137,16 @@ class Gateway:
         self._seats = config.seats()
         self.roles = {role: spec for (role, seat), spec in self._seats.items() if seat == 0}
         _check(self._seats, config)
-        self._lanes: dict[str, Lane] = {}
-        self._by_token: dict[str, Lane] = {}
+        self._lanes: dict[str, LaneAccount] = {}
+        self._by_token: dict[str, LaneAccount] = {}
 
     def __enter__(self) -> Self:
         """Open the cassette and listen."""
         self._cassette = self._open_cassette()
-        self._ledger = Ledger(self.config.ledger) if self.config.ledger else None
+        self._ledger = SpendLog(self.config.ledger) if self.config.ledger else None
         self._upstreams = {seat: upstream_for(spec) for seat, spec in self._seats.items()}
         self._thread = LoopThread("gateway")
-        self._meter = Meter(
+        self._meter = CallMeter(
             self._seats,
             self._upstreams,
             self._cassette,
@@ -154,7 +154,7 @@ class Gateway:
             self.config.budget,
             self._ledger,
         )
-        self._served = Served(self._app(), self._thread, host=self.config.host)
+        self._served = AppServer(self._app(), self._thread, host=self.config.host)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,17 +180,17 @@ class Gateway:
 
     # --- for the parent process ---
 
-    def lane(self, lane_id: str) -> LaneAccess:
+    def lane(self, lane_id: str) -> GatewayAccess:
         """Register a lane, or give it a new token if it was lost and is started again."""
         return self._thread.run(self._register(lane_id))
 
-    async def _register(self, lane_id: str) -> LaneAccess:
+    async def _register(self, lane_id: str) -> GatewayAccess:
         """`lane`, on the loop."""
         token = secrets.token_hex(12)
-        lane = self._lanes[lane_id] = Lane(token)
+        lane = self._lanes[lane_id] = LaneAccount(token)
         self._by_token[token] = lane
         root = f"{self._served.origin}/lane/{token}"
-        return LaneAccess(root, {role: self._endpoint(role, root) for role in self._offered()})
+        return GatewayAccess(root, {role: self._endpoint(role, root) for role in self._offered()})
 
     def _offered(self) -> list[Role]:
         """Roles that systems may call."""
@@ -270,7 +270,7 @@ class Gateway:
 
         return handle
 
-    def _lane_of(self, request: web.Request) -> Lane | None:
+    def _lane_of(self, request: web.Request) -> LaneAccount | None:
         """Whose call it is: by URL, else by key."""
         token = request.match_info.get("token")
         if token is None:

@@ -1,4 +1,4 @@
-"""The one meter: every model call of a run goes through `Meter.call`.
+"""The one meter: every model call of a run goes through `CallMeter.call`.
 
 A call names its role and the `Account` it is charged to. The meter prepares the request (model
 name, limits), looks at the cassette, keeps to budget and rate limits, tries and retries, checks
@@ -26,9 +26,9 @@ from membench.domain.errors import ProviderFault, Reason, Stopped
 from membench.domain.labels import Phase, Role
 from membench.llm import openai_protocol, prices
 from membench.llm.cassette import request_key
-from membench.llm.cassette.cassette import Cassette, Entry, Key
+from membench.llm.cassette.cassette import Cassette, Key, StoredCall
 from membench.llm.config import Budget, CassetteMode, ModelSpec, Seat
-from membench.llm.spending import Ledger, Till
+from membench.llm.spending import BudgetGuard, SpendLog
 from membench.llm.upstreams.base import EVENTS, Reply, Upstream
 from membench.llm.upstreams.choose import is_openai
 from membench.llm.upstreams.secrets import redacted
@@ -108,7 +108,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class MeteredReply:
     """A reply with what it cost."""
 
     body: bytes
@@ -120,7 +120,7 @@ def _always() -> bool:
     return True
 
 
-class Meter:
+class CallMeter:
     """Makes, measures and records model calls.
 
     Args:
@@ -140,11 +140,11 @@ class Meter:
         cassette: Cassette | None = None,
         mode: CassetteMode = "off",
         budget: Budget | None = None,
-        ledger: Ledger | None = None,
+        ledger: SpendLog | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Nothing is called yet."""
-        self.till = Till(budget or Budget(), ledger)
+        self.till = BudgetGuard(budget or Budget(), ledger)
         self._cassette = cassette if mode != "off" else None
         self._mode = mode
         self._sleep = sleep
@@ -160,7 +160,7 @@ class Meter:
         sample: str = "",
         seat: int = 0,
         is_wanted: Callable[[], bool] = _always,
-    ) -> Delivered:
+    ) -> MeteredReply:
         """Make one model call and charge it.
 
         Args:
@@ -195,7 +195,7 @@ class Meter:
         finally:
             account.pending -= 1
 
-    async def _call(self, work: _Work) -> Delivered:
+    async def _call(self, work: _Work) -> MeteredReply:
         """`call` without the bookkeeping of failures."""
         canonical = None
         if self._cassette is not None:
@@ -212,7 +212,7 @@ class Meter:
 
     def _played(
         self, cassette: Cassette, canonical: request_key.Canonical, work: _Work
-    ) -> Delivered | None:
+    ) -> MeteredReply | None:
         """The recorded reply to the next occurrence of a request.
 
         Raises:
@@ -228,9 +228,9 @@ class Meter:
             return None
         work.count(canonical)
         usage = replace(entry.usage, replayed=1, retries=0)
-        return Delivered(canonical.restore(entry.reply), entry.content_type, usage)
+        return MeteredReply(canonical.restore(entry.reply), entry.content_type, usage)
 
-    async def _attempts(self, work: _Work) -> Delivered:
+    async def _attempts(self, work: _Work) -> MeteredReply:
         """Try until a usable reply comes."""
         spec = work.model.spec
         for made in itertools.count():
@@ -268,14 +268,14 @@ class _Work:
         """One more of these was delivered."""
         self.account.delivered[str(self.role), self.sample, canonical.sha256] += 1
 
-    def charged(self, reply: Delivered) -> Delivered:
+    def charged(self, reply: MeteredReply) -> MeteredReply:
         """Charge a reply with the time it took; returns it with the usage that was charged."""
         usage = replace(reply.usage, latency_s=time.perf_counter() - self.started)
         self.account.charge(self.role, usage)
         return replace(reply, usage=usage)
 
 
-async def _attempt(work: _Work, till: Till) -> Delivered:
+async def _attempt(work: _Work, till: BudgetGuard) -> MeteredReply:
     """One attempt: one request, one checked and priced reply."""
     spec = work.model.spec
     async with work.model.gate.passage(work.endpoint, work.request):
@@ -292,17 +292,17 @@ async def _attempt(work: _Work, till: Till) -> Delivered:
         raise _refusal(reply)
     usage = checked(work.endpoint, work.request, reply)
     usd = prices.dollars(usage, work.model.price)
-    return Delivered(reply.body, reply.content_type, replace(usage, usd=usd, cpu_s=reply.cpu_s))
+    return MeteredReply(reply.body, reply.content_type, replace(usage, usd=usd, cpu_s=reply.cpu_s))
 
 
 def _recorded(
-    cassette: Cassette, canonical: request_key.Canonical, work: _Work, reply: Delivered
-) -> Delivered:
+    cassette: Cassette, canonical: request_key.Canonical, work: _Work, reply: MeteredReply
+) -> MeteredReply:
     """Put a reply on the cassette and hand over what the cassette holds."""
     key = work.key(canonical)
     work.count(canonical)
     held = cassette.put(
-        Entry(
+        StoredCall(
             key,
             work.endpoint,
             work.model.spec.served_name,

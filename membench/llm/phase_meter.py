@@ -1,8 +1,8 @@
-"""The lane's side of the meter: tell the gateway which phase of which event is open.
+"""The lane's side of metering: tell the gateway which phase of which event is open.
 
 Runs in lane processes, so it uses the standard library alone. A system calls its models through
-the endpoints of `LaneAccess`; what those calls cost comes back from `close`. Without models there
-is a `NullMeter` with the same methods.
+the endpoints of `GatewayAccess`; what those calls cost comes back from `close`. Without models
+there is a `NullPhaseMeter` with the same methods.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UsageDict = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class LaneAccess:
+class GatewayAccess:
     """What a lane process is handed; pickles.
 
     Attributes:
@@ -35,12 +35,12 @@ class LaneAccess:
     control_url: str
     endpoints: Mapping[Role, ModelEndpoint] = field(default_factory=dict)
 
-    def meter(self) -> LaneMeter:
+    def meter(self) -> GatewayPhaseMeter:
         """Connect from inside the lane."""
-        return LaneMeter(self)
+        return GatewayPhaseMeter(self)
 
 
-class Meterer(Protocol):
+class PhaseMeter(Protocol):
     """Opens and closes phases, and says what was spent in them."""
 
     def begin(self, case: str) -> None:
@@ -63,7 +63,7 @@ class Meterer(Protocol):
         """Drop what holds a connection."""
 
 
-class LaneMeter:
+class GatewayPhaseMeter:
     """Reports phases to the run's gateway over one kept-alive connection.
 
     Args:
@@ -71,7 +71,7 @@ class LaneMeter:
         timeout_s: How long an answer of the gateway may take.
     """
 
-    def __init__(self, access: LaneAccess, timeout_s: float = 120.0) -> None:
+    def __init__(self, access: GatewayAccess, timeout_s: float = 120.0) -> None:
         """Connect on first use."""
         parts = urlsplit(access.control_url)
         self._path = parts.path
@@ -119,7 +119,7 @@ class LaneMeter:
         return json.loads(answer)
 
 
-class NullMeter:
+class NullPhaseMeter:
     """The meter of a run without models: nothing is called, so nothing costs."""
 
     def begin(self, case: str) -> None:

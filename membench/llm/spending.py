@@ -15,17 +15,17 @@ from membench.domain.errors import Stopped
 from membench.domain.labels import Role
 from membench.llm.config import Budget
 from membench.llm.usage import Usage
-from membench.records.journal import Appender, mend_tail, read_lines
+from membench.records.journal import Appender, read_lines, terminate_torn_line
 
 _NEUTRAL = Usage().as_dict()
 
 
-class Ledger:
+class SpendLog:
     """Appends to a ledger file."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, creating it if needed."""
-        mend_tail(path)
+        terminate_torn_line(path)
         self._lines = Appender(path)
 
     def add(self, role: Role, case: str, usage: Usage) -> None:
@@ -61,7 +61,7 @@ def spent(path: Path) -> Usage:
 
 
 @dataclass
-class Till:
+class BudgetGuard:
     """What a run has spent, against its budget.
 
     Attributes:
@@ -72,7 +72,7 @@ class Till:
     """
 
     budget: Budget
-    ledger: Ledger | None = None
+    ledger: SpendLog | None = None
     spent: Usage = field(default_factory=Usage)
     refused: str | None = None
 

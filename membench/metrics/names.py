@@ -8,5 +8,5 @@ COUNTING = re.compile(r"(^|[._])(count|tokens|turns|seconds|bytes|score|per_\w+)
 
 
 def is_fraction(metric: str) -> bool:
-    """Whether a metric lies in 0..1: all do whose names do not say otherwise (DESIGN 3.5)."""
+    """Whether a metric lies in 0..1: all do whose names do not say otherwise."""
     return COUNTING.search(metric) is None

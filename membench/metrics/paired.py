@@ -47,7 +47,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Table:
+class PairedTable:
     """Paired binary outcomes: how often both, only `a`, only `b`, and neither were right."""
 
     both: int
@@ -128,7 +128,7 @@ def t_test(value: float, spread: float, clusters: int) -> float:
     return float(2 * stdtr(clusters - 1, -abs(value) / spread))
 
 
-def contingency(a: Sequence[float], b: Sequence[float]) -> Table:
+def contingency(a: Sequence[float], b: Sequence[float]) -> PairedTable:
     """The 2x2 table of paired outcomes that are 0 or 1.
 
     Raises:
@@ -137,7 +137,7 @@ def contingency(a: Sequence[float], b: Sequence[float]) -> Table:
     if not set(a) | set(b) <= {0, 1}:
         raise ValueError("a 2x2 table needs outcomes that are 0 or 1")
     pairs = [(bool(x), bool(y)) for x, y in zip(a, b, strict=True)]
-    return Table(
+    return PairedTable(
         both=pairs.count((True, True)),
         only_a=pairs.count((True, False)),
         only_b=pairs.count((False, True)),

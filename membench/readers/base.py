@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from membench.domain.answer import Answer, AnswerInput, AnswerPart, Generated, Span
+from membench.domain.answer import Answer, AnswerInput, AnswerPart, Generated, TextSpan
 from membench.domain.case import Turn
 from membench.domain.system import Memory
 
@@ -22,7 +22,7 @@ class LocalReader(Protocol):
                 rendering instead of quoting it.
 
         Returns:
-            An answer whose `parts` are set; `text` is what the parts resolve to. `Span.memory`
+            An answer whose `parts` are set; `text` is what the parts resolve to. `TextSpan.memory`
             is an index into `given.memories`; the harness turns it into the number n of
             texts.jsonl.
         """
@@ -36,7 +36,7 @@ def resolve(
     Args:
         parts: Spans and literals, in order.
         turns: The case's turns by id.
-        memories: What `Span.memory` indexes.
+        memories: What `TextSpan.memory` indexes.
 
     Raises:
         ValueError: A span points nowhere.
@@ -54,7 +54,9 @@ def resolved(part: AnswerPart, turns: Mapping[str, Turn], memories: Sequence[Mem
     return text[part.start : part.end]
 
 
-def source_text(span: Span, turns: Mapping[str, Turn], memories: Sequence[Memory]) -> str | None:
+def source_text(
+    span: TextSpan, turns: Mapping[str, Turn], memories: Sequence[Memory]
+) -> str | None:
     """The text a span points into; None if there is no such turn or memory."""
     if span.turn is not None:
         return turns[span.turn].text if span.turn in turns else None

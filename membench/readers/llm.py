@@ -19,7 +19,7 @@ from membench.tasks.prompts import without_reasoning
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadRequest:
     """One answer that is wanted.
 
     Attributes:
@@ -50,7 +50,7 @@ class LlmAnswer:
         detail: Why it failed, in words, for telemetry.
     """
 
-    asked: Asked
+    asked: ReadRequest
     outcome: Outcome
     text: str | None
     finish_reason: str | None
@@ -76,7 +76,7 @@ class LlmReader:
     now: Callable[[], float] = field(default=time.time)
     temperature: float | None = None
 
-    async def answer(self, asked: Asked) -> LlmAnswer:
+    async def answer(self, asked: ReadRequest) -> LlmAnswer:
         """Answer one ask once.
 
         Raises:
@@ -95,7 +95,7 @@ class LlmReader:
             return LlmAnswer(asked, outcome, None, finish, usage, start, self.now(), detail)
         return LlmAnswer(asked, Outcome(), text, finish, usage, start, self.now())
 
-    async def _ask(self, asked: Asked) -> tuple[str, str | None, Usage]:
+    async def _ask(self, asked: ReadRequest) -> tuple[str, str | None, Usage]:
         """The model's words without its reasoning, why it stopped, what it cost."""
         messages = self.task.answer_messages(asked.given)
         chosen = self.temperature
@@ -109,6 +109,8 @@ class LlmReader:
         )
         return without_reasoning(reply.text), reply.finish_reason, reply.usage
 
-    def answer_all(self, asks: Iterable[Asked], concurrency: int = 64) -> AsyncIterator[LlmAnswer]:
+    def answer_all(
+        self, asks: Iterable[ReadRequest], concurrency: int = 64
+    ) -> AsyncIterator[LlmAnswer]:
         """Answer a stream of asks, many at once; results in any order."""
         return in_flight(self.answer, asks, concurrency)

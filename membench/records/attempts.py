@@ -65,7 +65,7 @@ def line_at(file: BinaryIO, offset: int) -> bytes:
 
 
 @dataclass(frozen=True)
-class RecordedCase:
+class CaseAttempt:
     """The final attempt at one case.
 
     Attributes:
@@ -89,7 +89,7 @@ class RecordedCase:
 
 
 @dataclass(frozen=True)
-class CaseLines:
+class RawCaseRecords:
     """What is recorded of one case, unparsed: cheap to hand to a lane, which then loads it.
 
     Attributes:
@@ -104,17 +104,17 @@ class CaseLines:
     texts: Lines
     answers: Lines
 
-    def load(self) -> RecordedCase:
+    def load(self) -> CaseAttempt:
         """The final attempt with its texts and answers."""
         play, answers = records_of(self.play), records_of(self.answers)
         attempt = self._final_attempt(play)
-        kept, others = settled(play, attempt)
-        answered, other_answers = settled(answers, attempt)
+        kept, others = latest_by_event(play, attempt)
+        answered, other_answers = latest_by_event(answers, attempt)
         abandoned = (*others, *other_answers)
         if attempt is None:
-            return RecordedCase(None, abandoned=abandoned)
+            return CaseAttempt(None, abandoned=abandoned)
         texts = {line["n"]: line for line in map(orjson.loads, self.texts.get(attempt, ()))}
-        return RecordedCase(
+        return CaseAttempt(
             attempt,
             tuple(kept[event] for event in sorted(kept)),
             tuple(texts[n] for n in sorted(texts)),
@@ -140,7 +140,7 @@ def records_of(lines: Lines) -> dict[int, list[Record]]:
     }
 
 
-def settled(
+def latest_by_event(
     records: Mapping[int, Sequence[Record]], final: int | None
 ) -> tuple[dict[int, Record], list[Record]]:
     """The last record of each event of the final attempt, and all other records."""
@@ -157,7 +157,7 @@ def settled(
     return kept, others
 
 
-class Recorded:
+class RunRecords:
     """Everything a run directory has recorded, indexed."""
 
     def __init__(self, play: Path, texts: Path, answers: Path) -> None:
@@ -175,21 +175,21 @@ class Recorded:
         """Attempts at playing a case, oldest first."""
         return self._play.attempts(case)
 
-    def lines(self, case: Case) -> CaseLines:
+    def lines(self, case: Case) -> RawCaseRecords:
         """What is recorded of a case, unparsed."""
-        return CaseLines(
+        return RawCaseRecords(
             len(case.timeline),
             self._play.lines(case.id),
             self._texts.lines(case.id),
             self._answers.lines(case.id),
         )
 
-    def load(self, case: Case) -> RecordedCase:
+    def load(self, case: Case) -> CaseAttempt:
         """The final attempt at a case with its texts and answers."""
         return self.lines(case).load()
 
 
-def played_case(case: Case, recorded: RecordedCase) -> PlayedCase:
+def played_case(case: Case, recorded: CaseAttempt) -> PlayedCase:
     """Turn records back into what scoring works on."""
     memories = [memory_from_line(line) for line in recorded.texts]
     ingested: dict[int, Ingested] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from membench.domain.case import Case
-from membench.records.attempts import RecordedCase
+from membench.records.attempts import CaseAttempt
 from membench.records.canonical import canonical_json
 
 
@@ -24,7 +24,7 @@ class ContentHash:
         self._cases: dict[str, str] = {}
         self._complete = True
 
-    def add(self, case: Case, loaded: RecordedCase) -> None:
+    def add(self, case: Case, loaded: CaseAttempt) -> None:
         """Take in the final attempt at a case."""
         if loaded.attempt is None:
             self._complete = False

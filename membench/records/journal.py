@@ -90,7 +90,7 @@ class Appender:
         os.close(self._fd)
 
 
-def on_this_machine(path: Path, *, awaited: bool = True) -> Appender:
+def local_journal(path: Path, *, awaited: bool = True) -> Appender:
     """The journals of a lane beside the run directory: every line is awaited."""
     return Appender(path)
 
@@ -100,7 +100,7 @@ def encoded(line: Mapping[str, Any]) -> bytes:
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def mend_tail(path: Path) -> None:
+def terminate_torn_line(path: Path) -> None:
     """End a torn last line, so that the next record starts on a line of its own."""
     if not path.exists() or path.stat().st_size == 0:
         return

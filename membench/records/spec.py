@@ -30,7 +30,7 @@ class RunSpec:
         memory_model: Model of the system's own LLM calls, or `none`.
         embedder: `minilm`, `scripted`, a model name, or `none`.
         model_set: Settings that may change what a model says (`reader.temperature`, or
-            `temperature` for every role); names as in `llm.spec.ModelSpec`.
+            `temperature` for every role); names as in `llm.config.ModelSpec`.
         seed: Drawn upon wherever something is random.
         errata: Score the task's errata overlay beside the headline.
         division: A division of `divisions.toml`, or None: derived from what was chosen.

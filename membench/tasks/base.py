@@ -1,8 +1,8 @@
 """What a benchmark is to membench: a card that describes it and a `Task` that loads and scores it.
 
 A task lives in `membench/tasks/<name>/` with `task.py` (exporting `TASK`, the `Task` subclass),
-its prompts, and a sample of our own in the official schema. It imports `harness.model`,
-`harness.errors` and `metrics`, never an adapter.
+its prompts, and a sample of our own in the official schema. It imports `domain`,
+`domain.errors` and `metrics`, never an adapter.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Task(ABC, Generic[G]):
         """Stream the cases of a file with their gold, one at a time.
 
         Args:
-            source: The data file (see `tasks.data`).
+            source: The data file (see `tasks.find`).
             opaque: Official id -> opaque id, for everything a lane may see.
 
         Raises:

@@ -1,4 +1,9 @@
-"""Finding benchmark files, and naming the version that was found."""
+"""Finding benchmark files, and naming the version that was found.
+
+Where a file is looked for: `--data` (a file, a folder, or a folder with `<task>/` in it), then
+`$MEMBENCH_DATA`, then the user cache. `--split sample` is a file of our own inside the task's
+folder. What is found is a `Source`; which published version it is, `identify` says by its hash.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ KINDS = ("native", "package", "control", "adapted")
 
 
 @dataclass(frozen=True)
-class Plan:
+class BoardPlan:
     """What to make.
 
     Attributes:
@@ -58,7 +58,7 @@ class Plan:
     seed: int = 0
 
 
-def write_store(root: Path, plan: Plan) -> list[str]:
+def write_store(root: Path, plan: BoardPlan) -> list[str]:
     """Fill a store.
 
     Returns:
@@ -71,18 +71,18 @@ def write_store(root: Path, plan: Plan) -> list[str]:
     difficulty = random.normal(0, 1, plan.questions)
     made = []
     for number in range(plan.runs):
-        bundle = Made(plan, number, random, effects, difficulty)
+        bundle = MadeUpBundle(plan, number, random, effects, difficulty)
         bundle.write(root)
         made.append(bundle.run_id)
     return made
 
 
-class Made:
+class MadeUpBundle:
     """One made-up bundle."""
 
     def __init__(
         self,
-        plan: Plan,
+        plan: BoardPlan,
         number: int,
         random: Generator,
         effects: Any,

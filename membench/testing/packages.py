@@ -56,7 +56,7 @@ def check_package(card: SystemCard, *, write: bool = False) -> tuple[Report, Rep
     if card.environment is None:
         raise UsageError(f"system '{card.name}' is part of membench; use run_conformance")
     environments.python_of(card)
-    bench = Bench(card)
+    bench = PackageTrial(card)
     results = [*_general(card), *(_run(name, check, bench) for name, check in CHECKS.items())]
     report = Report(card.name, card.version, tuple(results))
     replay = bench.replay or "none"
@@ -83,7 +83,7 @@ def _write(card: SystemCard, report: Report, replay: Replay) -> None:
     (card.folder / FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-class Bench:
+class PackageTrial:
     """Plays the history of the package checks and keeps what was seen.
 
     Attributes:
@@ -128,7 +128,7 @@ def holds_any(text: str, words: Iterable[str]) -> bool:
 # --- the checks ----------------------------------------------------------------------------------
 
 
-def dates_reach_it(bench: Bench) -> str:
+def dates_reach_it(bench: PackageTrial) -> str:
     """The session's date is on the wire or in the store."""
     days = written(START.date())
     wire = sum(holds_any(_body(request.body), days) for request in bench.first.requests)
@@ -141,7 +141,7 @@ def dates_reach_it(bench: Bench) -> str:
     return f"in {wire} of {len(bench.first.requests)} requests; dates {stored} memories"
 
 
-def no_wall_clock(bench: Bench) -> str:
+def no_wall_clock(bench: PackageTrial) -> str:
     """Today's date is in no request, no stored memory and no recalled one."""
     today = written(datetime.now().date())
     for request in bench.first.requests:
@@ -155,7 +155,7 @@ def no_wall_clock(bench: Bench) -> str:
     return f"{len(bench.first.requests)} requests, {len(memories)} memories searched"
 
 
-def embedding_widths(bench: Bench) -> str:
+def embedding_widths(bench: PackageTrial) -> str:
     """Vectors of every usual width go in and come out."""
     for width in WIDTHS:
         trial = bench.first if width == WIDTHS[-1] else play(bench.card, history(), width=width)
@@ -164,7 +164,7 @@ def embedding_widths(bench: Bench) -> str:
     return ", ".join(map(str, WIDTHS))
 
 
-def metering(bench: Bench) -> str:
+def metering(bench: PackageTrial) -> str:
     """The gateway saw every call that the upstream served."""
     trial = bench.first
     if trial.metered != trial.served or trial.faults:
@@ -176,7 +176,7 @@ def metering(bench: Bench) -> str:
     return f"{trial.served} calls" + (f", {start} of them at start-up" if start else "")
 
 
-def nothing_left_running(bench: Bench) -> str:
+def nothing_left_running(bench: PackageTrial) -> str:
     """After close, no process of the worker's tree is left."""
     left = [pid for pid in bench.first.processes if _runs(pid)]
     if left:
@@ -184,7 +184,7 @@ def nothing_left_running(bench: Bench) -> str:
     return f"{len(bench.first.processes)} processes ended"
 
 
-def nothing_written_outside(bench: Bench) -> str:
+def nothing_written_outside(bench: PackageTrial) -> str:
     """No file outside the case's folder is opened for writing; the home folder stays as it was."""
     before = _entries()
     trial = play(bench.card, history(), width=WIDTHS[-1])
@@ -194,13 +194,13 @@ def nothing_written_outside(bench: Bench) -> str:
     return "home folder and shared memory unchanged"
 
 
-def no_network_outside(bench: Bench) -> str:
+def no_network_outside(bench: PackageTrial) -> str:
     """Connections to anything but the lane are refused; a package should not try."""
     refused = bench.first.fence["refused"]
     return f"refused: {', '.join(refused)}" if refused else "none was tried"
 
 
-def replay_class(bench: Bench) -> str:
+def replay_class(bench: PackageTrial) -> str:
     """A cassette reproduces at least what the card declares."""
     with tempfile.TemporaryDirectory(prefix="membench-") as folder:
         cassette = Path(folder) / "cassette.sqlite"
@@ -245,7 +245,7 @@ def _entries() -> set[Path]:
     return {path for folder in places for path in folder.iterdir()}
 
 
-def _run(name: str, check: Callable[[Bench], str], bench: Bench) -> CheckResult:
+def _run(name: str, check: Callable[[PackageTrial], str], bench: PackageTrial) -> CheckResult:
     try:
         return CheckResult(name, "passed", check(bench))
     except Violation as violation:
@@ -254,7 +254,7 @@ def _run(name: str, check: Callable[[Bench], str], bench: Bench) -> CheckResult:
         return CheckResult(name, "failed", f"raised {type(error).__name__}: {error}")
 
 
-CHECKS: dict[str, Callable[[Bench], str]] = {
+CHECKS: dict[str, Callable[[PackageTrial], str]] = {
     "dates reach it": dates_reach_it,
     "no wall clock": no_wall_clock,
     "embedding widths": embedding_widths,

@@ -27,7 +27,7 @@ import orjson
 from aiohttp import web
 
 from membench.llm import openai_protocol
-from membench.llm.aio.server_thread import MAX_BODY_BYTES, LoopThread, Served
+from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
 from membench.llm.upstreams.scripted import Json, Rule
 from membench.llm.upstreams.scripted.rule_model import ScriptedModel
 from membench.llm.upstreams.scripted.rules import (
@@ -50,7 +50,7 @@ __all__ = [
     "Script",
     "ScriptedServer",
     "ServerFault",
-    "Tally",
+    "CallCounts",
     "Text",
     "ToolCalls",
     "contains",
@@ -85,7 +85,7 @@ class ServerFault:
 
 
 @dataclass(frozen=True)
-class Tally:
+class CallCounts:
     """What one endpoint served.
 
     Attributes:
@@ -140,16 +140,16 @@ class ScriptedServer:
         self._fault_delay_s = fault_delay_s
         self._draws = random.Random(seed)
         self._next: deque[ServerFault] = deque()
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[str, CallCounts] = {}
         self._lock = threading.Lock()
         self._port = port
         self._thread: LoopThread | None = None
-        self._served: Served | None = None
+        self._served: AppServer | None = None
 
     def __enter__(self) -> Self:
         """Start listening."""
         self._thread = LoopThread("scripted-server")
-        self._served = Served(self._app(), self._thread, self._port)
+        self._served = AppServer(self._app(), self._thread, self._port)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -166,7 +166,7 @@ class ScriptedServer:
         return f"{self._served.origin}/v1"
 
     @property
-    def tallies(self) -> dict[str, Tally]:
+    def tallies(self) -> dict[str, CallCounts]:
         """What was served so far, by endpoint."""
         with self._lock:
             return dict(self._tallies)
@@ -279,7 +279,7 @@ class ScriptedServer:
         taken = stated.get("prompt_tokens", stated.get("input_tokens"))
         given = stated.get("completion_tokens", stated.get("output_tokens", 0))
         with self._lock:
-            old = self._tallies.get(endpoint, Tally())
+            old = self._tallies.get(endpoint, CallCounts())
             self._tallies[endpoint] = replace(
                 old,
                 calls=old.calls + calls,

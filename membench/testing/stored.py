@@ -15,7 +15,7 @@ Replay = Literal["exact", "answers", "none"]
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredReport:
     """What `conformance.json` says of a system.
 
     Attributes:
@@ -41,7 +41,7 @@ class Stored:
         return words if self.current else f"{words} (outdated)"
 
 
-def read_stored(card: SystemCard) -> Stored | None:
+def read_stored(card: SystemCard) -> StoredReport | None:
     """The stored result of a package; None for systems that have none."""
     if card.environment is None:
         return None
@@ -52,4 +52,4 @@ def read_stored(card: SystemCard) -> Stored | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     current = version == card.version and lock == environments.lock_sha256(card)
-    return Stored(version, lock, replay, results, current)
+    return StoredReport(version, lock, replay, results, current)

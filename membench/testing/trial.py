@@ -23,7 +23,7 @@ from membench.domain.system import Memory, Query, SystemContext
 from membench.harness.lanes.case_player import case_info
 from membench.llm.config import CassetteMode, GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
-from membench.llm.phase_meter import Meterer
+from membench.llm.phase_meter import PhaseMeter
 from membench.llm.upstreams.scripted.rules import Request
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
@@ -155,7 +155,7 @@ def play(
     return trial
 
 
-def _play_events(trial: Trial, system: Any, case: Case, meter: Meterer, k: int) -> None:
+def _play_events(trial: Trial, system: Any, case: Case, meter: PhaseMeter, k: int) -> None:
     for index, event in enumerate(case.timeline):
         if not isinstance(event, Ingest | Finalize | Ask):
             continue

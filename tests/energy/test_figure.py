@@ -15,7 +15,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import (
     Allocation,
     Component,
-    Figure,
+    EnergyFigure,
     Flag,
     UnlikeFigures,
     boundary_of,
@@ -27,7 +27,7 @@ from membench.energy.figure import (
 
 LABELS = (Provenance.MEASURED, Provenance.MODELLED, Provenance.ESTIMATED)
 available = st.builds(
-    Figure,
+    EnergyFigure,
     joules=st.floats(0, 1e9),
     provenance=st.sampled_from(LABELS),
     component=st.sampled_from([Component.GPU, Component.CPU, Component.DRAM]),
@@ -38,15 +38,15 @@ available = st.builds(
 figures = available | st.builds(unavailable, st.text(max_size=5))
 
 
-def measured(joules: float, component: str = "gpu", u: float | None = 1.0) -> Figure:
-    return Figure(joules, Provenance.MEASURED, component, component, u_joules=u)
+def measured(joules: float, component: str = "gpu", u: float | None = 1.0) -> EnergyFigure:
+    return EnergyFigure(joules, Provenance.MEASURED, component, component, u_joules=u)
 
 
 def test_unavailable_has_no_joules_and_nothing_else_does() -> None:
     with pytest.raises(ValueError, match="unavailable with joules"):
-        Figure(0.0, Provenance.UNAVAILABLE, "gpu", "x")
+        EnergyFigure(0.0, Provenance.UNAVAILABLE, "gpu", "x")
     with pytest.raises(ValueError, match="measured with joules None"):
-        Figure(None, Provenance.MEASURED, "gpu", "x")
+        EnergyFigure(None, Provenance.MEASURED, "gpu", "x")
 
 
 @pytest.mark.parametrize("joules", [-1.0, float("nan"), float("inf")])
@@ -56,13 +56,13 @@ def test_negative_and_non_finite_joules_are_refused(joules: float) -> None:
 
 
 def test_unlike_labels_do_not_add_up() -> None:
-    modelled = Figure(5.0, Provenance.MODELLED, "cpu", "model", u_joules=2.5)
+    modelled = EnergyFigure(5.0, Provenance.MODELLED, "cpu", "model", u_joules=2.5)
     with pytest.raises(UnlikeFigures, match="measured, modelled"):
         combine((measured(10.0), modelled))
 
 
 def test_on_request_the_weakest_label_wins_and_each_share_is_told() -> None:
-    modelled = Figure(5.0, Provenance.MODELLED, "cpu", "model", u_joules=2.5)
+    modelled = EnergyFigure(5.0, Provenance.MODELLED, "cpu", "model", u_joules=2.5)
     both = combine((measured(10.0), modelled), allow_mixed=True)
     assert both.joules == 15.0
     assert both.provenance is Provenance.MODELLED
@@ -93,7 +93,7 @@ def test_boundaries_follow_from_components() -> None:
 
 
 @given(st.lists(figures, min_size=1, max_size=6))
-def test_a_sum_is_never_stronger_than_its_weakest_part(parts: list[Figure]) -> None:
+def test_a_sum_is_never_stronger_than_its_weakest_part(parts: list[EnergyFigure]) -> None:
     order = tuple(Provenance)
     whole = combine(parts, allow_mixed=True)
     assert order.index(whole.provenance) == max(order.index(p.provenance) for p in parts)
@@ -102,7 +102,7 @@ def test_a_sum_is_never_stronger_than_its_weakest_part(parts: list[Figure]) -> N
 
 
 @given(st.lists(available, min_size=1, max_size=6))
-def test_uncertainty_never_shrinks_by_adding(parts: list[Figure]) -> None:
+def test_uncertainty_never_shrinks_by_adding(parts: list[EnergyFigure]) -> None:
     known = [p.u_joules for p in parts if p.u_joules is not None]
     whole = combine(parts, allow_mixed=True).u_joules
     if len(known) < len(parts):
@@ -116,7 +116,7 @@ def test_uncertainty_never_shrinks_by_adding(parts: list[Figure]) -> None:
 
 
 @given(figures, st.sampled_from(["", "question"]))
-def test_every_rendering_names_the_label(figure: Figure, per: str) -> None:
+def test_every_rendering_names_the_label(figure: EnergyFigure, per: str) -> None:
     label = str(figure.provenance)
     assert label in figure.render(per)
     assert label in str(figure)
@@ -130,7 +130,7 @@ def test_null_is_never_rendered_as_a_number() -> None:
 
 
 def test_a_modelled_figure_shows_its_range() -> None:
-    figure = Figure(10.0, Provenance.MODELLED, "cpu", "m", 5.0, allocation=Allocation.NONE)
+    figure = EnergyFigure(10.0, Provenance.MODELLED, "cpu", "m", 5.0, allocation=Allocation.NONE)
     assert figure.render("question") == "10 (5–15) J/question ▨ modelled (partial:cpu)"
 
 

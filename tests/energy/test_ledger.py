@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from energy.fakes import gpu_channel, log_of, span, steady, tokens
 from membench.domain.labels import Provenance
-from membench.energy.attribution.ledger import Ledger, attribute
+from membench.energy.attribution.ledger import EnergyLedger, attribute
 from membench.energy.figure import Allocation, Component, Flag, UnlikeFigures
 from membench.energy.samples import (
     IDLE,
@@ -26,7 +26,7 @@ from membench.energy.samples import (
 )
 
 
-def joules(ledger: Ledger, phase: str) -> float:
+def joules(ledger: EnergyLedger, phase: str) -> float:
     value = ledger.phases[phase].joules
     assert value is not None
     return value
@@ -392,9 +392,9 @@ def traces(draw: st.DrawFn) -> Trace:
 @given(traces(), spans_strategy())
 def test_nothing_is_created_or_lost(trace: Trace, spans: list[Span]) -> None:
     """Every bucket together is the counter, whatever the clock, gaps and overlaps did."""
-    from membench.energy.attribution.booking import Knots, SpanTable, book
+    from membench.energy.attribution.booking import CounterCurve, SpanTable, book
 
-    knots = Knots.of(trace)
+    knots = CounterCurve.of(trace)
     if knots is None:
         return
     booking = book(knots, SpanTable.of(spans))
@@ -407,9 +407,9 @@ def test_nothing_is_created_or_lost(trace: Trace, spans: list[Span]) -> None:
 @settings(deadline=None, max_examples=100)
 @given(spans_strategy())
 def test_spans_of_a_bucket_add_up_to_it(spans: list[Span]) -> None:
-    from membench.energy.attribution.booking import Knots, SpanTable, book
+    from membench.energy.attribution.booking import CounterCurve, SpanTable, book
 
-    knots = Knots.of(steady(100, 140))
+    knots = CounterCurve.of(steady(100, 140))
     assert knots is not None
     table = SpanTable.of(spans)
     booking = book(knots, table)

@@ -12,15 +12,15 @@ from membench.domain.labels import Provenance
 from membench.energy.attribution.coefficients import model_key, table
 from membench.energy.attribution.ledger import attribute
 from membench.energy.carbon import carbon, intensities, intensity
-from membench.energy.figure import Component, Figure, unavailable
+from membench.energy.figure import Component, EnergyFigure, unavailable
 from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
 from membench.energy.samples import SampleLog, Span, Tokens
 from membench.energy.sources.estimate import TokenEstimate
 from membench.records.costs import Lifecycle, lifecycle_of
 
 
-def figure(joules: float) -> Figure:
-    return Figure(joules, Provenance.MEASURED, Component.GPU, "m", u_joules=joules / 20)
+def figure(joules: float) -> EnergyFigure:
+    return EnergyFigure(joules, Provenance.MEASURED, Component.GPU, "m", u_joules=joules / 20)
 
 
 def metrics(accuracy: float | None = 0.5) -> EnergyMetrics:

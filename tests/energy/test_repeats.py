@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from membench.energy.verification.repeats import Repeat, Verdict, verdict_of
+from membench.energy.verification.repeats import Repeat, RepeatCheck, verdict_of
 from membench.energy.verification.validity import Check
 
 GOOD = Repeat(
@@ -27,7 +27,7 @@ def good(*totals: float | None) -> list[Repeat]:
     return [replace(GOOD, joules=joules) for joules in totals]
 
 
-def line(verdict: Verdict, name: str) -> tuple[str, str]:
+def line(verdict: RepeatCheck, name: str) -> tuple[str, str]:
     (found,) = [(c.status, c.detail) for c in verdict.checks if c.name == name]
     return found
 

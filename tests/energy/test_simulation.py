@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 
 from membench.domain.labels import Provenance
-from membench.energy.attribution.ledger import Ledger, attribute
-from membench.energy.figure import Component, Figure
+from membench.energy.attribution.ledger import EnergyLedger, attribute
+from membench.energy.figure import Component, EnergyFigure
 from membench.energy.samples import Channel, SampleLog, Span, Trace
 from membench.testing.simulated_machine import Machine, Simulated, simulate
 
 SEEDS = 12
 
 
-def within(figure: Figure, true: float) -> bool:
+def within(figure: EnergyFigure, true: float) -> bool:
     """Whether a truth lies in the stated 95 % interval."""
     assert figure.joules is not None
     assert figure.u_joules is not None
     return abs(figure.joules - true) <= 1.96 * figure.u_joules
 
 
-def runs(*, waves: bool) -> list[tuple[Simulated, Ledger]]:
+def runs(*, waves: bool) -> list[tuple[Simulated, EnergyLedger]]:
     gains = np.random.default_rng(7).normal(0, 0.05, SEEDS)
     simulated = [
         simulate(replace(Machine(), gain_error=float(gain)), waves=waves, seed=seed, cases=2)
@@ -34,16 +34,16 @@ def runs(*, waves: bool) -> list[tuple[Simulated, Ledger]]:
 
 
 @pytest.fixture(scope="module")
-def waves() -> list[tuple[Simulated, Ledger]]:
+def waves() -> list[tuple[Simulated, EnergyLedger]]:
     return runs(waves=True)
 
 
 @pytest.fixture(scope="module")
-def free() -> list[tuple[Simulated, Ledger]]:
+def free() -> list[tuple[Simulated, EnergyLedger]]:
     return runs(waves=False)
 
 
-def covered(found: list[tuple[Simulated, Ledger]]) -> float:
+def covered(found: list[tuple[Simulated, EnergyLedger]]) -> float:
     hits = [
         within(ledger.phases[phase], true)
         for run, ledger in found
@@ -53,7 +53,7 @@ def covered(found: list[tuple[Simulated, Ledger]]) -> float:
 
 
 def test_phases_apart_are_recovered_within_their_interval(
-    waves: list[tuple[Simulated, Ledger]],
+    waves: list[tuple[Simulated, EnergyLedger]],
 ) -> None:
     assert covered(waves) >= 0.85
     for _, ledger in waves:
@@ -61,7 +61,7 @@ def test_phases_apart_are_recovered_within_their_interval(
 
 
 def test_overlapping_phases_are_recovered_within_their_wider_interval(
-    free: list[tuple[Simulated, Ledger]],
+    free: list[tuple[Simulated, EnergyLedger]],
 ) -> None:
     assert covered(free) >= 0.85
     assert all(
@@ -69,7 +69,7 @@ def test_overlapping_phases_are_recovered_within_their_wider_interval(
     )
 
 
-def test_the_split_among_roles_is_recovered(waves: list[tuple[Simulated, Ledger]]) -> None:
+def test_the_split_among_roles_is_recovered(waves: list[tuple[Simulated, EnergyLedger]]) -> None:
     hits = []
     for run, ledger in waves:
         roles = run.role_j["answer"]
@@ -80,7 +80,7 @@ def test_the_split_among_roles_is_recovered(waves: list[tuple[Simulated, Ledger]
 
 
 def test_the_split_among_questions_beats_an_equal_one(
-    waves: list[tuple[Simulated, Ledger]],
+    waves: list[tuple[Simulated, EnergyLedger]],
 ) -> None:
     for run, ledger in waves:
         questions = ledger.questions()
@@ -92,7 +92,7 @@ def test_the_split_among_questions_beats_an_equal_one(
         assert error < 0.4 * np.median(np.abs(found.mean() / true - 1))
 
 
-def test_idle_power_is_left_out_of_net(waves: list[tuple[Simulated, Ledger]]) -> None:
+def test_idle_power_is_left_out_of_net(waves: list[tuple[Simulated, EnergyLedger]]) -> None:
     for run, ledger in waves:
         for phase in run.phase_j:
             work = sum(run.role_j[phase].values())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from energy.fakes import gpu_channel, log_of, span, tokens
-from membench.energy.attribution.booking import Knots
+from membench.energy.attribution.booking import CounterCurve
 from membench.energy.attribution.ledger import attribute
 from membench.energy.attribution.split import fit, spread
 from membench.energy.samples import Span, Tokens, Trace
@@ -33,8 +33,8 @@ def simulated(seed: int = 0, count: int = 400) -> tuple[Trace, list[Span]]:
     return Trace.of(gpu_channel(), times, busy + IDLE_W * times), spans
 
 
-def knots(trace: Trace) -> Knots:
-    found = Knots.of(trace)
+def knots(trace: Trace) -> CounterCurve:
+    found = CounterCurve.of(trace)
     assert found is not None
     return found
 

@@ -21,7 +21,7 @@ from membench.energy.verification.overhead import ROUND
 from membench.energy.verification.protocol import Protocol
 from membench.harness import run_energy
 from membench.harness.progress import Progress
-from membench.harness.run import Finished, rescore, start
+from membench.harness.run import RunResult, rescore, start
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
 
@@ -60,7 +60,7 @@ class Machine:
     def __init__(self, watts: dict[str, Sequence[float]]) -> None:
         self.watts = {system: iter(values) for system, values in watts.items()}
 
-    def __call__(self, spec: RunSpec, options: ExecOptions, progress: Progress) -> Finished:
+    def __call__(self, spec: RunSpec, options: ExecOptions, progress: Progress) -> RunResult:
         run = start(spec, options).run
         for path in (run.play, run.answers):
             told_the_time(path)
@@ -144,7 +144,7 @@ def test_the_records_of_the_runs_stay_what_each_run_alone_comes_to(told: tuple[P
 def test_the_record_is_made_again_from_the_runs(
     told: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def begun(spec: RunSpec, options: ExecOptions, progress: Progress) -> Finished:
+    def begun(spec: RunSpec, options: ExecOptions, progress: Progress) -> RunResult:
         raise AssertionError("nothing is left to run")
 
     folder, _ = told

@@ -1,4 +1,4 @@
-"""Comparing finished runs: what `harness.compare` promises."""
+"""Comparing finished runs: what `experiments.compare` promises."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from membench.domain.errors import HarnessFault
-from membench.harness.lanes.engine import Done, Lost
+from membench.harness.lanes.engine import JobDone, JobLost
 from membench.harness.lanes.local import LocalEngine
 
 
@@ -82,9 +82,9 @@ def test_jobs_are_drawn_only_when_a_lane_is_idle():
 
 def test_a_dead_lane_is_reported_with_its_job_and_replaced():
     done = results(Squares(), 2, [1, 13, 2, 3])
-    lost = [result for result in done if isinstance(result, Lost)]
+    lost = [result for result in done if isinstance(result, JobLost)]
     assert [(result.job, result.exitcode) for result in lost] == [(13, 3)]
-    assert sorted(result.job for result in done if isinstance(result, Done)) == [1, 2, 3]
+    assert sorted(result.job for result in done if isinstance(result, JobDone)) == [1, 2, 3]
 
 
 def test_our_own_fault_in_a_lane_is_not_the_systems():

@@ -24,7 +24,7 @@ from membench.domain.errors import Reason, SystemFault
 from membench.domain.labels import Phase
 from membench.domain.system import Memory, MemoryChange
 from membench.harness.lanes.case_player import CaseJob, CasePlayer, PlaySettings
-from membench.llm.phase_meter import NullMeter
+from membench.llm.phase_meter import NullPhaseMeter
 from membench.records.journal import Appender, read_lines
 
 
@@ -81,7 +81,7 @@ def play(tmp_path, system, case=CASE, settings=None, granted=None, **options):
         ignores_k=options.get("ignores_k", False),
         records=records,
         texts=texts,
-        meter=NullMeter(),
+        meter=NullPhaseMeter(),
         clock=Clock.start(),
     )
     player.play()
@@ -250,7 +250,7 @@ def test_a_wave_plays_phase_by_phase_what_a_free_run_plays_at_once(tmp_path):
         ignores_k=False,
         records=records,
         texts=texts,
-        meter=NullMeter(),
+        meter=NullPhaseMeter(),
         clock=Clock.start(),
     )
     for phase, done in ((Phase.INGEST, False), (Phase.FINALIZE, False), (Phase.RECALL, True)):

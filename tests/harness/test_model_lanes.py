@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from test_model_runs import lines, served
 
-from membench.harness.run import Finished, start
+from membench.harness.run import RunResult, start
 from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens
@@ -39,7 +39,7 @@ class Counting(ScriptedServer):
         return super()._answer(endpoint, body)
 
 
-def charged(finished: Finished) -> Figures:
+def charged(finished: RunResult) -> Figures:
     """What records and notes say, by case and phase; late calls apart."""
     figures: Figures = defaultdict(Counter)
     for line in lines(finished.run.play):

@@ -15,7 +15,7 @@ import pytest
 
 from membench.cli.commands.runs import ANSWERED, PLAYED
 from membench.domain.errors import DataError, UnknownName, UsageError
-from membench.harness.run import Finished, derive, start
+from membench.harness.run import RunResult, derive, start
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.upstreams.scripted.rules import Request, Text
 from membench.records.spec import ExecOptions, RunSpec
@@ -69,7 +69,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 
 
 @pytest.fixture(scope="module")
-def replayed(recorded: Recorded) -> Finished:
+def replayed(recorded: Recorded) -> RunResult:
     """The same spec from the cassette; the server is gone."""
     return start(LOCOMO, recorded.options("replay", run_id="replayed", read_concurrency=3))
 
@@ -93,7 +93,7 @@ class TestRecordAndReplay:
         assert summary["usage"]["answer"]["usd"] is None  # nobody knows what `reads` costs
 
     def test_a_replay_has_the_same_content_and_scores(
-        self, recorded: Recorded, replayed: Finished
+        self, recorded: Recorded, replayed: RunResult
     ) -> None:
         before, after = recorded.run.summary, replayed.summary
         assert after["content_sha256"] == before["content_sha256"]
@@ -102,7 +102,7 @@ class TestRecordAndReplay:
         assert after["judge"] == before["judge"]
 
     def test_replayed_usage_is_the_recorded_one_and_marked(
-        self, recorded: Recorded, replayed: Finished
+        self, recorded: Recorded, replayed: RunResult
     ) -> None:
         assert totals(replayed.summary) == totals(recorded.run.summary)
         for phase in ("answer", "judge"):
@@ -274,6 +274,6 @@ def test_an_unparsable_judge_keeps_a_run_from_being_complete(tmp_path: Path) -> 
     assert finished.summary["counts"]["failures"] == {"judge_unparsable": verdicts}
 
 
-def test_a_cassette_of_a_run_holds_each_call_once(recorded: Recorded, replayed: Finished) -> None:
+def test_a_cassette_of_a_run_holds_each_call_once(recorded: Recorded, replayed: RunResult) -> None:
     with Cassette(recorded.cassette, readonly=True) as cassette:
         assert len(cassette) == recorded.served["calls"]

@@ -18,7 +18,7 @@ import pytest
 from test_model_runs import LOCOMO, lines, served, tokens_of, totals
 
 from membench.domain.errors import Stopped
-from membench.harness.run import Finished, resume, start
+from membench.harness.run import RunResult, resume, start
 from membench.llm.cassette import cassette
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions
@@ -40,7 +40,7 @@ class Reference:
             self.run = start(spec, ExecOptions(folder, base_url=server.base_url))
             self.served = served(server)
 
-    def same(self, other: Finished) -> bool:
+    def same(self, other: RunResult) -> bool:
         """Whether another run says the same."""
         parts = ("content_sha256", "metrics", "categories", "counts")
         return all(other.summary[part] == self.run.summary[part] for part in parts)

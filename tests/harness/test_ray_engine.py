@@ -18,7 +18,7 @@ import pytest
 from test_engine import Squares, Unopened
 
 from membench.domain.errors import HarnessFault, Reason, UsageError
-from membench.harness.lanes.engine import Done, Lost
+from membench.harness.lanes.engine import JobDone, JobLost
 from membench.harness.run import resume, start
 from membench.records.journal import DiskFull
 from membench.records.spec import ExecOptions, RunSpec
@@ -143,20 +143,20 @@ def results(worker, lanes, jobs):
 
 def test_every_job_comes_back_once_and_a_dead_lane_is_replaced(cluster):
     done = results(Squares(), 2, iter([*range(6), 13, 6, 7]))
-    assert [(r.job, r.exitcode, r.reason) for r in done if isinstance(r, Lost)] == [
+    assert [(r.job, r.exitcode, r.reason) for r in done if isinstance(r, JobLost)] == [
         (13, 3, Reason.SYSTEM_CRASH)
     ]
-    assert sorted((r.job, r.result) for r in done if isinstance(r, Done)) == [
+    assert sorted((r.job, r.result) for r in done if isinstance(r, JobDone)) == [
         (n, n * n) for n in range(8)
     ]
 
 
 def test_a_lost_machine_is_not_the_systems_fault(cluster):
     done = results(Odd(), 1, [0, 2, 3])
-    assert [(r.job, r.exitcode, r.reason) for r in done if isinstance(r, Lost)] == [
+    assert [(r.job, r.exitcode, r.reason) for r in done if isinstance(r, JobLost)] == [
         (2, None, Reason.HARNESS_ERROR)
     ]
-    assert [r.job for r in done if isinstance(r, Done)] == [0, 3]
+    assert [r.job for r in done if isinstance(r, JobDone)] == [0, 3]
 
 
 def test_jobs_are_drawn_only_when_a_lane_is_idle(cluster):

@@ -3,7 +3,7 @@
 from membench.domain.case import Ask, Case, Question
 from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
 from membench.domain.score import Score
-from membench.harness.stages.score import Tally
+from membench.harness.stages.score import OutcomeTally
 
 CASE = Case("c", "toy", (Ask(Question("when?")), Ask(Question("who?"))))
 PLAYED = PlayedCase(
@@ -18,7 +18,7 @@ def row(event: int, kind: str, status: str, reason: str | None = None) -> Score:
 
 
 def tallied(*rows: Score) -> dict:
-    tally = Tally()
+    tally = OutcomeTally()
     tally.add(CASE, PLAYED, list(rows))
     return tally.to_json()
 
@@ -30,7 +30,7 @@ def test_a_question_whose_verdict_failed_is_failed():
 
 
 def test_a_failed_verdict_about_anything_else_is_a_failure_of_the_run():
-    tally = Tally()
+    tally = OutcomeTally()
     tally.add(CASE, PLAYED, [row(0, "integrity", "failed", "judge_unparsable")])
     tally.add_verdicts({"judge_unparsable": 1})
     counts = tally.to_json()
@@ -39,7 +39,7 @@ def test_a_failed_verdict_about_anything_else_is_a_failure_of_the_run():
 
 
 def test_a_failed_verdict_about_a_question_is_counted_once():
-    tally = Tally()
+    tally = OutcomeTally()
     tally.add(CASE, PLAYED, [row(0, "question", "failed", "judge_error")])
     tally.add_verdicts({"judge_error": 1})
     assert tally.to_json()["failures"] == {"judge_error": 1}

@@ -11,7 +11,7 @@ from membench.domain.labels import Role
 from membench.harness.prepare import prepare
 from membench.harness.run import start
 from membench.harness.stages.score import Totals
-from membench.records.attempts import CaseLines, Recorded, played_case
+from membench.records.attempts import RawCaseRecords, RunRecords, played_case
 from membench.records.spec import ExecOptions, RunSpec
 
 MODELS = {Role.READER: "some-model"}
@@ -24,7 +24,7 @@ USAGE = {
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, Any, CaseLines]]:
+def cases(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, Any, RawCaseRecords]]:
     """The cases of a run of the sample: with usage, an abandoned attempt and a replaced answer."""
     spec = RunSpec("bm25", "locomo", "sample")
     options = ExecOptions(tmp_path_factory.mktemp("runs"))
@@ -35,14 +35,14 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, Any, Case
     paid = orjson.loads(answers[0])
     paid["telemetry"] |= {"usage": USAGE, "store_bytes": 7}
     run.answers.write_bytes(b"\n".join([*answers, orjson.dumps(paid)]) + b"\n")
-    recorded = Recorded(run.play, run.texts, run.answers)
+    recorded = RunRecords(run.play, run.texts, run.answers)
     prepared = prepare(spec, options)
     found = [(case, gold, recorded.lines(case)) for case, gold in prepared.cases()]
     assert sum(len(lines.load().abandoned) for _, _, lines in found) == 2
     return found
 
 
-def added(totals: Totals, case: Any, gold: Any, lines: CaseLines) -> Totals:
+def added(totals: Totals, case: Any, gold: Any, lines: RawCaseRecords) -> Totals:
     """Totals with one more case, scored by its task."""
     from membench.tasks.locomo.task import Locomo
 
@@ -63,7 +63,7 @@ def plain(totals: Totals) -> Any:
     )
 
 
-def test_parts_come_to_the_whole(cases: list[tuple[Any, Any, CaseLines]]) -> None:
+def test_parts_come_to_the_whole(cases: list[tuple[Any, Any, RawCaseRecords]]) -> None:
     whole, merged = Totals(MODELS), Totals(MODELS)
     for case in cases:
         added(whole, *case)
@@ -76,9 +76,9 @@ def test_parts_come_to_the_whole(cases: list[tuple[Any, Any, CaseLines]]) -> Non
 
 
 def test_an_unfinished_part_leaves_the_whole_without_a_hash(
-    cases: list[tuple[Any, Any, CaseLines]],
+    cases: list[tuple[Any, Any, RawCaseRecords]],
 ) -> None:
     (case, gold, lines), *_ = cases
     merged = added(Totals(MODELS), case, gold, lines)
-    merged.merge(added(Totals(MODELS), case, gold, CaseLines(lines.events, {}, {}, {})))
+    merged.merge(added(Totals(MODELS), case, gold, RawCaseRecords(lines.events, {}, {}, {})))
     assert merged.content.hexdigest() is None

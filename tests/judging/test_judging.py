@@ -20,7 +20,7 @@ from membench.domain.outcome import Outcome
 from membench.domain.score import JudgeRequest, Verdict
 from membench.domain.system import Memory
 from membench.judging.calibration import (
-    Known,
+    LabelledCandidate,
     calibrate,
     calibration_set,
     reformatted,
@@ -32,7 +32,7 @@ from membench.llm.config import ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.upstreams.scripted.rules import Request, Script, Text, contains
 from membench.metrics.agreement import cohen_kappa
-from membench.readers.llm import Asked, LlmAnswer, LlmReader
+from membench.readers.llm import LlmAnswer, LlmReader, ReadRequest
 from membench.tasks.base import Task
 from membench.tasks.card import JudgeCard
 from membench.tasks.files.source import Source
@@ -62,7 +62,7 @@ def judged(gateway: Gateway, *requests: JudgeRequest, **options: Any) -> list[Ju
     return gateway.run(run())
 
 
-def sample_set(name: str, per_rule: int = 5) -> tuple[Task[Any], list[Known]]:
+def sample_set(name: str, per_rule: int = 5) -> tuple[Task[Any], list[LabelledCandidate]]:
     task = get_task(name)()
     cases = task.cases(Source(task.sample(), "sample"), opaque_ids(name, 0))
     return task, calibration_set(task, cases, per_rule)
@@ -313,12 +313,12 @@ class TestOfficialPrompts:
         assert sent.schema is None
 
 
-def asked(question: str, event: int = 0, generation: int = 0) -> Asked:
+def asked(question: str, event: int = 0, generation: int = 0) -> ReadRequest:
     memories = (Memory("Ada drinks green tea."),)
-    return Asked("case", event, generation, AnswerInput(question, memories, "2023-05-08"))
+    return ReadRequest("case", event, generation, AnswerInput(question, memories, "2023-05-08"))
 
 
-def read(gateway: Gateway, *asks: Asked) -> list[LlmAnswer]:
+def read(gateway: Gateway, *asks: ReadRequest) -> list[LlmAnswer]:
     reader = LlmReader(gateway.client(), get_task("locomo")())
 
     async def run() -> list[LlmAnswer]:
@@ -396,5 +396,5 @@ def test_chaos_loses_no_question_and_types_every_failure(start: Start, tmp_path:
     assert again == {event: answer.text for event, answer in answers.items()}
 
 
-def is_answered(answers: dict[int, LlmAnswer], each: Asked) -> bool:
+def is_answered(answers: dict[int, LlmAnswer], each: ReadRequest) -> bool:
     return each.event in answers and answers[each.event].outcome.ok

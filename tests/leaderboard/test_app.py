@@ -11,7 +11,7 @@ from membench.leaderboard.app import state
 from membench.leaderboard.app.serve import SCRIPT, Serving, configuration, environment
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
-from membench.testing.boards import Plan, write_store
+from membench.testing.boards import BoardPlan, write_store
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -106,7 +106,7 @@ def test_strangers_words_are_never_markdown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A decision's words, the one free text on the board, are shown as text."""
-    (run_id,) = write_store(tmp_path, Plan(runs=1, questions=20))
+    (run_id,) = write_store(tmp_path, BoardPlan(runs=1, questions=20))
     Store(tmp_path).withdraw(run_id, "us", "![](http://evil.example/x.png)")
     app = drawn("run", tmp_path, monkeypatch, run=run_id)
     assert not [m for m in app.markdown if "evil" in m.value]

@@ -15,7 +15,7 @@ import pytest
 
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
-from membench.testing.boards import Plan, write_store
+from membench.testing.boards import BoardPlan, write_store
 from membench.testing.browsing import CHROMIUM_FLAGS, served_board
 
 pytestmark = [
@@ -104,7 +104,7 @@ def one(browser: Any, honest: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def many(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     """Five hundred made-up runs, half of them without joules."""
     root = tmp_path_factory.mktemp("many")
-    write_store(root, Plan(runs=500, questions=40, systems=40))
+    write_store(root, BoardPlan(runs=500, questions=40, systems=40))
     with served_board(root) as served:
         yield Board(served.address, browser)
 

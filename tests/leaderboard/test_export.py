@@ -12,7 +12,7 @@ from membench.leaderboard.rendering import html
 from membench.leaderboard.site.export import export
 from membench.leaderboard.site.report import write_report
 from membench.leaderboard.store.store import Store
-from membench.testing.boards import Plan, write_store
+from membench.testing.boards import BoardPlan, write_store
 
 OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
 
@@ -20,7 +20,7 @@ OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("store")
-    ids = write_store(root, Plan(runs=4, questions=50))
+    ids = write_store(root, BoardPlan(runs=4, questions=50))
     Store(root).withdraw(ids[0], "us", "wrong <b>data</b>", remove=True)
     target = tmp_path_factory.mktemp("site") / "site"
     assert export(Store(root), target) == 4

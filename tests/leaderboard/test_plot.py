@@ -1,4 +1,4 @@
-"""Accuracy against cost as a picture: what `leaderboard.plot` promises."""
+"""Accuracy against cost as a picture: what `leaderboard.rendering.plot` promises."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from membench.domain.errors import DataError, UsageError
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.submission import server, submission
-from membench.leaderboard.submission.server import PATH, Gate, Refused, read_tokens, token_hash
+from membench.leaderboard.submission.server import PATH, Gate, Refusal, read_tokens, token_hash
 from tests.leaderboard.conftest import Spoil
 
 TOKEN = "a-token-for-tests"
@@ -104,7 +104,7 @@ def test_a_submitter_may_post_so_often_and_no_more() -> None:
     gate = Gate({token_hash("t"): "alice"}, per_hour=2, clock=lambda: now[0])
     gate.admit("alice")
     gate.admit("alice")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         gate.admit("alice")
     assert refused.value.status == 429
     gate.admit("bob")

@@ -10,7 +10,7 @@ import pytest
 from membench.leaderboard.store.index import FOLDER, refresh
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import Rejected, verify
-from membench.testing.boards import Plan, write_store
+from membench.testing.boards import BoardPlan, write_store
 from tests.leaderboard.conftest import Spoil
 
 
@@ -77,14 +77,14 @@ def test_only_new_bundles_are_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     from membench.leaderboard.store import index
 
     store = Store(tmp_path)
-    write_store(tmp_path, Plan(runs=3, questions=20))
+    write_store(tmp_path, BoardPlan(runs=3, questions=20))
     refresh(store)
     read: list[str] = []
     honest_read = index.read_row
     monkeypatch.setattr(
         index, "read_row", lambda s, entry: (read.append(entry.run_id), honest_read(s, entry))[1]
     )
-    write_store(tmp_path / "more", Plan(runs=4, questions=20))
+    write_store(tmp_path / "more", BoardPlan(runs=4, questions=20))
     (tmp_path / "more/locomo/20260101T000000Z-made-up-00003").rename(
         tmp_path / "locomo/20260101T000000Z-made-up-00003"
     )
@@ -147,7 +147,7 @@ def test_attempts_of_a_configuration_are_counted_and_the_median_stands_for_all(
 ) -> None:
     from membench.leaderboard.views.board import Choice, board
 
-    write_store(tmp_path, Plan(runs=3, questions=50, systems=1, alike=True))
+    write_store(tmp_path, BoardPlan(runs=3, questions=50, systems=1, alike=True))
     index = refresh(Store(tmp_path))
     scores = sorted(
         index.figures[index.figures["name"] == "evidence.turn.recall@10"]["value"].tolist()
@@ -163,7 +163,7 @@ def test_content_under_two_names_is_remarked_upon(tmp_path: Path) -> None:
 
     from membench.leaderboard.bundles.bundle import checksums
 
-    ids = write_store(tmp_path, Plan(runs=3, questions=20))
+    ids = write_store(tmp_path, BoardPlan(runs=3, questions=20))
     for run_id in ids[:2]:
         badge_file = tmp_path / "badges" / f"{run_id}.json"
         badge = json.loads(badge_file.read_text())

@@ -11,7 +11,7 @@ from membench.harness.run import start
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.validation import Verification, verify
-from membench.leaderboard.validation.rescoring import everything, known_words
+from membench.leaderboard.validation.rescoring import all_gold_text, known_words
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks.registry import list_tasks
 from tests.leaderboard.conftest import Spoil
@@ -66,7 +66,7 @@ def test_answers_cut_from_rewritten_memories_stand_as_claimed(spoil: Spoil) -> N
 
 
 def test_everything_that_gold_says_is_found() -> None:
-    assert everything({"a": ["x", ("y", None)], "b": {"c": "z"}}) == "x y z"
+    assert all_gold_text({"a": ["x", ("y", None)], "b": {"c": "z"}}) == "x y z"
 
 
 def test_a_memory_is_known_by_its_hash_alone() -> None:

@@ -29,14 +29,14 @@ from membench.leaderboard.views.tables import (
     to_csv,
     to_json,
 )
-from membench.testing.boards import METRIC, Plan, write_store
+from membench.testing.boards import METRIC, BoardPlan, write_store
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Twelve made-up runs of four systems."""
     root = tmp_path_factory.mktemp("many")
-    write_store(root, Plan(runs=12, questions=100, systems=4))
+    write_store(root, BoardPlan(runs=12, questions=100, systems=4))
     return Store(root)
 
 
@@ -117,7 +117,7 @@ def test_seconds_compare_whatever_the_energy_meter(index: Index) -> None:
 
 
 def test_groups_of_another_k_are_never_ranked_together(tmp_path: Path) -> None:
-    write_store(tmp_path, Plan(runs=6, questions=50, groups=2))
+    write_store(tmp_path, BoardPlan(runs=6, questions=50, groups=2))
     index = refresh(Store(tmp_path))
     first = board(index, Choice())
     assert len(first.groups) == 2
@@ -126,7 +126,7 @@ def test_groups_of_another_k_are_never_ranked_together(tmp_path: Path) -> None:
 
 def test_a_withdrawn_row_has_no_rank(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    ids = write_store(tmp_path, Plan(runs=2, questions=50))
+    ids = write_store(tmp_path, BoardPlan(runs=2, questions=50))
     store.withdraw(ids[0], "us", "wrong data")
     rows = {row.run_id: row for row in board(refresh(store), Choice()).rows}
     assert rows[ids[0]].rank is None
@@ -175,7 +175,7 @@ def test_the_chart_carries_run_ids_and_has_words(index: Index) -> None:
 
 
 def test_runs_of_other_data_are_not_compared(many: Store, index: Index, tmp_path: Path) -> None:
-    ids = write_store(tmp_path, Plan(runs=2, questions=50, groups=2))
+    ids = write_store(tmp_path, BoardPlan(runs=2, questions=50, groups=2))
     shown = compare.compare(Store(tmp_path), refresh(Store(tmp_path)), ids)
     assert shown.pairs == ()
     assert shown.refused == ("k: 5 / 10",)
@@ -240,7 +240,7 @@ def test_questions_can_be_filtered(real: Store) -> None:
 
 def test_a_tombstone_has_a_page(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    (run_id,) = write_store(tmp_path, Plan(runs=1, questions=20))
+    (run_id,) = write_store(tmp_path, BoardPlan(runs=1, questions=20))
     store.withdraw(run_id, "us", "wrong data", remove=True)
     page = run.run_page(store, run_id)
     assert page.loaded is None
@@ -309,7 +309,7 @@ def test_a_ceiling_is_shown_and_never_ranked(tmp_path: Path) -> None:
 
     from membench.leaderboard.bundles.bundle import checksums
 
-    ids = write_store(tmp_path, Plan(runs=2, questions=50))
+    ids = write_store(tmp_path, BoardPlan(runs=2, questions=50))
     folder = tmp_path / "locomo" / ids[0]
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["system"]["capabilities"] = ["evidence_grant"]
@@ -333,7 +333,7 @@ def test_where_less_is_better_the_lowest_score_leads(
 
     card = replace(TASK.card, lower_is_better=(METRIC,))
     monkeypatch.setattr(TASK, "card", card)
-    write_store(tmp_path, Plan(runs=8, questions=100, systems=8))
+    write_store(tmp_path, BoardPlan(runs=8, questions=100, systems=8))
     whole = board(refresh(Store(tmp_path)), Choice())
     scores = [row.score.value for row in whole.rows if row.score]
     assert scores == sorted(scores)
@@ -345,14 +345,14 @@ def test_where_less_is_better_the_lowest_score_leads(
 
 
 def test_counts_are_shown_as_counts() -> None:
-    from membench.leaderboard.store.rows import Figure
+    from membench.leaderboard.store.rows import RowFigure
     from membench.leaderboard.views.tables import score_text
     from membench.metrics.names import is_fraction
 
     assert is_fraction("evidence.turn.recall@10")
     assert not is_fraction("recalled.tokens")
-    assert score_text("recalled.tokens", Figure(45.5)) == "45.5"
-    assert score_text("f1", Figure(0.455)) == "45.5"
+    assert score_text("recalled.tokens", RowFigure(45.5)) == "45.5"
+    assert score_text("f1", RowFigure(0.455)) == "45.5"
 
 
 def test_cpu_of_an_embedder_on_this_machine_belongs_to_the_query() -> None:

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from membench.domain.errors import DataError, ProviderFault, Reason
 from membench.domain.labels import Phase, Role
 from membench.llm.cassette import cassette as tape
-from membench.llm.cassette.cassette import Cassette, Entry, Key
+from membench.llm.cassette.cassette import Cassette, Key, StoredCall
 from membench.llm.cassette.request_key import canonical
 from membench.llm.config import GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
-from membench.llm.phase_meter import LaneMeter
+from membench.llm.phase_meter import GatewayPhaseMeter
 from membench.llm.upstreams.scripted.rules import Request, Script, Text
 from membench.llm.usage import Usage
 from membench.testing.scripted import Rule, ScriptedServer, ServerFault
@@ -39,8 +39,8 @@ def numbered(request: Request) -> Text:
     return Text(f"draw {request.number}")
 
 
-def entry(n: int = 0, reply: bytes = b"{}", case: str = "c") -> Entry:
-    return Entry(
+def entry(n: int = 0, reply: bytes = b"{}", case: str = "c") -> StoredCall:
+    return StoredCall(
         Key(case, "reader", "", "0" * 64, n),
         "chat/completions",
         "m",
@@ -54,7 +54,7 @@ def entry(n: int = 0, reply: bytes = b"{}", case: str = "c") -> Entry:
 def play(gateway: Gateway, calls: int = 3) -> list[str]:
     """A lane that asks the same thing several times and embeds a text."""
     access = gateway.lane("lane")
-    meter = LaneMeter(access)
+    meter = GatewayPhaseMeter(access)
     endpoint = access.endpoints[Role.MEMORY]
     meter.begin("case")
     said = []
@@ -118,7 +118,7 @@ def test_a_miss_fails_typed_and_names_the_request(start: Start, tmp_path: Path) 
         asyncio.run(gateway.client().chat(Role.READER, HELLO, case="c", key="k"))
     assert caught.value.reason == Reason.CASSETTE_MISS
     access = gateway.lane("a")
-    meter = LaneMeter(access)
+    meter = GatewayPhaseMeter(access)
     meter.open("c", 0, Phase.INGEST)
     body = {"model": "gpt-4o-mini", "messages": HELLO}
     reply = httpx.post(f"{access.endpoints[Role.MEMORY].base_url}/chat/completions", json=body)
@@ -190,7 +190,7 @@ def test_a_client_that_gave_up_was_not_delivered_to(start: Start, tmp_path: Path
     with ScriptedServer([Rule(lambda _: True, numbered)]) as server:
         gateway = start(base_url=server.base_url, cassette=file, cassette_mode="record")
         access = gateway.lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         meter.open("case", 0, Phase.INGEST)
         url = f"{access.endpoints[Role.MEMORY].base_url}/chat/completions"
         body = {"model": "gpt-4o-mini", "messages": HELLO}

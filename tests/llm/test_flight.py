@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from membench.llm.aio.bounded import in_flight
-from membench.llm.upstreams.http import Turns
+from membench.llm.upstreams.http import ReplyPacer
 
 
 async def collect(work, jobs, concurrency):
@@ -104,7 +104,7 @@ def test_a_worker_goes_on_before_its_result_is_dealt_with():
 
 
 def test_replies_that_come_together_are_followed_by_requests_one_by_one():
-    turns, order = Turns(), []
+    turns, order = ReplyPacer(), []
 
     async def write(number):
         order.append(f"request {number}")

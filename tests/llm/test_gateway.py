@@ -20,14 +20,14 @@ from membench.domain.errors import HarnessFault, ProviderFault, Reason, Stopped,
 from membench.domain.labels import Phase, Role
 from membench.llm.config import Budget, GatewayConfig, ModelSpec, Price
 from membench.llm.gateway import Gateway
-from membench.llm.phase_meter import LaneAccess, LaneMeter, NullMeter
+from membench.llm.phase_meter import GatewayAccess, GatewayPhaseMeter, NullPhaseMeter
 from membench.testing.scripted import ScriptedServer, ServerFault
 
 Start = Callable[..., Gateway]
 PARIS = [{"role": "user", "content": "What is the capital of France?"}]
 
 
-def client_of(access: LaneAccess, role: Role = Role.MEMORY) -> openai.OpenAI:
+def client_of(access: GatewayAccess, role: Role = Role.MEMORY) -> openai.OpenAI:
     endpoint = access.endpoints[role]
     return openai.OpenAI(base_url=endpoint.base_url, api_key=endpoint.api_key)
 
@@ -151,7 +151,7 @@ class TestTheProtocol:
 class TestCharging:
     def test_a_phase_is_charged_what_was_called_in_it_by_role(self, start: Start) -> None:
         access = start().lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         with client_of(access) as client:
             meter.open("case", 0, Phase.INGEST)
             ask(client)
@@ -171,7 +171,7 @@ class TestCharging:
 
     def test_an_unknown_price_is_none_and_not_zero(self, start: Start) -> None:
         access = start(roles={Role.MEMORY: ModelSpec("nobody-knows-me")}).lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         meter.open("case", 0, Phase.INGEST)
         with client_of(access) as client:
             client.chat.completions.create(model="nobody-knows-me", messages=PARIS)
@@ -182,7 +182,7 @@ class TestCharging:
         self, start: Start, upstream: ScriptedServer
     ) -> None:
         access = start().lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         for kind in ("wrong_usage", "no_usage"):
             upstream.fail_next(ServerFault(kind))
             meter.open("case", 0, Phase.INGEST)
@@ -195,7 +195,7 @@ class TestCharging:
 
     def test_calls_after_a_phase_go_to_that_phase_marked_late(self, start: Start) -> None:
         access = start().lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         with client_of(access) as client:
             meter.begin("case")
             ask(client)
@@ -215,7 +215,7 @@ class TestCharging:
         self, start: Start, upstream: ScriptedServer
     ) -> None:
         access = start().lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         upstream.fail_next(ServerFault("slow", delay_s=0.2))
         meter.open("case", 0, Phase.INGEST)
         with client_of(access) as client:
@@ -231,7 +231,7 @@ class TestCharging:
     def test_what_outlasts_the_drain_is_late(self, start: Start, upstream: ScriptedServer) -> None:
         gateway = start(drain_s=0)
         access = gateway.lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         upstream.fail_next(ServerFault("slow", delay_s=0.2))
         meter.open("case", 0, Phase.INGEST)
         with client_of(access) as client:
@@ -251,13 +251,13 @@ class TestCharging:
         gateway = start()
         access = pickle.loads(pickle.dumps(gateway.lane("a")))
         gateway.release("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         with pytest.raises(HarnessFault, match="no lane"):
             meter.open("case", 0, Phase.INGEST)
         meter.disconnect()
 
     def test_without_models_nothing_costs(self) -> None:
-        meter = NullMeter()
+        meter = NullPhaseMeter()
         meter.begin("case")
         meter.open("case", 0, Phase.INGEST)
         assert (meter.close()["calls"], meter.close()["usd"], meter.late()) == (0, 0.0, [])
@@ -284,7 +284,7 @@ def test_lanes_never_mix_under_concurrency(
 
     def play(number: int) -> list[int]:
         access = gateway.lane(f"lane-{number}")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         counts = []
         with httpx.Client(base_url=access.endpoints[Role.MEMORY].base_url) as client:
             for event, (phase, calls) in enumerate(plans[number]):
@@ -322,7 +322,7 @@ class TestFaults:
         self, start: Start, upstream: ScriptedServer, fault: ServerFault, stream: bool
     ) -> None:
         access = start().lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         upstream.fail_next(fault, times=2)
         meter.open("case", 0, Phase.INGEST)
         body = {"model": "gpt-4o-mini", "messages": PARIS, "stream": stream}
@@ -355,7 +355,7 @@ class TestFaults:
         roles = {Role.MEMORY: ModelSpec("gpt-4o-mini", timeout_s=0.3, attempts=2)}
         gateway = start(roles=roles)
         access = gateway.lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         upstream.fail_next(fault, times=2)
         meter.open("case", 0, Phase.INGEST)
         with client_of(access) as client, pytest.raises(openai.APIStatusError) as caught:
@@ -408,7 +408,7 @@ class TestBudgets:
     ) -> None:
         gateway = start(budget=Budget(tokens=10))
         access = gateway.lane("a")
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         meter.open("case", 0, Phase.INGEST)
         with client_of(access) as client:
             ask(client)

@@ -10,11 +10,11 @@ import pytest
 
 from membench.domain.errors import Reason, Stopped, UsageError
 from membench.domain.labels import Role
-from membench.harness.run import Finished, derive, resume, start
+from membench.harness.run import RunResult, derive, resume, start
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.scripted.rules import Request, Text, endpoint_is
 from membench.records.spec import ExecOptions, RunSpec
-from membench.testing.scripted import Json, Rule, ScriptedServer, Tally
+from membench.testing.scripted import CallCounts, Json, Rule, ScriptedServer
 
 SPEC = RunSpec(
     system="dense",
@@ -48,7 +48,7 @@ def options(folder: Path, base_url: str, **more: object) -> ExecOptions:
     return ExecOptions(out=folder, base_url=base_url, concurrency=2, **more)  # type: ignore[arg-type]
 
 
-def records(run: Finished, name: str) -> list[dict]:
+def records(run: RunResult, name: str) -> list[dict]:
     return [orjson.loads(line) for line in (run.run.path / name).read_bytes().splitlines()]
 
 
@@ -154,7 +154,7 @@ def test_a_spent_budget_stops_the_run_wherever_it_is_and_more_completes_it(
         start(SPEC, limited)
     run = tmp_path / "a"
     assert orjson.loads((run / "manifest.json").read_bytes())["status"] == "interrupted"
-    assert server.tallies.get("chat/completions", Tally()).calls >= answers
+    assert server.tallies.get("chat/completions", CallCounts()).calls >= answers
     called = server.calls
     with pytest.raises(Stopped, match=f"budget of {tokens} tokens"):
         resume(run, limited)

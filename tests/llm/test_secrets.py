@@ -15,7 +15,7 @@ from membench.domain.errors import ProviderFault
 from membench.domain.labels import Phase, Role
 from membench.llm.config import GatewayConfig, ModelSpec, public_url
 from membench.llm.gateway import Gateway
-from membench.llm.phase_meter import LaneMeter
+from membench.llm.phase_meter import GatewayPhaseMeter
 from membench.llm.upstreams.scripted.rules import Request, Text
 from membench.llm.upstreams.secrets import redacted
 from membench.testing.scripted import Rule, ScriptedServer, ServerFault
@@ -55,7 +55,7 @@ def test_a_planted_key_is_in_nothing_that_is_written_or_said(
         with Gateway(config) as gateway:
             seen.append(repr(vars(gateway)))
             access = gateway.lane("a")
-            meter = LaneMeter(access)
+            meter = GatewayPhaseMeter(access)
             url = f"{access.endpoints[Role.MEMORY].base_url}/chat/completions"
             meter.open("case", 0, Phase.INGEST)
             server.fail_next(ServerFault("error", status=401))

@@ -16,7 +16,7 @@ from membench.domain.labels import Phase, Role
 from membench.llm import openai_protocol, prices
 from membench.llm.config import GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
-from membench.llm.phase_meter import LaneMeter
+from membench.llm.phase_meter import GatewayPhaseMeter
 from membench.llm.upstreams.base import retry_after
 from membench.llm.upstreams.choose import upstream_for
 from membench.llm.upstreams.http import HttpUpstream
@@ -155,7 +155,7 @@ def test_minilm_is_hosted_once_and_its_cpu_seconds_are_charged() -> None:
         access = gateway.lane("a")
         endpoint = access.endpoints[Role.EMBEDDER]
         assert endpoint.dimensions == 384
-        meter = LaneMeter(access)
+        meter = GatewayPhaseMeter(access)
         meter.open("case", 0, Phase.INGEST)
         url = f"{endpoint.base_url}/embeddings"
         texts = ["green tea", "a cup of tea", "quarterly tax report"] * 12

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from membench.metrics.paired import (
-    Table,
+    PairedTable,
     contingency,
     cost_ratio,
     difference,
@@ -64,12 +64,12 @@ def test_identical_runs_do_not_differ() -> None:
 
 def test_mcnemar_is_the_exact_binomial_test_of_the_discordant_pairs() -> None:
     table = contingency([1, 1, 1, 1, 1, 1, 0, 1, 0], [0, 0, 0, 0, 0, 0, 1, 1, 0])
-    assert table == Table(both=1, only_a=6, only_b=1, neither=1)
+    assert table == PairedTable(both=1, only_a=6, only_b=1, neither=1)
     assert table.p == pytest.approx(2 * (1 + 7) / 2**7)
 
 
 def test_mcnemar_without_discordant_pairs_sees_nothing() -> None:
-    assert Table(both=3, only_a=0, only_b=0, neither=2).p == 1.0
+    assert PairedTable(both=3, only_a=0, only_b=0, neither=2).p == 1.0
 
 
 def test_graded_values_have_no_contingency_table() -> None:

@@ -1,4 +1,4 @@
-"""Dates in what people say: what `readers.dates` promises."""
+"""Dates in what people say: what `readers.extractive.dates` promises."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.reader_data import dialogues
-from membench.domain.answer import Answer, AnswerInput, Generated, Span
+from membench.domain.answer import Answer, AnswerInput, Generated, TextSpan
 from membench.domain.case import Turn
 from membench.domain.system import Memory
 from membench.metrics.text import OFFICIAL_REFUSALS, refuses, token_f1
@@ -71,7 +71,7 @@ def test_it_picks_a_span_and_not_the_whole_turn() -> None:
     answer = ask("What did Nora rent at Lake Mirel?", *each(["t3", "t1"]))
     assert answer.text == "red canoe"
     start = CASE["t1"].text.index("red canoe")
-    assert answer.parts == (Span(start=start, end=start + 9, turn="t1"),)
+    assert answer.parts == (TextSpan(start=start, end=start + 9, turn="t1"),)
 
 
 def test_it_resolves_a_relative_date_against_the_day_it_was_said() -> None:
@@ -120,7 +120,7 @@ def test_yes_and_no_are_generated() -> None:
 def test_a_list_takes_one_span_from_each_memory() -> None:
     answer = ask("What instruments does Nora play?", *each(["t4", "t5"]))
     assert answer.parts is not None
-    turns = [part.turn for part in answer.parts if isinstance(part, Span)]
+    turns = [part.turn for part in answer.parts if isinstance(part, TextSpan)]
     assert sorted(filter(None, turns)) == ["t4", "t5"]
     assert Generated(", ") in answer.parts
     assert "oboe" in answer.text
@@ -173,7 +173,7 @@ def test_a_memory_of_several_turns_is_answered_from_the_turn() -> None:
     session = memory("t1", "t2", "t3")
     answer = ask("What did Nora rent at Lake Mirel?", memory("t7"), session)
     assert answer.text == "red canoe"
-    assert isinstance((answer.parts or ())[0], Span)
+    assert isinstance((answer.parts or ())[0], TextSpan)
     assert (answer.parts or ())[0].turn == "t1"
 
 
@@ -181,7 +181,7 @@ def test_a_rewritten_memory_is_answered_from_its_own_text() -> None:
     fact = memory("t1", text="Nora rented a crimson canoe.")
     answer = ask("What did Nora rent at Lake Mirel?", memory("t7"), fact)
     assert answer.text == "crimson canoe"
-    assert answer.parts == (Span(start=14, end=27, memory=1),)
+    assert answer.parts == (TextSpan(start=14, end=27, memory=1),)
 
 
 MEMORIES = st.lists(
@@ -231,9 +231,9 @@ def test_a_reader_keeps_nothing_from_one_case_to_the_next() -> None:
 
 def test_parts_that_point_nowhere_are_refused() -> None:
     with pytest.raises(ValueError, match="outside"):
-        resolve([Span(0, 5, turn="unknown")], CASE, [])
+        resolve([TextSpan(0, 5, turn="unknown")], CASE, [])
     with pytest.raises(ValueError, match="outside"):
-        resolve([Span(0, 10_000, turn="t1")], CASE, [])
+        resolve([TextSpan(0, 10_000, turn="t1")], CASE, [])
 
 
 # --- how well ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Words and questions: what `readers.words` and `readers.question` promise."""
+"""Words and questions: what `readers.extractive.words` and `readers.question` promise."""
 
 from __future__ import annotations
 

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membench.records.journal import Appender, DiskFull, mend_tail, read_lines, read_offsets
+from membench.records.journal import (
+    Appender,
+    DiskFull,
+    read_lines,
+    read_offsets,
+    terminate_torn_line,
+)
 
 lines = st.lists(st.dictionaries(st.text(), st.integers(-5, 5) | st.text(), max_size=3), max_size=8)
 
@@ -34,7 +40,7 @@ def test_a_kill_at_any_byte_loses_only_the_line_being_written(tmp_path_factory, 
     cut = data.draw(st.integers(0, ends[-1]))
     os.truncate(path, cut)
     whole = sum(end <= cut for end in ends)
-    mend_tail(path)
+    terminate_torn_line(path)
     again = Appender(path)
     again.append({"after": "resume"})
     again.close()
@@ -56,7 +62,7 @@ def test_offsets_point_at_their_lines(tmp_path):
 
 def test_a_missing_journal_has_no_lines(tmp_path):
     assert list(read_lines(tmp_path / "none.jsonl")) == []
-    mend_tail(tmp_path / "none.jsonl")
+    terminate_torn_line(tmp_path / "none.jsonl")
 
 
 def test_a_full_disk_is_a_typed_fault_that_names_the_file():

@@ -20,9 +20,9 @@ from membench.tasks.halumem.metrics import (
     WEIGHTED_RECALL,
     Accuracy,
     Integrity,
+    JudgedAnswer,
     Part,
     Records,
-    Replied,
     Update,
     accuracy_parts,
     f1_metric,
@@ -183,7 +183,8 @@ def records_of(judged: Any) -> Records:
             for row in judged["memory_update_records"]
         ],
         answers=[
-            Replied(lowered(row["result_type"])) for row in judged["question_answering_records"]
+            JudgedAnswer(lowered(row["result_type"]))
+            for row in judged["question_answering_records"]
         ],
     )
 

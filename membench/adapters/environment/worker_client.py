@@ -58,7 +58,7 @@ TIMEOUT_OF: Mapping[str, str] = {
 """Operation -> its key in `TIMEOUT_S`; all others are `other`."""
 UNPRIVILEGED_USER = "nobody"
 LOG_TAIL_BYTES = 2000
-QUIET: Mapping[str, str] = {
+TELEMETRY_OFF: Mapping[str, str] = {
     "MEM0_TELEMETRY": "False",
     "GRAPHITI_TELEMETRY_ENABLED": "false",
     "TELEMETRY_DISABLED": "1",
@@ -75,7 +75,7 @@ QUIET: Mapping[str, str] = {
     "no_proxy": "127.0.0.1,localhost",
 }
 """What keeps packages from calling home."""
-PASSED_ON = (
+INHERITED_ENV = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -113,7 +113,7 @@ class WorkerSystem:
             for method in METHODS[capability]
         }
         self._used = False
-        self._worker = Worker(card, context)
+        self._worker = WorkerProcess(card, context)
 
     def __getattr__(self, name: str) -> Any:
         """The optional methods that the card declares, and no others."""
@@ -126,7 +126,7 @@ class WorkerSystem:
         """Start a case; a worker that has seen another one is replaced."""
         if self._used:
             self._worker.close()
-            self._worker = Worker(self._card, self._context)
+            self._worker = WorkerProcess(self._card, self._context)
         self._used = True
         self._call("reset", case=messages.case_to_json(case))
         self._worker.forget_use()
@@ -198,7 +198,7 @@ class WorkerSystem:
         return self._worker.call(op, args)
 
 
-class Worker:
+class WorkerProcess:
     """One worker process with its folder.
 
     Args:
@@ -455,8 +455,8 @@ def worker_variables(folder: Path, python: Path, seed: int) -> dict[str, str]:
     tokens = copied if copied.is_dir() else PACKAGE / "tokens" / "cache"
     home = str(folder / "home")
     return {
-        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        **QUIET,
+        **{name: os.environ[name] for name in INHERITED_ENV if name in os.environ},
+        **TELEMETRY_OFF,
         "PATH": os.pathsep.join([str(python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": home,
         "TMPDIR": str(folder / "tmp"),

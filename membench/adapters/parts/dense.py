@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from membench.adapters.parts.embedder import Embedder, Vectors
-from membench.adapters.parts.unit_memory import Ranking, stable_ranking
+from membench.adapters.parts.unit_memory import RankedRows, stable_ranking
 
 DECIMALS = 5
 """Scores are rounded: the last bits of an embedding depend on the batch it was computed in, and
@@ -33,7 +33,7 @@ class Dense:
         if texts:
             self._blocks.append(self.embedder.embed(texts))
 
-    def rank(self, text: str) -> Ranking:
+    def rank(self, text: str) -> RankedRows:
         """Rank every row."""
         rows = self._rows()
         if not text.strip() or not rows.shape[1]:

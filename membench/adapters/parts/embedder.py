@@ -16,7 +16,7 @@ import numpy.typing as npt
 import orjson
 
 from membench.adapters.parts.budget import head
-from membench.adapters.parts.http import Connection, Reply
+from membench.adapters.parts.http import Connection, HttpReply
 from membench.domain.errors import ProviderFault, Reason, UsageError
 from membench.domain.labels import Role
 from membench.domain.system import SystemContext
@@ -106,7 +106,7 @@ class Embedder:
         return reply.body
 
 
-def _refusal(reply: Reply) -> ProviderFault:
+def _refusal(reply: HttpReply) -> ProviderFault:
     """The gateway says the reason; other endpoints only have a status."""
     said = reply.headers.get(REASON_HEADER, "")
     by_status = _REASONS.get(reply.status, Reason.PROVIDER_ERROR)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from membench.adapters.parts.unit_memory import Ranking, Retriever, stable_ranking
+from membench.adapters.parts.unit_memory import RankedRows, Retriever, stable_ranking
 
 
 class Fusion:
@@ -28,7 +28,7 @@ class Fusion:
             retriever.add(texts)
         self.size += len(texts)
 
-    def rank(self, text: str) -> Ranking:
+    def rank(self, text: str) -> RankedRows:
         """Rank every row."""
         fused = np.zeros(self.size)
         for retriever in self.retrievers:

@@ -14,7 +14,7 @@ _KINDS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnecti
 
 
 @dataclass(frozen=True)
-class Reply:
+class HttpReply:
     """What came back.
 
     Attributes:
@@ -61,7 +61,7 @@ class Connection:
         self.headers = {"Content-Type": "application/json", **(headers or {})}
         self._open: http.client.HTTPConnection | None = None
 
-    def post(self, path: str, body: bytes) -> Reply:
+    def post(self, path: str, body: bytes) -> HttpReply:
         """Post, and read the whole reply, whatever its status.
 
         Raises:
@@ -87,9 +87,9 @@ class Connection:
             self._open.close()
             self._open = None
 
-    def _send(self, path: str, body: bytes) -> Reply:
+    def _send(self, path: str, body: bytes) -> HttpReply:
         if self._open is None:
             self._open = self.kind(self.place, timeout=self.timeout_s)
         self._open.request("POST", self.path + path, body, self.headers)
         response = self._open.getresponse()
-        return Reply(response.status, response.read(), response.headers)
+        return HttpReply(response.status, response.read(), response.headers)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from rank_bm25 import BM25Okapi
 
 from membench.adapters.parts.tokenizers import TOKENIZERS
-from membench.adapters.parts.unit_memory import Ranking, Scores, stable_ranking
+from membench.adapters.parts.unit_memory import RankedRows, Scores, stable_ranking
 
 
 class LexicalIndex(Protocol):
@@ -124,13 +124,13 @@ class Lucene:
         return index
 
 
-def official_ranking(scores: Scores) -> Ranking:
+def official_ranking(scores: Scores) -> RankedRows:
     """Every row by falling score, as the official LongMemEval retriever sorts.
 
     Equal scores come in the order that NumPy's unstable sort leaves them in, reversed.
     """
     rows = np.argsort(scores)[::-1]
-    return Ranking(rows, scores[rows])
+    return RankedRows(rows, scores[rows])
 
 
 class Lexical:
@@ -152,7 +152,7 @@ class Lexical:
         """Append rows."""
         self.index.add([self.tokenize(text) for text in texts])
 
-    def rank(self, text: str) -> Ranking:
+    def rank(self, text: str) -> RankedRows:
         """Rank every row, those without a word of the query too."""
         return self.ranking(self.index.scores(self.tokenize(text)))
 

@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankedRows:
     """Rows, best first.
 
     Attributes:
@@ -37,7 +37,7 @@ class Retriever(Protocol):
     def add(self, texts: Sequence[str]) -> None:
         """Append rows."""
 
-    def rank(self, text: str) -> Ranking:
+    def rank(self, text: str) -> RankedRows:
         """Rank rows for a query. A row may be left out where nothing speaks for it."""
 
 
@@ -91,12 +91,12 @@ class UnitMemory:
         self.stored.extend(unit.memory for unit in units)
         return [MemoryChange("add", unit.memory) for unit in units if unit.memory.text]
 
-    def _scored(self, row: np.intp, at: int, ranking: Ranking) -> Memory:
+    def _scored(self, row: np.intp, at: int, ranking: RankedRows) -> Memory:
         found = self.stored[row]
         return Memory(found.text, found.sources, found.time, float(ranking.scores[at]))
 
 
-def stable_ranking(scores: Scores) -> Ranking:
+def stable_ranking(scores: Scores) -> RankedRows:
     """Every row by falling score, equal scores in the order they were added."""
     rows = np.argsort(-scores, kind="stable")
-    return Ranking(rows, scores[rows])
+    return RankedRows(rows, scores[rows])

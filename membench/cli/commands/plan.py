@@ -19,7 +19,7 @@ from membench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from membench.experiments.estimate import Plan
+    from membench.experiments.estimate import RunEstimate
     from membench.records.spec import ExecOptions, RunSpec
 
 
@@ -70,7 +70,7 @@ def plan(
     print_plans([planned(request.spec(), request.options(), wishes)], as_json=json)
 
 
-def planned(spec: RunSpec, options: ExecOptions, wishes: dict[str, Any]) -> tuple[str, Plan]:
+def planned(spec: RunSpec, options: ExecOptions, wishes: dict[str, Any]) -> tuple[str, RunEstimate]:
     """The estimate of one run, with its name."""
     from membench.experiments.estimate import plan_of
     from membench.harness.prepare import prepare
@@ -80,7 +80,7 @@ def planned(spec: RunSpec, options: ExecOptions, wishes: dict[str, Any]) -> tupl
     return name, plan_of(prepared, wishes)
 
 
-def planned_suite(file: Path, wishes: dict[str, Any]) -> list[tuple[str, Plan]]:
+def planned_suite(file: Path, wishes: dict[str, Any]) -> list[tuple[str, RunEstimate]]:
     """The estimates of every run of a grid."""
     from membench.experiments.suite import jobs, read_suite
 
@@ -89,7 +89,7 @@ def planned_suite(file: Path, wishes: dict[str, Any]) -> list[tuple[str, Plan]]:
     ]
 
 
-def print_plans(plans: list[tuple[str, Plan]], *, as_json: bool) -> None:
+def print_plans(plans: list[tuple[str, RunEstimate]], *, as_json: bool) -> None:
     """Rows by phase and role, totals, and everything that was assumed."""
     from membench.cli.output.console import out
     from membench.cli.output.listing import print_json, print_table

@@ -28,7 +28,7 @@ from membench.domain.errors import RunStateError
 
 if TYPE_CHECKING:
     from membench.cli.request import RunRequest
-    from membench.harness.run import Finished
+    from membench.harness.run import RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -123,7 +123,7 @@ def given_flags(ctx: typer.Context) -> dict[str, Any]:
     return given
 
 
-def started(request: RunRequest) -> Finished:
+def started(request: RunRequest) -> RunResult:
     """Start a new run."""
     from membench.cli.output.console import TerminalProgress
     from membench.harness.run import start
@@ -133,7 +133,7 @@ def started(request: RunRequest) -> Finished:
 
 def resumed(
     path: Path, request: RunRequest, ctx: typer.Context, spec_file: Path | None
-) -> Finished:
+) -> RunResult:
     """Continue a run; flags that would change its spec are refused."""
     from membench.cli.output.console import TerminalProgress
     from membench.cli.request import SPEC_FIELDS, read_spec_file
@@ -158,7 +158,7 @@ def resumed(
     return resume(path, request.options(), TerminalProgress())
 
 
-def show(finished: Finished, *, as_json: bool) -> None:
+def show(finished: RunResult, *, as_json: bool) -> None:
     """Print what a run came to."""
     print_summary(finished.summary, finished.run.path, as_json=as_json)
 

@@ -50,11 +50,11 @@ def show(
         print_question(run, question, data, as_json=json)
         return
     from membench.cli.commands.run import show as show_summary
-    from membench.harness.run import Finished
+    from membench.harness.run import RunResult
     from membench.records.run_directory import RunDir
 
     opened = RunDir.open(run)
-    show_summary(Finished(opened, opened.summary()), as_json=json)
+    show_summary(RunResult(opened, opened.summary()), as_json=json)
 
 
 def read(

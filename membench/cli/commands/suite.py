@@ -22,7 +22,7 @@ from membench.experiments.suite_table import (
     CHECK_HEAD,
     HEAD,
     PAY_OFF_HEAD,
-    Row,
+    SuiteRow,
     check_rows,
     pay_off_rows,
     rows,
@@ -70,7 +70,7 @@ def warn(suite: SuiteFile, out: Path) -> None:
         note(f"energy protocol with repeats: {suite.repeats}; verified joules take {MIN_REPEATS}")
 
 
-def print_tables(result: SuiteResult, table: Sequence[Row]) -> None:
+def print_tables(result: SuiteResult, table: Sequence[SuiteRow]) -> None:
     """The one table, amortisation, and the checks of joules that are put to the test."""
     print_table(HEAD, table_rows(table))
     typer.echo()

@@ -12,7 +12,7 @@ from membench.domain.case import Ask, Case
 from membench.domain.errors import UnknownName
 from membench.domain.score import Gold, Score
 from membench.harness.run import rebuilt
-from membench.records.attempts import Recorded, played_case
+from membench.records.attempts import RunRecords, played_case
 from membench.records.run_directory import RunDir
 from membench.records.scores import read_scores
 from membench.records.spec import ExecOptions
@@ -41,7 +41,7 @@ def question_entry(run: RunDir, case: Case, gold: Gold, event: int) -> dict[str,
     """All there is about one ask."""
     asked = case.timeline[event]
     assert isinstance(asked, Ask)
-    played = played_case(case, Recorded(run.play, run.texts, run.answers).load(case))
+    played = played_case(case, RunRecords(run.play, run.texts, run.answers).load(case))
     recalled = played.recalled.get(event)
     question = gold.questions[event]
     return {

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from membench.energy.attribution.booking import Knots
+from membench.energy.attribution.booking import CounterCurve
 from membench.energy.samples import IDLE, RECHECK, Array, SampleLog, Window
 
 MAX_DRIFT = 0.10
@@ -73,7 +73,7 @@ def baseline_of(log: SampleLog) -> Baseline | None:
     )
 
 
-def block_watts(knots: Knots, start: float, end: float) -> Array:
+def block_watts(knots: CounterCurve, start: float, end: float) -> Array:
     """Mean watts of consecutive blocks between two times, shape (blocks,); at least one block."""
     blocks = max(1, int((end - start) / max(BLOCK_S, 10 * knots.period_s)))
     edges = np.linspace(start, end, blocks + 1)
@@ -83,7 +83,7 @@ def block_watts(knots: Knots, start: float, end: float) -> Array:
 def _powers(log: SampleLog, window: Window) -> dict[str, Array]:
     powers = {}
     for trace in log.traces:
-        knots = Knots.of(trace)
+        knots = CounterCurve.of(trace)
         if knots is None or window.end <= window.start:
             continue
         start, end = max(window.start, float(knots.t[0])), min(window.end, float(knots.t[-1]))

@@ -135,7 +135,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Knots:
+class CounterCurve:
     """A counter as a rising, piecewise linear function of time.
 
     A counter is often read more often than it ticks. Readings that repeat the one before are left
@@ -162,7 +162,7 @@ class Knots:
     period_s: float
 
     @classmethod
-    def of(cls, trace: Trace) -> Knots | None:
+    def of(cls, trace: Trace) -> CounterCurve | None:
         """From a trace; None with fewer than two readings at distinct times."""
         known = np.isfinite(trace.t) & np.isfinite(trace.joules)
         t, joules = trace.t[known], trace.joules[known]
@@ -237,8 +237,8 @@ class Booking:
         idle_lost: Whether the counter was reset while nothing was active.
         spans: Joules of each span, shape (n,).
         span_doubt_s: Seconds of each span that it shared, or that are not known, shape (n,).
-        period_s: See `Knots`.
-        stepped: See `Knots`.
+        period_s: See `CounterCurve`.
+        stepped: See `CounterCurve`.
     """
 
     joules: Array
@@ -260,7 +260,7 @@ class Booking:
     stepped: bool
 
 
-def book(knots: Knots, table: SpanTable) -> Booking:
+def book(knots: CounterCurve, table: SpanTable) -> Booking:
     """Share a counter's joules among the spans.
 
     Args:
@@ -307,7 +307,7 @@ def book(knots: Knots, table: SpanTable) -> Booking:
     )  # fmt: skip
 
 
-def _cells(grid: Grid, knots: Knots, which: Bools) -> Bools:
+def _cells(grid: Grid, knots: CounterCurve, which: Bools) -> Bools:
     """Cells that lie in some of the counter's intervals."""
     intervals = np.searchsorted(knots.t, grid.middles) - 1
     within = (intervals >= 0) & (intervals < which.size)
@@ -330,7 +330,7 @@ def _alone(grid: Grid, inside: Bools) -> Ints:
     return np.asarray(np.where(buckets > 1, _MIXED, alone), np.int64)
 
 
-def _pure(grid: Grid, knots: Knots, alone: Ints) -> Bools:
+def _pure(grid: Grid, knots: CounterCurve, alone: Ints) -> Bools:
     """Cells of gaps over which one bucket alone, or nothing, was active from end to end."""
     changes = np.concatenate(([0], np.cumsum(np.diff(alone) != 0)))
     pure = np.zeros(alone.shape, np.bool_)

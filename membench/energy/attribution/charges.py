@@ -22,8 +22,8 @@ from membench.energy.attribution.booking import (
     JUDGE,
     Booking,
     Bools,
+    CounterCurve,
     Grid,
-    Knots,
     SpanTable,
     book,
 )
@@ -31,7 +31,7 @@ from membench.energy.attribution.coefficients import model_key
 from membench.energy.attribution.coefficients import table as coefficient_table
 from membench.energy.attribution.crosscheck import AGREEMENT, power_gaps
 from membench.energy.attribution.split import Fit
-from membench.energy.figure import Allocation, Figure, Flag, combine, unavailable
+from membench.energy.figure import Allocation, EnergyFigure, Flag, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span, Tokens
 
 TOTAL, IDLE, UNATTRIBUTED, OUTSIDE = "total", "idle", "unattributed", "outside"
@@ -57,8 +57,8 @@ class Charges:
         alone: Whether a span had the channel for itself for long enough, shape (n,).
     """
 
-    figures: Mapping[str, Figure]
-    roles: Mapping[str, Mapping[str, Figure]]
+    figures: Mapping[str, EnergyFigure]
+    roles: Mapping[str, Mapping[str, EnergyFigure]]
     spans: Array
     alone: Bools
 
@@ -124,7 +124,7 @@ class _Counter:
         windows: int = 1,
         doubt: float = 0.0,
         flags: frozenset[Flag] = frozenset(),
-    ) -> Figure:
+    ) -> EnergyFigure:
         """A figure with its uncertainty and label.
 
         Args:
@@ -139,7 +139,7 @@ class _Counter:
         net, floored = self._net(joules, seconds)
         blurred = 0 < window_s < windows * self.period_s
         shared = blurred or doubt > 1e-6 * joules
-        figure = Figure(
+        figure = EnergyFigure(
             joules=joules,
             provenance=self.channel.provenance,
             component=self.channel.component,
@@ -173,7 +173,7 @@ class _Counter:
         drifted = self.baseline is not None and self.baseline.drifted
         return frozenset({Flag.IDLE_DRIFT} if drifted else ())
 
-    def missing(self, why: str, *flags: Flag) -> Figure:
+    def missing(self, why: str, *flags: Flag) -> EnergyFigure:
         """A figure that this channel cannot give."""
         return unavailable(f"{self.channel.method}: {why}", self.channel.component, *flags)
 
@@ -186,7 +186,9 @@ def _counter(
     baseline: Baseline | None,
     fitted: Fit | None,
 ) -> Charges:
-    knots = [k for t in log.traces if t.channel.id == channel.id if (k := Knots.of(t)) is not None]
+    knots = [
+        k for t in log.traces if t.channel.id == channel.id if (k := CounterCurve.of(t)) is not None
+    ]
     table = table.here()
     counter = _Counter(
         channel=channel,
@@ -214,7 +216,7 @@ def _counter(
     )
 
 
-def _unusable(counter: _Counter, knots: Sequence[Knots]) -> Figure | None:
+def _unusable(counter: _Counter, knots: Sequence[CounterCurve]) -> EnergyFigure | None:
     """Why a channel has nothing to say at all."""
     if not counter.bookings:
         return counter.missing("no readings", Flag.NOT_COVERED)
@@ -226,7 +228,7 @@ def _unusable(counter: _Counter, knots: Sequence[Knots]) -> Figure | None:
     return None
 
 
-def _counter_figures(counter: _Counter) -> dict[str, Figure]:
+def _counter_figures(counter: _Counter) -> dict[str, EnergyFigure]:
     buckets = {name: _bucket(counter, n) for n, name in enumerate(counter.table.buckets)}
     idle = _idle(counter)
     loose = counter.scalar("unattributed")
@@ -241,7 +243,7 @@ def _counter_figures(counter: _Counter) -> dict[str, Figure]:
     return _abandoned_apart(figures)
 
 
-def _bucket(counter: _Counter, number: int) -> Figure:
+def _bucket(counter: _Counter, number: int) -> EnergyFigure:
     """The figure of one bucket of spans."""
     name = counter.table.buckets[number]
     elsewhere = counter.table.elsewhere[counter.table.bucket == number]
@@ -278,14 +280,14 @@ def _bucket(counter: _Counter, number: int) -> Figure:
     )
 
 
-def _idle(counter: _Counter) -> Figure:
+def _idle(counter: _Counter) -> EnergyFigure:
     if any(booking.idle_lost for booking in counter.bookings):
         return counter.missing("the counter was reset while idle", Flag.COUNTER_RESET)
     seconds = counter.scalar("idle_s")
     return counter.figure(counter.scalar("idle"), seconds, seconds)
 
 
-def _total(counter: _Counter, figures: Mapping[str, Figure]) -> Figure:
+def _total(counter: _Counter, figures: Mapping[str, EnergyFigure]) -> EnergyFigure:
     """The system's whole: what was counted, less the judge's share and what lies outside."""
     own = [name for name in counter.table.buckets if name != JUDGE]
     if not own:
@@ -306,7 +308,7 @@ def _total(counter: _Counter, figures: Mapping[str, Figure]) -> Figure:
     return counter.figure(joules, seconds, seconds, doubt=doubt, flags=flags - {Flag.SHORT_WINDOW})
 
 
-def _abandoned_apart(figures: dict[str, Figure]) -> dict[str, Figure]:
+def _abandoned_apart(figures: dict[str, EnergyFigure]) -> dict[str, EnergyFigure]:
     """Book abandoned attempts as unattributed; one too short to be counted adds nothing to it."""
     given_up = figures.pop(ABANDONED, None)
     if given_up is not None and (given_up.available or given_up.flags & UNKNOWN):
@@ -349,7 +351,10 @@ def _any_active(starts: Array, ends: Array, moments: Sequence[float]) -> bool:
 
 
 def _weights(
-    counter: _Counter, figures: Mapping[str, Figure], spans: Sequence[Span], fitted: Fit | None
+    counter: _Counter,
+    figures: Mapping[str, EnergyFigure],
+    spans: Sequence[Span],
+    fitted: Fit | None,
 ) -> Array:
     """Joules of each span: by fitted coefficients where tokens were used, else by time."""
     by_time = counter.sum("spans")
@@ -382,8 +387,8 @@ def _usage_by_phase(spans: Iterable[Span]) -> dict[str, dict[str, list[Tokens]]]
 
 
 def _roles(
-    phase: Figure, usage: Mapping[str, Sequence[Tokens]], fitted: Fit | None
-) -> dict[str, Figure]:
+    phase: EnergyFigure, usage: Mapping[str, Sequence[Tokens]], fitted: Fit | None
+) -> dict[str, EnergyFigure]:
     """Split a phase among the roles that were called in it."""
     if len(usage) == 1:
         return {role: _role(phase, 1.0, 0.0, 0.0) for role in usage}
@@ -396,7 +401,7 @@ def _roles(
     }
 
 
-def _role(phase: Figure, share: float, share_sd: float, error: float) -> Figure:
+def _role(phase: EnergyFigure, share: float, share_sd: float, error: float) -> EnergyFigure:
     """A role's share of a phase; in doubt by its bootstrap and by the error on held-out windows."""
     part = phase.scaled(share)
     if part.joules is None or phase.joules is None:
@@ -427,12 +432,12 @@ def _cpu_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Cha
     )  # fmt: skip
 
 
-def _cpu_figure(channel: Channel, joules: Array) -> Figure:
+def _cpu_figure(channel: Channel, joules: Array) -> EnergyFigure:
     if np.isnan(joules).any():
         why = "CPU seconds were not counted for every span"
         return unavailable(why, channel.component, Flag.NOT_COVERED)
     total = float(joules.sum())
-    return Figure(
+    return EnergyFigure(
         total, channel.provenance, channel.component, channel.method,
         u_joules=channel.gain_u * total, flags=channel.flags,
     )  # fmt: skip
@@ -453,11 +458,11 @@ class _Estimate:
         self.high += other.high
         self.unknown = self.unknown or other.unknown
 
-    def figure(self, channel: Channel) -> Figure:
+    def figure(self, channel: Channel) -> EnergyFigure:
         if self.unknown:
             why = f"no published coefficients for model '{self.unknown}'"
             return unavailable(why, channel.component, Flag.NOT_COVERED)
-        return Figure(
+        return EnergyFigure(
             self.mid, channel.provenance, channel.component, channel.method,
             u_joules=(self.high - self.low) / UNIFORM, allocation=Allocation.TOKEN_MODEL,
         )  # fmt: skip
@@ -507,7 +512,7 @@ def estimated(tokens: Tokens, gpu: str, pue: float) -> _Estimate:
     )
 
 
-def _with_total(figures: dict[str, Figure]) -> dict[str, Figure]:
+def _with_total(figures: dict[str, EnergyFigure]) -> dict[str, EnergyFigure]:
     """Add the system's total: every bucket but the judge's."""
     own = [figure for name, figure in figures.items() if name != JUDGE]
     return _abandoned_apart(
@@ -519,6 +524,6 @@ def _with_total(figures: dict[str, Figure]) -> dict[str, Figure]:
     )
 
 
-def _none_of(like: Figure) -> Figure:
+def _none_of(like: EnergyFigure) -> EnergyFigure:
     """Nothing, in the manner of another figure."""
     return like.scaled(0.0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from membench.energy.attribution.booking import Knots, SpanTable, book
+from membench.energy.attribution.booking import CounterCurve, SpanTable, book
 from membench.energy.samples import Span, Trace
 
 AGREEMENT = 0.03
@@ -20,7 +20,7 @@ def power_gaps(trace: Trace, spans: Sequence[Span]) -> dict[str, float]:
 
     Power is held from each reading to the next.
     """
-    counter, integral = Knots.of(trace), Knots.of(step_hold(trace))
+    counter, integral = CounterCurve.of(trace), CounterCurve.of(step_hold(trace))
     if counter is None or integral is None or not spans:
         return {}
     table = SpanTable.of(spans).here()

@@ -30,10 +30,10 @@ import numpy as np
 from membench.domain.labels import Provenance
 from membench.energy.attribution import charges
 from membench.energy.attribution.baseline import Baseline, baseline_of
-from membench.energy.attribution.booking import ABANDONED, JUDGE, Bools, Knots, SpanTable
+from membench.energy.attribution.booking import ABANDONED, JUDGE, Bools, CounterCurve, SpanTable
 from membench.energy.attribution.charges import IDLE, OUTSIDE, TOTAL, UNATTRIBUTED, Charges
 from membench.energy.attribution.split import Fit, fit
-from membench.energy.figure import Allocation, Figure, combine, unavailable
+from membench.energy.figure import Allocation, EnergyFigure, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span
 
 QUESTION_PHASES = ("recall", "answer")
@@ -46,7 +46,7 @@ class QuestionEnergy:
 
     case: str
     event: int
-    figure: Figure
+    figure: EnergyFigure
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class PhaseSpans:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class EnergyLedger:
     """Joules by phase, role and question.
 
     Attributes:
@@ -87,13 +87,13 @@ class Ledger:
         baseline: Loaded idle power, if it was measured.
     """
 
-    total: Figure
-    phases: Mapping[str, Figure]
-    roles: Mapping[str, Mapping[str, Figure]]
-    idle: Figure
-    unattributed: Figure
-    judge: Figure
-    outside: Figure
+    total: EnergyFigure
+    phases: Mapping[str, EnergyFigure]
+    roles: Mapping[str, Mapping[str, EnergyFigure]]
+    idle: EnergyFigure
+    unattributed: EnergyFigure
+    judge: EnergyFigure
+    outside: EnergyFigure
     work: Mapping[str, PhaseSpans] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
     selection: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class Ledger:
     baseline: Baseline | None = None
 
     def summary(self) -> dict[str, Any]:
-        """The `energy` object of `summary.json` (DESIGN 3.5)."""
+        """The `energy` object of `summary.json` (docs/run-directory.md)."""
         return {
             "total": self.total.summary(),
             "phases": {
@@ -181,7 +181,7 @@ class Ledger:
         Args:
             phases: Phases whose cost is the question's.
         """
-        parts: dict[tuple[str, int], list[Figure]] = defaultdict(list)
+        parts: dict[tuple[str, int], list[EnergyFigure]] = defaultdict(list)
         for phase in phases:
             if phase in self.phases:
                 for span, figure in self._per_span(phase):
@@ -191,7 +191,7 @@ class Ledger:
             for (case, event), figures in parts.items()
         ]
 
-    def _per_span(self, phase: str) -> Iterable[tuple[Span, Figure]]:
+    def _per_span(self, phase: str) -> Iterable[tuple[Span, EnergyFigure]]:
         whole, work = self.phases[phase], self.work[phase]
         if work.joules is None or not whole.joules:
             yield from ((span, whole.scaled(1 / len(work.spans))) for span in work.spans)
@@ -209,7 +209,7 @@ def attribute(
     baseline: Baseline | None = None,
     allow_mixed: bool | None = None,
     seed: int = 0,
-) -> Ledger:
+) -> EnergyLedger:
     """Attribute what was sampled to what was done. Pure.
 
     Args:
@@ -226,9 +226,9 @@ def attribute(
     mixed = log.allow_mixed if allow_mixed is None else allow_mixed
     table = SpanTable.of(spans)
     seen = [span for span in spans if span.node == 0]
-    fitted = fit([k for t in log.traces if (k := Knots.of(t)) is not None], seen, seed)
+    fitted = fit([k for t in log.traces if (k := CounterCurve.of(t)) is not None], seen, seed)
     parts = charges.all_channels(log, table, spans, baseline, fitted)
-    bare = Ledger(
+    bare = EnergyLedger(
         **_totals(parts, table, mixed, log),
         channels=tuple(log.channels().values()),
         selection=log.selection,
@@ -243,7 +243,7 @@ def _totals(
 ) -> dict[str, Any]:
     """Every bucket's figure over all channels."""
 
-    def over(name: str, why: str = "no energy source") -> Figure:
+    def over(name: str, why: str = "no energy source") -> EnergyFigure:
         figures = [part.figures[name] for part in parts if name in part.figures]
         if figures:
             return combine(figures, allow_mixed=mixed)
@@ -261,7 +261,7 @@ def _totals(
     }
 
 
-def _roles(parts: Sequence[Charges], phase: str, mixed: bool) -> dict[str, Figure]:
+def _roles(parts: Sequence[Charges], phase: str, mixed: bool) -> dict[str, EnergyFigure]:
     names = dict.fromkeys(role for part in parts for role in part.roles.get(phase, {}))
     return {
         role: combine(
@@ -273,7 +273,10 @@ def _roles(parts: Sequence[Charges], phase: str, mixed: bool) -> dict[str, Figur
 
 
 def _work(
-    parts: Sequence[Charges], table: SpanTable, spans: Sequence[Span], phases: Mapping[str, Figure]
+    parts: Sequence[Charges],
+    table: SpanTable,
+    spans: Sequence[Span],
+    phases: Mapping[str, EnergyFigure],
 ) -> dict[str, PhaseSpans]:
     busy = charges.busy_seconds(table)
     work = {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from membench.energy.attribution.booking import Bools, Knots
+from membench.energy.attribution.booking import Bools, CounterCurve
 from membench.energy.samples import Array, Span, Tokens
 
 PARTS = ("uncached", "prompt_sq", "cached", "completion", "embedding")
@@ -87,7 +87,7 @@ class Fit:
         )
 
 
-def fit(counters: Sequence[Knots], spans: Sequence[Span], seed: int = 0) -> Fit | None:
+def fit(counters: Sequence[CounterCurve], spans: Sequence[Span], seed: int = 0) -> Fit | None:
     """Fit coefficients on a run's own windows.
 
     Args:
@@ -158,7 +158,7 @@ def _fitted(
     )
 
 
-def _edges(counters: Sequence[Knots], spans: Sequence[Span]) -> Array | None:
+def _edges(counters: Sequence[CounterCurve], spans: Sequence[Span]) -> Array | None:
     """Window edges over the stretch that every counter and the spans cover."""
     if not counters or not any(span.usage for span in spans):
         return None
@@ -169,7 +169,7 @@ def _edges(counters: Sequence[Knots], spans: Sequence[Span]) -> Array | None:
     return np.linspace(begin, end, count + 1) if count >= MIN_WINDOWS else None
 
 
-def _disturbed(counters: Sequence[Knots], edges: Array) -> Bools:
+def _disturbed(counters: Sequence[CounterCurve], edges: Array) -> Bools:
     """Windows that touch a reset or a gap."""
     disturbed = np.zeros(edges.size - 1, np.bool_)
     for counter in counters:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from membench.energy.figure import Figure, combine, unavailable
+from membench.energy.figure import EnergyFigure, combine, unavailable
 from membench.metrics.frontier import QUESTIONS
 from membench.records.costs import QUESTION_PHASES, SETUP_PHASES, Lifecycle
 
@@ -29,9 +29,9 @@ class EnergyMetrics:
         lifecycle: Amortisation and cost per correct answer, in joules.
     """
 
-    per_question: Figure
-    per_1k_ingested: Figure
-    per_history: Figure
+    per_question: EnergyFigure
+    per_1k_ingested: EnergyFigure
+    per_history: EnergyFigure
     lifecycle: Lifecycle
 
     @property
@@ -40,7 +40,7 @@ class EnergyMetrics:
         joules = self.per_question.joules
         return None if joules is None else joules * 1000 / JOULES_PER_KWH
 
-    def per_correct(self, questions: int) -> Figure:
+    def per_correct(self, questions: int) -> EnergyFigure:
         """Joules per correct answer when N questions share a history, with their label."""
         joules = self.lifecycle.per_correct(questions)
         setup = self.per_history.scaled(1.0 / questions)
@@ -73,7 +73,7 @@ class EnergyMetrics:
 
 
 def energy_metrics(
-    phases: Mapping[str, Figure],
+    phases: Mapping[str, EnergyFigure],
     *,
     cases: int,
     questions: int,
@@ -103,7 +103,7 @@ def energy_metrics(
     )
 
 
-def _together(phases: Mapping[str, Figure], names: Sequence[str]) -> Figure:
+def _together(phases: Mapping[str, EnergyFigure], names: Sequence[str]) -> EnergyFigure:
     """The sum of some phases, of those that the task has."""
     found = [phases[name] for name in names if name in phases]
     if not found:
@@ -111,5 +111,5 @@ def _together(phases: Mapping[str, Figure], names: Sequence[str]) -> Figure:
     return combine(found, allow_mixed=True)
 
 
-def _per(figure: Figure, count: float) -> Figure:
+def _per(figure: EnergyFigure, count: float) -> EnergyFigure:
     return figure.scaled(1.0 / count) if count > 0 else unavailable("nothing to divide by")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from membench.energy.carbon import Intensity, carbon
-from membench.energy.figure import Figure, figure_of, summary_text
+from membench.energy.figure import EnergyFigure, figure_of, summary_text
 from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
 from membench.records.costs import lifecycle_of
 
@@ -21,7 +21,7 @@ def components_of(energy: Mapping[str, Any]) -> str:
     return "+".join(sorted(named)) or "cpu"
 
 
-def phase_figures(energy: Mapping[str, Any]) -> dict[str, Figure]:
+def phase_figures(energy: Mapping[str, Any]) -> dict[str, EnergyFigure]:
     """Figures by phase from the energy object of a summary."""
     component = components_of(energy)
     return {

@@ -18,7 +18,7 @@ from membench.energy.sources.base import EnergySource, SourceUnavailable
 from membench.energy.sources.codecarbon import CodeCarbonSource
 from membench.energy.sources.cpu import CpuModel
 from membench.energy.sources.estimate import TokenEstimate
-from membench.energy.sources.none import NoSource
+from membench.energy.sources.none import NullSource
 from membench.energy.sources.nvml import NvmlSource
 from membench.energy.sources.rapl import RaplSource
 from membench.energy.sources.remote import RemoteSource
@@ -29,7 +29,7 @@ AUTO: tuple[str, ...] = ("nvml", "rapl")
 """What `auto` tries: sensors of this machine. Models and estimates are never taken unasked."""
 
 
-def _bare(source: type[RaplSource] | type[NoSource]) -> Callable[[str], EnergySource]:
+def _bare(source: type[RaplSource] | type[NullSource]) -> Callable[[str], EnergySource]:
     def parse(argument: str) -> EnergySource:
         if argument:
             raise UsageError(f"--energy {source.name}:{argument}: {source.name} takes no argument")
@@ -47,7 +47,7 @@ PARSERS: Mapping[str, Callable[[str], EnergySource]] = {
     "cpu": CpuModel.parse,
     "estimate": TokenEstimate.parse,
     "replay": ReplaySource.parse,
-    "none": _bare(NoSource),
+    "none": _bare(NullSource),
 }
 
 
@@ -92,7 +92,7 @@ def choose(spec: str, parsers: Mapping[str, Callable[[str], EnergySource]] = PAR
     allow_mixed = spec.startswith("mixed:")
     wanted = [parse(part, parsers) for part in spec.removeprefix("mixed:").split("+")]
     probes = [probe(source) for source in wanted]
-    found = [p for p in probes if p.channels or isinstance(p.source, NoSource)]
+    found = [p for p in probes if p.channels or isinstance(p.source, NullSource)]
     _refuse_unlike(found, allow_mixed)
     _refuse_double(found)
     return Selection(
@@ -119,7 +119,7 @@ def parse(
 
 
 @dataclass(frozen=True)
-class Probe:
+class SourceCheck:
     """What opening a source once came to.
 
     Attributes:
@@ -149,20 +149,20 @@ class Probe:
         return f"{head} — {'; '.join(dict.fromkeys(c.method for c in self.channels))}"
 
 
-def probe(source: EnergySource) -> Probe:
+def probe(source: EnergySource) -> SourceCheck:
     """Open a source, take one reading, and close it again."""
     try:
         channels = tuple(source.open(Clock.start().now))
         source.read()
     except SourceUnavailable as error:
-        return Probe(source, why=error.why, remedy=error.remedy)
+        return SourceCheck(source, why=error.why, remedy=error.remedy)
     except (OSError, RuntimeError) as error:
-        return Probe(source, why=f"cannot be read: {error}")
+        return SourceCheck(source, why=f"cannot be read: {error}")
     finally:
         source.close()
     if not channels:
-        return Probe(source, why="joules are not asked for")
-    return Probe(source, channels)
+        return SourceCheck(source, why="joules are not asked for")
+    return SourceCheck(source, channels)
 
 
 def _automatic(parsers: Mapping[str, Callable[[str], EnergySource]]) -> Selection:
@@ -179,7 +179,7 @@ def _automatic(parsers: Mapping[str, Callable[[str], EnergySource]]) -> Selectio
 PASSED_OVER = " (left out: a weaker label than the sensor above)"
 
 
-def _refuse_unlike(found: Sequence[Probe], allow_mixed: bool) -> None:
+def _refuse_unlike(found: Sequence[SourceCheck], allow_mixed: bool) -> None:
     labels = {c.provenance for p in found for c in p.channels}
     if len(labels) > 1 and not allow_mixed:
         raise UsageError(
@@ -188,7 +188,7 @@ def _refuse_unlike(found: Sequence[Probe], allow_mixed: bool) -> None:
         )
 
 
-def _refuse_double(found: Sequence[Probe]) -> None:
+def _refuse_double(found: Sequence[SourceCheck]) -> None:
     """Two sources for one component would count it twice."""
     seen: dict[str, str] = {}
     for p in found:

@@ -9,7 +9,7 @@ from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
 
 
-class NoSource:
+class NullSource:
     """Reads nothing; every figure of the run is unavailable."""
 
     name = "none"

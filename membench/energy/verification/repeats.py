@@ -81,7 +81,7 @@ def _checks(entries: Iterable[Mapping[str, Any]]) -> tuple[Check, ...]:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RepeatCheck:
     """What the checks of all repeats together come to.
 
     Attributes:
@@ -106,7 +106,7 @@ class Verdict:
         return f"{word}: {passed} of {len(self.checks)} checks passed"
 
 
-def verdict_of(repeats: Sequence[Repeat]) -> Verdict:
+def verdict_of(repeats: Sequence[Repeat]) -> RepeatCheck:
     """Bring the checks of the repeats of one configuration together.
 
     Args:
@@ -116,7 +116,7 @@ def verdict_of(repeats: Sequence[Repeat]) -> Verdict:
     alone = [_joined(name, [_named(name, r.checks) for r in repeats]) for name in names]
     together = {REPEATABLE: _repeatable(repeats), PROTOCOL: _protocol(repeats)}
     kept = [check for check in alone if check.name not in together]
-    return Verdict(
+    return RepeatCheck(
         checks=(*kept, *together.values()),
         tested=any(repeat.measured or repeat.protocol is not None for repeat in repeats),
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from membench.domain.labels import Provenance
 from membench.energy.attribution.crosscheck import AGREEMENT, power_gaps
-from membench.energy.attribution.ledger import Ledger
+from membench.energy.attribution.ledger import EnergyLedger
 from membench.energy.figure import Flag
 from membench.energy.samples import SampleLog, Span
 from membench.energy.verification.overhead import Overhead
@@ -71,7 +71,7 @@ def verified(checks: Sequence[Check]) -> bool:
 
 
 def validate(
-    ledger: Ledger,
+    ledger: EnergyLedger,
     log: SampleLog,
     spans: Sequence[Span],
     *,
@@ -102,7 +102,7 @@ def validate(
     ]
 
 
-def _measured(ledger: Ledger) -> Check:
+def _measured(ledger: EnergyLedger) -> Check:
     weak = [n for n, f in ledger.phases.items() if f.provenance is not Provenance.MEASURED]
     if ledger.total.provenance is not Provenance.MEASURED:
         return Check("measured", "fail", f"the total is {ledger.total.provenance}")
@@ -121,7 +121,7 @@ def _counter_against_power(log: SampleLog, spans: Sequence[Span]) -> Check:
     return Check(name, "pass" if worst <= AGREEMENT else "fail", f"worst phase {worst:.1%} apart")
 
 
-def _windows_add_up(ledger: Ledger) -> Check:
+def _windows_add_up(ledger: EnergyLedger) -> Check:
     """Parts and whole differ by no more than two ticks."""
     name = "windows add up"
     parts = [*ledger.phases.values(), ledger.idle, ledger.unattributed]
@@ -154,7 +154,7 @@ def coefficient_of_variation(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) / mean if mean > 0 else math.inf
 
 
-def _undisturbed(ledger: Ledger) -> Check:
+def _undisturbed(ledger: EnergyLedger) -> Check:
     flags = ledger.total.flags.union(*(figure.flags for figure in ledger.phases.values()))
     found = sorted(flags & SPOILERS)
     return Check("undisturbed", "fail" if found else "pass", ", ".join(found) or "no flag")
@@ -167,7 +167,7 @@ def _sampler_is_cheap(sampler: Overhead | None) -> Check:
     return Check(name, "pass" if abs(sampler.median) <= MAX_SAMPLER else "fail", sampler.text())
 
 
-def _null_window(ledger: Ledger) -> Check:
+def _null_window(ledger: EnergyLedger) -> Check:
     """An idle window at the end matches the idle power of the beginning."""
     name = "null window"
     drift = None if ledger.baseline is None else ledger.baseline.drift
@@ -178,7 +178,7 @@ def _null_window(ledger: Ledger) -> Check:
     )
 
 
-def _questions_add_up(ledger: Ledger) -> Check:
+def _questions_add_up(ledger: EnergyLedger) -> Check:
     name = "questions add up"
     worst = 0.0
     for phase, work in ledger.work.items():

@@ -33,7 +33,7 @@ from membench.domain.errors import Reason, SystemFault
 from membench.domain.labels import Phase
 from membench.domain.system import Memory, MemoryChange, MemorySystem, Query
 from membench.harness.lanes.resources import add_resources, peak_rss_bytes, process_cpu_s
-from membench.llm.phase_meter import Meterer
+from membench.llm.phase_meter import PhaseMeter
 from membench.records.journal import DiskFull, Sink
 from membench.records.record import Record, describe, failed, free_text, reason_of
 from membench.tokens import count_tokens
@@ -71,7 +71,7 @@ class CaseJob:
     granted: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-class MemoryBook:
+class MemoryTable:
     """Numbers the memories of a case in order of first appearance and writes each text once."""
 
     def __init__(self, case: str, attempt: int, texts: Sink) -> None:
@@ -131,7 +131,7 @@ class CasePlayer:
         ignores_k: bool,
         records: Sink,
         texts: Sink,
-        meter: Meterer,
+        meter: PhaseMeter,
         clock: Clock,
         node: int | None = None,
     ) -> None:
@@ -144,7 +144,7 @@ class CasePlayer:
         self._meter = meter
         self._clock = clock
         self._node = node
-        self._book = MemoryBook(job.case.id, job.attempt, texts)
+        self._book = MemoryTable(job.case.id, job.attempt, texts)
         self._system: MemorySystem | None = None
         self._broken = False
         self._next = 0

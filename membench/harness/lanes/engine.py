@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from membench.domain.errors import HarnessFault, Reason
-from membench.records.journal import DiskFull, Journal, on_this_machine
+from membench.records.journal import DiskFull, Journal, local_journal
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -22,7 +22,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Site:
+class LaneLocation:
     """Where a lane is, and how its records get home.
 
     Attributes:
@@ -35,7 +35,7 @@ class Site:
     lane: int
     node: int | None = None
     ahead_s: float = 0.0
-    journal: Journal = on_this_machine
+    journal: Journal = local_journal
 
 
 class Lane(Protocol[J_contra, R_co]):
@@ -51,12 +51,12 @@ class Lane(Protocol[J_contra, R_co]):
 class Worker(Protocol[J_contra, R_co]):
     """A picklable recipe for a `Lane`."""
 
-    def open(self, site: Site) -> Lane[J_contra, R_co]:
+    def open(self, site: LaneLocation) -> Lane[J_contra, R_co]:
         """Start working at `site`."""
 
 
 @dataclass(frozen=True)
-class Done(Generic[J, R]):
+class JobDone(Generic[J, R]):
     """A job that came back."""
 
     job: J
@@ -64,7 +64,7 @@ class Done(Generic[J, R]):
 
 
 @dataclass(frozen=True)
-class Lost(Generic[J]):
+class JobLost(Generic[J]):
     """A job whose lane died under it.
 
     Attributes:
@@ -89,7 +89,7 @@ class Lost(Generic[J]):
 
 
 @dataclass(kw_only=True)
-class Seat(Generic[J]):
+class LaneSlot(Generic[J]):
     """A lane as its engine sees it.
 
     Attributes:
@@ -101,7 +101,7 @@ class Seat(Generic[J]):
     job: J | None = None
 
 
-S = TypeVar("S", bound=Seat[Any])
+S = TypeVar("S", bound=LaneSlot[Any])
 
 
 class Engine(ABC, Generic[J, R, S]):
@@ -131,7 +131,7 @@ class Engine(ABC, Generic[J, R, S]):
     def __exit__(self, *_: object) -> None:
         """End every lane: kindly if idle, at once if at work."""
 
-    def run(self, jobs: Iterable[J]) -> Iterator[Done[J, R] | Lost[J]]:
+    def run(self, jobs: Iterable[J]) -> Iterator[JobDone[J, R] | JobLost[J]]:
         """Hand out jobs to idle lanes and yield them as they finish.
 
         Raises:
@@ -145,7 +145,7 @@ class Engine(ABC, Generic[J, R, S]):
                 return
             yield from self._finished(busy)
 
-    def run_on(self, assigned: Iterable[tuple[int, J]]) -> Iterator[Done[J, R] | Lost[J]]:
+    def run_on(self, assigned: Iterable[tuple[int, J]]) -> Iterator[JobDone[J, R] | JobLost[J]]:
         """Like `run`, with each job bound to a lane: what one lane holds, another cannot play."""
         self._queues = {}
         for lane, job in assigned:
@@ -187,11 +187,11 @@ class Engine(ABC, Generic[J, R, S]):
         """Hand an idle lane its next job."""
 
     @abstractmethod
-    def _finished(self, busy: list[S]) -> Iterator[Done[J, R] | Lost[J]]:
+    def _finished(self, busy: list[S]) -> Iterator[JobDone[J, R] | JobLost[J]]:
         """Wait until a lane has something to say; yield the jobs that ended."""
 
 
-def result_of(lane: int, job: J, kind: str, value: Any) -> Done[J, Any]:
+def result_of(lane: int, job: J, kind: str, value: Any) -> JobDone[J, Any]:
     """What a lane says at the end of a job.
 
     Raises:
@@ -205,4 +205,4 @@ def result_of(lane: int, job: J, kind: str, value: Any) -> Done[J, Any]:
     if kind == "unstarted":
         detail = f"lane {lane} did not start (exit code {value}); see above"
         raise HarnessFault(Reason.HARNESS_ERROR, detail)
-    return Done(job, value)
+    return JobDone(job, value)

@@ -16,7 +16,17 @@ from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import Any
 
-from membench.harness.lanes.engine import Done, Engine, J, Lost, R, Seat, Site, Worker, result_of
+from membench.harness.lanes.engine import (
+    Engine,
+    J,
+    JobDone,
+    JobLost,
+    LaneLocation,
+    LaneSlot,
+    R,
+    Worker,
+    result_of,
+)
 
 LANE_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
@@ -42,7 +52,9 @@ class LaneProcess:
         ready: Whether it has said that it started.
     """
 
-    def __init__(self, worker: Worker[Any, Any], site: Site, *, relayed: bool = False) -> None:
+    def __init__(
+        self, worker: Worker[Any, Any], site: LaneLocation, *, relayed: bool = False
+    ) -> None:
         """Start it and hand it its worker; whatever a system prints there goes to stderr."""
         self.pipe, theirs = Pipe()
         self.ready = False
@@ -100,7 +112,7 @@ class LaneProcess:
 
 
 @dataclass(kw_only=True)
-class LocalSeat(Seat[J]):
+class LocalSeat(LaneSlot[J]):
     """A lane of this engine, and its process."""
 
     lane: LaneProcess
@@ -118,19 +130,19 @@ class LocalEngine(Engine[J, R, LocalSeat[J]]):
         self._seats.clear()
 
     def _start(self, number: int) -> LocalSeat[J]:
-        return LocalSeat(number=number, lane=LaneProcess(self._worker, Site(number)))
+        return LocalSeat(number=number, lane=LaneProcess(self._worker, LaneLocation(number)))
 
     def _give(self, seat: LocalSeat[J], job: J) -> None:
         seat.job = job
         seat.lane.tell(job)
 
-    def _finished(self, busy: list[LocalSeat[J]]) -> Iterator[Done[J, R] | Lost[J]]:
+    def _finished(self, busy: list[LocalSeat[J]]) -> Iterator[JobDone[J, R] | JobLost[J]]:
         ready = wait([seat.lane.pipe for seat in busy])
         for seat in busy:
             if seat.lane.pipe in ready and (result := self._collect(seat)):
                 yield result
 
-    def _collect(self, seat: LocalSeat[J]) -> Done[J, R] | Lost[J] | None:
+    def _collect(self, seat: LocalSeat[J]) -> JobDone[J, R] | JobLost[J] | None:
         """What a lane says; None when it only says that it is ready."""
         kind, value = seat.lane.listen()
         if kind == "ready":
@@ -138,8 +150,8 @@ class LocalEngine(Engine[J, R, LocalSeat[J]]):
         job, seat.job = seat.job, None
         assert job is not None
         if kind == "lost":
-            seat.lane = LaneProcess(self._worker, Site(seat.number))
-            return Lost(job, value)
+            seat.lane = LaneProcess(self._worker, LaneLocation(seat.number))
+            return JobLost(job, value)
         return result_of(seat.number, job, kind, value)
 
 

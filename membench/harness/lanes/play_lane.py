@@ -15,8 +15,8 @@ from membench.domain.clock import Clock
 from membench.domain.labels import Phase, Role, Scalar
 from membench.domain.system import ModelEndpoint, SystemContext
 from membench.harness.lanes.case_player import CaseJob, CasePlayer, PlaySettings
-from membench.harness.lanes.engine import Site
-from membench.llm.phase_meter import LaneAccess, Meterer, NullMeter
+from membench.harness.lanes.engine import LaneLocation
+from membench.llm.phase_meter import GatewayAccess, NullPhaseMeter, PhaseMeter
 from membench.records.record import describe
 from membench.tokens import count_tokens
 
@@ -50,9 +50,9 @@ class PlayWorker:
     settings: PlaySettings
     run: Path
     clock: Clock
-    access: Sequence[LaneAccess] = ()
+    access: Sequence[GatewayAccess] = ()
 
-    def open(self, site: Site) -> PlayLane:
+    def open(self, site: LaneLocation) -> PlayLane:
         """Start working at `site`."""
         return PlayLane(self, site)
 
@@ -60,7 +60,7 @@ class PlayWorker:
 class PlayLane:
     """One lane at work: plays whole cases, or phases of several cases in waves."""
 
-    def __init__(self, worker: PlayWorker, site: Site) -> None:
+    def __init__(self, worker: PlayWorker, site: LaneLocation) -> None:
         """Open the files and the meter."""
         self._worker = worker
         self._clock = worker.clock.on_host(site.ahead_s)
@@ -69,7 +69,7 @@ class PlayLane:
         # A text is written before the record that names it, so that one is enough to wait for.
         self._texts = site.journal(worker.run / "texts.jsonl", awaited=False)
         access = worker.access[site.lane] if worker.access else None
-        self._meter: Meterer = access.meter() if access else NullMeter()
+        self._meter: PhaseMeter = access.meter() if access else NullPhaseMeter()
         self._endpoints = access.endpoints if access else {}
         os.environ.update(client_variables(self._endpoints))
         self._workdir = Path(tempfile.mkdtemp(prefix="membench-lane-"))

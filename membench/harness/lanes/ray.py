@@ -22,9 +22,19 @@ from typing import Any, Self
 
 import membench
 from membench.domain.errors import HarnessFault, Reason, UsageError
-from membench.harness.lanes.engine import Done, Engine, J, Lost, R, Seat, Site, Worker, result_of
+from membench.harness.lanes.engine import (
+    Engine,
+    J,
+    JobDone,
+    JobLost,
+    LaneLocation,
+    LaneSlot,
+    R,
+    Worker,
+    result_of,
+)
 from membench.harness.lanes.local import LaneProcess
-from membench.harness.lanes.relay import Line
+from membench.harness.lanes.relay import RelayLine
 from membench.records.journal import Appender
 
 OBJECT_STORE_BYTES = 256 * 2**20
@@ -53,7 +63,7 @@ class Turn:
         value: Result, message or exit code.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[RelayLine, ...]
     kind: str
     value: Any = None
 
@@ -64,7 +74,7 @@ class LaneHost:
     def __init__(self) -> None:
         """Wait to be told what to do."""
         self._lane: LaneProcess | None = None
-        self._recipe: tuple[Worker[Any, Any], Site]
+        self._recipe: tuple[Worker[Any, Any], LaneLocation]
 
     def node(self) -> str:
         """Ray's id of this machine."""
@@ -76,7 +86,7 @@ class LaneHost:
         """The clock of this machine."""
         return time.monotonic()
 
-    def settle(self, worker: Worker[Any, Any], site: Site) -> None:
+    def settle(self, worker: Worker[Any, Any], site: LaneLocation) -> None:
         """Keep what lanes are made from."""
         self._recipe = worker, site
 
@@ -100,7 +110,7 @@ class LaneHost:
             self._lane.end()
 
     def _listen(self, lane: LaneProcess) -> Turn:
-        lines: list[Line] = []
+        lines: list[RelayLine] = []
         while True:
             kind, value = lane.listen()
             if kind == "line":
@@ -114,7 +124,7 @@ class LaneHost:
 
 
 @dataclass(kw_only=True)
-class RaySeat(Seat[J]):
+class RaySeat(LaneSlot[J]):
     """A lane of this engine.
 
     Attributes:
@@ -169,13 +179,13 @@ class RayEngine(Engine[J, R, RaySeat[J]]):
         seat.job = job
         seat.answer = seat.host.give.remote(job) if seat.settled else seat.host.node.remote()
 
-    def _finished(self, busy: list[RaySeat[J]]) -> Iterator[Done[J, R] | Lost[J]]:
+    def _finished(self, busy: list[RaySeat[J]]) -> Iterator[JobDone[J, R] | JobLost[J]]:
         ready, _ = self._ray.wait([seat.answer for seat in busy])
         seat = next(seat for seat in busy if seat.answer == ready[0])
         if result := self._collect(seat):
             yield result
 
-    def _collect(self, seat: RaySeat[J]) -> Done[J, R] | Lost[J] | None:
+    def _collect(self, seat: RaySeat[J]) -> JobDone[J, R] | JobLost[J] | None:
         """One turn of a lane; None if the job goes on."""
         job = seat.job
         assert job is not None
@@ -192,13 +202,13 @@ class RayEngine(Engine[J, R, RaySeat[J]]):
             return None
         seat.job = None
         if answer.kind == "lost":
-            return Lost(job, answer.value)
+            return JobLost(job, answer.value)
         return result_of(seat.number, job, answer.kind, answer.value)
 
     def _settle(self, seat: RaySeat[J], node_id: str) -> None:
         """Tell a fresh actor what to do, now that it is known where it is."""
         node = self._nodes.setdefault(node_id, len(self._nodes))
-        site = Site(seat.number, node, self._ahead_s(seat.host) if node else 0.0)
+        site = LaneLocation(seat.number, node, self._ahead_s(seat.host) if node else 0.0)
         seat.host.settle.remote(self._worker, site)
         seat.settled = True
         seat.answer = seat.host.give.remote(seat.job)
@@ -213,16 +223,16 @@ class RayEngine(Engine[J, R, RaySeat[J]]):
             exchanges.append((answered - asked, theirs - (asked + answered) / 2))
         return min(exchanges)[1]
 
-    def _replace(self, seat: RaySeat[J], job: J, error: Exception) -> Lost[J]:
+    def _replace(self, seat: RaySeat[J], job: J, error: Exception) -> JobLost[J]:
         """Start another actor for one that is gone, wherever there is a machine left."""
         self._ray.kill(seat.host)
         if not seat.settled:
             detail = f"lane {seat.number} did not start: {error}"
             raise HarnessFault(Reason.HARNESS_ERROR, detail) from None
         seat.host, seat.settled, seat.job = self._actor(cpus=0), False, None
-        return Lost(job, None)
+        return JobLost(job, None)
 
-    def _write(self, lines: tuple[Line, ...]) -> None:
+    def _write(self, lines: tuple[RelayLine, ...]) -> None:
         for line in lines:
             if line.path not in self._files:
                 self._files[line.path] = Appender(line.path)

@@ -16,7 +16,7 @@ from membench.records.journal import encoded
 
 
 @dataclass(frozen=True)
-class Line:
+class RelayLine:
     """A line on its way to a journal.
 
     Attributes:
@@ -41,7 +41,7 @@ class Relay:
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Send a line, and wait for the parent if it is awaited."""
-        self._pipe.send(("line", Line(self._path, encoded(line), self._awaited)))
+        self._pipe.send(("line", RelayLine(self._path, encoded(line), self._awaited)))
         if self._awaited:
             self._pipe.recv()
 

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from membench.domain.clock import Clock
 from membench.domain.score import JudgeRequest
-from membench.harness.prepare import Prepared
-from membench.harness.progress import Progress, Silent
-from membench.harness.stages.verdicts import Seat, seats, verdicts_of
+from membench.harness.prepare import ResolvedRun
+from membench.harness.progress import NullProgress, Progress
+from membench.harness.stages.verdicts import JudgeFiles, seats, verdicts_of
 from membench.judging.calibration import CASE, calibration_set, tallied
 from membench.judging.judge import Judge, Judgement
 from membench.judging.official_prompts import official_prompts
-from membench.records.attempts import Recorded, played_case
+from membench.records.attempts import RunRecords, played_case
 from membench.records.canonical import canonical_sha256
-from membench.records.journal import Appender, mend_tail, read_lines
+from membench.records.journal import Appender, read_lines, terminate_torn_line
 from membench.records.run_directory import RunDir, replace_json
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ CALIBRATION_CASES = 20
 
 
 def judge(
-    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress, gateway: Gateway
+    prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress, gateway: Gateway
 ) -> None:
     """Have every judge of the run say what it has not said yet.
 
@@ -55,24 +55,24 @@ def judge(
             official,
             now=clock.now,
         )
-        bench = Bench(gateway, model, prepared.options.read_concurrency, clock)
+        bench = JudgeRunner(gateway, model, prepared.options.read_concurrency, clock)
         _calibrate(prepared, bench, seat)
         bench.hear(seat.path, wanted(prepared, run), progress)
 
 
-def _calibrate(prepared: Prepared, bench: Bench, seat: Seat) -> None:
+def _calibrate(prepared: ResolvedRun, bench: JudgeRunner, seat: JudgeFiles) -> None:
     """Have a judge say what it has not said yet about candidates made from gold."""
     cases = islice(prepared.cases(), CALIBRATION_CASES)
     known = calibration_set(prepared.task, cases, seed=prepared.spec.seed)
     seat.candidates.parent.mkdir(exist_ok=True)
-    bench.hear(seat.candidates, ((CASE, each.request) for each in known), Silent())
+    bench.hear(seat.candidates, ((CASE, each.request) for each in known), NullProgress())
     said = verdicts_of(seat.candidates)
     rates = tallied(prepared.task, [(each, said[each.request.id]) for each in known])
     replace_json(seat.calibration, rates.to_json())
 
 
 @dataclass(frozen=True)
-class Bench:
+class JudgeRunner:
     """A judge at work: what it says goes into a journal, and nothing is asked twice.
 
     Attributes:
@@ -100,7 +100,7 @@ class Bench:
         Raises:
             Stopped: The budget is spent.
         """
-        mend_tail(journal)
+        terminate_torn_line(journal)
         known = {
             (line["request"], line.get("fields_sha256"))
             for line in read_lines(journal)
@@ -125,9 +125,9 @@ def fields_sha256(request: JudgeRequest) -> str:
     return canonical_sha256(dict(request.fields))
 
 
-def wanted(prepared: Prepared, run: RunDir) -> Iterator[tuple[str, JudgeRequest]]:
+def wanted(prepared: ResolvedRun, run: RunDir) -> Iterator[tuple[str, JudgeRequest]]:
     """What the task wants judged: (opaque case id, request)."""
-    recorded = Recorded(run.play, run.texts, run.answers)
+    recorded = RunRecords(run.play, run.texts, run.answers)
     for case, gold in prepared.cases():
         played = played_case(case, recorded.load(case))
         for request in prepared.task.judgements(played, gold):

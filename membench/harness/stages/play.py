@@ -17,13 +17,13 @@ from membench.domain.labels import Phase
 from membench.domain.score import Gold
 from membench.harness.lanes import engine_for
 from membench.harness.lanes.case_player import CaseJob, PlaySettings
-from membench.harness.lanes.engine import Done, Engine, Lost
+from membench.harness.lanes.engine import Engine, JobDone, JobLost
 from membench.harness.lanes.play_lane import PlayWorker, WaveStep
-from membench.harness.prepare import Prepared
+from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
-from membench.llm.phase_meter import LaneAccess
-from membench.records.attempts import Recorded, RecordedCase
-from membench.records.journal import Appender, mend_tail, read_lines
+from membench.llm.phase_meter import GatewayAccess
+from membench.records.attempts import CaseAttempt, RunRecords
+from membench.records.journal import Appender, read_lines, terminate_torn_line
 from membench.records.record import Record, failed
 from membench.records.run_directory import RunDir
 
@@ -33,11 +33,11 @@ WAVE_PHASES = (Phase.INGEST, Phase.FINALIZE, Phase.RECALL)
 
 
 def play(
-    prepared: Prepared,
+    prepared: ResolvedRun,
     run: RunDir,
     clock: Clock,
     progress: Progress,
-    access: Sequence[LaneAccess] = (),
+    access: Sequence[GatewayAccess] = (),
     halted: Callable[[], bool] = lambda: False,
 ) -> None:
     """Play what is not yet played, until `halted` says that nothing more may be called.
@@ -46,10 +46,10 @@ def play(
         DiskFull: A record could not be written.
     """
     for path in (run.play, run.texts):
-        mend_tail(path)
+        terminate_torn_line(path)
     jobs = takewhile(
         lambda _: not halted(),
-        unfinished(prepared, Recorded(run.play, run.texts, run.answers), progress),
+        unfinished(prepared, RunRecords(run.play, run.texts, run.answers), progress),
     )
     worker = PlayWorker(
         prepared.system,
@@ -67,7 +67,7 @@ def play(
             play_free(engine, worker, jobs, progress)
 
 
-def settings(prepared: Prepared) -> PlaySettings:
+def settings(prepared: ResolvedRun) -> PlaySettings:
     """What every recall of the run has in common."""
     return PlaySettings(
         prepared.k,
@@ -77,7 +77,9 @@ def settings(prepared: Prepared) -> PlaySettings:
     )
 
 
-def unfinished(prepared: Prepared, recorded: Recorded, progress: Progress) -> Iterator[CaseJob]:
+def unfinished(
+    prepared: ResolvedRun, recorded: RunRecords, progress: Progress
+) -> Iterator[CaseJob]:
     """Jobs for the cases that are not finished; finished ones count as progress at once."""
     grant = "evidence_grant" in prepared.system.capabilities
     for case, gold in prepared.cases():
@@ -89,7 +91,7 @@ def unfinished(prepared: Prepared, recorded: Recorded, progress: Progress) -> It
         yield CaseJob(case, max(attempts, default=0) + 1, granted)
 
 
-def is_finished(loaded: RecordedCase) -> bool:
+def is_finished(loaded: CaseAttempt) -> bool:
     """Whether a case has a complete attempt without a failure in its last one."""
     return loaded.attempt is not None and not loaded.failed
 
@@ -109,7 +111,7 @@ def play_free(
     """Whole cases, each in whichever lane is idle."""
     for result in engine.run(jobs):
         assert isinstance(result.job, CaseJob)
-        if isinstance(result, Lost):
+        if isinstance(result, JobLost):
             record_crash(worker, result.job, result)
             progress.note(f"{result.detail}; its case is failed")
         progress.advance(len(result.job.case.timeline))
@@ -146,7 +148,7 @@ def _wave_phase(
     for result in engine.run_on(steps):
         assert isinstance(result.job, WaveStep)
         number = next(n for n, job in enumerate(wave) if job.case.id == result.job.case)
-        if isinstance(result, Done):
+        if isinstance(result, JobDone):
             count = sum(phase_of(event) is phase for event in wave[number].case.timeline)
             progress.advance(count)
             continue
@@ -158,10 +160,10 @@ def _wave_phase(
         progress.note(f"{result.detail}; the cases it held are failed")
 
 
-def record_crash(worker: PlayWorker, job: CaseJob, lost: Lost[CaseJob | WaveStep]) -> None:
+def record_crash(worker: PlayWorker, job: CaseJob, lost: JobLost[CaseJob | WaveStep]) -> None:
     """Record what a dead lane left unrecorded: the event it died in, and those after it."""
     path = worker.run / "play.jsonl"
-    mend_tail(path)
+    terminate_torn_line(path)
     key = (job.case.id, job.attempt)
     done = {
         line["event"] for line in read_lines(path) if (line.get("case"), line.get("attempt")) == key

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from membench.domain.answer import Answer, AnswerInput, Span
+from membench.domain.answer import Answer, AnswerInput, TextSpan
 from membench.domain.case import Ask, Case, Turn
 from membench.domain.clock import Clock
 from membench.domain.errors import HarnessFault, Reason
@@ -20,14 +20,14 @@ from membench.domain.labels import Phase
 from membench.domain.score import Gold
 from membench.domain.system import Memory
 from membench.harness.lanes import engine_for
-from membench.harness.lanes.engine import Lost, Site
+from membench.harness.lanes.engine import JobLost, LaneLocation
 from membench.harness.lanes.resources import process_cpu_s
-from membench.harness.prepare import Prepared
+from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
 from membench.readers.base import LocalReader
 from membench.readers.registry import LOCAL_READERS, local_reader
-from membench.records.attempts import CaseLines, Recorded, RecordedCase, memory_from_line
-from membench.records.journal import Sink, mend_tail
+from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, memory_from_line
+from membench.records.journal import Sink, terminate_torn_line
 from membench.records.record import Record, answer_parts, describe, failed, free_text
 from membench.records.run_directory import RunDir
 
@@ -90,7 +90,7 @@ class UnreadCase:
     """
 
     case: Case
-    lines: CaseLines
+    lines: RawCaseRecords
     options: Mapping[int, tuple[str, ...]]
 
     def job(self) -> ReadJob | None:
@@ -102,7 +102,7 @@ class UnreadCase:
         memories = tuple(memory_from_line(line) for line in loaded.texts)
         return ReadJob(self.case.id, loaded.attempt, asks, memories, self.case.turns())
 
-    def _asks(self, loaded: RecordedCase) -> Iterator[AskJob]:
+    def _asks(self, loaded: CaseAttempt) -> Iterator[AskJob]:
         """The asks that have no ok answer yet."""
         for record in loaded.records:
             event = self.case.timeline[record.event]
@@ -124,7 +124,7 @@ class UnreadCase:
             )
 
 
-def unread(prepared: Prepared, recorded: Recorded) -> Iterator[UnreadCase]:
+def unread(prepared: ResolvedRun, recorded: RunRecords) -> Iterator[UnreadCase]:
     """The cases with something to answer; one without any line of answers is not looked into."""
     for case, gold in prepared.cases():
         found = UnreadCase(case, recorded.lines(case), options_of(prepared, case, gold))
@@ -132,7 +132,7 @@ def unread(prepared: Prepared, recorded: Recorded) -> Iterator[UnreadCase]:
             yield found
 
 
-def options_of(prepared: Prepared, case: Case, gold: Gold) -> dict[int, tuple[str, ...]]:
+def options_of(prepared: ResolvedRun, case: Case, gold: Gold) -> dict[int, tuple[str, ...]]:
     """What readers are shown beside the questions of a case, by event."""
     options = {
         event: prepared.task.options_for(gold, event)
@@ -142,21 +142,21 @@ def options_of(prepared: Prepared, case: Case, gold: Gold) -> dict[int, tuple[st
     return {event: shown for event, shown in options.items() if shown}
 
 
-def unanswered(prepared: Prepared, recorded: Recorded) -> Iterator[ReadJob]:
+def unanswered(prepared: ResolvedRun, recorded: RunRecords) -> Iterator[ReadJob]:
     """Jobs for the asks without an answer that counts, case by case."""
     jobs = (found.job() for found in unread(prepared, recorded))
     return (job for job in jobs if job is not None)
 
 
-def read(prepared: Prepared, run: RunDir, clock: Clock, progress: Progress) -> None:
+def read(prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress) -> None:
     """Answer what is not answered, by a local reader or by the system's own recorded answers."""
-    mend_tail(run.answers)
-    recorded = Recorded(run.play, run.texts, run.answers)
+    terminate_torn_line(run.answers)
+    recorded = RunRecords(run.play, run.texts, run.answers)
     jobs = unread(prepared, recorded)
     worker = ReadWorker(prepared.spec.reader, run.answers, clock)
     with engine_for(prepared.options, worker) as engine:
         for result in engine.run(jobs):
-            if isinstance(result, Lost):
+            if isinstance(result, JobLost):
                 raise HarnessFault(Reason.HARNESS_ERROR, f"while reading, {result.detail}")
             progress.advance(result.result)
 
@@ -175,7 +175,7 @@ class ReadWorker:
     answers: Path
     clock: Clock
 
-    def open(self, site: Site) -> ReadLane:
+    def open(self, site: LaneLocation) -> ReadLane:
         """Start working."""
         reader = local_reader(self.reader) if self.reader in LOCAL_READERS else None
         clock = self.clock.on_host(site.ahead_s)
@@ -243,8 +243,8 @@ def recorded_answer(answer: Answer, numbers: Sequence[int]) -> dict[str, Any]:
     if answer.parts is None:
         return {"status": "ok", **free_text(answer.text)}
     parts = [
-        Span(part.start, part.end, memory=numbers[part.memory])
-        if isinstance(part, Span) and part.memory is not None
+        TextSpan(part.start, part.end, memory=numbers[part.memory])
+        if isinstance(part, TextSpan) and part.memory is not None
         else part
         for part in answer.parts
     ]

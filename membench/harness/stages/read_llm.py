@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from membench.domain.clock import Clock
 from membench.domain.errors import Reason
 from membench.domain.labels import Phase, Role
-from membench.harness.prepare import Prepared
+from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
 from membench.harness.stages.read import (
     AskJob,
@@ -18,9 +18,9 @@ from membench.harness.stages.read import (
     unanswered,
 )
 from membench.llm.usage import Usage
-from membench.readers.llm import Asked, LlmAnswer, LlmReader
-from membench.records.attempts import Recorded
-from membench.records.journal import Appender, mend_tail
+from membench.readers.llm import LlmAnswer, LlmReader, ReadRequest
+from membench.records.attempts import RunRecords
+from membench.records.journal import Appender, terminate_torn_line
 from membench.records.record import Record, failed, free_text
 from membench.records.run_directory import RunDir
 
@@ -29,30 +29,32 @@ if TYPE_CHECKING:
 
 
 def read_with_model(
-    prepared: Prepared, run: RunDir, clock: Clock, progress: Progress, gateway: Gateway
+    prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress, gateway: Gateway
 ) -> None:
     """Answer what is not answered with the run's reader model.
 
     Raises:
         Stopped: The budget is spent.
     """
-    mend_tail(run.answers)
-    jobs = unanswered(prepared, Recorded(run.play, run.texts, run.answers))
+    terminate_torn_line(run.answers)
+    jobs = unanswered(prepared, RunRecords(run.play, run.texts, run.answers))
     temperature = gateway.roles[Role.READER].temperature
     reader = LlmReader(gateway.client(), prepared.task, clock.now, temperature)
-    desk = Desk(Appender(run.answers), clock, progress)
+    desk = AnswerCollector(Appender(run.answers), clock, progress)
     try:
         gateway.run(_read(reader, desk, jobs, prepared.options.read_concurrency))
     finally:
         desk.close()
 
 
-async def _read(reader: LlmReader, desk: Desk, jobs: Iterator[ReadJob], concurrency: int) -> None:
+async def _read(
+    reader: LlmReader, desk: AnswerCollector, jobs: Iterator[ReadJob], concurrency: int
+) -> None:
     async for answer in reader.answer_all(desk.asked(jobs), concurrency):
         desk.take(answer)
 
 
-class Desk:
+class AnswerCollector:
     """Hands out asks and collects the generations of each until its record can be written."""
 
     def __init__(self, answers: Appender, clock: Clock, progress: Progress) -> None:
@@ -62,7 +64,7 @@ class Desk:
         self._progress = progress
         self._open: dict[tuple[str, int], tuple[ReadJob, AskJob, list[LlmAnswer]]] = {}
 
-    def asked(self, jobs: Iterator[ReadJob]) -> Iterator[Asked]:
+    def asked(self, jobs: Iterator[ReadJob]) -> Iterator[ReadRequest]:
         """Every generation of every ask; asks without a recall are failed at once."""
         for job in jobs:
             for ask in job.asks:
@@ -72,7 +74,7 @@ class Desk:
                     continue
                 self._open[job.case, ask.event] = (job, ask, [])
                 for generation in range(ask.generations):
-                    yield Asked(job.case, ask.event, generation, job.given(ask))
+                    yield ReadRequest(job.case, ask.event, generation, job.given(ask))
 
     def take(self, answer: LlmAnswer) -> None:
         """Keep an answer; write the ask's record once it has all of them."""

@@ -14,12 +14,12 @@ from membench.domain.errors import HarnessFault, Reason
 from membench.domain.labels import Phase, Role
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Gold, Score, Verdict
-from membench.harness.lanes.engine import Lost, Site
+from membench.harness.lanes.engine import JobLost, LaneLocation
 from membench.harness.lanes.local import LocalEngine
-from membench.harness.prepare import Prepared
+from membench.harness.prepare import ResolvedRun
 from membench.harness.run_costs import CostTally
 from membench.harness.run_energy import SpanTally
-from membench.records.attempts import CaseLines, Recorded, RecordedCase, played_case
+from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, played_case
 from membench.records.content_hash import ContentHash
 from membench.records.run_directory import RunDir
 from membench.records.scores import write_scores
@@ -27,7 +27,7 @@ from membench.tasks.base import Task
 
 
 @dataclass
-class Tally:
+class OutcomeTally:
     """Counts of asks: every ask is ok, or failed with a reason, and may be unscored."""
 
     cases: int = 0
@@ -74,7 +74,7 @@ class Tally:
                 reason = outcome.outcome.reason or "missing"
                 self.failures[reason] = self.failures.get(reason, 0) + 1
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: OutcomeTally) -> None:
         """Take in other counts."""
         self.cases += other.cases
         self.questions += other.questions
@@ -127,10 +127,10 @@ class Totals:
 
     def __init__(self, models: Mapping[Role, str]) -> None:
         """Start with nothing."""
-        self.tally, self.cost, self.content = Tally(), CostTally(), ContentHash()
+        self.tally, self.cost, self.content = OutcomeTally(), CostTally(), ContentHash()
         self.spans = SpanTally(models)
 
-    def add(self, loaded: RecordedCase, played: PlayedCase, rows: list[Score]) -> None:
+    def add(self, loaded: CaseAttempt, played: PlayedCase, rows: list[Score]) -> None:
         """Take in one case: as recorded, as scoring saw it, and its rows."""
         self.tally.add(played.case, played, rows)
         self.cost.add(played.case, loaded)
@@ -154,16 +154,18 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreResults:
     """What scoring came to: every row, and the totals."""
 
     rows: list[Score]
     totals: Totals
 
 
-def score(prepared: Prepared, run: RunDir, verdicts: Mapping[str, Verdict] | None = None) -> Scored:
+def score(
+    prepared: ResolvedRun, run: RunDir, verdicts: Mapping[str, Verdict] | None = None
+) -> ScoreResults:
     """Score every case of a run and write scores.jsonl."""
-    recorded = Recorded(run.play, run.texts, run.answers)
+    recorded = RunRecords(run.play, run.texts, run.answers)
     worker = ScoreWorker(prepared.task, prepared.models, verdicts or {})
     jobs = (
         ScoreJob(number, case, gold, recorded.lines(case))
@@ -178,7 +180,7 @@ def score(prepared: Prepared, run: RunDir, verdicts: Mapping[str, Verdict] | Non
         totals.merge(part)
     totals.cost.add_late(recorded.notes)
     write_scores(run.scores, rows)
-    return Scored(rows, totals)
+    return ScoreResults(rows, totals)
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ class ScoreJob:
     number: int
     case: Case
     gold: Gold
-    lines: CaseLines
+    lines: RawCaseRecords
 
 
 CaseScores = tuple[list[Score], Totals]
@@ -209,7 +211,7 @@ class ScoreWorker:
     models: Mapping[Role, str]
     verdicts: Mapping[str, Verdict]
 
-    def open(self, site: Site) -> ScoreWorker:
+    def open(self, site: LaneLocation) -> ScoreWorker:
         """Nothing to set up."""
         return self
 
@@ -237,7 +239,7 @@ def scored_jobs(
         return
     with LocalEngine[ScoreJob, CaseScores](worker, lanes) as engine:
         for result in engine.run(jobs):
-            if isinstance(result, Lost):
+            if isinstance(result, JobLost):
                 detail = f"a scoring process died (exit code {result.exitcode})"
                 raise HarnessFault(Reason.HARNESS_ERROR, detail)
             yield result.job.number, result.result

@@ -18,7 +18,7 @@ import orjson
 from membench.domain.errors import Reason
 from membench.domain.outcome import Outcome
 from membench.domain.score import Verdict
-from membench.harness.prepare import Prepared, judges
+from membench.harness.prepare import ResolvedRun, judges
 from membench.records.canonical import canonical_sha256
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
@@ -26,7 +26,7 @@ from membench.records.spec import RunSpec
 
 
 @dataclass(frozen=True)
-class Seat:
+class JudgeFiles:
     """One judge of a run and its files.
 
     Attributes:
@@ -51,7 +51,7 @@ class Seat:
         return [path for path in (self.candidates, self.path) if path.exists()]
 
 
-def seats(prepared: Prepared, run: RunDir) -> list[Seat]:
+def seats(prepared: ResolvedRun, run: RunDir) -> list[JudgeFiles]:
     """The judges of a run, in order."""
     prompts = {k: v for k, v in prepared.task.prompt_hashes().items() if k.startswith("judge.")}
     made = []
@@ -60,7 +60,7 @@ def seats(prepared: Prepared, run: RunDir) -> list[Seat]:
         folder = run.verdicts
         verdicts, rates = folder / f"{key}.jsonl", folder / f"{key}.calibration.json"
         candidates = folder / "calibration" / f"{key}.jsonl"
-        made.append(Seat(number, model, key, verdicts, rates, candidates))
+        made.append(JudgeFiles(number, model, key, verdicts, rates, candidates))
     return made
 
 
@@ -83,7 +83,7 @@ def verdict_from(line: Mapping[str, Any]) -> Verdict:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgeResults:
     """What the judges of a run said.
 
     Attributes:
@@ -99,11 +99,11 @@ class Judged:
     entry: Mapping[str, Any] | None
 
 
-def judged(prepared: Prepared, run: RunDir) -> Judged:
+def judged(prepared: ResolvedRun, run: RunDir) -> JudgeResults:
     """Read back what the judges of the run's spec said."""
     present = [seat for seat in seats(prepared, run) if seat.journals]
     if not present:
-        return Judged({}, {}, (), None)
+        return JudgeResults({}, {}, (), None)
     from membench.judging.judge import agreement
 
     by_seat = {seat.number: verdicts_of(seat.path) for seat in present}
@@ -122,7 +122,7 @@ def judged(prepared: Prepared, run: RunDir) -> Judged:
         ],
         "agreement": [asdict(pair) for pair in agreement(by_seat)],
     }
-    return Judged(by_seat.get(0, {}), failures, telemetry, entry)
+    return JudgeResults(by_seat.get(0, {}), failures, telemetry, entry)
 
 
 def verdict_failures(judges: Iterable[Mapping[str, Verdict]]) -> dict[str, int]:
@@ -132,7 +132,7 @@ def verdict_failures(judges: Iterable[Mapping[str, Verdict]]) -> dict[str, int]:
     return dict(Counter(str(reason) for reason in reasons))
 
 
-def calibration_of(seat: Seat) -> Any:
+def calibration_of(seat: JudgeFiles) -> Any:
     """A judge's calibration; None if it was stopped before it was calibrated."""
     if not seat.calibration.exists():
         return None

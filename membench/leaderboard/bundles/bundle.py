@@ -29,7 +29,7 @@ class BundleError(UserError):
 
 
 @dataclass(frozen=True)
-class Made:
+class Bundle:
     """A bundle on disk.
 
     Attributes:
@@ -45,7 +45,7 @@ class Made:
     task: str
 
 
-def make_bundle(run_path: Path, to: Path) -> Made:
+def make_bundle(run_path: Path, to: Path) -> Bundle:
     """Write the redacted part of a run into the new folder `to`.
 
     Raises:
@@ -68,7 +68,7 @@ def make_bundle(run_path: Path, to: Path) -> Made:
         raise
     manifest = orjson.loads(files[layout.MANIFEST])
     digest = hashlib.sha256(files[layout.CHECKSUMS]).hexdigest()
-    return Made(to, digest, manifest["run_id"], manifest["task"]["name"])
+    return Bundle(to, digest, manifest["run_id"], manifest["task"]["name"])
 
 
 def bundle_files(run: RunDir) -> dict[str, bytes]:

@@ -101,7 +101,7 @@ def texts(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def verdict(line: Mapping[str, Any]) -> dict[str, Any]:
     """A verdict without the judge's words: labels and numbers remain."""
-    kept = schema.pruned(schema.VerdictLine, line)
+    kept = schema.pruned(schema.VerdictEntry, line)
     kept["values"] = {name: v for name, v in line.get("values", {}).items() if publishable(v)}
     kept["votes"] = [v if publishable(v) else "other" for v in line.get("votes", ())]
     kept["telemetry"] = telemetry(line["telemetry"])

@@ -62,7 +62,7 @@ def bounded(value: JsonValue) -> JsonValue:
 Facts = Annotated[dict[str, JsonValue], AfterValidator(bounded)]
 
 
-class Edge(BaseModel):
+class StrictModel(BaseModel):
     """No further keys, no guessing of types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -71,7 +71,7 @@ class Edge(BaseModel):
 # --- manifest ----------------------------------------------------------------------------------
 
 
-class TaskEntry(Edge):
+class TaskEntry(StrictModel):
     """Which data was used."""
 
     name: Name
@@ -87,7 +87,7 @@ class TaskEntry(Edge):
     options: dict[Word, Scalar] = {}
 
 
-class SystemEntry(Edge):
+class SystemEntry(StrictModel):
     """Which system was run, as its card declares it."""
 
     name: Name
@@ -105,7 +105,7 @@ class SystemEntry(Edge):
     environment: Facts | None = None
 
 
-class SpecEntry(Edge):
+class SpecEntry(StrictModel):
     """`RunSpec`."""
 
     system: Name
@@ -127,14 +127,14 @@ class SpecEntry(Edge):
     prompts: Word | None
 
 
-class CodeEntry(Edge):
+class CodeEntry(StrictModel):
     """Commit of membench."""
 
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")] | None
     dirty: bool | None
 
 
-class HardwareEntry(Edge):
+class HardwareEntry(StrictModel):
     """The machine, by kind."""
 
     cpu: Line
@@ -146,14 +146,14 @@ class HardwareEntry(Edge):
     klass: Annotated[Line, Field(alias="class")]
 
 
-class Parent(Edge):
+class Parent(StrictModel):
     """The run whose records a derived run took over."""
 
     run_id: RunId
     spec_sha256: Sha256
 
 
-class Manifest(Edge):
+class Manifest(StrictModel):
     """manifest.json."""
 
     schema_: Annotated[StrictInt, Field(alias="schema")]
@@ -183,7 +183,7 @@ class Manifest(Edge):
 # --- summary -----------------------------------------------------------------------------------
 
 
-class MetricEntry(Edge):
+class MetricEntry(StrictModel):
     """A figure with its interval."""
 
     value: Real | None
@@ -195,7 +195,7 @@ class MetricEntry(Edge):
 Metrics = dict[Word, MetricEntry]
 
 
-class CategoryEntry(Edge):
+class CategoryEntry(StrictModel):
     """One category."""
 
     id: Word
@@ -203,7 +203,7 @@ class CategoryEntry(Edge):
     metrics: Metrics
 
 
-class Counts(Edge):
+class Counts(StrictModel):
     """Counts of asks."""
 
     cases: Count
@@ -214,7 +214,7 @@ class Counts(Edge):
     failures: dict[ReasonName, Count]
 
 
-class RoleUsage(Edge):
+class RoleUsage(StrictModel):
     """Model calls of one role."""
 
     calls: Count = 0
@@ -235,14 +235,14 @@ class RoleUsage(Edge):
     usd: Amount | None = None
 
 
-class Usage(RoleUsage):
+class UsageEntry(RoleUsage):
     """Model calls of a phase or an event."""
 
     faults: list[ReasonName] = []
     roles: dict[Word, RoleUsage] = {}
 
 
-class LateUsage(Usage):
+class LateUsage(UsageEntry):
     """Model calls outside any phase, and the phase that was open last."""
 
     case: CaseId | None = None
@@ -250,7 +250,7 @@ class LateUsage(Usage):
     phase: PhaseName | None = None
 
 
-class TimeEntry(Edge):
+class TimeEntry(StrictModel):
     """Seconds of a phase."""
 
     total: Amount
@@ -259,35 +259,35 @@ class TimeEntry(Edge):
     p95: Amount | None
 
 
-class Ingested(Edge):
+class IngestedEntry(StrictModel):
     """What was stored."""
 
     turns: Count
     tokens: Count
 
 
-class Context(Edge):
+class Context(StrictModel):
     """Tokens of the recalled memories."""
 
     mean: Amount | None
     p95: Amount | None
 
 
-class Recalled(Edge):
+class RecalledEntry(StrictModel):
     """Memories per ask."""
 
     mean: Amount | None
 
 
-class Abandoned(Edge):
+class AbandonedEntry(StrictModel):
     """What attempts that do not count cost."""
 
     time_s: Real
     cpu_s: Real
-    usage: dict[PhaseName, Usage] = {}
+    usage: dict[PhaseName, UsageEntry] = {}
 
 
-class Summary(Edge):
+class Summary(StrictModel):
     """summary.json: the claim."""
 
     schema_: Annotated[StrictInt, Field(alias="schema")]
@@ -304,15 +304,15 @@ class Summary(Edge):
     metrics: Metrics
     categories: dict[Word, CategoryEntry]
     notes: list[Line] = []
-    usage: dict[PhaseName, Usage]
-    ingested: Ingested
+    usage: dict[PhaseName, UsageEntry]
+    ingested: IngestedEntry
     context_tokens: Context
-    recalled: Recalled
+    recalled: RecalledEntry
     time_s: dict[PhaseName, TimeEntry]
     cpu_s: dict[PhaseName, Amount]
     peak_rss_bytes: Count | None
     store_bytes: Count | None
-    abandoned: Abandoned = Abandoned(time_s=0.0, cpu_s=0.0)
+    abandoned: AbandonedEntry = AbandonedEntry(time_s=0.0, cpu_s=0.0)
     late_calls: Count = 0
     energy: Facts
     judge: Facts | None = None
@@ -321,21 +321,21 @@ class Summary(Edge):
 # --- records -----------------------------------------------------------------------------------
 
 
-class Change(Edge):
+class Change(StrictModel):
     """One change of the store."""
 
     kind: Literal["add", "update", "delete"]
     n: Count
 
 
-class OwnAnswer(Edge):
+class OwnAnswer(StrictModel):
     """A free answer: its hash always, its text where the licence allows."""
 
     text: Annotated[str, Field(max_length=100_000)] | None = None
     sha256: Sha256
 
 
-class PlayContent(Edge):
+class PlayContent(StrictModel):
     """What one event came to."""
 
     status: Literal["ok", "failed"]
@@ -346,7 +346,7 @@ class PlayContent(Edge):
     answer: OwnAnswer | None = None
 
 
-class Telemetry(Edge):
+class Telemetry(StrictModel):
     """What may differ between runs of a spec; an error by the name of its type alone."""
 
     start: Amount | None = None
@@ -357,14 +357,14 @@ class Telemetry(Edge):
     turns: Count | None = None
     tokens: Count | None = None
     context_tokens: Count | None = None
-    usage: Usage | None = None
+    usage: UsageEntry | None = None
     error: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,79}$")] | None = None
     lane: Count | None = None
     node: Count | None = None
     late: Count | bool | None = None
 
 
-class Play(Edge):
+class Play(StrictModel):
     """A line of play.jsonl."""
 
     case: CaseId
@@ -375,7 +375,7 @@ class Play(Edge):
     telemetry: Telemetry
 
 
-class Note(Edge):
+class Note(StrictModel):
     """A line of play.jsonl that belongs to no event: calls after a case was closed."""
 
     note: Literal["close"]
@@ -383,7 +383,7 @@ class Note(Edge):
     late: Annotated[list[LateUsage], Field(max_length=100_000)]
 
 
-class TurnSpan(Edge):
+class TurnSpan(StrictModel):
     """Words of a turn."""
 
     turn: Id
@@ -391,7 +391,7 @@ class TurnSpan(Edge):
     end: Count
 
 
-class MemorySpan(Edge):
+class MemorySpan(StrictModel):
     """Words of a recalled memory."""
 
     memory: Count
@@ -399,23 +399,25 @@ class MemorySpan(Edge):
     end: Count
 
 
-class Literal_(Edge):  # noqa: N801  (Literal is taken)
+class GeneratedPart(StrictModel):
     """What a reader generated: a date, a number, yes or no, a separator, a refusal."""
 
     generated: Annotated[str, Field(max_length=80)]
 
 
-class AnswerEntry(Edge):
+class AnswerEntry(StrictModel):
     """One generation."""
 
     status: Literal["ok", "failed"]
     reason: ReasonName | None = None
-    parts: Annotated[list[TurnSpan | MemorySpan | Literal_], Field(max_length=200)] | None = None
+    parts: Annotated[list[TurnSpan | MemorySpan | GeneratedPart], Field(max_length=200)] | None = (
+        None
+    )
     text: Annotated[str, Field(max_length=100_000)] | None = None
     sha256: Sha256 | None = None
 
 
-class AnswersContent(Edge):
+class AnswersContent(StrictModel):
     """All generations of an answer."""
 
     status: Literal["ok", "failed"]
@@ -423,7 +425,7 @@ class AnswersContent(Edge):
     answers: Annotated[list[AnswerEntry], Field(min_length=1, max_length=100)]
 
 
-class AnswerLine(Edge):
+class AnswerLine(StrictModel):
     """A line of answers.jsonl."""
 
     case: CaseId
@@ -434,7 +436,7 @@ class AnswerLine(Edge):
     telemetry: Telemetry
 
 
-class TextLine(Edge):
+class TextLine(StrictModel):
     """A line of texts.jsonl without its text."""
 
     case: CaseId
@@ -446,7 +448,7 @@ class TextLine(Edge):
     time: Stamp | None
 
 
-class ScoreLine(Edge):
+class ScoreLine(StrictModel):
     """A line of scores.jsonl."""
 
     case_id: Id
@@ -463,7 +465,7 @@ class ScoreLine(Edge):
 Label = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]*$")]
 
 
-class VerdictLine(Edge):
+class VerdictEntry(StrictModel):
     """A line of verdicts: what a judge said, without its words."""
 
     case: CaseId | Literal["calibration"]

@@ -38,7 +38,7 @@ LINKS = {
 
 
 @dataclass(frozen=True)
-class Site:
+class SiteFolder:
     """Where the site goes and what it is made of."""
 
     root: Path
@@ -68,7 +68,7 @@ def export(store: Store, to: Path) -> int:
     """
     if to.exists() and any(to.iterdir()) and not (to / "board.json").exists():
         raise RunStateError(f"{to} is not empty and no export", "Name a new folder.")
-    site = Site(to, store, refresh(store))
+    site = SiteFolder(to, store, refresh(store))
     boards = [write_board(site, choice) for choice in choices(site.index)]
     write_index(site, boards)
     write_words(site)
@@ -93,7 +93,7 @@ def slug(choice: Choice) -> str:
     return f"{choice.task.replace(':', '-')}-{choice.division}-{choice.group}"
 
 
-def write_board(site: Site, choice: Choice) -> Board:
+def write_board(site: SiteFolder, choice: Choice) -> Board:
     """The page of one board: a chart and a table for every cost it knows."""
     shown = board(site.index, choice)
     name = slug(choice)
@@ -147,7 +147,7 @@ def drawn(figure: Any) -> str:
     )
 
 
-def amortised(site: Site, choice: Choice) -> str:
+def amortised(site: SiteFolder, choice: Choice) -> str:
     """Amortisation of time."""
     page = amortisation.amortisation(board(site.index, replace(choice, axis="seconds")))
     if not page.lines:
@@ -159,7 +159,7 @@ def amortised(site: Site, choice: Choice) -> str:
     )
 
 
-def compared(site: Site, shown: Board) -> str:
+def compared(site: SiteFolder, shown: Board) -> str:
     """The best rows against each other."""
     best = [row.run_id for row in shown.rows if not row.why][: compare.MOST]
     if len(best) < 2:
@@ -172,7 +172,7 @@ def compared(site: Site, shown: Board) -> str:
     )
 
 
-def write_index(site: Site, boards: list[Board]) -> None:
+def write_index(site: SiteFolder, boards: list[Board]) -> None:
     """The list of boards, with the head of each."""
     parts = [html.note("How well does a memory system remember, and what does that cost?")]
     if not boards:
@@ -188,7 +188,7 @@ def write_index(site: Site, boards: list[Board]) -> None:
     site.write("board.json", json.dumps({"boards": names}, indent=1))
 
 
-def write_words(site: Site) -> None:
+def write_words(site: SiteFolder) -> None:
     """Systems, tasks, claims, method, submit."""
     systems, the_tasks = system_records(site.index), task_records(site.index)
     site.page("systems.html", "Systems", html.table(systems))
@@ -218,7 +218,7 @@ def claims_body(index: Index) -> str:
     return "".join(parts)
 
 
-def write_run(site: Site, run_id: str) -> None:
+def write_run(site: SiteFolder, run_id: str) -> None:
     """The page of one run, or its tombstone."""
     page = run_view.run_page(site.store, run_id)
     parts: list[str] = []

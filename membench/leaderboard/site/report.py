@@ -7,9 +7,9 @@ from pathlib import Path
 from membench.leaderboard.bundles.bundle import bundle_files
 from membench.leaderboard.bundles.layout import LIMITS
 from membench.leaderboard.rendering import html
-from membench.leaderboard.validation.unpacking import Opened, unpack
+from membench.leaderboard.validation.unpacking import UnpackedBundle, unpack
 from membench.leaderboard.views import run as view
-from membench.leaderboard.views.bundles import Loaded, question_rows
+from membench.leaderboard.views.bundles import LoadedBundle, question_rows
 from membench.metrics.names import is_fraction
 from membench.records.run_directory import RunDir
 
@@ -26,13 +26,15 @@ def write_report(run: Path, file: Path) -> None:
     file.write_text(html.page(f"{system} on {task}", body(loaded)), encoding="utf-8")
 
 
-def as_loaded(run: RunDir) -> Loaded:
+def as_loaded(run: RunDir) -> LoadedBundle:
     """A run directory as the bundle it would become."""
     stored = bundle_files(run)
-    return Loaded(run.manifest(), run.summary(), None, Opened(stored, unpack(stored, LIMITS)))
+    return LoadedBundle(
+        run.manifest(), run.summary(), None, UnpackedBundle(stored, unpack(stored, LIMITS))
+    )
 
 
-def body(loaded: Loaded) -> str:
+def body(loaded: LoadedBundle) -> str:
     """Scores, costs, facts, questions."""
     summary = loaded.summary
     rows = question_rows(loaded.rows())
@@ -53,12 +55,12 @@ def body(loaded: Loaded) -> str:
     )
 
 
-def categories(loaded: Loaded) -> str:
+def categories(loaded: LoadedBundle) -> str:
     """Headline scores by category."""
     return html.table(view.category_records(loaded), "By category (%)")
 
 
-def headline(loaded: Loaded) -> dict[str, None]:
+def headline(loaded: LoadedBundle) -> dict[str, None]:
     """The task's headline metrics that rows have, the one to rank by first."""
     from membench.tasks.registry import get_task
 

@@ -20,11 +20,11 @@ import orjson
 from membench.domain.errors import UserError
 from membench.energy.verification.repeats import Repeat, verdict_of
 from membench.leaderboard.bundles import layout
-from membench.leaderboard.store.rows import Row, build_row
-from membench.leaderboard.store.store import BADGES, Entry, Store, tombstones
-from membench.leaderboard.validation.rules import Broken
+from membench.leaderboard.store.rows import BundleFigures, build_row
+from membench.leaderboard.store.store import BADGES, BundleEntry, Store, tombstones
+from membench.leaderboard.validation.rules import RuleViolation
 from membench.leaderboard.validation.strict import parse_lines, parse_object
-from membench.leaderboard.validation.unpacking import Opened, open_bundle
+from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.records.scores import score_from_json
 
 Frame: TypeAlias = Any
@@ -69,7 +69,7 @@ def refresh(store: Store) -> Index:
     return load(store, tables, problems)
 
 
-def key_of(store: Store, entry: Entry) -> str:
+def key_of(store: Store, entry: BundleEntry) -> str:
     """Changes when the bundle or its badge is written anew; taken without reading either."""
     sums = (entry.path / layout.CHECKSUMS).stat()
     try:
@@ -105,7 +105,7 @@ def empty_tables() -> dict[str, Frame]:
 def merged(
     tables: Mapping[str, Frame],
     store: Store,
-    fresh: Mapping[str, tuple[Entry, str]],
+    fresh: Mapping[str, tuple[BundleEntry, str]],
     gone: set[str],
     problems: dict[str, str],
 ) -> dict[str, Frame]:
@@ -119,7 +119,7 @@ def merged(
     for entry, key in fresh.values():
         try:
             row = read_row(store, entry)
-        except (Broken, KeyError, ValueError, TypeError, UserError) as error:
+        except (RuleViolation, KeyError, ValueError, TypeError, UserError) as error:
             problems[entry.run_id] = f"{type(error).__name__}: {error}"[:300]
             continue
         for table, line in row_lines(row, key):
@@ -134,7 +134,7 @@ def merged(
     return result
 
 
-def row_lines(row: Row, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def row_lines(row: BundleFigures, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """A row as lines of the three tables."""
     run_id = row.facts["run_id"]
     yield "runs", {**row.facts, "key": key}
@@ -144,7 +144,7 @@ def row_lines(row: Row, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "cells", {"run_id": run_id, "name": name, **asdict(cells)}
 
 
-def read_row(store: Store, entry: Entry) -> Row:
+def read_row(store: Store, entry: BundleEntry) -> BundleFigures:
     """The row of one bundle, with the verifier's figures where it has any."""
     opened = open_bundle(entry.path)
     badge = store.badge(entry.run_id)
@@ -166,12 +166,12 @@ def read_row(store: Store, entry: Entry) -> Row:
     return row
 
 
-def trusted_lines(opened: Opened, name: str) -> Iterator[dict[str, Any]]:
+def trusted_lines(opened: UnpackedBundle, name: str) -> Iterator[dict[str, Any]]:
     """Lines of a file that the validator has read before."""
     return map(orjson.loads, opened.unpacked[name].splitlines())
 
 
-def strict_lines(opened: Opened, name: str) -> Iterator[dict[str, Any]]:
+def strict_lines(opened: UnpackedBundle, name: str) -> Iterator[dict[str, Any]]:
     """Lines of a file that somebody put there."""
     return parse_lines(opened.unpacked[name], name)
 

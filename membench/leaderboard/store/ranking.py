@@ -29,7 +29,7 @@ CELLS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True)
-class Table:
+class ScoreTable:
     """Sums by case of several rows over the same questions.
 
     Attributes:
@@ -48,7 +48,7 @@ class Table:
         return np.asarray(self.sums.sum(axis=1) / self.counts.sum())
 
 
-def rank_rows(table: Table) -> list[Rank]:
+def rank_rows(table: ScoreTable) -> list[Rank]:
     """Place and range of each row: paired cluster-t tests, Holm over all pairs.
 
     Nobody can be told apart with one case, nor is anybody beyond `PAIRED` rows: (1, N).
@@ -73,7 +73,7 @@ def rank_rows(table: Table) -> list[Rank]:
 
 
 def pair_tests(
-    table: Table, first: NDArray[np.int64], second: NDArray[np.int64]
+    table: ScoreTable, first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> tuple[Array, Array]:
     """Differences of pairs and their two-sided p, as `paired.difference`; shapes (pairs,)."""
     import numpy as np
@@ -109,7 +109,7 @@ def adjusted(p: Array) -> Array:
 
 
 def frontier_shares(
-    scores: Table, costs: Table, *, resamples: int = RESAMPLES, seed: int = 0
+    scores: ScoreTable, costs: ScoreTable, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[float]:
     """How often each row is on the frontier when the cases are redrawn for all rows at once.
 
@@ -153,8 +153,8 @@ def on_frontier(costs: Array, accuracies: Array) -> NDArray[np.bool_]:
     return result
 
 
-def stacked(sums: Sequence[Sequence[float]], counts: Sequence[int]) -> Table:
+def stacked(sums: Sequence[Sequence[float]], counts: Sequence[int]) -> ScoreTable:
     """A table of plain sequences."""
     import numpy as np
 
-    return Table(np.asarray(sums, dtype=float), np.asarray(counts, dtype=np.int64))
+    return ScoreTable(np.asarray(sums, dtype=float), np.asarray(counts, dtype=np.int64))

@@ -1,7 +1,7 @@
 """A row of the board: the figures of one bundle, computed once and indexed.
 
 Costs are split the way memory is used: a **setup** per history (ingest and finalize) and a
-**query** cost per question (recall and answer). Each is `Figure` or absent: null is not zero.
+**query** cost per question (recall and answer). Each is `RowFigure` or absent: null is not zero.
 Sums by case travel along, because ranks and frontiers redraw cases, not questions.
 """
 
@@ -83,7 +83,7 @@ AXES: dict[str, Axis] = {
 
 
 @dataclass(frozen=True)
-class Figure:
+class RowFigure:
     """A number with its interval and sample size."""
 
     value: float
@@ -106,7 +106,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Row:
+class BundleFigures:
     """One bundle on the board.
 
     Attributes:
@@ -117,7 +117,7 @@ class Row:
     """
 
     facts: dict[str, Any]
-    figures: dict[str, Figure] = field(default_factory=dict)
+    figures: dict[str, RowFigure] = field(default_factory=dict)
     cells: dict[str, Cells] = field(default_factory=dict)
 
 
@@ -237,7 +237,7 @@ def build_row(
     rows: Sequence[Score],
     play: Iterable[Mapping[str, Any]],
     answers: Iterable[Mapping[str, Any]],
-) -> Row:
+) -> BundleFigures:
     """Everything the board needs of one bundle.
 
     Args:
@@ -257,13 +257,13 @@ def build_row(
     by_case = query_costs(play, answers, [opaque(case) for case in case_ids(rows)])
     cells |= {f"query.{axis}": value for axis, value in by_case.items()}
     figures |= cost_figures(summary, by_case)
-    return Row(facts_of(manifest, summary), figures, cells)
+    return BundleFigures(facts_of(manifest, summary), figures, cells)
 
 
-def figure_of(metric: Mapping[str, Any]) -> Figure:
+def figure_of(metric: Mapping[str, Any]) -> RowFigure:
     """A metric of a summary."""
     low, high = metric["ci95"] or (None, None)
-    return Figure(metric["value"], low, high, metric["n"])
+    return RowFigure(metric["value"], low, high, metric["n"])
 
 
 def metric_entries(summary: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -350,30 +350,30 @@ def line_costs(line: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def cost_figures(summary: Mapping[str, Any], cells: Mapping[str, Cells]) -> dict[str, Figure]:
+def cost_figures(summary: Mapping[str, Any], cells: Mapping[str, Cells]) -> dict[str, RowFigure]:
     """Costs per question and per history; figures that nobody measured are absent."""
     counts = summary["counts"]
     questions, cases = counts["questions"] or 1, counts["cases"] or 1
-    found: dict[str, Figure] = {}
+    found: dict[str, RowFigure] = {}
     for axis in AXES:
         query, setup = totals(summary, axis, QUERY), totals(summary, axis, SETUP)
         if query is not None:
             found[f"query.{axis}"] = with_interval(query / questions, cells.get(axis), questions)
         if setup is not None:
-            found[f"setup.{axis}"] = Figure(setup / cases, n=cases)
+            found[f"setup.{axis}"] = RowFigure(setup / cases, n=cases)
     return found
 
 
-def with_interval(value: float, cells: Cells | None, n: int) -> Figure:
+def with_interval(value: float, cells: Cells | None, n: int) -> RowFigure:
     """A cost per question with its cluster-t interval."""
     if cells is None:
-        return Figure(value, n=n)
+        return RowFigure(value, n=n)
     metric: Metric = ratio_metric(
         cells.sums, cells.counts, [str(i) for i in range(len(cells.sums))], fraction=False
     )
     if metric.ci95 is None:
-        return Figure(value, n=n)
-    return Figure(value, max(0.0, metric.ci95[0]), metric.ci95[1], n)
+        return RowFigure(value, n=n)
+    return RowFigure(value, max(0.0, metric.ci95[0]), metric.ci95[1], n)
 
 
 def totals(summary: Mapping[str, Any], axis: str, phases: Sequence[str]) -> float | None:

@@ -41,7 +41,7 @@ State = Literal["listed", "withdrawn"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class BundleEntry:
     """One bundle in the store.
 
     Attributes:
@@ -91,7 +91,7 @@ class Store:
 
     # --- bundles ---------------------------------------------------------------------------
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[BundleEntry]:
         """Every bundle, by task and run id."""
         if not self.root.is_dir():
             return
@@ -101,17 +101,17 @@ class Store:
             for run in sorted(os.scandir(task.path), key=lambda entry: entry.name):
                 path = Path(run.path)
                 if not run.name.startswith(".") and (path / layout.CHECKSUMS).is_file():
-                    yield Entry(run.name, task.name, path)
+                    yield BundleEntry(run.name, task.name, path)
 
-    def find(self, run_id: str) -> Entry | None:
+    def find(self, run_id: str) -> BundleEntry | None:
         """The bundle of a run."""
         for task in sorted(self.root.iterdir()) if self.root.is_dir() else ():
             path = task / run_id
             if task.name not in RESERVED and (path / layout.CHECKSUMS).is_file():
-                return Entry(run_id, task.name, path)
+                return BundleEntry(run_id, task.name, path)
         return None
 
-    def add(self, source: Path, verification: Verification, submitter: str = "") -> Entry:
+    def add(self, source: Path, verification: Verification, submitter: str = "") -> BundleEntry:
         """Take in an accepted bundle, and write down what the validator found.
 
         Raises:
@@ -132,7 +132,7 @@ class Store:
             taken = Finding("identity.run", run_id, f"cannot be stored ({error.strerror})")
             raise Rejected([taken]) from None
         self.write_badge(verification, submitter)
-        return Entry(run_id, task, target)
+        return BundleEntry(run_id, task, target)
 
     def _refuse_known(self, run_id: str, sha256: str) -> None:
         known = self.find(run_id)
@@ -180,7 +180,7 @@ class Store:
         paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
         return {path.stem: orjson.loads(path.read_bytes()) for path in paths}
 
-    def verify_all(self, data: Path | None = None) -> Iterator[tuple[Entry, Verification]]:
+    def verify_all(self, data: Path | None = None) -> Iterator[tuple[BundleEntry, Verification]]:
         """Verify every bundle that has no badge of its present content, and badge the good."""
         for entry in self.entries():
             badge = self.badge(entry.run_id)

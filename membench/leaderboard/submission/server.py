@@ -35,7 +35,7 @@ PER_HOUR = 20
 HOUR_S = 3600.0
 
 
-class Refused(Exception):
+class Refusal(Exception):
     """An answer other than success."""
 
     def __init__(self, status: int, problem: str, remedy: str = "") -> None:
@@ -104,7 +104,7 @@ class Gate:
             if hmac.compare_digest(digest, mine):
                 found = submitter
         if scheme.lower() != "bearer" or not found:
-            raise Refused(401, "no valid token", "Send `Authorization: Bearer TOKEN`.")
+            raise Refusal(401, "no valid token", "Send `Authorization: Bearer TOKEN`.")
         return found
 
     def admit(self, submitter: str) -> None:
@@ -118,12 +118,12 @@ class Gate:
         while recent and recent[0] <= now - HOUR_S:
             recent.popleft()
         if len(recent) >= self.per_hour:
-            raise Refused(429, f"more than {self.per_hour} bundles in an hour", "Wait.")
+            raise Refusal(429, f"more than {self.per_hour} bundles in an hour", "Wait.")
         recent.append(now)
 
 
 @dataclass
-class Desk:
+class SubmissionHandler:
     """Takes bundles in, one at a time.
 
     Attributes:
@@ -149,7 +149,7 @@ class Desk:
             self.gate.admit(submitter)
             async with self._turn:
                 status, reply = await self._take(request, submitter)
-        except Refused as refused:
+        except Refusal as refused:
             body = {"problem": refused.problem, "remedy": refused.remedy}
             return JSONResponse(body, status_code=refused.status)
         return JSONResponse(reply, status_code=status)
@@ -170,9 +170,9 @@ class Desk:
             entry = self.store.add(path, verification, submitter)
         except Rejected as rejected:
             conflict = rejected.findings[0].rule.startswith("identity.")
-            raise Refused(409 if conflict else 422, rejected.problem, rejected.remedy) from None
+            raise Refusal(409 if conflict else 422, rejected.problem, rejected.remedy) from None
         except MembenchError as error:
-            raise Refused(422, str(error)) from None
+            raise Refusal(422, str(error)) from None
         return 201, reply(entry.task, entry.run_id, verification, "accepted")
 
     def _known(self, verification: Verification) -> dict[str, Any] | None:
@@ -203,16 +203,16 @@ async def receive(request: Request, path: Path, limit: int = LIMITS.wire_bytes) 
         Refused: 413 when it is larger than allowed, 415 when it is no zip.
     """
     if request.headers.get("content-type", "").partition(";")[0] != "application/zip":
-        raise Refused(415, "not application/zip", "Use `membench submit RUN --server URL`.")
+        raise Refusal(415, "not application/zip", "Use `membench submit RUN --server URL`.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
-        raise Refused(413, f"more than {limit:,} bytes", "Submit one run per bundle.")
+        raise Refusal(413, f"more than {limit:,} bytes", "Submit one run per bundle.")
     count = 0
     with path.open("wb") as file:
         async for chunk in request.stream():
             count += len(chunk)
             if count > limit:
-                raise Refused(413, f"more than {limit:,} bytes", "Submit one run per bundle.")
+                raise Refusal(413, f"more than {limit:,} bytes", "Submit one run per bundle.")
             file.write(chunk)
 
 
@@ -224,5 +224,5 @@ def submission_routes(results: Path, tokens: Path, data: Path | None) -> Sequenc
     """
     from starlette.routing import Route
 
-    desk = Desk(Store(results), Gate(read_tokens(tokens)), data)
+    desk = SubmissionHandler(Store(results), Gate(read_tokens(tokens)), data)
     return [Route(PATH, desk.submit, methods=["POST"])]

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from membench.domain.errors import RunStateError, UsageError, UserError
-from membench.leaderboard.bundles.bundle import Made, make_bundle
+from membench.leaderboard.bundles.bundle import Bundle, make_bundle
 from membench.leaderboard.validation import Rejected, Verification, verify
 from membench.leaderboard.validation.rules import FLAGS
 
@@ -33,7 +33,7 @@ ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Submitted:
+class Submission:
     """A bundle that was handed in.
 
     Attributes:
@@ -50,7 +50,9 @@ class Submitted:
 
 
 @contextmanager
-def checked_bundle(run: Path, data: Path | None, near: Path) -> Iterator[tuple[Made, Verification]]:
+def checked_bundle(
+    run: Path, data: Path | None, near: Path
+) -> Iterator[tuple[Bundle, Verification]]:
     """A verified bundle in a temporary folder.
 
     Raises:
@@ -63,7 +65,7 @@ def checked_bundle(run: Path, data: Path | None, near: Path) -> Iterator[tuple[M
         yield made, verification
 
 
-def submit_to(run: Path, folder: Path, data: Path | None = None) -> Submitted:
+def submit_to(run: Path, folder: Path, data: Path | None = None) -> Submission:
     """Put the bundle at `<folder>/<task>/<run_id>/`.
 
     Raises:
@@ -74,7 +76,7 @@ def submit_to(run: Path, folder: Path, data: Path | None = None) -> Submitted:
     with checked_bundle(run, data, folder) as (made, verification):
         target = folder / made.task / made.run_id
         place(made.path, target)
-    return Submitted(str(target), verification, made.sha256, {})
+    return Submission(str(target), verification, made.sha256, {})
 
 
 def place(source: Path, target: Path) -> None:
@@ -89,7 +91,7 @@ def place(source: Path, target: Path) -> None:
     source.replace(target)
 
 
-def submit_pr(run: Path, folder: Path, data: Path | None = None) -> Submitted:
+def submit_pr(run: Path, folder: Path, data: Path | None = None) -> Submission:
     """Prepare a folder to copy into a checkout, and the text of the pull request.
 
     Raises:
@@ -102,10 +104,10 @@ def submit_pr(run: Path, folder: Path, data: Path | None = None) -> Submitted:
     with checked_bundle(run, data, folder) as (made, verification):
         place(made.path, folder / "results" / made.task / made.run_id)
     (folder / "PULL_REQUEST.md").write_text(request_text(made, verification), encoding="utf-8")
-    return Submitted(str(folder), verification, made.sha256, {})
+    return Submission(str(folder), verification, made.sha256, {})
 
 
-def request_text(made: Made, verification: Verification) -> str:
+def request_text(made: Bundle, verification: Verification) -> str:
     """Title, figures and checklist of a pull request."""
     contents = verification.accept()
     manifest, summary = contents.manifest, verification.summary
@@ -152,7 +154,7 @@ def metric_lines(verification: Verification) -> list[str]:
 # --- to a server -------------------------------------------------------------------------------
 
 
-def submit_server(run: Path, server: str, data: Path | None = None) -> Submitted:
+def submit_server(run: Path, server: str, data: Path | None = None) -> Submission:
     """Post the bundle to a board that accepts submissions.
 
     Raises:
@@ -169,7 +171,7 @@ def submit_server(run: Path, server: str, data: Path | None = None) -> Submitted
     with checked_bundle(run, data, Path(tempfile.gettempdir())) as (made, verification):
         address = server.rstrip("/") + "/api/v1/submissions"
         reply = post(address, zipped(made.path), token)
-    return Submitted(address, verification, made.sha256, reply)
+    return Submission(address, verification, made.sha256, reply)
 
 
 def check_address(server: str) -> None:

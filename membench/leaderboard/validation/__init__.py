@@ -18,17 +18,17 @@ from membench.leaderboard.bundles.layout import LIMITS, Limits
 from membench.leaderboard.validation.energy import energy_findings
 from membench.leaderboard.validation.parsing import (
     MANY,
-    Contents,
+    ParsedBundle,
     disagreements,
     read_contents,
     text_findings,
 )
 from membench.leaderboard.validation.ranges import range_findings
-from membench.leaderboard.validation.rescoring import Rescored, Standing, rescore
-from membench.leaderboard.validation.rules import FLAGS, RULES, Broken, Finding, Rule
+from membench.leaderboard.validation.rescoring import RescoreResult, Standing, rescore
+from membench.leaderboard.validation.rules import FLAGS, RULES, Finding, Rule, RuleViolation
 from membench.leaderboard.validation.unpacking import open_bundle
 from membench.leaderboard.validation.verifier_data import (
-    Materials,
+    VerifierData,
     find_task,
     gather,
     question_findings,
@@ -64,7 +64,7 @@ class Verification:
     """
 
     findings: tuple[Finding, ...] = ()
-    contents: Contents | None = None
+    contents: ParsedBundle | None = None
     summary: dict[str, Any] = field(default_factory=dict)
     rows: tuple[Score, ...] = ()
     standing: dict[str, Standing] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Verification:
         """Whether the verifier had the data."""
         return bool(self.standing)
 
-    def accept(self) -> Contents:
+    def accept(self) -> ParsedBundle:
         """The bundle's contents.
 
         Raises:
@@ -102,11 +102,11 @@ def verify(path: Path, data: Path | None = None, limits: Limits = LIMITS) -> Ver
     try:
         contents = read_contents(open_bundle(path, limits), limits)
         return judge(contents, data)
-    except Broken as broken:
+    except RuleViolation as broken:
         return Verification((broken.finding,))
 
 
-def judge(contents: Contents, data: Path | None) -> Verification:
+def judge(contents: ParsedBundle, data: Path | None) -> Verification:
     """Judge a bundle that has been read.
 
     Raises:
@@ -128,7 +128,7 @@ def judge(contents: Contents, data: Path | None) -> Verification:
     return concluded(contents, materials)
 
 
-def stages(contents: Contents, materials: Materials | None) -> Iterator[Stage]:
+def stages(contents: ParsedBundle, materials: VerifierData | None) -> Iterator[Stage]:
     """The stages between schema and re-scoring."""
     if materials is not None:
         yield lambda: question_findings(contents, materials)
@@ -136,16 +136,16 @@ def stages(contents: Contents, materials: Materials | None) -> Iterator[Stage]:
     yield lambda: energy_findings(contents)
 
 
-def unverified(contents: Contents) -> Verification:
+def unverified(contents: ParsedBundle) -> Verification:
     """What can be said of a bundle without its data."""
     flags = (*run_flags(contents), "flag.unverified")
     rows = tuple(score_of(line) for line in contents.scores)
     return Verification((), contents, contents.summary, rows, {}, flags)
 
 
-def concluded(contents: Contents, materials: Materials) -> Verification:
+def concluded(contents: ParsedBundle, materials: VerifierData) -> Verification:
     """Re-score a bundle and compare."""
-    result: Rescored = rescore(contents, materials)
+    result: RescoreResult = rescore(contents, materials)
     flags = (*run_flags(contents), *result.flags)
     return Verification(
         tuple(result.findings),
@@ -157,7 +157,7 @@ def concluded(contents: Contents, materials: Materials) -> Verification:
     )
 
 
-def run_flags(contents: Contents) -> list[str]:
+def run_flags(contents: ParsedBundle) -> list[str]:
     """Remarks that the manifest alone makes."""
     found = []
     if contents.manifest["code"]["dirty"]:

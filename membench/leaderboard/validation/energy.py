@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from membench.leaderboard.bundles import layout
-from membench.leaderboard.validation.parsing import Contents
+from membench.leaderboard.validation.parsing import ParsedBundle
 from membench.leaderboard.validation.rules import Finding
 
 
-def energy_findings(contents: Contents) -> list[Finding]:
+def energy_findings(contents: ParsedBundle) -> list[Finding]:
     """Where the claimed energy is not what the bundle's samples come to."""
     if contents.energy is None:
         return list(baseless(contents.summary["energy"], "energy"))

@@ -15,9 +15,9 @@ from membench.harness.manifest import judge_prompts_sha256
 from membench.leaderboard.bundles import layout, schema
 from membench.leaderboard.bundles.bundle import strings
 from membench.leaderboard.bundles.layout import LIMITS, Limits
-from membench.leaderboard.validation.rules import Broken, Finding
+from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.strict import parse_lines, parse_object
-from membench.leaderboard.validation.unpacking import Opened
+from membench.leaderboard.validation.unpacking import UnpackedBundle
 from membench.records.run_directory import SCHEMA
 from membench.records.spec import RunSpec
 
@@ -28,7 +28,7 @@ Lines = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Contents:
+class ParsedBundle:
     """A bundle whose every value has its place and shape.
 
     Attributes:
@@ -58,14 +58,14 @@ class Contents:
     energy: Lines | None
 
 
-LINE_MODELS: dict[str, type[schema.Edge]] = {
+LINE_MODELS: dict[str, type[schema.StrictModel]] = {
     layout.TEXTS: schema.TextLine,
     layout.ANSWERS: schema.AnswerLine,
     layout.SCORES: schema.ScoreLine,
 }
 
 
-def read_contents(opened: Opened, limits: Limits = LIMITS) -> Contents:
+def read_contents(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundle:
     """Parse and check every file.
 
     Raises:
@@ -85,7 +85,7 @@ def read_contents(opened: Opened, limits: Limits = LIMITS) -> Contents:
         energy = list(parse_lines(opened.unpacked[layout.ENERGY], layout.ENERGY, limits))
         check_energy(energy)
     play, notes = read_play(opened, limits)
-    return Contents(
+    return ParsedBundle(
         opened.sha256,
         manifest,
         summary,
@@ -104,23 +104,23 @@ def check_version(value: dict[str, Any], name: str) -> None:
     """Refuse a newer schema before anything else of it is looked at."""
     version = value.get("schema")
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= SCHEMA:
-        raise Broken("schema.version", name, f"schema {version!r}; this reads 1 to {SCHEMA}")
+        raise RuleViolation("schema.version", name, f"schema {version!r}; this reads 1 to {SCHEMA}")
 
 
-def check_model(model: type[schema.Edge], value: Any, place: str, rule: str) -> None:
+def check_model(model: type[schema.StrictModel], value: Any, place: str, rule: str) -> None:
     """Fit one value to its model."""
     try:
         model.model_validate(value)
     except ValidationError as error:
-        raise Broken(rule, *located(error, place)) from None
+        raise RuleViolation(rule, *located(error, place)) from None
 
 
-def read_file(opened: Opened, name: str, limits: Limits) -> Lines:
+def read_file(opened: UnpackedBundle, name: str, limits: Limits) -> Lines:
     """Parse a file of lines and fit each to its model."""
     return fitted(list(parse_lines(opened.unpacked[name], name, limits)), LINE_MODELS[name], name)
 
 
-def read_play(opened: Opened, limits: Limits) -> tuple[Lines, Lines]:
+def read_play(opened: UnpackedBundle, limits: Limits) -> tuple[Lines, Lines]:
     """Records of events, and notes."""
     lines = list(parse_lines(opened.unpacked[layout.PLAY], layout.PLAY, limits))
     events = [line for line in lines if "note" not in line]
@@ -134,12 +134,18 @@ def check_energy(lines: Lines) -> None:
         place = f"{layout.ENERGY}: line {number}"
         for text in strings(line):
             if len(text) > 1000:
-                raise Broken("schema.record", place, "a string of more than 1,000 characters")
+                raise RuleViolation(
+                    "schema.record", place, "a string of more than 1,000 characters"
+                )
             if schema.private(text):
-                raise Broken("private.path", place, f"{text[:60]!r} looks like a path or a host")
+                raise RuleViolation(
+                    "private.path", place, f"{text[:60]!r} looks like a path or a host"
+                )
 
 
-def read_judges(opened: Opened, pattern: re.Pattern[str], limits: Limits) -> dict[str, Lines]:
+def read_judges(
+    opened: UnpackedBundle, pattern: re.Pattern[str], limits: Limits
+) -> dict[str, Lines]:
     """Files of judges by the key in their names."""
     return {
         match[1]: read_verdicts(opened, name, limits)
@@ -148,17 +154,17 @@ def read_judges(opened: Opened, pattern: re.Pattern[str], limits: Limits) -> dic
     }
 
 
-def read_verdicts(opened: Opened, name: str, limits: Limits) -> Lines:
+def read_verdicts(opened: UnpackedBundle, name: str, limits: Limits) -> Lines:
     """Parse a file of verdicts."""
-    return fitted(list(parse_lines(opened.unpacked[name], name, limits)), schema.VerdictLine, name)
+    return fitted(list(parse_lines(opened.unpacked[name], name, limits)), schema.VerdictEntry, name)
 
 
-def fitted(lines: Lines, model: type[schema.Edge], name: str) -> Lines:
+def fitted(lines: Lines, model: type[schema.StrictModel], name: str) -> Lines:
     """Fit all lines at once."""
     try:
         TypeAdapter(list[model]).validate_python(lines)  # type: ignore[valid-type]
     except ValidationError as error:
-        raise Broken("schema.record", *located(error, name)) from None
+        raise RuleViolation("schema.record", *located(error, name)) from None
     return lines
 
 
@@ -176,7 +182,7 @@ def located(error: ValidationError, name: str) -> tuple[str, str]:
 # --- what the files say of each other ----------------------------------------------------------
 
 
-def disagreements(contents: Contents) -> list[Finding]:
+def disagreements(contents: ParsedBundle) -> list[Finding]:
     """Rules on manifest and summary that need no data."""
     return [
         *spec_findings(contents.manifest),
@@ -241,7 +247,7 @@ def expected_key(manifest: dict[str, Any]) -> dict[str, Any]:
     return expected
 
 
-def agreement_findings(contents: Contents) -> Iterator[Finding]:
+def agreement_findings(contents: ParsedBundle) -> Iterator[Finding]:
     """The summary must speak of the manifest's run."""
     manifest, summary = contents.manifest, contents.summary
     cost = manifest["comparison_key"].get("cost") or {}
@@ -268,7 +274,7 @@ def agreement_findings(contents: Contents) -> Iterator[Finding]:
             yield Finding("schema.agree", f"{layout.SUMMARY}: {name}", "differs from the manifest")
 
 
-def private_findings(contents: Contents) -> Iterator[Finding]:
+def private_findings(contents: ParsedBundle) -> Iterator[Finding]:
     """No path or host in the words of manifest and summary."""
     for name, value in ((layout.MANIFEST, contents.manifest), (layout.SUMMARY, contents.summary)):
         for text in strings(value):
@@ -276,7 +282,7 @@ def private_findings(contents: Contents) -> Iterator[Finding]:
                 yield Finding("private.path", name, f"{text[:60]!r} looks like a path or a host")
 
 
-def text_findings(contents: Contents, *, text_allowed: bool) -> Iterator[Finding]:
+def text_findings(contents: ParsedBundle, *, text_allowed: bool) -> Iterator[Finding]:
     """No free answer in clear where the task's licence forbids it."""
     if text_allowed:
         return

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from membench.leaderboard.bundles import layout
-from membench.leaderboard.validation.parsing import MANY, Contents
+from membench.leaderboard.validation.parsing import MANY, ParsedBundle
 from membench.leaderboard.validation.rules import Finding
 from membench.metrics.names import is_fraction
 
@@ -18,7 +18,7 @@ SLACK_S = 0.005
 """Spans of one case may touch: they are taken with a clock that can step a little."""
 
 
-def range_findings(contents: Contents) -> list[Finding]:
+def range_findings(contents: ParsedBundle) -> list[Finding]:
     """Every figure that cannot be."""
     return [
         *metric_findings(contents.summary),
@@ -53,7 +53,7 @@ def sound(ci95: list[float], value: float | None) -> bool:
     return value is not None and low - TOLERANCE <= value <= high + TOLERANCE
 
 
-def value_findings(contents: Contents) -> Iterator[Finding]:
+def value_findings(contents: ParsedBundle) -> Iterator[Finding]:
     """Values of score rows."""
     for number, row in enumerate(contents.scores, start=1):
         for name, value in row["values"].items():
@@ -73,7 +73,7 @@ def count_findings(counts: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("range.count", place, "fewer reasons than failures")
 
 
-def span_findings(contents: Contents) -> Iterator[Finding]:
+def span_findings(contents: ParsedBundle) -> Iterator[Finding]:
     """Spans forward in time, inside the run, and one after another within a case."""
     earliest = earliest_start(contents.manifest)
     latest = (datetime.now(UTC) + timedelta(days=1)).timestamp()

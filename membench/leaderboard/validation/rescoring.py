@@ -26,15 +26,15 @@ from membench.domain.outcome import PlayedCase
 from membench.domain.score import Gold, Score, Verdict
 from membench.harness.prepare import judges
 from membench.harness.run_energy import energy_of, energy_report
-from membench.harness.stages.score import Scored, Totals
+from membench.harness.stages.score import ScoreResults, Totals
 from membench.harness.stages.verdicts import judge_key, verdict_failures, verdict_from
 from membench.harness.summary import summarise
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.bundles.schema import Summary, pruned
-from membench.leaderboard.validation.parsing import MANY, Contents, Lines
-from membench.leaderboard.validation.rules import Broken, Finding
-from membench.leaderboard.validation.verifier_data import Materials
-from membench.records.attempts import Recorded, RecordedCase, played_case
+from membench.leaderboard.validation.parsing import MANY, Lines, ParsedBundle
+from membench.leaderboard.validation.rules import Finding, RuleViolation
+from membench.leaderboard.validation.verifier_data import VerifierData
+from membench.records.attempts import CaseAttempt, RunRecords, played_case
 from membench.records.run_directory import RunDir
 from membench.records.spec import RunSpec
 
@@ -43,7 +43,7 @@ Key = tuple[str, str, str, int | None]
 Fill = Callable[[Gold, int], str]
 """Words to put for an answer that the bundle does not hold."""
 
-FILLS: tuple[Fill, ...] = (
+PLACEHOLDER_ANSWERS: tuple[Fill, ...] = (
     lambda gold, event: "",
     lambda gold, event: (gold.questions[event].answer if event in gold.questions else None) or "x",
     lambda gold, event: "No information available",
@@ -53,7 +53,7 @@ GOLD_SHARE, GOLD_LEAST = 0.9, 20
 
 
 @dataclass
-class Rescored:
+class RescoreResult:
     """What the verifier came to.
 
     Attributes:
@@ -71,7 +71,7 @@ class Rescored:
     flags: list[str] = field(default_factory=list)
 
 
-def rescore(contents: Contents, materials: Materials) -> Rescored:
+def rescore(contents: ParsedBundle, materials: VerifierData) -> RescoreResult:
     """Score the records of a bundle and compare with what it claims.
 
     Raises:
@@ -100,10 +100,12 @@ def rescore(contents: Contents, materials: Materials) -> Rescored:
         *summary_findings(contents, summary),
         *energy_report_findings(contents, energy),
     ]
-    return Rescored(summary, rows, scoring.standing(), findings[:MANY], scoring.flags(contents))
+    return RescoreResult(
+        summary, rows, scoring.standing(), findings[:MANY], scoring.flags(contents)
+    )
 
 
-def verdict_lines(contents: Contents, materials: Materials) -> Lines:
+def verdict_lines(contents: ParsedBundle, materials: VerifierData) -> Lines:
     """Verdicts of the judge that gives the scores.
 
     Raises:
@@ -115,11 +117,11 @@ def verdict_lines(contents: Contents, materials: Materials) -> Lines:
     keys = [judge_key(model, prompts, spec) for model in judges(spec)]
     odd = {*contents.verdicts, *contents.candidates} - set(keys)
     if odd:
-        raise Broken("known.prompts", f"verdicts.{min(odd)}", "is no judge of the spec")
+        raise RuleViolation("known.prompts", f"verdicts.{min(odd)}", "is no judge of the spec")
     return contents.verdicts.get(keys[0], []) if keys else []
 
 
-def judge_lines(contents: Contents) -> Iterator[Lines]:
+def judge_lines(contents: ParsedBundle) -> Iterator[Lines]:
     """Everything that judges said, judge by judge: candidates first, as the harness reads it."""
     for key in dict.fromkeys((*contents.verdicts, *contents.candidates)):
         yield contents.candidates.get(key, [])
@@ -127,14 +129,14 @@ def judge_lines(contents: Contents) -> Iterator[Lines]:
 
 
 @dataclass(frozen=True)
-class Recomputed:
+class RecomputedSummary:
     """The energy of a run by the verifier's ledger: for the summary, and for the manifest."""
 
     summary: dict[str, Any]
     report: dict[str, Any]
 
 
-def recomputed_energy(contents: Contents, scoring: Scoring, folder: Path) -> Recomputed:
+def recomputed_energy(contents: ParsedBundle, scoring: Scoring, folder: Path) -> RecomputedSummary:
     """The energy ledger from the bundle's samples and the spans of its records.
 
     Raises:
@@ -145,12 +147,14 @@ def recomputed_energy(contents: Contents, scoring: Scoring, folder: Path) -> Rec
         write_lines(run.energy, contents.energy)
     try:
         ledger, checks = energy_of(run, scoring.totals.spans)
-        return Recomputed(ledger.summary(), energy_report(ledger, checks))
+        return RecomputedSummary(ledger.summary(), energy_report(ledger, checks))
     except (UserError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise Broken("rescore.energy", layout.ENERGY, f"cannot be read: {error}"[:300]) from None
+        raise RuleViolation(
+            "rescore.energy", layout.ENERGY, f"cannot be read: {error}"[:300]
+        ) from None
 
 
-def energy_report_findings(contents: Contents, energy: Recomputed) -> Iterator[Finding]:
+def energy_report_findings(contents: ParsedBundle, energy: RecomputedSummary) -> Iterator[Finding]:
     """Checks and report of the manifest that differ from the verifier's."""
     plain = orjson.loads(orjson.dumps(energy.report))
     claim = contents.manifest.get("energy") or {}
@@ -159,14 +163,14 @@ def energy_report_findings(contents: Contents, energy: Recomputed) -> Iterator[F
         yield Finding("rescore.energy", f"{layout.MANIFEST}: {place}", problem)
 
 
-def write_records(contents: Contents, folder: Path) -> Recorded:
+def write_records(contents: ParsedBundle, folder: Path) -> RunRecords:
     """The journals as the harness reads them; memories have empty texts."""
     texts = [{**line, "text": ""} for line in contents.texts]
     paths = [folder / "play.jsonl", folder / "texts.jsonl", folder / "answers.jsonl"]
     play = [*contents.play, *contents.notes]
     for path, lines in zip(paths, (play, texts, contents.answers), strict=True):
         write_lines(path, lines)
-    return Recorded(*paths)
+    return RunRecords(*paths)
 
 
 def write_lines(path: Path, lines: Lines) -> None:
@@ -181,7 +185,7 @@ class Scoring:
 
     def __init__(
         self,
-        materials: Materials,
+        materials: VerifierData,
         verdicts: Mapping[str, Verdict],
         models: Mapping[Role, str],
     ) -> None:
@@ -197,38 +201,47 @@ class Scoring:
         self.totals = Totals(models)
         self._same_as_gold = self._resolved = 0
 
-    def add(self, case: Case, gold: Gold, recorded: Recorded) -> None:
+    def add(self, case: Case, gold: Gold, recorded: RunRecords) -> None:
         """Score one case."""
         loaded = recorded.load(case)
         check_case(case, loaded)
         words = known_words(case, loaded.texts)
-        plain = replace(loaded, texts=worded(loaded.texts, words, placeholder))
-        closed = unresolvable(plain, words)
-        first = self._played(case, gold, plain, closed, FILLS[0])
+        plain = replace(loaded, texts=with_texts(loaded.texts, words, placeholder))
+        has_hidden_text = unresolvable(plain, words)
+        first = self._played(case, gold, plain, has_hidden_text, PLACEHOLDER_ANSWERS[0])
         variants = (
-            [self._played(case, gold, plain, closed, fill) for fill in FILLS[1:]] if closed else []
+            [
+                self._played(case, gold, plain, has_hidden_text, fill)
+                for fill in PLACEHOLDER_ANSWERS[1:]
+            ]
+            if has_hidden_text
+            else []
         )
-        told = everything(gold)
-        full = replace(loaded, texts=worded(loaded.texts, words, lambda n: f"{told} {n}"))
+        told = all_gold_text(gold)
+        full = replace(loaded, texts=with_texts(loaded.texts, words, lambda n: f"{told} {n}"))
         hidden = len(words) < len(loaded.texts)
-        other = [self._played(case, gold, full, closed, FILLS[0])] if hidden else []
+        other = (
+            [self._played(case, gold, full, has_hidden_text, PLACEHOLDER_ANSWERS[0])]
+            if hidden
+            else []
+        )
         mine = self._verdicts_about(gold, [first, *variants, *other])
         rows = list(self._task.score(first, gold, mine))
         self._on_answer |= self._changes(rows, variants, gold, mine)
         self._on_memory |= self._changes(rows, other, gold, mine)
         if mine:
             self._on_verdict |= changed(rows, self._task.score(first, gold, {}))
-        self._compare_gold(gold, first, closed)
-        self._rows.extend((row, row.event in closed) for row in rows)
+        self._compare_gold(gold, first, has_hidden_text)
+        self._rows.extend((row, row.event in has_hidden_text) for row in rows)
         self._names.update(name for row in rows for name in row.values)
         self.totals.add(loaded, first, rows)
 
     def _played(
-        self, case: Case, gold: Gold, loaded: RecordedCase, closed: set[int], fill: Fill
+        self, case: Case, gold: Gold, loaded: CaseAttempt, has_hidden_text: set[int], fill: Fill
     ) -> PlayedCase:
         answers = {
-            event: replace(record, content=opened(record.content, fill(gold, event)))
-            if event in closed
+            event: replace(record, content=with_answer(record.content, fill(gold, event)))
+            if event in has_hidden_text
             else record
             for event, record in (loaded.answers or {}).items()
         }
@@ -254,10 +267,15 @@ class Scoring:
             names |= changed(rows, self._task.score(way, gold, verdicts))
         return names
 
-    def _compare_gold(self, gold: Gold, played: PlayedCase, closed: set[int]) -> None:
+    def _compare_gold(self, gold: Gold, played: PlayedCase, has_hidden_text: set[int]) -> None:
         for event, question in gold.questions.items():
             answers = played.answered.get(event, ())
-            if event in closed or question.answer is None or not answers or not answers[0].text:
+            if (
+                event in has_hidden_text
+                or question.answer is None
+                or not answers
+                or not answers[0].text
+            ):
                 continue
             self._resolved += 1
             self._same_as_gold += answers[0].text.strip() == question.answer.strip()
@@ -265,14 +283,14 @@ class Scoring:
     def final_rows(self, claimed: Mapping[Key, Mapping[str, Any]]) -> list[Score]:
         """The rows with claimed values where nothing else can be had."""
         return [
-            replace(row, values=self._values(row, closed, claimed.get(key_of_row(row))))
-            for row, closed in self._rows
+            replace(row, values=self._values(row, has_hidden_text, claimed.get(key_of_row(row))))
+            for row, has_hidden_text in self._rows
         ]
 
     def _values(
-        self, row: Score, closed: bool, claim: Mapping[str, Any] | None
+        self, row: Score, has_hidden_text: bool, claim: Mapping[str, Any] | None
     ) -> dict[str, float | None]:
-        taken = self._on_memory | (self._on_answer if closed else set())
+        taken = self._on_memory | (self._on_answer if has_hidden_text else set())
         if claim is None:
             return dict(row.values)
         return {
@@ -292,7 +310,7 @@ class Scoring:
             for name in sorted(self._names)
         }
 
-    def flags(self, contents: Contents) -> list[str]:
+    def flags(self, contents: ParsedBundle) -> list[str]:
         """Remarks on what is odd or cannot be known."""
         found = []
         if "claimed" in self.standing().values():
@@ -334,7 +352,7 @@ def key_of(line: Mapping[str, Any]) -> Key:
 # --- records that point nowhere ----------------------------------------------------------------
 
 
-def check_case(case: Case, loaded: RecordedCase) -> None:
+def check_case(case: Case, loaded: CaseAttempt) -> None:
     """Every number, span and hash of a case's records must resolve.
 
     Raises:
@@ -342,12 +360,12 @@ def check_case(case: Case, loaded: RecordedCase) -> None:
     """
     for n, line in enumerate(loaded.texts):
         if line["n"] != n:
-            raise Broken("rescore.memory", layout.TEXTS, f"case {case.id} has no memory {n}")
+            raise RuleViolation("rescore.memory", layout.TEXTS, f"case {case.id} has no memory {n}")
     for record in loaded.records:
         place = f"{layout.PLAY}: case {case.id}, event {record.event}"
         event = case.timeline[record.event]
         if record.phase != phase_of(event):
-            raise Broken("questions.cases", place, f"is of phase {phase_of(event)}")
+            raise RuleViolation("questions.cases", place, f"is of phase {phase_of(event)}")
         check_numbers(record.content, len(loaded.texts), place)
         if isinstance(event, Ask | Probe):
             check_context(record.content, record.telemetry, loaded.texts, place)
@@ -355,7 +373,7 @@ def check_case(case: Case, loaded: RecordedCase) -> None:
     for number, record in (loaded.answers or {}).items():
         place = f"{layout.ANSWERS}: case {case.id}, event {number}"
         if not isinstance(case.timeline[number], Ask):
-            raise Broken("questions.cases", place, "is no question")
+            raise RuleViolation("questions.cases", place, "is no question")
         for answer in record.content["answers"]:
             check_answer(answer, turns, len(loaded.texts), place)
 
@@ -366,7 +384,7 @@ def check_numbers(content: Mapping[str, Any], known: int, place: str) -> None:
     listed = [c["n"] for c in changes] if isinstance(changes, list) else []
     for n in [*(content.get("memories") or ()), *listed]:
         if n >= known:
-            raise Broken("rescore.memory", place, f"there is no memory {n}")
+            raise RuleViolation("rescore.memory", place, f"there is no memory {n}")
 
 
 def check_context(
@@ -379,11 +397,13 @@ def check_context(
     if content["status"] != "ok":
         return
     if content.get("memories") is None:
-        raise Broken("rescore.memory", place, "is ok without a list of memories")
+        raise RuleViolation("rescore.memory", place, "is ok without a list of memories")
     tokens = sum(texts[n]["tokens"] for n in content["memories"])
     if telemetry.get("context_tokens") != tokens:
         claimed = telemetry.get("context_tokens")
-        raise Broken("rescore.tokens", place, f"says {claimed} tokens, its memories have {tokens}")
+        raise RuleViolation(
+            "rescore.tokens", place, f"says {claimed} tokens, its memories have {tokens}"
+        )
 
 
 def check_answer(
@@ -393,14 +413,14 @@ def check_answer(
     if answer["status"] != "ok":
         return
     if "text" in answer and answer.get("sha256") != sha256(answer["text"]):
-        raise Broken("rescore.answer", place, "the text has another hash")
+        raise RuleViolation("rescore.answer", place, "the text has another hash")
     if "parts" not in answer and "sha256" not in answer:
-        raise Broken("rescore.answer", place, "has neither parts nor a hash")
+        raise RuleViolation("rescore.answer", place, "has neither parts nor a hash")
     for part in answer.get("parts") or ():
         if "turn" in part and not part["start"] <= part["end"] <= turns.get(part["turn"], -1):
-            raise Broken("rescore.answer", place, "a span lies outside its turn")
+            raise RuleViolation("rescore.answer", place, "a span lies outside its turn")
         if "memory" in part and not (part["memory"] < memories and part["start"] <= part["end"]):
-            raise Broken("rescore.answer", place, "a span lies in no memory")
+            raise RuleViolation("rescore.answer", place, "a span lies in no memory")
 
 
 def sha256(text: str) -> str:
@@ -433,7 +453,7 @@ def placeholder(n: int) -> str:
     return f"memory {n}"
 
 
-def worded(
+def with_texts(
     texts: Sequence[Mapping[str, Any]], words: Mapping[int, str], unknown: Callable[[int], str]
 ) -> tuple[Mapping[str, Any], ...]:
     """Lines of texts with their words, or with some in place of them."""
@@ -442,29 +462,29 @@ def worded(
     )
 
 
-def everything(gold: Any) -> str:
+def all_gold_text(gold: Any) -> str:
     """Every string in a gold: words on which any figure of a memory's text must turn."""
     if isinstance(gold, str):
         return gold
     if is_dataclass(gold):
-        return everything([getattr(gold, field.name) for field in fields(gold)])
+        return all_gold_text([getattr(gold, field.name) for field in fields(gold)])
     if isinstance(gold, Mapping):
-        return everything(list(gold.values()))
+        return all_gold_text(list(gold.values()))
     if isinstance(gold, list | tuple | set | frozenset):
-        return " ".join(filter(None, map(everything, gold)))
+        return " ".join(filter(None, map(all_gold_text, gold)))
     return ""
 
 
-def unresolvable(loaded: RecordedCase, words: Mapping[int, str]) -> set[int]:
+def unresolvable(loaded: CaseAttempt, words: Mapping[int, str]) -> set[int]:
     """Events whose answers have words that the bundle does not hold."""
     return {
         event
         for event, record in (loaded.answers or {}).items()
-        if any(closed(answer, words) for answer in record.content["answers"])
+        if any(has_hidden_text(answer, words) for answer in record.content["answers"])
     }
 
 
-def closed(answer: Mapping[str, Any], words: Mapping[int, str]) -> bool:
+def has_hidden_text(answer: Mapping[str, Any], words: Mapping[int, str]) -> bool:
     """Whether an answer's words cannot be had."""
     if answer["status"] != "ok":
         return False
@@ -473,7 +493,7 @@ def closed(answer: Mapping[str, Any], words: Mapping[int, str]) -> bool:
     return "text" not in answer
 
 
-def opened(content: Mapping[str, Any], words: str) -> dict[str, Any]:
+def with_answer(content: Mapping[str, Any], words: str) -> dict[str, Any]:
     """An answer record with `words` in place of every answer that is ok."""
     answers = [
         {"status": "ok", "text": words} if answer["status"] == "ok" else answer
@@ -486,14 +506,14 @@ def opened(content: Mapping[str, Any], words: str) -> dict[str, Any]:
 
 
 def recomputed_summary(
-    contents: Contents,
-    materials: Materials,
+    contents: ParsedBundle,
+    materials: VerifierData,
     scoring: Scoring,
     rows: list[Score],
     energy: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The summary as the harness would write it from the verifier's rows."""
-    scored = Scored(rows, scoring.totals)
+    scored = ScoreResults(rows, scoring.totals)
     summary = summarise(contents.manifest, materials.task, scored, energy)
     summary["judge"] = contents.summary["judge"]
     return pruned(Summary, orjson.loads(orjson.dumps(summary)))
@@ -550,7 +570,7 @@ UNCHECKED = frozenset({"comparison_key", "schema", "models", "judge"})
 """Parts that are checked elsewhere, or cannot be: a judge's calibration is its submitter's word."""
 
 
-def summary_findings(contents: Contents, summary: Mapping[str, Any]) -> Iterator[Finding]:
+def summary_findings(contents: ParsedBundle, summary: Mapping[str, Any]) -> Iterator[Finding]:
     """Parts of the summary that differ from the submitted ones."""
     claim = contents.summary
     for part in sorted({*claim, *summary} - UNCHECKED):

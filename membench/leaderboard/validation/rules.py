@@ -183,7 +183,7 @@ class Finding:
         return f"{self.place}: {self.problem} [{self.rule}]"
 
 
-class Broken(Exception):
+class RuleViolation(Exception):
     """A rule was broken where reading cannot go on."""
 
     def __init__(self, rule: str, place: str, problem: str) -> None:

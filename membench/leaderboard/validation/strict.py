@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from membench.leaderboard.bundles.layout import LIMITS, Limits
-from membench.leaderboard.validation.rules import Broken
+from membench.leaderboard.validation.rules import RuleViolation
 
 DIGITS = 18
 """Longest integer: fits 64 bits, and turning it into a number takes no time."""
@@ -31,15 +31,15 @@ def parse_object(data: bytes, place: str, limits: Limits = LIMITS) -> dict[str, 
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Broken("json.utf8", place, f"byte {error.start} is not UTF-8") from None
+        raise RuleViolation("json.utf8", place, f"byte {error.start} is not UTF-8") from None
     try:
         value = _decoder(place).decode(text)
     except json.JSONDecodeError as error:
-        raise Broken("json.syntax", place, f"{error.msg} (column {error.colno})") from None
+        raise RuleViolation("json.syntax", place, f"{error.msg} (column {error.colno})") from None
     except RecursionError:
-        raise Broken("json.depth", place, "nests too deep to be read") from None
+        raise RuleViolation("json.depth", place, "nests too deep to be read") from None
     if not isinstance(value, dict):
-        raise Broken("json.syntax", place, "is not an object")
+        raise RuleViolation("json.syntax", place, "is not an object")
     check_values(value, place, limits)
     return value
 
@@ -52,7 +52,7 @@ def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[dic
     """
     for number, line in enumerate(data.split(b"\n"), start=1):
         if len(line) > limits.line_bytes:
-            raise Broken("json.line", f"{name}: line {number}", f"has {len(line):,} bytes")
+            raise RuleViolation("json.line", f"{name}: line {number}", f"has {len(line):,} bytes")
         if line:
             yield parse_object(line, f"{name}: line {number}", limits)
 
@@ -67,14 +67,14 @@ def check_values(value: dict[str, Any], place: str, limits: Limits) -> None:
     while open_values:
         item, depth = open_values.pop()
         if depth > limits.depth:
-            raise Broken("json.depth", place, f"nests deeper than {limits.depth}")
+            raise RuleViolation("json.depth", place, f"nests deeper than {limits.depth}")
         if isinstance(item, dict):
             open_values.extend((key, depth) for key in item)
             open_values.extend((child, depth + 1) for child in item.values())
         elif isinstance(item, list):
             open_values.extend((child, depth + 1) for child in item)
         elif isinstance(item, str) and not clean(item):
-            raise Broken("json.character", place, f"a control character in {item[:40]!r}")
+            raise RuleViolation("json.character", place, f"a control character in {item[:40]!r}")
 
 
 def clean(text: str) -> bool:
@@ -93,21 +93,21 @@ def _decoder(place: str) -> json.JSONDecoder:
         if len(found) != len(items):
             keys = [key for key, _ in items]
             twice = next(key for key in keys if keys.count(key) > 1)
-            raise Broken("json.duplicate_key", place, f"key {twice[:40]!r} is there twice")
+            raise RuleViolation("json.duplicate_key", place, f"key {twice[:40]!r} is there twice")
         return found
 
     def constant(name: str) -> NoReturn:
-        raise Broken("json.number", place, f"{name} is not a number")
+        raise RuleViolation("json.number", place, f"{name} is not a number")
 
     def integer(digits: str) -> int:
         if len(digits.lstrip("-")) > DIGITS:
-            raise Broken("json.integer", place, f"an integer of {len(digits):,} digits")
+            raise RuleViolation("json.integer", place, f"an integer of {len(digits):,} digits")
         return int(digits)
 
     def real(digits: str) -> float:
         number = float(digits) if len(digits) <= 400 else math.inf
         if not math.isfinite(number):
-            raise Broken("json.number", place, f"{digits[:40]} is not finite")
+            raise RuleViolation("json.number", place, f"{digits[:40]} is not finite")
         return number
 
     return json.JSONDecoder(

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from membench.leaderboard.bundles.layout import CHECKSUMS, LIMITS, REQUIRED, Limits, allowed
-from membench.leaderboard.validation.rules import Broken
+from membench.leaderboard.validation.rules import RuleViolation
 
 CHUNK = 1 << 16
 LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\\x00-\x1f]{1,128})")
 
 
 @dataclass(frozen=True)
-class Opened:
+class UnpackedBundle:
     """The entries of a bundle.
 
     Attributes:
@@ -42,7 +42,7 @@ class Opened:
         return hashlib.sha256(self.stored[CHECKSUMS]).hexdigest()
 
 
-def open_bundle(path: Path, limits: Limits = LIMITS) -> Opened:
+def open_bundle(path: Path, limits: Limits = LIMITS) -> UnpackedBundle:
     """Read a bundle.
 
     Raises:
@@ -51,9 +51,11 @@ def open_bundle(path: Path, limits: Limits = LIMITS) -> Opened:
     stored = read_folder(path, limits) if path.is_dir() else read_zip(path, limits)
     missing = [name for name in REQUIRED if name not in stored]
     if missing:
-        raise Broken("wire.missing", missing[0], f"not in the bundle ({len(missing)} missing)")
+        raise RuleViolation(
+            "wire.missing", missing[0], f"not in the bundle ({len(missing)} missing)"
+        )
     check_sums(stored)
-    return Opened(stored, unpack(stored, limits))
+    return UnpackedBundle(stored, unpack(stored, limits))
 
 
 def read_folder(path: Path, limits: Limits) -> dict[str, bytes]:
@@ -62,8 +64,8 @@ def read_folder(path: Path, limits: Limits) -> dict[str, bytes]:
     check_names([entry.name for entry in entries], limits)
     for entry in entries:
         if not stat.S_ISREG(entry.lstat().st_mode):
-            raise Broken("wire.link", entry.name, "is not a plain file")
-    budget = Budget(limits.wire_bytes, "wire.size")
+            raise RuleViolation("wire.link", entry.name, "is not a plain file")
+    budget = ZipLimits(limits.wire_bytes, "wire.size")
     found = {}
     for entry in entries:
         with entry.open("rb") as file:
@@ -74,16 +76,16 @@ def read_folder(path: Path, limits: Limits) -> dict[str, bytes]:
 def read_zip(path: Path, limits: Limits) -> dict[str, bytes]:
     """The members of a zip file."""
     if not path.is_file():
-        raise Broken("wire.kind", path.name, "is neither a folder nor a file")
+        raise RuleViolation("wire.kind", path.name, "is neither a folder nor a file")
     if path.stat().st_size > limits.wire_bytes:
-        raise Broken("wire.size", path.name, f"has {path.stat().st_size:,} bytes")
+        raise RuleViolation("wire.size", path.name, f"has {path.stat().st_size:,} bytes")
     try:
         with zipfile.ZipFile(path) as archive:
             return read_members(archive, limits)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        raise Broken("wire.kind", path.name, f"is no readable zip file ({error})") from None
+        raise RuleViolation("wire.kind", path.name, f"is no readable zip file ({error})") from None
     except RuntimeError:
-        raise Broken("wire.kind", path.name, "is an encrypted zip file") from None
+        raise RuleViolation("wire.kind", path.name, "is an encrypted zip file") from None
 
 
 def read_members(archive: zipfile.ZipFile, limits: Limits) -> dict[str, bytes]:
@@ -93,8 +95,8 @@ def read_members(archive: zipfile.ZipFile, limits: Limits) -> dict[str, bytes]:
     for member in members:
         mode = member.external_attr >> 16
         if member.is_dir() or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
-            raise Broken("wire.link", member.filename, "is not a plain file")
-    budget = Budget(limits.unpacked_bytes, "wire.unpacked")
+            raise RuleViolation("wire.link", member.filename, "is not a plain file")
+    budget = ZipLimits(limits.unpacked_bytes, "wire.unpacked")
     found = {}
     for member in members:
         with archive.open(member) as file:
@@ -106,17 +108,17 @@ def check_names(names: Iterable[str], limits: Limits) -> None:
     """Only names of the allow-list, each once."""
     names = list(names)
     if len(names) > limits.entries:
-        raise Broken("wire.entries", "bundle", f"{len(names)} entries")
+        raise RuleViolation("wire.entries", "bundle", f"{len(names)} entries")
     for name in names:
         if not allowed(name):
-            raise Broken("wire.name", repr(name[:80]), "is no file of a bundle")
+            raise RuleViolation("wire.name", repr(name[:80]), "is no file of a bundle")
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise Broken("wire.duplicate", min(twice), "is there more than once")
+        raise RuleViolation("wire.duplicate", min(twice), "is there more than once")
 
 
 @dataclass
-class Budget:
+class ZipLimits:
     """Bytes that may still be read."""
 
     left: int
@@ -132,7 +134,7 @@ class Budget:
         while chunk := read(CHUNK):
             self.left -= len(chunk)
             if self.left < 0:
-                raise Broken(self.rule, name, "the bundle is larger than allowed")
+                raise RuleViolation(self.rule, name, "the bundle is larger than allowed")
             parts.append(chunk)
         return b"".join(parts)
 
@@ -147,10 +149,10 @@ def check_sums(stored: dict[str, bytes]) -> None:
     others = set(stored) - {CHECKSUMS}
     if set(listed) != others:
         odd = min(set(listed) ^ others)
-        raise Broken("checksums.listed", CHECKSUMS, f"{odd!r} is listed or there, not both")
+        raise RuleViolation("checksums.listed", CHECKSUMS, f"{odd!r} is listed or there, not both")
     for name, claimed in sorted(listed.items()):
         if hashlib.sha256(stored[name]).hexdigest() != claimed:
-            raise Broken("checksums.match", name, "has another hash than SHA256SUMS says")
+            raise RuleViolation("checksums.match", name, "has another hash than SHA256SUMS says")
 
 
 def read_sums(data: bytes) -> dict[str, str]:
@@ -159,9 +161,13 @@ def read_sums(data: bytes) -> dict[str, str]:
     for number, raw in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
         match = LINE.fullmatch(raw)
         if match is None:
-            raise Broken("checksums.format", f"{CHECKSUMS}: line {number}", "is not `HASH  NAME`")
+            raise RuleViolation(
+                "checksums.format", f"{CHECKSUMS}: line {number}", "is not `HASH  NAME`"
+            )
         if match[2] in found:
-            raise Broken("checksums.listed", f"{CHECKSUMS}: line {number}", "lists a name twice")
+            raise RuleViolation(
+                "checksums.listed", f"{CHECKSUMS}: line {number}", "lists a name twice"
+            )
         found[match[2]] = match[1]
     return found
 
@@ -172,17 +178,17 @@ def unpack(stored: dict[str, bytes], limits: Limits) -> dict[str, bytes]:
     Raises:
         Broken: `wire.unpacked` or `wire.gzip`.
     """
-    budget = Budget(limits.unpacked_bytes, "wire.unpacked")
+    budget = ZipLimits(limits.unpacked_bytes, "wire.unpacked")
     return {
         name: gunzip(data, name, budget) if name.endswith(".gz") else data
         for name, data in stored.items()
     }
 
 
-def gunzip(data: bytes, name: str, budget: Budget) -> bytes:
+def gunzip(data: bytes, name: str, budget: ZipLimits) -> bytes:
     """Decompress one entry, never more at a time than the budget has left."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             return budget.read(stream.read, name)
     except (OSError, EOFError, zlib.error) as error:
-        raise Broken("wire.gzip", name, f"is no complete gzip file ({error})") from None
+        raise RuleViolation("wire.gzip", name, f"is no complete gzip file ({error})") from None

@@ -17,8 +17,8 @@ from membench.domain.case import Case, opaque_ids
 from membench.domain.errors import DataError, UserError
 from membench.domain.score import Gold
 from membench.leaderboard.bundles import layout
-from membench.leaderboard.validation.parsing import MANY, Contents
-from membench.leaderboard.validation.rules import Broken, Finding
+from membench.leaderboard.validation.parsing import MANY, ParsedBundle
+from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.tasks.base import Task
 from membench.tasks.card import TaskCard
 from membench.tasks.files.source import Source
@@ -27,7 +27,7 @@ from membench.tasks.registry import get_task
 
 
 @dataclass(frozen=True)
-class Materials:
+class VerifierData:
     """Task and data of the verifier.
 
     Attributes:
@@ -48,7 +48,7 @@ class Materials:
         return islice(self.task.cases(self.source, opaque), self.limit)
 
 
-def find_task(contents: Contents) -> type[Task[Any]]:
+def find_task(contents: ParsedBundle) -> type[Task[Any]]:
     """The task's class.
 
     Raises:
@@ -58,10 +58,12 @@ def find_task(contents: Contents) -> type[Task[Any]]:
     try:
         return get_task(name)
     except UserError as error:
-        raise Broken("known.task", layout.MANIFEST, error.problem) from None
+        raise RuleViolation("known.task", layout.MANIFEST, error.problem) from None
 
 
-def gather(contents: Contents, task_type: type[Task[Any]], data: Path | None) -> Materials | None:
+def gather(
+    contents: ParsedBundle, task_type: type[Task[Any]], data: Path | None
+) -> VerifierData | None:
     """Task and data, or None where the verifier lacks the data but the hash is a published one.
 
     Raises:
@@ -73,12 +75,12 @@ def gather(contents: Contents, task_type: type[Task[Any]], data: Path | None) ->
     check_prompts(task, manifest)
     check_k(task_type.card, manifest)
     if entry["split"] not in (*task_type.card.splits, SAMPLE):
-        raise Broken("known.dataset", layout.MANIFEST, f"no split '{entry['split']}'")
+        raise RuleViolation("known.dataset", layout.MANIFEST, f"no split '{entry['split']}'")
     source = own_source(task_type, entry["split"], data)
     if source is not None and entry["dataset_sha256"] == source.sha256:
-        return Materials(task, source, spec["seed"], spec["limit"])
+        return VerifierData(task, source, spec["seed"], spec["limit"])
     if entry["dataset_sha256"] not in published(task_type.card):
-        raise Broken(
+        raise RuleViolation(
             "known.dataset",
             f"{layout.MANIFEST}: task.dataset_sha256",
             f"{entry['dataset_sha256'][:12]}… is no published file, nor the verifier's",
@@ -98,9 +100,13 @@ def make_task(
             errata = find_errata(task_type, data)
         task = task_type(spec["task_set"], spec["seed"], errata)
     except UserError as error:
-        raise Broken("known.task", f"{layout.MANIFEST}: spec.task_set", error.problem) from None
+        raise RuleViolation(
+            "known.task", f"{layout.MANIFEST}: spec.task_set", error.problem
+        ) from None
     if dict(task.options) != entry["options"]:
-        raise Broken("known.task", f"{layout.MANIFEST}: task.options", "are not those of the spec")
+        raise RuleViolation(
+            "known.task", f"{layout.MANIFEST}: task.options", "are not those of the spec"
+        )
     return task
 
 
@@ -110,7 +116,7 @@ def check_prompts(task: Task[Any], manifest: dict[str, Any]) -> None:
     theirs = manifest["prompts"]
     odd = [name for name, value in theirs.items() if ours.get(name) != value]
     if odd and manifest["division"] != "open":
-        raise Broken(
+        raise RuleViolation(
             "known.prompts", f"{layout.MANIFEST}: prompts.{odd[0]}", "is not the released prompt"
         )
 
@@ -120,7 +126,7 @@ def check_k(card: TaskCard, manifest: dict[str, Any]) -> None:
     wanted = card.default_k if manifest["spec"]["k"] is None else manifest["spec"]["k"]
     if manifest["comparison_key"].get("k") != wanted:
         place = f"{layout.MANIFEST}: comparison_key.k"
-        raise Broken("schema.spec", place, f"the spec means k {wanted}")
+        raise RuleViolation("schema.spec", place, f"the spec means k {wanted}")
 
 
 def own_source(task_type: type[Task[Any]], split: str, data: Path | None) -> Source | None:
@@ -136,7 +142,7 @@ def published(card: TaskCard) -> set[str]:
     return {file.sha256 for file in card.files}
 
 
-def question_findings(contents: Contents, materials: Materials) -> list[Finding]:
+def question_findings(contents: ParsedBundle, materials: VerifierData) -> list[Finding]:
     """The bundle's cases, events and questions must be those of the data."""
     asked: dict[str, None] = {}
     sizes: dict[str, int] = {}
@@ -150,7 +156,7 @@ def question_findings(contents: Contents, materials: Materials) -> list[Finding]
     ][:MANY]
 
 
-def set_findings(contents: Contents, asked: dict[str, None]) -> Iterator[Finding]:
+def set_findings(contents: ParsedBundle, asked: dict[str, None]) -> Iterator[Finding]:
     """The hash of the question set."""
     digest = hashlib.sha256("\n".join(sorted(asked)).encode()).hexdigest()
     if digest != contents.manifest["task"]["question_set_sha256"]:
@@ -161,7 +167,7 @@ def set_findings(contents: Contents, asked: dict[str, None]) -> Iterator[Finding
         )
 
 
-def row_findings(contents: Contents, asked: dict[str, None]) -> Iterator[Finding]:
+def row_findings(contents: ParsedBundle, asked: dict[str, None]) -> Iterator[Finding]:
     """One score row per question, and none of others."""
     rows = [row["item_id"] for row in contents.scores if row["kind"] == "question"]
     there = set(rows)
@@ -174,7 +180,7 @@ def row_findings(contents: Contents, asked: dict[str, None]) -> Iterator[Finding
         yield Finding("questions.duplicate", layout.SCORES, f"'{twice[:80]}' has several rows")
 
 
-def case_findings(contents: Contents, sizes: dict[str, int]) -> Iterator[Finding]:
+def case_findings(contents: ParsedBundle, sizes: dict[str, int]) -> Iterator[Finding]:
     """Records of cases and events that exist."""
     files = ((layout.PLAY, contents.play), (layout.ANSWERS, contents.answers))
     for name, lines in files:

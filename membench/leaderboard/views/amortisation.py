@@ -18,7 +18,7 @@ NUMBERS = tuple(round(10 ** (step / 10)) for step in range(41))
 
 
 @dataclass(frozen=True)
-class Line:
+class AmortisationLine:
     """One system's total cost over the number of questions.
 
     Attributes:
@@ -52,7 +52,7 @@ class Amortisation:
     axis: str
     reference: BoardRow | None
     candidates: tuple[BoardRow, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[AmortisationLine, ...]
     missing: tuple[BoardRow, ...]
     accuracy: bool
 
@@ -92,14 +92,14 @@ def pick(rows: Sequence[BoardRow], reference: str) -> BoardRow | None:
     return rows[0] if rows else None
 
 
-def line(row: BoardRow, board: Board, head: BoardRow | None) -> Line:
+def line(row: BoardRow, board: Board, head: BoardRow | None) -> AmortisationLine:
     """One row's line."""
     setup, query = setup_of(row, board) or 0.0, row.cost.value if row.cost else 0.0
     even = None
     if head is not None and head.cost is not None:
         even = break_even(setup, query, setup_of(head, board) or 0.0, head.cost.value)
     totals = tuple(amortised(setup, query, n) for n in NUMBERS)
-    return Line(row, setup, query, totals, even)
+    return AmortisationLine(row, setup, query, totals, even)
 
 
 def records(page: Amortisation) -> list[dict[str, Any]]:
@@ -118,14 +118,14 @@ def records(page: Amortisation) -> list[dict[str, Any]]:
     ]
 
 
-def correct(line: Line, questions: int) -> str:
+def correct(line: AmortisationLine, questions: int) -> str:
     """Cost per correct answer when N questions share a history."""
     score = line.row.score.value if line.row.score else 0.0
     cost = cost_per_correct(line.setup, line.query, score, questions)
     return "∞" if math.isinf(cost) else significant(cost)
 
 
-def even_text(line: Line, page: Amortisation) -> str:
+def even_text(line: AmortisationLine, page: Amortisation) -> str:
     """From how many questions a row costs no more than the reference."""
     if page.reference is None or line.row is page.reference:
         return "(reference)"

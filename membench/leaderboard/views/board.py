@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from membench.leaderboard.store.index import Frame, Index
-from membench.leaderboard.store.ranking import Table, frontier_shares, rank_rows, stacked
-from membench.leaderboard.store.rows import AXES, Figure, lower_is_better
+from membench.leaderboard.store.ranking import ScoreTable, frontier_shares, rank_rows, stacked
+from membench.leaderboard.store.rows import AXES, RowFigure, lower_is_better
 from membench.metrics.frontier import Point, frontier
 from membench.metrics.ranks import Rank
 from membench.tasks.registry import get_task
@@ -91,9 +91,9 @@ class BoardRow:
     label: str
     system: str
     fidelity: str
-    score: Figure | None
-    cost: Figure | None
-    setup: Figure | None
+    score: RowFigure | None
+    cost: RowFigure | None
+    setup: RowFigure | None
     rank: Rank | None
     why: str
     share: float | None
@@ -271,13 +271,13 @@ def place(row: BoardRow) -> tuple[int, str]:
     return (row.rank.rank if row.rank else 10**9, row.label)
 
 
-def figure_lookup(index: Index, runs: Frame, choice: Choice) -> dict[tuple[str, str], Figure]:
+def figure_lookup(index: Index, runs: Frame, choice: Choice) -> dict[tuple[str, str], RowFigure]:
     """The figures a page needs, by run and name."""
     names = {choice.metric, f"query.{choice.axis}", f"setup.{choice.axis}"}
     mine = index.figures[index.figures["name"].isin(names)]
     mine = mine[mine["run_id"].isin(set(runs["run_id"]))]
     return {
-        (run, name): Figure(value, number(low), number(high), int(n))
+        (run, name): RowFigure(value, number(low), number(high), int(n))
         for run, name, value, low, high, n in zip(
             *(mine[c] for c in ("run_id", "name", "value", "low", "high", "n")), strict=True
         )
@@ -290,7 +290,7 @@ def number(value: Any) -> float | None:
 
 
 def plain_row(
-    run: Mapping[str, Any], figures: Mapping[tuple[str, str], Figure], choice: Choice
+    run: Mapping[str, Any], figures: Mapping[tuple[str, str], RowFigure], choice: Choice
 ) -> BoardRow:
     """A row without its rank."""
     run_id = run["run_id"]
@@ -323,8 +323,8 @@ def plain_row(
 
 
 def scoped(
-    query: Figure | None, setup: Figure | None, run: Mapping[str, Any], choice: Choice
-) -> Figure | None:
+    query: RowFigure | None, setup: RowFigure | None, run: Mapping[str, Any], choice: Choice
+) -> RowFigure | None:
     """The cost of a question, with its share of the setup if asked for."""
     if query is None or choice.scope == "query":
         return query
@@ -332,10 +332,10 @@ def scoped(
         return None if choice.axis != "context" else query
     share = setup.value * run["cases"] / max(run["questions"], 1)
     low, high = (None if end is None else end + share for end in (query.low, query.high))
-    return Figure(query.value + share, low, high, query.n)
+    return RowFigure(query.value + share, low, high, query.n)
 
 
-def why_unranked(run: Mapping[str, Any], score: Figure | None) -> str:
+def why_unranked(run: Mapping[str, Any], score: RowFigure | None) -> str:
     """Why a row has no rank; empty if it has one."""
     if run["withdrawn"]:
         return "withdrawn"
@@ -431,13 +431,13 @@ def common_rows(rows: Sequence[BoardRow], cells: Lookup, metric: str) -> list[Bo
     return max(sizes.values(), key=len, default=[])
 
 
-def score_table(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> Table:
+def score_table(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> ScoreTable:
     """Sums of scores by case such that more is better."""
     table = stacked(
         [cells[row.run_id, choice.metric][0] for row in rows],
         cells[rows[0].run_id, choice.metric][1],
     )
-    return Table(-table.sums, table.counts) if choice.lower else table
+    return ScoreTable(-table.sums, table.counts) if choice.lower else table
 
 
 def rank_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict[str, Rank]:

@@ -15,12 +15,12 @@ from membench.domain.score import Score
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation.strict import parse_lines, parse_object
-from membench.leaderboard.validation.unpacking import Opened, open_bundle
+from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.records.scores import score_from_json
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedBundle:
     """One bundle in memory.
 
     Attributes:
@@ -33,7 +33,7 @@ class Loaded:
     manifest: Mapping[str, Any]
     summary: Mapping[str, Any]
     badge: Mapping[str, Any] | None
-    opened: Opened
+    opened: UnpackedBundle
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         """Lines of a file; strictly read, unless the validator has read it before."""
@@ -47,7 +47,7 @@ class Loaded:
         return [score_from_json(line) for line in self.lines(layout.SCORES)]
 
 
-def load(store: Store, run_id: str) -> Loaded:
+def load(store: Store, run_id: str) -> LoadedBundle:
     """A bundle of the store.
 
     Raises:
@@ -62,13 +62,13 @@ def load(store: Store, run_id: str) -> Loaded:
 
 
 @lru_cache(maxsize=24)
-def _loaded(root: Path, run_id: str, path: Path, stamp: int) -> Loaded:
+def _loaded(root: Path, run_id: str, path: Path, stamp: int) -> LoadedBundle:
     opened = open_bundle(path)
     badge = Store(root).badge(run_id)
     current = badge if badge is not None and badge["bundle_sha256"] == opened.sha256 else None
     manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST)
     summary = parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY)
-    return Loaded(manifest, current["summary"] if current else summary, current, opened)
+    return LoadedBundle(manifest, current["summary"] if current else summary, current, opened)
 
 
 def question_rows(rows: Sequence[Score]) -> list[Score]:

@@ -10,12 +10,12 @@ from membench.domain.score import Score
 from membench.leaderboard.store.index import Index
 from membench.leaderboard.store.rows import AXES, counted
 from membench.leaderboard.store.store import Store
-from membench.leaderboard.views.bundles import Loaded, load
+from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.metrics.names import is_fraction
 from membench.metrics.paired import (
     Difference,
+    PairedTable,
     Ratio,
-    Table,
     Visible,
     contingency,
     cost_ratio,
@@ -29,7 +29,7 @@ MOST = 5
 
 
 @dataclass(frozen=True)
-class Pair:
+class RunDifference:
     """One run against the first.
 
     Attributes:
@@ -48,7 +48,7 @@ class Pair:
     label: str
     difference: Difference
     swapped: float | None
-    table: Table | None
+    table: PairedTable | None
     categories: Mapping[str, Difference]
     ratios: Mapping[str, Ratio]
     visible: Visible | None
@@ -56,7 +56,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonView:
     """The page.
 
     Attributes:
@@ -73,10 +73,10 @@ class Comparison:
     metrics: tuple[str, ...]
     refused: tuple[str, ...]
     costs_differ: tuple[str, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[RunDifference, ...]
 
 
-def compare(store: Store, index: Index, run_ids: Sequence[str], metric: str = "") -> Comparison:
+def compare(store: Store, index: Index, run_ids: Sequence[str], metric: str = "") -> ComparisonView:
     """Compare runs, or say what keeps them from being compared.
 
     Raises:
@@ -87,7 +87,7 @@ def compare(store: Store, index: Index, run_ids: Sequence[str], metric: str = ""
     labels = label_lookup(index, chosen)
     refused = key_differences(loaded, cost=False)
     if refused or len(chosen) < 2:
-        return Comparison(labels, metric, (), refused, (), ())
+        return ComparisonView(labels, metric, (), refused, (), ())
     rows = {run: values_of(bundle.rows()) for run, bundle in loaded.items()}
     metrics = shared_metrics(rows, next(iter(loaded.values())))
     metric = metric if metric in metrics else next(iter(metrics), "")
@@ -98,7 +98,7 @@ def compare(store: Store, index: Index, run_ids: Sequence[str], metric: str = ""
         for other in others
         if metric
     )
-    return Comparison(labels, metric, metrics, (), costs_differ, pairs)
+    return ComparisonView(labels, metric, metrics, (), costs_differ, pairs)
 
 
 def label_lookup(index: Index, runs: Sequence[str]) -> dict[str, str]:
@@ -107,7 +107,7 @@ def label_lookup(index: Index, runs: Sequence[str]) -> dict[str, str]:
     return {run: str(known.get(run, run)) for run in runs}
 
 
-def key_differences(loaded: Mapping[str, Loaded], *, cost: bool) -> tuple[str, ...]:
+def key_differences(loaded: Mapping[str, LoadedBundle], *, cost: bool) -> tuple[str, ...]:
     """Names of the parts of the comparison key in which some runs differ."""
     keys = [dict(bundle.manifest["comparison_key"]) for bundle in loaded.values()]
     parts = [dict(key.pop("cost", None) or {}) for key in keys]
@@ -128,7 +128,7 @@ def values_of(rows: Sequence[Score]) -> Values:
     return {(row.case_id, row.item_id): row for row in rows if row.kind == "question"}
 
 
-def shared_metrics(rows: Mapping[str, Values], head: Loaded) -> tuple[str, ...]:
+def shared_metrics(rows: Mapping[str, Values], head: LoadedBundle) -> tuple[str, ...]:
     """Metrics that every run determined, the task's headline ones first."""
     from membench.tasks.registry import get_task
 
@@ -151,7 +151,7 @@ def pair(
     metric: str,
     *,
     machine: bool,
-) -> Pair:
+) -> RunDifference:
     """One run against the first."""
     a, b = rows[head], rows[other]
     shared = [key for key in a if key in b and both(a[key], b[key], metric)]
@@ -160,7 +160,7 @@ def pair(
     clusters = [key[0] for key in shared]
     overall = difference(mine, theirs, clusters)
     binary = set(mine) | set(theirs) <= {0.0, 1.0}
-    return Pair(
+    return RunDifference(
         run_id=other,
         label=labels[other],
         difference=overall,
@@ -230,7 +230,7 @@ def disagreements(
     return tuple(sorted(found, key=lambda entry: (-abs(entry[2] - entry[3]), entry[0])))
 
 
-def summary_records(comparison: Comparison) -> list[dict[str, Any]]:
+def summary_records(comparison: ComparisonView) -> list[dict[str, Any]]:
     """The comparison as a table."""
     head = next(iter(comparison.labels.values()), "")
     return [
@@ -249,7 +249,7 @@ def summary_records(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def category_records(comparison: Comparison) -> list[dict[str, Any]]:
+def category_records(comparison: ComparisonView) -> list[dict[str, Any]]:
     """Differences by category."""
     return [
         {
@@ -264,7 +264,7 @@ def category_records(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def table_records(pair: Pair, head: str) -> list[dict[str, Any]]:
+def table_records(pair: RunDifference, head: str) -> list[dict[str, Any]]:
     """The 2x2 table."""
     if pair.table is None:
         return []
@@ -282,7 +282,7 @@ def table_records(pair: Pair, head: str) -> list[dict[str, Any]]:
     ]
 
 
-def ratio_records(comparison: Comparison) -> list[dict[str, Any]]:
+def ratio_records(comparison: ComparisonView) -> list[dict[str, Any]]:
     """Cost ratios."""
     return [
         {
@@ -298,7 +298,7 @@ def ratio_records(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def disagreement_records(comparison: Comparison) -> list[dict[str, Any]]:
+def disagreement_records(comparison: ComparisonView) -> list[dict[str, Any]]:
     """Questions with unlike outcomes."""
     head = next(iter(comparison.labels.values()), "")
     return [

@@ -19,7 +19,7 @@ from membench.domain.errors import UserError
 from membench.domain.score import Gold, Score
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
-from membench.leaderboard.views.bundles import Loaded, load
+from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
@@ -47,7 +47,7 @@ class RecalledLine:
 
 
 @dataclass(frozen=True)
-class Attempted:
+class AttemptView:
     """What one run made of the question.
 
     Attributes:
@@ -89,7 +89,7 @@ class QuestionPage:
     gold: str | None
     evidence: tuple[str, ...]
     evidence_texts: Mapping[str, str]
-    runs: tuple[Attempted, ...]
+    runs: tuple[AttemptView, ...]
 
 
 def question_page(
@@ -127,7 +127,7 @@ def question_page(
 
 
 def filled(
-    question_id: str, row: Score, known: tuple[Case, Gold] | None, runs: tuple[Attempted, ...]
+    question_id: str, row: Score, known: tuple[Case, Gold] | None, runs: tuple[AttemptView, ...]
 ) -> QuestionPage:
     """The page with what the data says of the question."""
     category = row.category or ""
@@ -145,7 +145,7 @@ def filled(
     )
 
 
-def row_of(bundle: Loaded, question_id: str) -> Score | None:
+def row_of(bundle: LoadedBundle, question_id: str) -> Score | None:
     """A run's score row of a question."""
     return next(
         (r for r in bundle.rows() if r.kind == "question" and r.item_id == question_id), None
@@ -160,8 +160,8 @@ def evidence_of(known: tuple[Case, Gold] | None, row: Score) -> frozenset[str] |
 
 
 def attempted(
-    bundle: Loaded, row: Score, case: Case | None, evidence: frozenset[str] | None
-) -> Attempted:
+    bundle: LoadedBundle, row: Score, case: Case | None, evidence: frozenset[str] | None
+) -> AttemptView:
     """What one run made of a question."""
     opaque = opaque_ids(bundle.summary["task"], bundle.manifest["spec"]["seed"])(row.case_id)
     texts = last_attempt(bundle, layout.TEXTS, opaque)
@@ -177,12 +177,12 @@ def attempted(
     )
     answers = tuple(answer_words(a, case) for a in said["content"]["answers"]) if said else ()
     label = str(bundle.manifest["system"]["name"])
-    return Attempted(
+    return AttemptView(
         bundle.manifest["run_id"], label, row, answers, recalled, verdicts_of(bundle, row.item_id)
     )
 
 
-def last_attempt(bundle: Loaded, name: str, case: str) -> list[dict[str, Any]]:
+def last_attempt(bundle: LoadedBundle, name: str, case: str) -> list[dict[str, Any]]:
     """Lines of a case's last attempt."""
     mine = [line for line in bundle.lines(name) if line.get("case") == case]
     last = max((line["attempt"] for line in mine), default=0)
@@ -236,7 +236,7 @@ def part_words(part: Mapping[str, Any], turns: Mapping[str, Any]) -> str:
     return f"[memory {part['memory']}, {part['start']}–{part['end']}]"
 
 
-def verdicts_of(bundle: Loaded, question_id: str) -> dict[str, str]:
+def verdicts_of(bundle: LoadedBundle, question_id: str) -> dict[str, str]:
     """What judges said of a question."""
     found = {}
     for name in sorted(bundle.opened.unpacked):
@@ -248,7 +248,7 @@ def verdicts_of(bundle: Loaded, question_id: str) -> dict[str, str]:
     return found
 
 
-def the_case(bundle: Loaded, case_id: str, data: Path | None) -> tuple[Case, Gold] | None:
+def the_case(bundle: LoadedBundle, case_id: str, data: Path | None) -> tuple[Case, Gold] | None:
     """The case with its gold from this machine's data; None where it has none."""
     task = bundle.manifest["task"]
     spec = bundle.manifest["spec"]
@@ -272,7 +272,7 @@ def cases_of(
     return {gold.case_id: (case, gold) for case, gold in task.cases(source, opaque_ids(name, seed))}
 
 
-def recalled_records(run: Attempted) -> list[dict[str, Any]]:
+def recalled_records(run: AttemptView) -> list[dict[str, Any]]:
     """Recalled memories as a table."""
     return [
         {

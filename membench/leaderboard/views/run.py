@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from membench.domain.score import Score
-from membench.leaderboard.store.rows import Figure, figure_of
+from membench.leaderboard.store.rows import RowFigure, figure_of
 from membench.leaderboard.store.store import Adjudication, Store, tombstones
 from membench.leaderboard.validation.rules import FLAGS
-from membench.leaderboard.views.bundles import Loaded, load
+from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
 
@@ -29,7 +29,7 @@ class RunPage:
     """
 
     run_id: str
-    loaded: Loaded | None
+    loaded: LoadedBundle | None
     withdrawn: Adjudication | None
     adjudications: tuple[Adjudication, ...]
 
@@ -47,7 +47,7 @@ def run_page(store: Store, run_id: str) -> RunPage:
     return RunPage(run_id, loaded, gone, mine)
 
 
-def facts(loaded: Loaded) -> list[Record]:
+def facts(loaded: LoadedBundle) -> list[Record]:
     """Who, what, when, on what, as a table."""
     manifest, summary = loaded.manifest, loaded.summary
     system, task, code = manifest["system"], manifest["task"], manifest["code"]
@@ -84,7 +84,7 @@ def words(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
 
 
-def metric_records(loaded: Loaded) -> list[Record]:
+def metric_records(loaded: LoadedBundle) -> list[Record]:
     """All metrics and how each came about."""
     standing = (loaded.badge or {}).get("standing", {})
     return [
@@ -99,7 +99,7 @@ def metric_records(loaded: Loaded) -> list[Record]:
     ]
 
 
-def category_records(loaded: Loaded) -> list[Record]:
+def category_records(loaded: LoadedBundle) -> list[Record]:
     """Headline metrics by category."""
     from membench.tasks.registry import get_task
 
@@ -120,7 +120,7 @@ def figure_text(name: str, metric: Mapping[str, Any], *, interval: bool = True) 
     if metric["value"] is None:
         return "–"
     figure = figure_of(metric)
-    shown = figure if interval else Figure(figure.value)
+    shown = figure if interval else RowFigure(figure.value)
     return percent(shown) if is_fraction(name) else amount(shown)
 
 
@@ -130,7 +130,7 @@ def aligned(records: Sequence[Record]) -> list[Record]:
     return [{name: record.get(name, "–") for name in names} for record in records]
 
 
-def cost_records(loaded: Loaded) -> list[Record]:
+def cost_records(loaded: LoadedBundle) -> list[Record]:
     """Costs by phase."""
     summary = loaded.summary
     return [

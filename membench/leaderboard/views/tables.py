@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from membench.leaderboard.store.rows import AXES, Figure
+from membench.leaderboard.store.rows import AXES, RowFigure
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.board import OFTEN, Board, BoardRow
 from membench.metrics.names import is_fraction
@@ -43,7 +43,7 @@ def significant(value: float | None, digits: int = 3) -> str:
     return f"{value:.{decimals}f}"
 
 
-def percent(figure: Figure | None) -> str:
+def percent(figure: RowFigure | None) -> str:
     """A fraction as percent, with its interval."""
     if figure is None:
         return "–"
@@ -53,12 +53,12 @@ def percent(figure: Figure | None) -> str:
     return f"{text} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
 
 
-def score_text(metric: str, figure: Figure | None) -> str:
+def score_text(metric: str, figure: RowFigure | None) -> str:
     """A score: fractions in percent, counts as they are."""
     return percent(figure) if is_fraction(metric) else amount(figure)
 
 
-def amount(figure: Figure | None) -> str:
+def amount(figure: RowFigure | None) -> str:
     """A cost, with its interval."""
     if figure is None:
         return "–"

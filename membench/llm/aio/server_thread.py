@@ -66,7 +66,7 @@ async def _cancel_others() -> None:
     await asyncio.get_running_loop().shutdown_default_executor()
 
 
-class Served:
+class AppServer:
     """An aiohttp application listening on loopback.
 
     Args:

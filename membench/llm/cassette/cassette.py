@@ -69,7 +69,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredCall:
     """One delivered call.
 
     Attributes:
@@ -122,7 +122,7 @@ class Cassette:
         self._db.execute(_CREATE)
         self._db.execute(f"PRAGMA user_version = {SCHEMA}")
 
-    def get(self, key: Key) -> Entry | None:
+    def get(self, key: Key) -> StoredCall | None:
         """The entry of a call, if it was recorded."""
         row = self._db.execute(
             f"SELECT {_FIELDS} FROM entries WHERE case_id = ? AND role = ? AND sample = ?"
@@ -131,7 +131,7 @@ class Cassette:
         ).fetchone()
         return None if row is None else _entry(row)
 
-    def put(self, entry: Entry) -> Entry:
+    def put(self, entry: StoredCall) -> StoredCall:
         """Store an entry unless there is one already.
 
         Returns:
@@ -142,7 +142,7 @@ class Cassette:
         )
         return entry if stored.rowcount else self.get(entry.key) or entry
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[StoredCall]:
         """Every entry, in order of their keys."""
         for row in self._db.execute(f"SELECT {_FIELDS} FROM entries"):
             yield _entry(row)
@@ -169,7 +169,7 @@ class Cassette:
         self.close()
 
 
-def _row(entry: Entry) -> tuple[Any, ...]:
+def _row(entry: StoredCall) -> tuple[Any, ...]:
     """An entry as a table row; request and reply are compressed."""
     key = entry.key
     return (
@@ -187,10 +187,10 @@ def _row(entry: Entry) -> tuple[Any, ...]:
     )
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def _entry(row: tuple[Any, ...]) -> StoredCall:
     """A table row as an entry."""
     case, role, sample, sha256, n, endpoint, model, kind, request, reply, usage = row
-    return Entry(
+    return StoredCall(
         Key(case, role, sample, sha256, n),
         endpoint,
         model,
@@ -244,7 +244,7 @@ def export(path: Path, out: IO[bytes]) -> int:
         return len(cassette)
 
 
-def _exported(entry: Entry) -> dict[str, Any]:
+def _exported(entry: StoredCall) -> dict[str, Any]:
     """An entry as plain values."""
     key = entry.key
     return {
@@ -262,7 +262,7 @@ def _exported(entry: Entry) -> dict[str, Any]:
     }
 
 
-def read_export(path: Path) -> Iterator[Entry]:
+def read_export(path: Path) -> Iterator[StoredCall]:
     """The entries of an exported file.
 
     Raises:
@@ -273,7 +273,7 @@ def read_export(path: Path) -> Iterator[Entry]:
             try:
                 raw = orjson.loads(line)
                 key = Key(raw["case"], raw["role"], raw["sample"], raw["request_sha256"], raw["n"])
-                yield Entry(
+                yield StoredCall(
                     key,
                     raw["endpoint"],
                     raw["model"],
@@ -287,7 +287,7 @@ def read_export(path: Path) -> Iterator[Entry]:
 
 
 @dataclass(frozen=True)
-class Merged:
+class MergeResult:
     """What a merge did: entries added, already there, and there with another reply (kept)."""
 
     added: int
@@ -295,7 +295,7 @@ class Merged:
     conflicts: int
 
 
-def merge(target: Path, sources: Iterable[Path]) -> Merged:
+def merge(target: Path, sources: Iterable[Path]) -> MergeResult:
     """Copy entries of cassettes into `target`; what it holds already stays."""
     added = present = conflicts = 0
     with Cassette(target) as cassette:
@@ -310,10 +310,10 @@ def merge(target: Path, sources: Iterable[Path]) -> Merged:
                         present += 1
                     else:
                         conflicts += 1
-    return Merged(added, present, conflicts)
+    return MergeResult(added, present, conflicts)
 
 
-def recordings(entries: Iterable[Entry]) -> dict[str, list[bytes]]:
+def recordings(entries: Iterable[StoredCall]) -> dict[str, list[bytes]]:
     """Entries as recordings of a scripted model: request hash -> replies in order of n."""
     found: dict[str, list[tuple[int, bytes]]] = {}
     for entry in entries:

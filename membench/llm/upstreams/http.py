@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 from membench.llm.upstreams.base import JSON, Reply, retry_after
 
 
-class Turns:
+class ReplyPacer:
     """Lets replies that arrive together be handled one after the other.
 
     The event loop would handle all of them before any request that follows from one is written.
@@ -48,7 +48,7 @@ class HttpUpstream:
     base_url: str
     api_key: str | None = field(default=None, repr=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
-    _turns: Turns = field(default_factory=Turns, init=False, repr=False)
+    _turns: ReplyPacer = field(default_factory=ReplyPacer, init=False, repr=False)
 
     async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
         """POST the request as it is."""

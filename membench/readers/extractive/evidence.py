@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from membench.domain.answer import Span
+from membench.domain.answer import TextSpan
 from membench.domain.case import Turn
 from membench.domain.system import Memory
 from membench.readers.extractive.dates import day_of
@@ -50,7 +50,7 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Recalled:
+class RankedPassage:
     """A passage as it was recalled: at the rank of the first memory that brought it."""
 
     passage: Passage
@@ -75,11 +75,11 @@ class Evidence:
     support: float
     score: float
 
-    def span(self, start: int, end: int) -> Span:
+    def span(self, start: int, end: int) -> TextSpan:
         """A part of the passage, as an answer points to it."""
         if self.passage.turn is not None:
-            return Span(start=start, end=end, turn=self.passage.turn)
-        return Span(start=start, end=end, memory=self.rank)
+            return TextSpan(start=start, end=end, turn=self.passage.turn)
+        return TextSpan(start=start, end=end, memory=self.rank)
 
 
 class CaseTexts:
@@ -96,15 +96,15 @@ class CaseTexts:
         self._passages: dict[Memory, tuple[Passage, ...]] = {}
         self._analyses: dict[str, Analysis] = {}
 
-    def recalled(self, memories: Sequence[Memory]) -> list[Recalled]:
+    def recalled(self, memories: Sequence[Memory]) -> list[RankedPassage]:
         """What was recalled as texts that spans can point into, each turn once, best first."""
-        found: dict[str | int, Recalled] = {}
+        found: dict[str | int, RankedPassage] = {}
         for rank, memory in enumerate(memories):
             if memory not in self._passages:
                 self._passages[memory] = tuple(self._passages_of(memory))
             for passage in self._passages[memory]:
                 key = rank if passage.turn is None else passage.turn
-                found.setdefault(key, Recalled(passage, rank))
+                found.setdefault(key, RankedPassage(passage, rank))
         return list(found.values())
 
     def _passages_of(self, memory: Memory) -> Iterator[Passage]:
@@ -152,7 +152,7 @@ def words_start(turn: Turn) -> int:
     return max(0, turn.text.find(turn.content[:OWN_WORDS])) if turn.content else 0
 
 
-def weights(stems: frozenset[str], found: Sequence[Recalled]) -> dict[str, float]:
+def weights(stems: frozenset[str], found: Sequence[RankedPassage]) -> dict[str, float]:
     """How much each stem of a question says: more, the fewer passages hold it."""
     total = len(found) + 1
     counts = {word: sum(word in item.passage.analysis.stems for item in found) for word in stems}
@@ -160,7 +160,7 @@ def weights(stems: frozenset[str], found: Sequence[Recalled]) -> dict[str, float
 
 
 def ranked(
-    question: QuestionWords, found: Sequence[Recalled], named: frozenset[str]
+    question: QuestionWords, found: Sequence[RankedPassage], named: frozenset[str]
 ) -> list[Evidence]:
     """The sentences of the passages, best evidence first."""
     stems = (question.stems - named) or question.stems
@@ -177,7 +177,7 @@ def ranked(
 
 def sentence_evidence(
     question: QuestionWords,
-    recalled: Recalled,
+    recalled: RankedPassage,
     weight: Mapping[str, float],
     total: float,
     named: frozenset[str],
@@ -203,7 +203,7 @@ def speaker_fit(question: QuestionWords, passage: Passage, named: frozenset[str]
     return 0.0
 
 
-def unknown_names(question: QuestionWords, found: Sequence[Recalled]) -> frozenset[str]:
+def unknown_names(question: QuestionWords, found: Sequence[RankedPassage]) -> frozenset[str]:
     """Names in the question that no recalled passage holds."""
     held = [sentence.all_stems for item in found for sentence in item.passage.analysis.sentences]
     return question.names.difference(*held)

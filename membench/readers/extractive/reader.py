@@ -20,7 +20,7 @@ from membench.readers.extractive.dates import When
 from membench.readers.extractive.evidence import (
     CaseTexts,
     Evidence,
-    Recalled,
+    RankedPassage,
     ranked,
     unknown_names,
 )
@@ -54,11 +54,11 @@ ITEMS = 5
 
 
 @dataclass(frozen=True)
-class Ask:
+class AnalysedQuestion:
     """A question with what was recalled for it, analysed."""
 
     question: QuestionWords
-    recalled: Sequence[Recalled]
+    recalled: Sequence[RankedPassage]
     evidence: Sequence[Evidence]
     named: frozenset[str]
     now: date | None
@@ -81,12 +81,12 @@ class ExtractiveReader:
         parts = list(answer_parts(ask)) if supported(ask) else []
         return composed(parts, turns, given.memories) if parts else refusal()
 
-    def _asked(self, given: AnswerInput) -> Ask:
+    def _asked(self, given: AnswerInput) -> AnalysedQuestion:
         question = analysed(given.question)
         named = self._texts.named(question)
         recalled = self._texts.recalled(given.memories)
         evidence = ranked(question, recalled, named)
-        return Ask(question, recalled, evidence, named, parsed_day(given.now))
+        return AnalysedQuestion(question, recalled, evidence, named, parsed_day(given.now))
 
 
 def parsed_day(now: str | None) -> date | None:
@@ -94,7 +94,7 @@ def parsed_day(now: str | None) -> date | None:
     return None if now is None else datetime.fromisoformat(now).date()
 
 
-def supported(ask: Ask) -> bool:
+def supported(ask: AnalysedQuestion) -> bool:
     """Whether anything recalled bears on the question, and on the person it is about."""
     if not ask.evidence or ask.evidence[0].score < LEAST_SCORE:
         return False
@@ -113,20 +113,20 @@ def best_support(evidence: Iterable[Evidence]) -> float:
     return max((item.support for item in evidence), default=0.0)
 
 
-def about_unknown(ask: Ask) -> bool:
+def about_unknown(ask: AnalysedQuestion) -> bool:
     """Whether half of the names in the question are nowhere in what was recalled."""
     unknown = unknown_names(ask.question, ask.recalled)
     return bool(unknown) and 2 * len(unknown) >= len(ask.question.names)
 
 
-def answer_parts(ask: Ask) -> Iterator[AnswerPart]:
+def answer_parts(ask: AnalysedQuestion) -> Iterator[AnswerPart]:
     """The parts of an answer by the kind of question; nothing where none was found."""
     special = BY_KIND.get(ask.question.kind)
     parts = list(special(ask)) if special else []
     yield from parts or phrase_parts(ask)
 
 
-def phrase_parts(ask: Ask) -> Iterator[AnswerPart]:
+def phrase_parts(ask: AnalysedQuestion) -> Iterator[AnswerPart]:
     """The best stretch of text, or for a question about several things one from each passage."""
     found = phrases(ask.question, ask.evidence)
     chosen = listed_phrases(ask) if ask.question.plural else found[:1]
@@ -136,7 +136,7 @@ def phrase_parts(ask: Ask) -> Iterator[AnswerPart]:
         yield phrase.evidence.span(phrase.start, phrase.end)
 
 
-def listed_phrases(ask: Ask) -> list[Phrase]:
+def listed_phrases(ask: AnalysedQuestion) -> list[Phrase]:
     """The best stretch of each passage with good evidence, each said once."""
     least = LISTED * ask.evidence[0].score
     by_passage: dict[int, list[Evidence]] = {}
@@ -151,7 +151,7 @@ def listed_phrases(ask: Ask) -> list[Phrase]:
     return chosen
 
 
-def when_parts(ask: Ask) -> Iterator[AnswerPart]:
+def when_parts(ask: AnalysedQuestion) -> Iterator[AnswerPart]:
     """A resolved date."""
     when = told_time(ask.question, ask.evidence)
     if when is not None:
@@ -167,7 +167,7 @@ def printed(when: When, unit: str) -> str:
     return str(when)
 
 
-def count_parts(ask: Ask) -> Iterator[AnswerPart]:
+def count_parts(ask: AnalysedQuestion) -> Iterator[AnswerPart]:
     """A number: told in the evidence, or counted from now."""
     if ask.question.ago:
         ago = days_ago(ask.question, ask.evidence, ask.now)
@@ -177,7 +177,7 @@ def count_parts(ask: Ask) -> Iterator[AnswerPart]:
     yield from quantity_parts(ask)
 
 
-def quantity_parts(ask: Ask) -> Iterator[AnswerPart]:
+def quantity_parts(ask: AnalysedQuestion) -> Iterator[AnswerPart]:
     """The stretch that tells a quantity of the kind asked for."""
     span = quantity(ask.question, ask.evidence)
     if span is not None:
@@ -192,7 +192,7 @@ NEGATIONS = frozenset(
 )
 
 
-def yes_no_parts(ask: Ask) -> Iterator[AnswerPart]:
+def yes_no_parts(ask: AnalysedQuestion) -> Iterator[AnswerPart]:
     """Yes, or no where the best evidence denies; a choice between alternatives is a stretch."""
     if ask.question.alternatives:
         return
@@ -201,7 +201,7 @@ def yes_no_parts(ask: Ask) -> Iterator[AnswerPart]:
     yield Generated("No" if denied else "Yes")
 
 
-BY_KIND: dict[Kind, Callable[[Ask], Iterator[AnswerPart]]] = {
+BY_KIND: dict[Kind, Callable[[AnalysedQuestion], Iterator[AnswerPart]]] = {
     Kind.WHEN: when_parts,
     Kind.HOW_MANY: count_parts,
     Kind.HOW_MUCH: quantity_parts,
@@ -210,7 +210,7 @@ BY_KIND: dict[Kind, Callable[[Ask], Iterator[AnswerPart]]] = {
 }
 
 
-def chosen_option(options: Sequence[str], ask: Ask) -> Answer:
+def chosen_option(options: Sequence[str], ask: AnalysedQuestion) -> Answer:
     """The official option that the evidence supports best; ties go to the first.
 
     An option that says "not mentioned" is chosen where the reader would refuse; another is
@@ -222,7 +222,7 @@ def chosen_option(options: Sequence[str], ask: Ask) -> Answer:
     return Answer(text=option, parts=(Generated(option),))
 
 
-def option_support(option: str, ask: Ask, bears: bool) -> float:
+def option_support(option: str, ask: AnalysedQuestion, bears: bool) -> float:
     """How well the evidence supports an option."""
     if refuses(option, OFFICIAL_REFUSALS):
         return REFUSAL_SUPPORT

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from membench.domain.answer import Span
+from membench.domain.answer import TextSpan
 from membench.readers.extractive.dates import Grain, Mention, When
 from membench.readers.extractive.evidence import Evidence
 from membench.readers.extractive.question import Kind, QuestionWords
@@ -71,7 +71,7 @@ def days_ago(question: QuestionWords, evidence: Sequence[Evidence], now: date | 
     return None if count is None else str(count)
 
 
-def quantity(question: QuestionWords, evidence: Sequence[Evidence]) -> Span | None:
+def quantity(question: QuestionWords, evidence: Sequence[Evidence]) -> TextSpan | None:
     """The stretch of the best evidence that tells a quantity of the kind asked for."""
     for item in evidence:
         if item.score < NEAR * evidence[0].score:

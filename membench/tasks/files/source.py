@@ -1,9 +1,6 @@
-"""Finding, naming and reading benchmark files.
+"""A benchmark file: its bytes, its hashes, and what the operating system says about it.
 
-Where a file is looked for (DESIGN 3.2): `--data` (a file, a folder, or a folder with `<task>/` in
-it), then `$MEMBENCH_DATA`, then the user cache. `--split sample` is a file of our own inside the
-task's folder. What is found is a `Source`; which published version it is, `identify` says by its
-hash. Whatever is wrong with a file is a `DataError`; `arrays` reads what is in it.
+`tasks.find` says where a `Source` is looked for. Whatever is wrong with a file is a `DataError`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ TIME = re.compile(r"(\w{3}) (\d{1,2}), (\d{4}), (\d{2}):(\d{2}):(\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class MemoryPoint:
     """One gold memory point of a session.
 
     Attributes:
@@ -81,7 +81,7 @@ class SessionGold:
     id: str
     ingest: int
     generated: bool
-    points: tuple[Point, ...]
+    points: tuple[MemoryPoint, ...]
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class UserReader:
         if not generated:
             self.add_questions(session, session_id, node)
 
-    def add_probes(self, session: Session, session_id: str, node: Node) -> tuple[Point, ...]:
+    def add_probes(self, session: Session, session_id: str, node: Node) -> tuple[MemoryPoint, ...]:
         """The session's points, each update with its place in the timeline."""
         points = []
         for number, item in enumerate(optional_items(node, "memory_points")):
@@ -267,9 +267,11 @@ def read_turn(message: Node, turn_id: str) -> Turn:
     )
 
 
-def read_point(item: Node, point_id: str, originals: tuple[str, ...], probe: int | None) -> Point:
+def read_point(
+    item: Node, point_id: str, originals: tuple[str, ...], probe: int | None
+) -> MemoryPoint:
     """One gold memory point."""
-    return Point(
+    return MemoryPoint(
         id=point_id,
         text=item["memory_content"].text(),
         memory_type=memory_type(item["memory_type"]),

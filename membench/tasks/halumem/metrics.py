@@ -6,7 +6,7 @@ ratio over all users: each record adds a `Part` to the ratios it belongs to. In 
 "(all)" a failed judgement stays in the denominator and adds nothing; in "(valid)" it is left out.
 
 `overall_score` lays the same parts out under the keys of the official script, to be compared
-with its output digit by digit. Source: `reference/tasks/halumem.md`, "Scoring, exactly".
+with its output digit by digit. Source: docs/tasks/halumem.md.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Replied:
+class JudgedAnswer:
     """What became of a question: a word of `ANSWER_LABELS`, None for a failed judgement."""
 
     label: str | None
@@ -82,7 +82,7 @@ class Records:
     integrity: Sequence[Integrity] = ()
     accuracy: Sequence[Accuracy] = ()
     updates: Sequence[Update] = ()
-    answers: Sequence[Replied] = ()
+    answers: Sequence[JudgedAnswer] = ()
     add_ms: Sequence[float] = ()
     search_ms: Sequence[float] = ()
 

@@ -27,7 +27,7 @@ from membench.tasks.base import request_id
 from membench.tasks.halumem.data import (
     HaluMemGold,
     HaluMemQuestion,
-    Point,
+    MemoryPoint,
     SessionGold,
     session_of_turn,
 )
@@ -228,12 +228,12 @@ def memory_ids(session: SessionGold, found: Extraction) -> list[str]:
     return [f"{session.id}/m{number}" for number in range(len(found.texts))]
 
 
-def probe_record(played: PlayedCase, point: Point) -> Recalled | None:
+def probe_record(played: PlayedCase, point: MemoryPoint) -> Recalled | None:
     """What an update point's probe recalled."""
     return None if point.probe is None else played.recalled.get(point.probe)
 
 
-def goes_to_update(played: PlayedCase, point: Point) -> bool:
+def goes_to_update(played: PlayedCase, point: MemoryPoint) -> bool:
     """The official routing: an update whose probe found something, or failed to be played."""
     if point.probe is None:
         return False
@@ -294,14 +294,16 @@ class Scorer:
         state = State() if session.generated and found.state.status != "failed" else found.state
         return self.row(session.id, "session", None, session.ingest, state, values)
 
-    def point_rows(self, session: SessionGold, point: Point, found: Extraction) -> Iterator[Score]:
+    def point_rows(
+        self, session: SessionGold, point: MemoryPoint, found: Extraction
+    ) -> Iterator[Score]:
         """Integrity, update, or (an update that recalled nothing) one row for each reading."""
         if not goes_to_update(self.played, point):
             yield self.integrity_row(session, point, found)
         if point.probe is not None:
             yield self.update_row(point, point.probe)
 
-    def integrity_row(self, session: SessionGold, point: Point, found: Extraction) -> Score:
+    def integrity_row(self, session: SessionGold, point: MemoryPoint, found: Extraction) -> Score:
         """Whether a point was stored."""
         request = request_id(point.id, "integrity")
         state, score = found.state, None
@@ -329,7 +331,7 @@ class Scorer:
             values[PRECISION] = None
         return self.row(item, "accuracy", None, session.ingest, state, values)
 
-    def update_row(self, point: Point, probe: int) -> Score:
+    def update_row(self, point: MemoryPoint, probe: int) -> Score:
         """Whether a changed fact is found in its new form."""
         recalled = self.played.recalled.get(probe)
         state, label = played_state(recalled), None

@@ -30,7 +30,7 @@ CAPPED = ("judged.accuracy", "f1")
 
 
 @dataclass(frozen=True)
-class Entry:
+class Erratum:
     """One line of the audit."""
 
     node: Node
@@ -45,7 +45,7 @@ class Corrections:
     """The audit, by (conversation, question) index."""
 
     file: Path
-    entries: Mapping[tuple[int, int], Entry]
+    entries: Mapping[tuple[int, int], Erratum]
 
     def applied(self, index: int, case: Case, gold: LocomoGold) -> LocomoGold:
         """The gold of conversation `index` with its corrections.
@@ -65,7 +65,7 @@ class Corrections:
         return replace(gold, questions=questions, audited=True)
 
 
-def corrected(question: LocomoQuestion, entry: Entry, gold: LocomoGold) -> LocomoQuestion:
+def corrected(question: LocomoQuestion, entry: Erratum, gold: LocomoGold) -> LocomoQuestion:
     """A question with the audit's opinion attached; the published gold stays."""
     evidence, _ = repair(entry.evidence, gold.turn_ids)
     return replace(question, correction=Correction(entry.answer, evidence, entry.corrupting))
@@ -77,13 +77,13 @@ def read_corrections(path: Path) -> Corrections:
     Raises:
         DataError: The file is not what it should be.
     """
-    entries: dict[tuple[int, int], Entry] = {}
+    entries: dict[tuple[int, int], Erratum] = {}
     for i, value in enumerate(stream_array(Source(path, "errata"))):
         node = Node(value, path, f"[{i}]")
         key = read_key(node["question_id"])
         if key in entries:
             raise node["question_id"].error("this question is already there")
-        entries[key] = Entry(
+        entries[key] = Erratum(
             node=node,
             question=node["question"].text(),
             answer=node["correct_answer"].answer(),

@@ -42,7 +42,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class TurnRanking:
     """One recall: `k` asked for, `recalled` memories came, seen at both levels."""
 
     k: int | None
@@ -164,12 +164,12 @@ class CaseEvidence:
             return dict.fromkeys(values), ("no_sources",)
         return values, ranking.flags()
 
-    def ranking(self, recalled: Recalled) -> Ranking:
+    def ranking(self, recalled: Recalled) -> TurnRanking:
         """What was recalled, by turn and by session."""
         turns = [frozenset(memory.sources) for memory in recalled.memories]
         numbers = self.sessions
         sessions = [frozenset(numbers[s] for s in unit if s in numbers) for unit in turns]
-        return Ranking(
+        return TurnRanking(
             k=recalled.k,
             recalled=len(turns),
             levels=(

@@ -253,7 +253,7 @@ def averages(question: LongMemEvalQuestion, corpus: Corpus) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Figure:
+class EvidenceFigure:
     """One figure of a recall: its name, its cut, and why it may say nothing."""
 
     name: str
@@ -262,7 +262,7 @@ class Figure:
     why: Undetermined | None
 
 
-def figures(corpus: Corpus, names: Sequence[str], recalled: Recalled) -> Iterator[Figure]:
+def figures(corpus: Corpus, names: Sequence[str], recalled: Recalled) -> Iterator[EvidenceFigure]:
     """The figures of both tracks under every average a question belongs to."""
     cut = Cut(recalled.k, len(recalled.memories))
     everything = [frozenset(memory.sources) for memory in recalled.memories]
@@ -275,7 +275,7 @@ def figures(corpus: Corpus, names: Sequence[str], recalled: Recalled) -> Iterato
             for grain, (values, why) in track.at(n).items():
                 for name in names:
                     for measure, value in values.items():
-                        yield Figure(f"{prefix}{name}.{grain}.{measure}@{n}", n, value, why)
+                        yield EvidenceFigure(f"{prefix}{name}.{grain}.{measure}@{n}", n, value, why)
 
 
 def user_units(memories: Sequence[Memory], corpus: Corpus) -> list[frozenset[str]]:

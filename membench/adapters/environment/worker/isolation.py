@@ -51,7 +51,7 @@ class SeededIds:
         return make
 
 
-class Fence:
+class Sandbox:
     """The audit hook.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from membench.adapters.environment.worker import messages
-from membench.adapters.environment.worker.isolation import Fence, SeededIds
+from membench.adapters.environment.worker.isolation import Sandbox, SeededIds
 from membench.adapters.environment.worker.messages import Json
 from membench.adapters.environment.worker.processes import OwnUse, folder_bytes
 from membench.domain.system import SystemContext
@@ -33,7 +33,7 @@ def serve(channel: socket.socket, folder: Path, *, network: bool, servers: bool)
         network: Whether any connection is allowed.
         servers: Whether the system starts servers of its own.
     """
-    fence = Fence(str(folder.resolve()), network=network, servers=servers)
+    fence = Sandbox(str(folder.resolve()), network=network, servers=servers)
     worker = Worker(folder, SeededIds(), fence, OwnUse(servers))
     fence.close()
     with channel.makefile("rb") as lines:
@@ -44,7 +44,7 @@ def serve(channel: socket.socket, folder: Path, *, network: bool, servers: bool)
 class Worker:
     """Holds the system and turns requests into calls."""
 
-    def __init__(self, folder: Path, ids: SeededIds, fence: Fence, use: OwnUse) -> None:
+    def __init__(self, folder: Path, ids: SeededIds, fence: Sandbox, use: OwnUse) -> None:
         """No adapter yet: the first request opens one."""
         self._folder = folder
         self._ids = ids

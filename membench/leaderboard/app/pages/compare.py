@@ -42,14 +42,14 @@ def pick_runs() -> list[str]:
     return [str(run) for run in chosen]
 
 
-def refuse(shown: view.Comparison) -> None:
+def refuse(shown: view.ComparisonView) -> None:
     """Say what keeps runs apart."""
     st.error("These runs cannot be compared: they differ in what scores depend on.")
     for part in shown.refused:
         st.text(part)
 
 
-def draw(shown: view.Comparison, runs: list[str]) -> None:
+def draw(shown: view.ComparisonView, runs: list[str]) -> None:
     """Tables of a comparison."""
     head = next(iter(shown.labels.values()))
     unit = "percentage points" if is_fraction(shown.metric) else "units of the metric"

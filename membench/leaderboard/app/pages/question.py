@@ -78,7 +78,7 @@ def draw(shown: view.QuestionPage, *, show_text: bool) -> None:
     c.table(view.score_records(shown), key="question-scores", alt="Scores of every run")
 
 
-def draw_run(run: view.Attempted) -> None:
+def draw_run(run: view.AttemptView) -> None:
     """One run's answer and memories."""
     st.subheader(run.label)
     st.text(run.run_id)

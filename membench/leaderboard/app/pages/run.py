@@ -9,7 +9,7 @@ from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.store.rows import label, lower_is_better
 from membench.leaderboard.views import run as view
-from membench.leaderboard.views.bundles import Loaded
+from membench.leaderboard.views.bundles import LoadedBundle
 from membench.leaderboard.views.tables import BADGES
 
 
@@ -49,7 +49,7 @@ def pick_run() -> str:
     return str(chosen or "")
 
 
-def draw(loaded: Loaded) -> None:
+def draw(loaded: LoadedBundle) -> None:
     """A bundle."""
     st.text(f"{label(loaded.manifest)}, {loaded.summary['task']} ({loaded.summary['split']})")
     badge = (loaded.badge or {}).get("score", "self-reported")
@@ -71,7 +71,7 @@ def draw(loaded: Loaded) -> None:
     st.download_button("manifest.json", manifest, "manifest.json", on_click="ignore")
 
 
-def draw_questions(loaded: Loaded) -> None:
+def draw_questions(loaded: LoadedBundle) -> None:
     """Filterable questions."""
     st.subheader("Questions")
     rows = [row for row in loaded.rows() if row.kind == "question"]
@@ -97,7 +97,7 @@ def draw_questions(loaded: Loaded) -> None:
         links.question(str(records[picked[0]]["question"]), [loaded.manifest["run_id"]])
 
 
-def headline(loaded: Loaded) -> list[str]:
+def headline(loaded: LoadedBundle) -> list[str]:
     """The task's headline metrics that rows have."""
     from membench.tasks.registry import get_task
 

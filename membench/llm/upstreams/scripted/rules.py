@@ -141,7 +141,7 @@ class Script:
 
     Attributes:
         rules: The first whose condition holds decides.
-        recordings: Canonical request hash -> replies in order (see `llm.canon`).
+        recordings: Canonical request hash -> replies in order (see `llm.cassette.request_key`).
     """
 
     rules: Sequence[Rule] = ()
