@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from membench.domain.labels import Phase
 
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One utterance.

@@ -43,6 +43,7 @@ from membench.llm.upstreams.scripted.rules import (
 
 __all__ = [
     "Call",
+    "CallCounts",
     "FaultKind",
     "Json",
     "Request",
@@ -50,7 +51,6 @@ __all__ = [
     "Script",
     "ScriptedServer",
     "ServerFault",
-    "CallCounts",
     "Text",
     "ToolCalls",
     "contains",

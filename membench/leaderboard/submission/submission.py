@@ -228,4 +228,4 @@ def refusal(status: int, body: bytes) -> UserError:
     return UserError(f"the server answered {status}: {problem}", str(reply.get("remedy", "")))
 
 
-__all__ = ["Rejected", "Submitted", "submit_pr", "submit_server", "submit_to"]
+__all__ = ["Rejected", "Submission", "submit_pr", "submit_server", "submit_to"]
