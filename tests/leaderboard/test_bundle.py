@@ -6,15 +6,18 @@ import gzip
 import json
 import shutil
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from membench.domain.errors import RunStateError
+from membench.harness.run import start
 from membench.leaderboard.bundles import bundle as bundles
-from membench.leaderboard.bundles import layout, redact
+from membench.leaderboard.bundles import layout, redact, schema
 from membench.leaderboard.bundles.bundle import BundleError, make_bundle
 from membench.leaderboard.validation import verifier_data, verify
+from membench.records.spec import ExecOptions, RunSpec
 
 
 def words_of(path: Path) -> str:
@@ -35,6 +38,21 @@ def test_equal_runs_give_equal_bytes(run_path: Path, honest: Path, tmp_path: Pat
     assert {f.name: f.read_bytes() for f in again.iterdir()} == {
         f.name: f.read_bytes() for f in honest.iterdir()
     }
+
+
+def test_a_published_spec_has_the_fields_of_a_spec_and_no_others() -> None:
+    assert set(schema.SpecEntry.model_fields) == {field.name for field in fields(RunSpec)}
+
+
+def test_the_settings_of_models_are_published_and_their_run_is_accepted(tmp_path: Path) -> None:
+    settings = {"reader.temperature": 0.5}
+    spec = RunSpec("bm25", "locomo", "sample", limit=1, reader="scripted", model_set=settings)
+    run = start(spec, ExecOptions(out=tmp_path, run_id="warm")).run.path
+    bundle = make_bundle(run, tmp_path / "bundle").path
+    manifest = json.loads((bundle / layout.MANIFEST).read_text())
+    assert manifest["spec"] == spec.to_json()
+    assert manifest["comparison_key"]["model_set"] == settings
+    assert verify(bundle).accepted
 
 
 def test_sha256sum_itself_checks_a_bundle(honest: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from membench.leaderboard.bundles.layout import Limits
 from membench.leaderboard.validation import RULES, verify
+from membench.records.spec import RunSpec
 from tests.leaderboard.conftest import Spoil
 
 M, S = "manifest.json", "summary.json"
@@ -65,6 +66,16 @@ def consistent_lie(spoil: Spoil) -> None:
 
     spoil.lines(SCORES, lift)
     headline(spoil)
+
+
+def hidden_settings(spoil: Spoil) -> None:
+    """A spec with a temperature, its hash right, under the key of runs without one."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["spec"]["model_set"] = {"reader.temperature": 0.5}
+        manifest["spec_sha256"] = RunSpec.from_json(manifest["spec"]).sha256
+
+    spoil.json(M, change)
 
 
 def dropped_question(spoil: Spoil) -> None:
@@ -147,6 +158,8 @@ FOLDERS: list[tuple[str, str, Attack]] = [
     ("schema.spec", "a forged division", both("division", to="standard-api")),
     ("schema.spec", "a spec with another hash", lambda s: s.json(M, setter("spec", "seed", to=7))),
     ("schema.spec", "another k in the comparison key", lambda s: s.json(M, setter("comparison_key", "reader", to="gpt"))),
+    ("schema.spec", "model settings in the key alone", both("comparison_key", "model_set", to={"reader.temperature": 0.5})),
+    ("schema.spec", "model settings in the spec alone", hidden_settings),
     ("schema.agree", "a stronger energy label in the key", lambda s: (s.json(M, lambda m: m["comparison_key"]["cost"].update(energy_provenance="measured")), s.json(S, lambda v: v["comparison_key"]["cost"].update(energy_provenance="measured")))),
     ("schema.agree", "a machine of one's own in the key", lambda s: (s.json(M, lambda m: m["comparison_key"]["cost"].update(hardware_class="toaster")), s.json(S, lambda v: v["comparison_key"]["cost"].update(hardware_class="toaster")))),
     ("schema.spec", "another k than the task's", lambda s: (s.json(M, setter("comparison_key", "k", to=3)), s.json(S, setter("comparison_key", "k", to=3)))),

@@ -106,7 +106,11 @@ class SystemEntry(StrictModel):
 
 
 class SpecEntry(StrictModel):
-    """`RunSpec`."""
+    """`RunSpec`, field by field (a test holds them equal).
+
+    Bundles made before model settings were published have none; their comparison key must then
+    name none either.
+    """
 
     system: Name
     task: Name
@@ -121,6 +125,7 @@ class SpecEntry(StrictModel):
     judge_votes: Count | None
     memory_model: Line
     embedder: Line
+    model_set: Facts = {}
     seed: StrictInt
     errata: bool
     division: Word | None

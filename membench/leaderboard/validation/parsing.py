@@ -210,6 +210,10 @@ def spec_findings(manifest: dict[str, Any]) -> Iterator[Finding]:
             yield Finding(
                 "schema.spec", f"{place}: comparison_key.{key}", "is not what the spec says"
             )
+    if manifest["comparison_key"].get("model_set", {}) != spec.model_set:
+        yield Finding(
+            "schema.spec", f"{place}: comparison_key.model_set", "is not what the spec says"
+        )
 
 
 def division_problem(division: str, spec: RunSpec) -> str | None:
