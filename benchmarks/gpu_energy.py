@@ -32,8 +32,8 @@ from typing import Any
 import numpy as np
 
 from membench.domain.clock import Clock
-from membench.energy.attribution.booking import CounterCurve
 from membench.energy.attribution.crosscheck import step_hold
+from membench.energy.attribution.integrate import CounterCurve
 from membench.energy.attribution.split import fit
 from membench.energy.figure import Flag
 from membench.energy.samples import Span, Tokens, Trace, read_log
@@ -400,8 +400,8 @@ def g8_coefficients(bench: Bench) -> Result:
         spans.append(Span(start, bench.session.clock(), "ingest", usage={"memory": used}))
         time.sleep(float(random.uniform(0, 0.3)) * bench.scale)
     bench.session.sample()
-    knots = CounterCurve.of(since(bench, begin))
-    fitted = None if knots is None else fit([knots], spans)
+    curve = CounterCurve.of(since(bench, begin))
+    fitted = None if curve is None else fit([curve], spans)
     if fitted is None:
         return Result("G8", "60 mixed windows", "held-out error below 10 %", "too short", "fail")
     idle = fitted.coefficients.get("seconds", 0.0)

@@ -44,7 +44,7 @@ class Channel:
         method: Device and counter in words.
         kind: `counter` is sampled; `cpu_seconds` and `tokens` are computed from the spans.
         period_s: Seconds between updates of the counter (its tick) as measured or assumed.
-        gain_u: Relative one-sigma uncertainty of the reading.
+        relative_sd: Relative one-sigma uncertainty of the reading.
         flags: Remarks that hold for the whole channel.
         coefficients: Numbers of a model, such as `watts_per_core`.
         facts: What was seen at the start: driver, power limit, tick.
@@ -57,7 +57,7 @@ class Channel:
     method: str
     kind: Kind = "counter"
     period_s: float = 0.1
-    gain_u: float = 0.05
+    relative_sd: float = 0.05
     flags: frozenset[Flag] = frozenset()
     coefficients: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Channel:
             "method": self.method,
             "kind": self.kind,
             "period_s": self.period_s,
-            "gain_u": self.gain_u,
+            "gain_u": self.relative_sd,
             "flags": sorted(map(str, self.flags)),
             "coefficients": dict(self.coefficients),
             "facts": dict(self.facts),
@@ -94,7 +94,7 @@ class Channel:
             method=data["method"],
             kind=data["kind"],
             period_s=float(data["period_s"]),
-            gain_u=float(data["gain_u"]),
+            relative_sd=float(data["gain_u"]),
             flags=frozenset(map(Flag, data["flags"])),
             coefficients={name: float(n) for name, n in data["coefficients"].items()},
             facts=dict(data["facts"]),

@@ -302,7 +302,7 @@ def test_unlike_labels_add_up_only_on_request() -> None:
 def cpu_log(watts: float = 7.5) -> SampleLog:
     channel = Channel(
         "cpu", "cpu", Component.CPU, Provenance.MODELLED, "CPU seconds x W", "cpu_seconds",
-        gain_u=0.5, coefficients={"watts_per_core": watts},
+        relative_sd=0.5, coefficients={"watts_per_core": watts},
     )  # fmt: skip
     return SampleLog(models=(channel,))
 
@@ -392,30 +392,30 @@ def traces(draw: st.DrawFn) -> Trace:
 @given(traces(), spans_strategy())
 def test_nothing_is_created_or_lost(trace: Trace, spans: list[Span]) -> None:
     """Every bucket together is the counter, whatever the clock, gaps and overlaps did."""
-    from membench.energy.attribution.booking import CounterCurve, SpanTable, book
+    from membench.energy.attribution.integrate import CounterCurve, SpanTable, integrate
 
-    knots = CounterCurve.of(trace)
-    if knots is None:
+    curve = CounterCurve.of(trace)
+    if curve is None:
         return
-    booking = book(knots, SpanTable.of(spans))
-    parts = [*booking.joules, booking.idle, booking.unattributed, booking.outside]
-    assert math.fsum(parts) == pytest.approx(booking.counted, abs=1e-6)
-    assert booking.counted == pytest.approx(trace.joules[-1] - trace.joules[0], abs=1e-6)
+    integral = integrate(curve, SpanTable.of(spans))
+    parts = [*integral.joules, integral.idle, integral.unattributed, integral.outside]
+    assert math.fsum(parts) == pytest.approx(integral.counted, abs=1e-6)
+    assert integral.counted == pytest.approx(trace.joules[-1] - trace.joules[0], abs=1e-6)
     assert min(parts) >= -1e-9
 
 
 @settings(deadline=None, max_examples=100)
 @given(spans_strategy())
 def test_spans_of_a_bucket_add_up_to_it(spans: list[Span]) -> None:
-    from membench.energy.attribution.booking import CounterCurve, SpanTable, book
+    from membench.energy.attribution.integrate import CounterCurve, SpanTable, integrate
 
-    knots = CounterCurve.of(steady(100, 140))
-    assert knots is not None
+    curve = CounterCurve.of(steady(100, 140))
+    assert curve is not None
     table = SpanTable.of(spans)
-    booking = book(knots, table)
+    integral = integrate(curve, table)
     for code in range(len(table.buckets)):
-        mine = booking.spans[table.bucket == code]
-        assert math.fsum(mine) == pytest.approx(booking.joules[code], abs=1e-6)
+        mine = integral.spans[table.bucket == code]
+        assert math.fsum(mine) == pytest.approx(integral.joules[code], abs=1e-6)
 
 
 @settings(deadline=None, max_examples=100)
@@ -477,7 +477,7 @@ def test_work_elsewhere_takes_no_share_of_this_machine_and_leaves_it_idle() -> N
 def test_models_of_activity_cover_every_machine() -> None:
     channel = Channel(
         "cpu", "cpu", Component.CPU, Provenance.MODELLED, "declared", kind="cpu_seconds",
-        gain_u=0.5, coefficients={"watts_per_core": 10.0},
+        relative_sd=0.5, coefficients={"watts_per_core": 10.0},
     )  # fmt: skip
     spans = [span(0, 20, cpu_s=2.0), span(0, 20, cpu_s=3.0, node=1)]
     assert joules(attribute(SampleLog(models=(channel,)), spans), "ingest") == pytest.approx(50)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from energy.fakes import gpu_channel, log_of, span, tokens
-from membench.energy.attribution.booking import CounterCurve
+from membench.energy.attribution.integrate import CounterCurve
 from membench.energy.attribution.ledger import attribute
 from membench.energy.attribution.split import fit, spread
 from membench.energy.samples import Span, Tokens, Trace
@@ -33,7 +33,7 @@ def simulated(seed: int = 0, count: int = 400) -> tuple[Trace, list[Span]]:
     return Trace.of(gpu_channel(), times, busy + IDLE_W * times), spans
 
 
-def knots(trace: Trace) -> CounterCurve:
+def curve(trace: Trace) -> CounterCurve:
     found = CounterCurve.of(trace)
     assert found is not None
     return found
@@ -41,7 +41,7 @@ def knots(trace: Trace) -> CounterCurve:
 
 def test_the_truth_is_recovered_with_a_small_held_out_error() -> None:
     trace, spans = simulated()
-    fitted = fit([knots(trace)], spans)
+    fitted = fit([curve(trace)], spans)
     assert fitted is not None
     assert fitted.held_out_error < 0.05
     memory = fitted.weight("memory", Tokens(prompt=4000, prompt_sq=4000**2, completion=100))
@@ -84,8 +84,8 @@ def test_input_heavy_questions_are_not_mistaken_for_output_heavy_ones() -> None:
 
 def test_a_run_without_tokens_or_too_short_has_no_fit() -> None:
     trace, spans = simulated(count=400)
-    assert fit([knots(trace)], [span(s.start, s.end) for s in spans]) is None
-    assert fit([knots(trace)], spans[:1]) is None
+    assert fit([curve(trace)], [span(s.start, s.end) for s in spans]) is None
+    assert fit([curve(trace)], spans[:1]) is None
     assert fit([], spans) is None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from membench.energy.attribution.booking import CounterCurve
+from membench.energy.attribution.integrate import CounterCurve
 from membench.energy.samples import IDLE, RECHECK, Array, SampleLog, Window
 
 MAX_DRIFT = 0.10
@@ -73,22 +73,22 @@ def baseline_of(log: SampleLog) -> Baseline | None:
     )
 
 
-def block_watts(knots: CounterCurve, start: float, end: float) -> Array:
+def block_watts(curve: CounterCurve, start: float, end: float) -> Array:
     """Mean watts of consecutive blocks between two times, shape (blocks,); at least one block."""
-    blocks = max(1, int((end - start) / max(BLOCK_S, 10 * knots.period_s)))
+    blocks = max(1, int((end - start) / max(BLOCK_S, 10 * curve.period_s)))
     edges = np.linspace(start, end, blocks + 1)
-    return np.diff(knots.at(edges)) / np.diff(edges)
+    return np.diff(curve.at(edges)) / np.diff(edges)
 
 
 def _powers(log: SampleLog, window: Window) -> dict[str, Array]:
     powers = {}
     for trace in log.traces:
-        knots = CounterCurve.of(trace)
-        if knots is None or window.end <= window.start:
+        curve = CounterCurve.of(trace)
+        if curve is None or window.end <= window.start:
             continue
-        start, end = max(window.start, float(knots.t[0])), min(window.end, float(knots.t[-1]))
+        start, end = max(window.start, float(curve.t[0])), min(window.end, float(curve.t[-1]))
         if end - start > 0.5 * (window.end - window.start):
-            powers[trace.channel.id] = block_watts(knots, start, end)
+            powers[trace.channel.id] = block_watts(curve, start, end)
     return powers
 
 

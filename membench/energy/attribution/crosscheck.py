@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from membench.energy.attribution.booking import CounterCurve, SpanTable, book
+from membench.energy.attribution.integrate import CounterCurve, SpanTable, integrate
 from membench.energy.samples import Span, Trace
 
 AGREEMENT = 0.03
@@ -24,7 +24,7 @@ def power_gaps(trace: Trace, spans: Sequence[Span]) -> dict[str, float]:
     if counter is None or integral is None or not spans:
         return {}
     table = SpanTable.of(spans).here()
-    counted, held = book(counter, table), book(integral, table)
+    counted, held = integrate(counter, table), integrate(integral, table)
     return {
         name: float(h / c - 1.0)
         for name, c, h, seconds in zip(

@@ -1,9 +1,9 @@
 """The ledger: a pure function of what was sampled and what was done.
 
-`attribute(log, spans)` books every counter on the spans (`booking`), adds the models that are
-computed from the spans themselves (CPU seconds, tokens), and gives each phase, role and question a
-figure with its label. It conserves: phases + idle + unattributed = total, and with the judge and
-what lies outside the run, the counter.
+`attribute(log, spans)` integrates every counter over the spans (`integrate`), adds the models that
+are computed from the spans themselves (CPU seconds, tokens), and gives each phase, role and
+question a figure with its label. It conserves: phases + idle + unattributed = total, and with the
+judge and what lies outside the run, the counter.
 
 Labels. A phase is `measured` if a sensor measured it and no span of another phase overlapped it,
 as barriers between phases (waves) ensure. Where phases overlap, their joules are shared equally
@@ -28,10 +28,16 @@ from typing import Any
 import numpy as np
 
 from membench.domain.labels import Provenance
-from membench.energy.attribution import charges
+from membench.energy.attribution import channel_figures
 from membench.energy.attribution.baseline import Baseline, baseline_of
-from membench.energy.attribution.booking import ABANDONED, JUDGE, Bools, CounterCurve, SpanTable
-from membench.energy.attribution.charges import IDLE, OUTSIDE, TOTAL, UNATTRIBUTED, Charges
+from membench.energy.attribution.channel_figures import (
+    IDLE,
+    OUTSIDE,
+    TOTAL,
+    UNATTRIBUTED,
+    ChannelFigures,
+)
+from membench.energy.attribution.integrate import ABANDONED, JUDGE, Bools, CounterCurve, SpanTable
 from membench.energy.attribution.split import Fit, fit
 from membench.energy.figure import Allocation, EnergyFigure, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span
@@ -227,7 +233,7 @@ def attribute(
     table = SpanTable.of(spans)
     seen = [span for span in spans if span.node == 0]
     fitted = fit([k for t in log.traces if (k := CounterCurve.of(t)) is not None], seen, seed)
-    parts = charges.all_channels(log, table, spans, baseline, fitted)
+    parts = channel_figures.all_channels(log, table, spans, baseline, fitted)
     bare = EnergyLedger(
         **_totals(parts, table, mixed, log),
         channels=tuple(log.channels().values()),
@@ -239,7 +245,7 @@ def attribute(
 
 
 def _totals(
-    parts: Sequence[Charges], table: SpanTable, mixed: bool, log: SampleLog
+    parts: Sequence[ChannelFigures], table: SpanTable, mixed: bool, log: SampleLog
 ) -> dict[str, Any]:
     """Every bucket's figure over all channels."""
 
@@ -261,7 +267,7 @@ def _totals(
     }
 
 
-def _roles(parts: Sequence[Charges], phase: str, mixed: bool) -> dict[str, EnergyFigure]:
+def _roles(parts: Sequence[ChannelFigures], phase: str, mixed: bool) -> dict[str, EnergyFigure]:
     names = dict.fromkeys(role for part in parts for role in part.roles.get(phase, {}))
     return {
         role: combine(
@@ -273,12 +279,12 @@ def _roles(parts: Sequence[Charges], phase: str, mixed: bool) -> dict[str, Energ
 
 
 def _work(
-    parts: Sequence[Charges],
+    parts: Sequence[ChannelFigures],
     table: SpanTable,
     spans: Sequence[Span],
     phases: Mapping[str, EnergyFigure],
 ) -> dict[str, PhaseSpans]:
-    busy = charges.busy_seconds(table)
+    busy = channel_figures.busy_seconds(table)
     work = {}
     for name, figure in phases.items():
         mine = np.flatnonzero(table.bucket == table.buckets.index(name)).tolist()
@@ -294,7 +300,9 @@ def _work(
     return work
 
 
-def _normalised(parts: Sequence[Charges], mine: list[int], joules: float | None) -> Array | None:
+def _normalised(
+    parts: Sequence[ChannelFigures], mine: list[int], joules: float | None
+) -> Array | None:
     """Joules of some spans, scaled to add up to their phase's exactly."""
     if joules is None or not parts:
         return None

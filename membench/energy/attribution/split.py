@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from membench.energy.attribution.booking import Bools, CounterCurve
+from membench.energy.attribution.integrate import Bools, CounterCurve
 from membench.energy.samples import Array, Span, Tokens
 
 PARTS = ("uncached", "prompt_sq", "cached", "completion", "embedding")

@@ -24,8 +24,8 @@ from membench.energy.sources.rapl import under_hypervisor
 KWH = 3.6e6
 """Joules in a kilowatt-hour."""
 PERIOD_S = 1.0
-GAIN_U = 0.05
-MODEL_GAIN_U = 0.5
+RELATIVE_SD = 0.05
+MODEL_RELATIVE_SD = 0.5
 NEVER_S = 86_400.0
 """Longer than a session: CodeCarbon's own scheduler never fires."""
 COUNTERS = frozenset({"intel_rapl", "windows_emi", "intel_power_gadget"})
@@ -154,7 +154,7 @@ def _channel(component: Component, mode: str, *, counter: bool, guest: bool = Fa
         provenance=Provenance.MEASURED if measured else Provenance.MODELLED,
         method=f"CodeCarbon {component}, mode {mode}",
         period_s=PERIOD_S,
-        gain_u=GAIN_U if measured else MODEL_GAIN_U,
+        relative_sd=RELATIVE_SD if measured else MODEL_RELATIVE_SD,
         flags=frozenset({Flag.VM_RAPL} if guest else ()),
         facts={"mode": mode, "tracking_mode": "machine"},
     )

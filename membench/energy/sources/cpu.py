@@ -18,7 +18,7 @@ from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
 
-GAIN_U = 0.5
+RELATIVE_SD = 0.5
 """Relative one-sigma uncertainty of watts per core: never better than this."""
 
 
@@ -63,7 +63,7 @@ class CpuModel:
                 provenance=Provenance.MODELLED,
                 method=f"CPU seconds x {self.watts_per_core:g} W per core (declared)",
                 kind="cpu_seconds",
-                gain_u=GAIN_U,
+                relative_sd=RELATIVE_SD,
                 coefficients={"watts_per_core": self.watts_per_core},
             ),
         )

@@ -64,7 +64,7 @@ class TokenEstimate:
                 provenance=Provenance.ESTIMATED,
                 method=f"tokens x {VERSION} coefficients of {self.gpu}, PUE {self.pue:g}",
                 kind="tokens",
-                gain_u=0.0,
+                relative_sd=0.0,
                 coefficients={"pue": self.pue},
                 facts={"gpu": self.gpu, "version": VERSION},
             ),

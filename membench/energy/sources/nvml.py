@@ -25,8 +25,8 @@ from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
 
 TICK_S = 0.1
-"""Assumed period of the counter; a slower one shows in the readings (`booking.Knots`)."""
-GAIN_U = 0.05
+"""Assumed period of the counter; a slower one shows in the readings (`integrate.CounterCurve`)."""
+RELATIVE_SD = 0.05
 SLOW_EVERY = 10
 """Throttle, temperature and processes are read on every tenth reading."""
 THROTTLES: Mapping[int, str] = {
@@ -151,7 +151,7 @@ class NvmlSource:
             provenance=Provenance.MODELLED if foreign else Provenance.MEASURED,
             method=f"NVML energy counter of {device.name}{shared}",
             period_s=TICK_S,
-            gain_u=GAIN_U,
+            relative_sd=RELATIVE_SD,
             flags=frozenset(flags),
             facts=self._facts(device) | {"foreign_pids": foreign, "unknown_pids": unknown},
         )

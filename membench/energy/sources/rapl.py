@@ -22,7 +22,7 @@ from membench.energy.sources.base import Reading, SourceUnavailable
 POWERCAP = Path("/sys/class/powercap")
 CPUINFO = Path("/proc/cpuinfo")
 PERIOD_S = 0.001
-GAIN_U = 0.05
+RELATIVE_SD = 0.05
 MIRROR_UJ = 1_000_000
 """Two dies of a package whose counters lie within one joule of each other are one counter: they
 count from boot, so independent ones have long drifted apart."""
@@ -102,7 +102,7 @@ class RaplSource:
             provenance=Provenance.MODELLED if guest else Provenance.MEASURED,
             method=f"RAPL {zone.name} counter{where}",
             period_s=PERIOD_S,
-            gain_u=GAIN_U,
+            relative_sd=RELATIVE_SD,
             flags=frozenset({Flag.VM_RAPL} if guest else ()),
             facts={"range_uj": zone.range_uj},
         )

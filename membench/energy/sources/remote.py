@@ -33,7 +33,7 @@ from membench.energy.sources.http import Endpoint
 DCGM_FIELD = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
 DCGM_POWER = "DCGM_FI_DEV_POWER_USAGE"
 DCGM_PERIOD_S = 30.0
-GAIN_U = 0.05
+RELATIVE_SD = 0.05
 
 
 class _Protocol(Protocol):
@@ -244,7 +244,7 @@ def _gpu(device: str, method: str, period_s: float) -> Channel:
         provenance=Provenance.MEASURED,
         method=method,
         period_s=period_s,
-        gain_u=GAIN_U,
+        relative_sd=RELATIVE_SD,
         facts={"tick_assumed": True},
     )
 

@@ -19,7 +19,7 @@ from membench.energy.sources.base import Reading, SourceUnavailable, quiet
 
 WINDOW = "membench"
 TICK_S = 0.1
-GAIN_U = 0.05
+RELATIVE_SD = 0.05
 
 
 class ZeusSource:
@@ -95,7 +95,7 @@ def _channel(index: int, gpus: Any) -> Channel:
         provenance=Provenance.MEASURED,
         method=f"Zeus over the NVML counter of {gpus.get_name(index)}",
         period_s=TICK_S,
-        gain_u=GAIN_U,
+        relative_sd=RELATIVE_SD,
         facts={"index": index, "tick_assumed": True},
     )
 

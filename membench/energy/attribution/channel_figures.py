@@ -1,4 +1,4 @@
-"""What one channel charges to each phase, role and span.
+"""The joules of one channel, by phase, role and span.
 
 A channel is a counter that was sampled or a model that is computed from the spans; either way it
 comes to the same thing: a figure per bucket, a figure per role, and joules per span. Uncertainty
@@ -17,19 +17,19 @@ import numpy as np
 
 from membench.domain.labels import Provenance
 from membench.energy.attribution.baseline import Baseline
-from membench.energy.attribution.booking import (
-    ABANDONED,
-    JUDGE,
-    Booking,
-    Bools,
-    CounterCurve,
-    Grid,
-    SpanTable,
-    book,
-)
 from membench.energy.attribution.coefficients import model_key
 from membench.energy.attribution.coefficients import table as coefficient_table
 from membench.energy.attribution.crosscheck import AGREEMENT, power_gaps
+from membench.energy.attribution.integrate import (
+    ABANDONED,
+    JUDGE,
+    Bools,
+    CounterCurve,
+    Grid,
+    IntegratedTrace,
+    SpanTable,
+    integrate,
+)
 from membench.energy.attribution.split import Fit
 from membench.energy.figure import Allocation, EnergyFigure, Flag, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span, Tokens
@@ -46,7 +46,7 @@ UNIFORM = math.sqrt(12)
 
 
 @dataclass(frozen=True)
-class Charges:
+class ChannelFigures:
     """What one channel comes to.
 
     Attributes:
@@ -69,8 +69,8 @@ def all_channels(
     spans: Sequence[Span],
     baseline: Baseline | None,
     fitted: Fit | None,
-) -> list[Charges]:
-    """Charges of every channel of a log; none without spans."""
+) -> list[ChannelFigures]:
+    """The figures of every channel of a log; none without spans."""
     if not spans:
         return []
     counted = [
@@ -98,23 +98,23 @@ class _Counter:
     """A sampled channel with everything that its figures depend on."""
 
     channel: Channel
-    bookings: tuple[Booking, ...]
+    integrals: tuple[IntegratedTrace, ...]
     table: SpanTable
     busy_s: Mapping[str, float]
     flags: Mapping[str, frozenset[Flag]]
     baseline: Baseline | None
 
     def sum(self, name: str) -> Array:
-        """A booking's array summed over sessions."""
-        return np.asarray(sum(getattr(b, name) for b in self.bookings))
+        """An integral over time, an array by bucket, summed over sessions."""
+        return np.asarray(sum(getattr(b, name) for b in self.integrals))
 
     def scalar(self, name: str) -> float:
-        """A booking's number summed over sessions."""
-        return float(sum(getattr(b, name) for b in self.bookings))
+        """An integral over time, a number, summed over sessions."""
+        return float(sum(getattr(b, name) for b in self.integrals))
 
     @property
     def period_s(self) -> float:
-        return max(booking.period_s for booking in self.bookings)
+        return max(integral.period_s for integral in self.integrals)
 
     def figure(
         self,
@@ -122,7 +122,7 @@ class _Counter:
         seconds: float,
         window_s: float,
         windows: int = 1,
-        doubt: float = 0.0,
+        uncertain_joules: float = 0.0,
         flags: frozenset[Flag] = frozenset(),
     ) -> EnergyFigure:
         """A figure with its uncertainty and label.
@@ -133,18 +133,18 @@ class _Counter:
             window_s: Seconds over which the joules were counted.
             windows: Number of uninterrupted windows; where they are shorter than the counter's
                 period, their joules are interpolated and so modelled.
-            doubt: Joules that may belong elsewhere, and of which a share is in `joules`.
+            uncertain_joules: Joules that may belong elsewhere, and of which a share is in `joules`.
             flags: Remarks.
         """
         net, floored = self._net(joules, seconds)
         blurred = 0 < window_s < windows * self.period_s
-        shared = blurred or doubt > 1e-6 * joules
+        shared = blurred or uncertain_joules > 1e-6 * joules
         figure = EnergyFigure(
             joules=joules,
             provenance=self.channel.provenance,
             component=self.channel.component,
             method=self.channel.method,
-            u_joules=self._uncertainty(joules, seconds, window_s, windows, doubt),
+            u_joules=self._uncertainty(joules, seconds, window_s, windows, uncertain_joules),
             net_joules=net,
             flags=self.channel.flags | flags | floored | self._drift(),
         )
@@ -155,12 +155,12 @@ class _Counter:
         return figure
 
     def _uncertainty(
-        self, joules: float, seconds: float, window_s: float, windows: int, doubt: float
+        self, joules: float, seconds: float, window_s: float, windows: int, uncertain_joules: float
     ) -> float:
         watts = joules / window_s if window_s > 0 else 0.0
         tick = min(watts * self.period_s * math.sqrt(windows / 6), joules)
         idle = self.baseline.sd.get(self.channel.id, 0.0) * seconds if self.baseline else 0.0
-        return math.hypot(tick, self.channel.gain_u * joules, idle, doubt / UNIFORM)
+        return math.hypot(tick, self.channel.relative_sd * joules, idle, uncertain_joules / UNIFORM)
 
     def _net(self, joules: float, seconds: float) -> tuple[float | None, frozenset[Flag]]:
         watts = self.baseline.watts.get(self.channel.id) if self.baseline else None
@@ -185,27 +185,27 @@ def _counter(
     spans: Sequence[Span],
     baseline: Baseline | None,
     fitted: Fit | None,
-) -> Charges:
-    knots = [
+) -> ChannelFigures:
+    curves = [
         k for t in log.traces if t.channel.id == channel.id if (k := CounterCurve.of(t)) is not None
     ]
     table = table.here()
     counter = _Counter(
         channel=channel,
-        bookings=tuple(book(k, table) for k in knots),
+        integrals=tuple(integrate(k, table) for k in curves),
         table=table,
         busy_s=busy_seconds(table),
         flags=_flags_by_bucket(log, channel.id, table, _disputed(log, channel.id, spans)),
         baseline=baseline,
     )
-    why = _unusable(counter, knots)
+    why = _unusable(counter, curves)
     if why is not None:
         names = (*table.buckets, TOTAL, IDLE, UNATTRIBUTED, OUTSIDE)
         nothing = np.zeros(len(spans))
-        return Charges(_abandoned_apart(dict.fromkeys(names, why)), {}, nothing, nothing > 0)
+        return ChannelFigures(_abandoned_apart(dict.fromkeys(names, why)), {}, nothing, nothing > 0)
     figures = _counter_figures(counter)
     weights = _weights(counter, figures, spans, fitted)
-    return Charges(
+    return ChannelFigures(
         figures=figures,
         roles={
             phase: _roles(figures[phase], usage, fitted)
@@ -216,11 +216,11 @@ def _counter(
     )
 
 
-def _unusable(counter: _Counter, knots: Sequence[CounterCurve]) -> EnergyFigure | None:
-    """Why a channel has nothing to say at all."""
-    if not counter.bookings:
+def _unusable(counter: _Counter, curves: Sequence[CounterCurve]) -> EnergyFigure | None:
+    """The unavailable figure of a channel without usable readings; None where there are some."""
+    if not counter.integrals:
         return counter.missing("no readings", Flag.NOT_COVERED)
-    seconds = sum(float(k.t[-1] - k.t[0]) for k in knots)
+    seconds = sum(float(k.t[-1] - k.t[0]) for k in curves)
     if counter.scalar("counted") == 0:
         long = seconds >= max(STUCK_S, 10 * counter.channel.period_s)
         flag = Flag.STUCK_COUNTER if long else Flag.SHORT_WINDOW
@@ -254,7 +254,7 @@ def _bucket(counter: _Counter, number: int) -> EnergyFigure:
         )
     busy, period = counter.busy_s[name], counter.period_s
     covered = float(counter.sum("covered_s")[number])
-    if any(booking.lost[number] for booking in counter.bookings):
+    if any(integral.lost[number] for integral in counter.integrals):
         return counter.missing(f"the counter was reset during {name}", Flag.COUNTER_RESET)
     if busy - covered > period:
         return counter.missing(
@@ -268,20 +268,20 @@ def _bucket(counter: _Counter, number: int) -> EnergyFigure:
     flags = set(counter.flags.get(name, ()))
     if busy < max(SHORT_TICKS * period, SHORT_S):
         flags.add(Flag.SHORT_WINDOW)
-    if any(booking.gap[number] for booking in counter.bookings):
+    if any(integral.gap[number] for integral in counter.integrals):
         flags.add(Flag.GAP)
     return counter.figure(
         joules=joules,
         seconds=float(counter.sum("seconds")[number]),
         window_s=busy,
         windows=max(int(counter.sum("windows")[number]), 1),
-        doubt=float(counter.sum("doubt")[number]),
+        uncertain_joules=float(counter.sum("uncertain_joules")[number]),
         flags=frozenset(flags) | _stepped(counter),
     )
 
 
 def _idle(counter: _Counter) -> EnergyFigure:
-    if any(booking.idle_lost for booking in counter.bookings):
+    if any(integral.idle_lost for integral in counter.integrals):
         return counter.missing("the counter was reset while idle", Flag.COUNTER_RESET)
     seconds = counter.scalar("idle_s")
     return counter.figure(counter.scalar("idle"), seconds, seconds)
@@ -296,20 +296,26 @@ def _total(counter: _Counter, figures: Mapping[str, EnergyFigure]) -> EnergyFigu
     lacking = next((part for part in parts if part.flags & UNKNOWN), None)
     if lacking is not None:
         return replace(lacking, flags=frozenset().union(*(part.flags for part in parts)))
-    doubt = 0.0
+    uncertain_joules = 0.0
     flags = frozenset().union(*(figures[name].flags for name in own))
     if JUDGE in counter.table.buckets:
         judge = counter.table.buckets.index(JUDGE)
-        doubt = float(counter.sum("doubt")[judge])
-        flags |= {Flag.JUDGE_OVERLAP} if doubt > 0 else set()
+        uncertain_joules = float(counter.sum("uncertain_joules")[judge])
+        flags |= {Flag.JUDGE_OVERLAP} if uncertain_joules > 0 else set()
     own_numbers = [counter.table.buckets.index(name) for name in own]
     seconds = float(counter.sum("seconds")[own_numbers].sum()) + counter.scalar("idle_s")
     joules = math.fsum((*(p.joules or 0.0 for p in parts), counter.scalar("unattributed")))
-    return counter.figure(joules, seconds, seconds, doubt=doubt, flags=flags - {Flag.SHORT_WINDOW})
+    return counter.figure(
+        joules,
+        seconds,
+        seconds,
+        uncertain_joules=uncertain_joules,
+        flags=flags - {Flag.SHORT_WINDOW},
+    )
 
 
 def _abandoned_apart(figures: dict[str, EnergyFigure]) -> dict[str, EnergyFigure]:
-    """Book abandoned attempts as unattributed; one too short to be counted adds nothing to it."""
+    """Count abandoned attempts as unattributed; one too short to be counted adds nothing to it."""
     given_up = figures.pop(ABANDONED, None)
     if given_up is not None and (given_up.available or given_up.flags & UNKNOWN):
         figures[UNATTRIBUTED] = combine((figures[UNATTRIBUTED], given_up), allow_mixed=True)
@@ -317,7 +323,7 @@ def _abandoned_apart(figures: dict[str, EnergyFigure]) -> dict[str, EnergyFigure
 
 
 def _stepped(counter: _Counter) -> frozenset[Flag]:
-    stepped = any(b.stepped for b in counter.bookings) or bool(counter.table.reversed.any())
+    stepped = any(b.stepped for b in counter.integrals) or bool(counter.table.reversed.any())
     return frozenset({Flag.CLOCK_STEP} if stepped else ())
 
 
@@ -374,7 +380,7 @@ def _alone(counter: _Counter) -> Bools:
     length = counter.table.end - counter.table.start
     long_enough = length >= SHORT_TICKS * counter.period_s
     measured = counter.channel.provenance is Provenance.MEASURED
-    return np.asarray(measured & long_enough & (counter.sum("span_doubt_s") <= 0), np.bool_)
+    return np.asarray(measured & long_enough & (counter.sum("span_uncertain_s") <= 0), np.bool_)
 
 
 def _usage_by_phase(spans: Iterable[Span]) -> dict[str, dict[str, list[Tokens]]]:
@@ -402,7 +408,7 @@ def _roles(
 
 
 def _role(phase: EnergyFigure, share: float, share_sd: float, error: float) -> EnergyFigure:
-    """A role's share of a phase; in doubt by its bootstrap and by the error on held-out windows."""
+    """A role's share of a phase; uncertain by its bootstrap and the error on held-out windows."""
     part = phase.scaled(share)
     if part.joules is None or phase.joules is None:
         return part
@@ -413,12 +419,12 @@ def _role(phase: EnergyFigure, share: float, share_sd: float, error: float) -> E
 # --- models ------------------------------------------------------------------------------------
 
 
-def _model(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Charges:
+def _model(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> ChannelFigures:
     per_span = _cpu_spans if channel.kind == "cpu_seconds" else _token_spans
     return per_span(channel, table, spans)
 
 
-def _cpu_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Charges:
+def _cpu_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> ChannelFigures:
     """CPU seconds times watts per core."""
     watts = channel.coefficients["watts_per_core"]
     seconds = np.array([np.nan if s.cpu_s is None else s.cpu_s for s in spans])
@@ -427,7 +433,7 @@ def _cpu_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Cha
         name: _cpu_figure(channel, joules[table.bucket == code])
         for code, name in enumerate(table.buckets)
     }
-    return Charges(
+    return ChannelFigures(
         _with_total(figures), {}, np.nan_to_num(joules), np.zeros(len(spans), np.bool_)
     )  # fmt: skip
 
@@ -439,7 +445,7 @@ def _cpu_figure(channel: Channel, joules: Array) -> EnergyFigure:
     total = float(joules.sum())
     return EnergyFigure(
         total, channel.provenance, channel.component, channel.method,
-        u_joules=channel.gain_u * total, flags=channel.flags,
+        u_joules=channel.relative_sd * total, flags=channel.flags,
     )  # fmt: skip
 
 
@@ -468,7 +474,7 @@ class _Estimate:
         )  # fmt: skip
 
 
-def _token_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Charges:
+def _token_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> ChannelFigures:
     """Tokens times published coefficients."""
     by_bucket = {name: _Estimate() for name in table.buckets}
     by_role: dict[str, dict[str, _Estimate]] = {name: {} for name in table.buckets}
@@ -485,8 +491,8 @@ def _token_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> C
     if not called:
         nothing = unavailable("no model was called", channel.component)
         figures = dict.fromkeys(table.buckets, nothing)
-        return Charges(_with_total(figures), {}, joules, joules > 0)
-    return Charges(
+        return ChannelFigures(_with_total(figures), {}, joules, joules > 0)
+    return ChannelFigures(
         _with_total({name: e.figure(channel) for name, e in by_bucket.items()}),
         {n: {r: e.figure(channel) for r, e in roles.items()} for n, roles in by_role.items()},
         joules,
@@ -525,5 +531,5 @@ def _with_total(figures: dict[str, EnergyFigure]) -> dict[str, EnergyFigure]:
 
 
 def _none_of(like: EnergyFigure) -> EnergyFigure:
-    """Nothing, in the manner of another figure."""
+    """Zero joules, with the provenance and component of another figure."""
     return like.scaled(0.0)

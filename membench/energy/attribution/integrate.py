@@ -1,4 +1,4 @@
-"""Booking joules: one cumulative counter against the spans that were active meanwhile.
+"""Integrate joules: share one cumulative counter among the spans active meanwhile.
 
 Time is cut at every start and end of a span. In each cell between two cuts the set of active spans
 is constant, so the cell's joules (the counter's increase, taken as even between two readings) are
@@ -218,8 +218,8 @@ def _updates(arriving: Array, leaving: Array) -> Bools:
 
 
 @dataclass(frozen=True)
-class Booking:
-    """One trace booked on the spans; arrays have one entry per bucket unless said otherwise.
+class IntegratedTrace:
+    """One trace integrated over the spans; arrays have one entry per bucket unless said otherwise.
 
     Attributes:
         joules: Joules of each bucket.
@@ -231,12 +231,12 @@ class Booking:
         idle_s: Idle seconds.
         covered_s: Seconds in which each bucket was active and the counter was read.
         windows: Uninterrupted stretches of each bucket alone.
-        doubt: Joules of cells in which each bucket was active without being alone.
+        uncertain_joules: Joules of cells in which each bucket was active, but not alone.
         lost: Whether the counter was reset while each bucket was active.
         gap: Whether readings were missing in a way that keeps joules from each bucket.
         idle_lost: Whether the counter was reset while nothing was active.
         spans: Joules of each span, shape (n,).
-        span_doubt_s: Seconds of each span that it shared, or that are not known, shape (n,).
+        span_uncertain_s: Seconds of each span that it shared, or that are not known, shape (n,).
         period_s: See `CounterCurve`.
         stepped: See `CounterCurve`.
     """
@@ -250,31 +250,31 @@ class Booking:
     idle_s: float
     covered_s: Array
     windows: Ints
-    doubt: Array
+    uncertain_joules: Array
     lost: Bools
     gap: Bools
     idle_lost: bool
     spans: Array
-    span_doubt_s: Array
+    span_uncertain_s: Array
     period_s: float
     stepped: bool
 
 
-def book(knots: CounterCurve, table: SpanTable) -> Booking:
+def integrate(curve: CounterCurve, table: SpanTable) -> IntegratedTrace:
     """Share a counter's joules among the spans.
 
     Args:
-        knots: The counter.
+        curve: The counter.
         table: The spans; at least one.
     """
-    grid = Grid.of(table, knots.edges())
+    grid = Grid.of(table, curve.edges())
     seconds, middles = grid.seconds, grid.middles
-    joules = np.diff(knots.at(grid.cuts))
-    lost, gap = _cells(grid, knots, knots.lost), _cells(grid, knots, knots.gap)
+    joules = np.diff(curve.at(grid.cuts))
+    lost, gap = _cells(grid, curve, curve.lost), _cells(grid, curve, curve.gap)
     inside = _inside(table, middles)
-    known = (middles > knots.t[0]) & (middles < knots.t[-1]) & ~lost
+    known = (middles > curve.t[0]) & (middles < curve.t[-1]) & ~lost
     alone = _alone(grid, inside)
-    vague = gap & ~_pure(grid, knots, alone)
+    vague = gap & ~_pure(grid, curve, alone)
     shared = (grid.active > 0) & ~vague
     share = np.divide(
         grid.by_bucket, grid.active, out=np.zeros(grid.by_bucket.shape), where=grid.active > 0
@@ -284,32 +284,32 @@ def book(knots: CounterCurve, table: SpanTable) -> Booking:
     unsure = vague | (present.sum(axis=0) > 1)
     rate = np.where(shared, joules / np.maximum(grid.active, 1), 0.0)
     quiet = (grid.active == 0) & ~vague
-    return Booking(
+    return IntegratedTrace(
         joules=share @ np.where(shared, joules, 0.0),
         idle=float(joules[quiet & inside].sum()),
-        unattributed=float(joules[vague].sum()) + knots.stepped_joules,
+        unattributed=float(joules[vague].sum()) + curve.stepped_joules,
         outside=float(joules[quiet & ~inside].sum()),
-        counted=knots.total,
+        counted=curve.total,
         seconds=share @ np.where(shared & known, seconds, 0.0),
         idle_s=float(seconds[quiet & inside & known].sum()),
         covered_s=active @ np.where(known, seconds, 0.0),
-        windows=_windows(grid, alone, knots.period_s),
-        doubt=active @ np.where(unsure, joules, 0.0),
+        windows=_windows(grid, alone, curve.period_s),
+        uncertain_joules=active @ np.where(unsure, joules, 0.0),
         lost=np.asarray((present & lost).any(axis=1), np.bool_),
         gap=np.asarray((present & vague).any(axis=1), np.bool_),
         idle_lost=bool((lost & (grid.active == 0) & inside).any()),
         spans=grid.per_span(rate),
-        span_doubt_s=grid.per_span(
+        span_uncertain_s=grid.per_span(
             np.where((grid.active > 1) | vague | ~known, seconds, 0.0)
         ),
-        period_s=knots.period_s,
-        stepped=knots.stepped,
+        period_s=curve.period_s,
+        stepped=curve.stepped,
     )  # fmt: skip
 
 
-def _cells(grid: Grid, knots: CounterCurve, which: Bools) -> Bools:
+def _cells(grid: Grid, curve: CounterCurve, which: Bools) -> Bools:
     """Cells that lie in some of the counter's intervals."""
-    intervals = np.searchsorted(knots.t, grid.middles) - 1
+    intervals = np.searchsorted(curve.t, grid.middles) - 1
     within = (intervals >= 0) & (intervals < which.size)
     return np.asarray(within & which[np.clip(intervals, 0, which.size - 1)], np.bool_)
 
@@ -330,12 +330,12 @@ def _alone(grid: Grid, inside: Bools) -> Ints:
     return np.asarray(np.where(buckets > 1, _MIXED, alone), np.int64)
 
 
-def _pure(grid: Grid, knots: CounterCurve, alone: Ints) -> Bools:
+def _pure(grid: Grid, curve: CounterCurve, alone: Ints) -> Bools:
     """Cells of gaps over which one bucket alone, or nothing, was active from end to end."""
     changes = np.concatenate(([0], np.cumsum(np.diff(alone) != 0)))
     pure = np.zeros(alone.shape, np.bool_)
-    for number in np.flatnonzero(knots.gap):
-        begin, end = np.searchsorted(grid.cuts, knots.t[number : number + 2])
+    for number in np.flatnonzero(curve.gap):
+        begin, end = np.searchsorted(grid.cuts, curve.t[number : number + 2])
         if changes[end - 1] == changes[begin] and alone[begin] != _MIXED:
             pure[begin:end] = True
     return pure
