@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from membench.domain.labels import Role
 from membench.llm.config import GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.upstreams.scripted.rules import Text, contains
 from membench.testing.scripted import Rule, ScriptedServer
+
+settings.register_profile("membench", deadline=None)  # machines of other people are busy
+settings.load_profile("membench")
 
 ROLES = {
     Role.MEMORY: ModelSpec("gpt-4o-mini", timeout_s=5),

@@ -15,9 +15,10 @@ from membench.metrics.statistics import (
     CONFIDENCE,
     NO_SPREAD,
     Interval,
+    Spread,
     grouped,
     normal_quantile,
-    standard_error,
+    spread_of,
     t_quantile,
 )
 
@@ -33,10 +34,11 @@ class Difference:
 
     Attributes:
         value: The difference; None without rows.
-        ci95: Cluster-t interval, None with fewer than two clusters.
-        p: Two-sided p of the cluster-t test, None with fewer than two clusters.
+        ci95: Cluster-t interval, None where the cases are too few.
+        p: Two-sided p of the cluster-t test, None where the cases are too few.
         n: Pairs.
         clusters: Distinct cases among them.
+        degrees: Degrees of freedom of interval and test, None without.
     """
 
     value: float | None
@@ -44,6 +46,7 @@ class Difference:
     p: float | None
     n: int
     clusters: int
+    degrees: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Ratio:
 
     Attributes:
         value: The ratio; None unless both sums are positive.
-        ci95: Cluster-t interval on the log scale; None with fewer than two clusters.
+        ci95: Cluster-t interval on the log scale; None where the cases are too few.
         n: Pairs.
         clusters: Distinct cases among them.
     """
@@ -108,24 +111,24 @@ def difference(a: Sequence[float], b: Sequence[float], clusters: Sequence[str]) 
         return Difference(None, None, None, 0, 0)
     value = math.fsum(x - y for rows in groups.values() for x, y in rows) / n
     residuals = [math.fsum(x - y - value for x, y in rows) for rows in groups.values()]
-    spread = standard_error(residuals, n)
+    spread = spread_of(residuals, [len(rows) for rows in groups.values()])
     if spread is None:
         return Difference(value, None, None, n, count)
-    half = t_quantile(count - 1) * spread
-    return Difference(value, (value - half, value + half), t_test(value, spread, count), n, count)
+    ci95 = (value - spread.half_width, value + spread.half_width)
+    return Difference(value, ci95, t_test(value, spread, count), n, count, spread.degrees)
 
 
-def t_test(value: float, spread: float, clusters: int) -> float:
-    """Two-sided p of a difference `value` with standard error `spread` over `clusters` cases.
+def t_test(value: float, spread: Spread, clusters: int) -> float:
+    """Two-sided p of a difference `value` with its standard error over `clusters` cases.
 
     Where all cases differ by the same amount, t would be infinite and p zero after only two of
     them: then p is the smallest that swapping cases can reach, as in `sign_flip`.
     """
-    if spread < NO_SPREAD:
+    if spread.error < NO_SPREAD:
         return 1.0 if abs(value) < NO_SPREAD else float(2.0 ** (1 - clusters))
     from scipy.special import stdtr
 
-    return float(2 * stdtr(clusters - 1, -abs(value) / spread))
+    return float(2 * stdtr(spread.degrees, -abs(value) / spread.error))
 
 
 def contingency(a: Sequence[float], b: Sequence[float]) -> PairedTable:
@@ -185,8 +188,8 @@ def sign_flip(
 def cost_ratio(a: Sequence[float], b: Sequence[float], clusters: Sequence[str]) -> Ratio:
     """Ratio of two costs of the same questions (or cases), `sum(a) / sum(b)`.
 
-    The interval is `log r ± t SE` with `SE² = G/(G-1) Σ_g (a_g/Σa - b_g/Σb)²`, so swapping the
-    runs gives the reciprocal interval.
+    The interval is `log r ± t SE` with `SE² = Σ_g (a_g/Σa - b_g/Σb)² / (1 - w_g)`, `w_g` being the
+    mean of the two shares of case g, so swapping the runs gives the reciprocal interval.
 
     Args:
         a: Costs, shape (n,), not negative, in any one unit.
@@ -199,11 +202,12 @@ def cost_ratio(a: Sequence[float], b: Sequence[float], clusters: Sequence[str]) 
     if total_a <= 0 or total_b <= 0:
         return Ratio(None, None, n, count)
     residuals = [math.fsum(x / total_a - y / total_b for x, y in g) for g in groups.values()]
-    spread = standard_error(residuals, 1.0)
+    shares = [math.fsum(x / total_a + y / total_b for x, y in g) / 2 for g in groups.values()]
+    spread = spread_of(residuals, shares)
     ratio = total_a / total_b
     if spread is None:
         return Ratio(ratio, None, n, count)
-    factor = math.exp(min(t_quantile(count - 1) * spread, 700.0))
+    factor = math.exp(min(spread.half_width, 700.0))
     return Ratio(ratio, (ratio / factor, ratio * factor), n, count)
 
 
@@ -219,10 +223,10 @@ def visible_difference(n: int, discordance: float = 0.2) -> Visible:
 
 def visible_by_cases(observed: Difference) -> Visible | None:
     """What a comparison as noisy as the observed one can show; None without an interval."""
-    if observed.ci95 is None:
+    if observed.ci95 is None or observed.degrees is None:
         return None
     half = (observed.ci95[1] - observed.ci95[0]) / 2
-    degrees = observed.clusters - 1
+    degrees = observed.degrees
     return Visible(half, half * (1 + t_quantile(degrees, POWER) / t_quantile(degrees)))
 
 

@@ -53,8 +53,9 @@ def test_one_case_has_a_difference_but_no_interval() -> None:
     assert (found.value, found.ci95, found.p) == (0.5, None, None)
 
 
-def test_equal_differences_in_two_cases_prove_nothing() -> None:
-    assert difference([1.0, 1.0], [0.5, 0.5], ["a", "b"]).p == 0.5
+def test_equal_differences_in_few_cases_prove_nothing() -> None:
+    assert difference([1.0, 1.0], [0.5, 0.5], ["a", "b"]).p is None
+    assert difference([1.0] * 3, [0.5] * 3, ["a", "b", "c"]).p == 0.25
 
 
 def test_identical_runs_do_not_differ() -> None:

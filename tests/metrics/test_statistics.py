@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from membench.metrics.statistics import mean_metric, ratio_metric, wilson
+from membench.metrics.statistics import mean_metric, ratio_metric, satterthwaite, wilson
 
 ROWS = st.lists(
     st.tuples(st.floats(0, 1), st.sampled_from(["a", "b", "c", "d"])), min_size=1, max_size=40
@@ -21,20 +21,42 @@ def columns(rows: list[tuple[float, str]]) -> tuple[list[float], list[str]]:
     return [value for value, _ in rows], [cluster for _, cluster in rows]
 
 
-def test_interval_is_the_textbook_cluster_t_interval() -> None:
-    values = [1.0, 0.0, 1.0, 0.5, 0.25, 1.0]
-    clusters = ["a", "a", "a", "b", "b", "c"]
+def test_interval_is_the_bias_reduced_t_interval_by_case() -> None:
+    values = [1.0, 0.0, 1.0, 0.5, 0.25, 1.0, 0.0, 0.5]
+    clusters = ["a", "a", "a", "b", "b", "c", "c", "d"]
     mean = np.mean(values)
-    sizes = {"a": 3, "b": 2, "c": 1}
-    means = {"a": 2 / 3, "b": 0.375, "c": 1.0}
-    variance = 3 / 2 * sum((sizes[g] * (means[g] - mean)) ** 2 for g in sizes) / 6**2
-    half = stats.t.ppf(0.975, 2) * math.sqrt(variance)
+    shares = {"a": 3 / 8, "b": 2 / 8, "c": 2 / 8, "d": 1 / 8}
+    means = {"a": 2 / 3, "b": 0.375, "c": 0.5, "d": 0.5}
+    variance = sum((w * (means[g] - mean)) ** 2 / (1 - w) for g, w in shares.items())
+    half = stats.t.ppf(0.975, matrix_degrees(list(shares.values()))) * math.sqrt(variance)
 
     metric = mean_metric(values, clusters, fraction=False)
 
     assert metric.value == pytest.approx(mean)
     assert metric.ci95 == pytest.approx((mean - half, mean + half))
-    assert (metric.n, metric.clusters) == (6, 3)
+    assert (metric.n, metric.clusters) == (8, 4)
+
+
+def matrix_degrees(weights: list[float]) -> float:
+    """Satterthwaite's degrees of freedom, by the matrices of their definition."""
+    w = np.array(weights)
+    residual = np.eye(len(w)) - np.outer(np.ones(len(w)), w)
+    form = residual.T @ np.diag(w**2 / (1 - w)) @ residual
+    return float(np.trace(form) ** 2 / np.trace(form @ form))
+
+
+@given(st.lists(st.integers(1, 500), min_size=2, max_size=30))
+def test_degrees_of_freedom_are_those_of_the_quadratic_form(sizes: list[int]) -> None:
+    weights = [size / sum(sizes) for size in sizes]
+    found = satterthwaite(weights)
+    assert found == pytest.approx(matrix_degrees(weights), rel=1e-4)
+    assert found <= (len(sizes) - 1) * (1 + 1e-4)
+
+
+def test_a_case_with_most_of_the_questions_leaves_no_interval() -> None:
+    values = [1.0, 0.0] * 500 + [1.0, 0.0, 1.0] * 9
+    clusters = ["big"] * 1000 + [f"c{index}" for index in range(9) for _ in range(3)]
+    assert mean_metric(values, clusters).ci95 is None
 
 
 def test_one_row_per_cluster_gives_students_interval() -> None:
@@ -44,19 +66,36 @@ def test_one_row_per_cluster_gives_students_interval() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_all_wrong_and_all_right_get_wilson(value: float) -> None:
-    metric = mean_metric([value] * 200, ["a", "b"] * 100)
-    expected = stats.binomtest(int(value) * 200, 200).proportion_ci(method="wilson")
+def test_all_wrong_and_all_right_get_wilson_over_the_cases(value: float) -> None:
+    metric = mean_metric([value] * 200, ["a", "b", "c", "d"] * 50)
+    expected = stats.binomtest(int(value) * 4, 4).proportion_ci(method="wilson")
     assert metric.ci95 == pytest.approx((expected.low, expected.high))
 
 
 def test_cases_without_spread_do_not_make_a_figure_certain() -> None:
-    metric = mean_metric([1.0, 0.0] * 2, ["a", "a", "b", "b"])
-    assert metric.ci95 == pytest.approx(wilson(0.5, 4))
+    metric = mean_metric([1.0, 0.0] * 3, ["a", "a", "b", "b", "c", "c"])
+    assert metric.ci95 == pytest.approx(wilson(0.5, 3))
 
 
-def test_fewer_than_two_cases_have_no_interval() -> None:
-    assert mean_metric([0.3, 0.4], ["a", "a"]).ci95 is None
+@pytest.mark.parametrize("clusters", [["a", "a"], ["a", "b"]])
+def test_one_or_two_cases_have_no_interval(clusters: list[str]) -> None:
+    assert mean_metric([0.3, 0.4], clusters).ci95 is None
+
+
+@given(
+    st.lists(st.integers(0, 20), min_size=3, max_size=12),
+    st.integers(1, 50),
+)
+def test_intervals_of_a_score_and_of_its_complement_mirror_each_other(
+    right: list[int], extra: int
+) -> None:
+    size = 20 + extra
+    rows = [(float(q < k), f"c{g}") for g, k in enumerate(right) for q in range(size)]
+    values, clusters = columns(rows)
+    metric = mean_metric(values, clusters)
+    mirror = mean_metric([1 - value for value in values], clusters)
+    assert metric.ci95 is not None
+    assert mirror.ci95 == pytest.approx((1 - metric.ci95[1], 1 - metric.ci95[0]))
 
 
 def test_no_rows_have_no_value() -> None:
@@ -69,7 +108,7 @@ def test_a_ratio_without_denominator_has_no_value() -> None:
 
 
 def test_a_figure_that_is_no_fraction_is_not_clipped() -> None:
-    metric = mean_metric([10.0, 900.0], ["a", "b"], fraction=False)
+    metric = mean_metric([10.0, 10.0, 900.0], ["a", "b", "c"], fraction=False)
     assert metric.ci95 is not None
     assert metric.ci95[0] < 0
 

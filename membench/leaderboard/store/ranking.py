@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from membench.metrics.ranks import ALPHA, Rank
-from membench.metrics.statistics import NO_SPREAD
+from membench.metrics.statistics import FEWEST_DEGREES, NO_SPREAD, satterthwaite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,14 +51,15 @@ class ScoreTable:
 def rank_rows(table: ScoreTable) -> list[Rank]:
     """Place and range of each row: paired cluster-t tests, Holm over all pairs.
 
-    Nobody can be told apart with one case, nor is anybody beyond `PAIRED` rows: (1, N).
+    Nobody can be told apart with too few cases (`metrics.statistics`), nor is anybody beyond
+    `PAIRED` rows: (1, N).
     """
     import numpy as np
 
     means = table.means
     count = len(means)
     place = 1 + np.sum(means[None, :] > means[:, None] + 1e-12, axis=1)
-    if count < 2 or len(table.counts) < 2 or count > PAIRED:
+    if count < 2 or too_few(table) or count > PAIRED:
         return [Rank(int(rank), 1, count) for rank in place]
     first, second = np.triu_indices(count, k=1)
     values, p = pair_tests(table, first, second)
@@ -72,6 +73,12 @@ def rank_rows(table: ScoreTable) -> list[Rank]:
     ]
 
 
+def too_few(table: ScoreTable) -> bool:
+    """Whether the cases are too few, or one holds too much, for an interval."""
+    weights = table.counts / table.counts.sum()
+    return bool(weights.max() > 1 - NO_SPREAD) or satterthwaite(weights.tolist()) < FEWEST_DEGREES
+
+
 def pair_tests(
     table: ScoreTable, first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> tuple[Array, Array]:
@@ -80,6 +87,8 @@ def pair_tests(
     from scipy.special import stdtr
 
     total, cases = table.counts.sum(), len(table.counts)
+    weights = table.counts / total
+    degrees = satterthwaite(weights.tolist())
     values = np.empty(len(first))
     p = np.empty(len(first))
     step = max(1, CELLS_AT_ONCE // cases)
@@ -88,12 +97,12 @@ def pair_tests(
         gaps = table.sums[first[chunk]] - table.sums[second[chunk]]
         value = gaps.sum(axis=1) / total
         residuals = gaps - value[:, None] * table.counts
-        spread = np.sqrt(cases / (cases - 1) * np.square(residuals).sum(axis=1)) / total
+        spread = np.sqrt((np.square(residuals) / (1 - weights)).sum(axis=1)) / total
         flat = spread < NO_SPREAD
         t = np.abs(value) / np.where(flat, 1.0, spread)
         certain = np.where(np.abs(value) < NO_SPREAD, 1.0, 2.0 ** (1 - cases))
         values[chunk] = value
-        p[chunk] = np.where(flat, certain, 2 * stdtr(cases - 1, -t))
+        p[chunk] = np.where(flat, certain, 2 * stdtr(degrees, -t))
     return values, p
 
 

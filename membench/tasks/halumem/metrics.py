@@ -12,11 +12,12 @@ with its output digit by digit. Source: docs/tasks/halumem.md.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from membench.domain.score import Metric
-from membench.metrics.statistics import clipped, grouped, standard_error, t_quantile
+from membench.metrics.statistics import fraction_interval, grouped, spread_of
 from membench.metrics.text import stems
 
 UPDATE_LABELS = ("correct", "hallucination", "omission", "other")
@@ -198,13 +199,14 @@ def f1_metric(
         return Metric(value, None, n, len(clusters))
     of_recall, of_precision = residuals(recall, r, users[0]), residuals(precision, p, users[1])
     by_r, by_p = 2 * p * p / (p + r) ** 2, 2 * r * r / (p + r) ** 2
-    spread = standard_error(
-        [by_r * of_recall.get(g, 0.0) + by_p * of_precision.get(g, 0.0) for g in clusters], 1.0
+    counts = Counter([*users[0], *users[1]])
+    spread = spread_of(
+        [by_r * of_recall.get(g, 0.0) + by_p * of_precision.get(g, 0.0) for g in clusters],
+        [counts[g] / n for g in clusters],
     )
     if spread is None:
         return Metric(value, None, n, len(clusters))
-    half = t_quantile(len(clusters) - 1) * spread
-    return Metric(value, clipped((value - half, value + half)), n, len(clusters))
+    return Metric(value, fraction_interval(value, spread, len(clusters)), n, len(clusters))
 
 
 def residuals(parts: Sequence[Part], value: float, users: Sequence[str]) -> dict[str, float]:
