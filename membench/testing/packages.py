@@ -189,14 +189,14 @@ def nothing_written_outside(bench: PackageTrial) -> str:
     before = _entries()
     trial = play(bench.card, history(), width=WIDTHS[-1])
     new = sorted(map(str, _entries() - before))
-    if trial.fence["outside"] or new:
-        raise Violation(f"written: {[*trial.fence['outside'], *new][:5]}")
+    if trial.sandbox_violations["outside"] or new:
+        raise Violation(f"written: {[*trial.sandbox_violations['outside'], *new][:5]}")
     return "home folder and shared memory unchanged"
 
 
 def no_network_outside(bench: PackageTrial) -> str:
     """Connections to anything but the lane are refused; a package should not try."""
-    refused = bench.first.fence["refused"]
+    refused = bench.first.sandbox_violations["refused"]
     return f"refused: {', '.join(refused)}" if refused else "none was tried"
 
 

@@ -70,9 +70,9 @@ class Trial:
         requests: Every request the upstream saw.
         recalled: What each ask recalled.
         faults: Reasons of model calls that failed.
-        processes: Ids of every process seen below the worker's guardian.
+        processes: Ids of every process seen below the worker's supervisor.
         stored: The store at the end, None where the system does not list it.
-        fence: Connections refused and files written outside.
+        sandbox_violations: Connections refused and files written outside.
     """
 
     system: str
@@ -88,7 +88,7 @@ class Trial:
     stored: list[Memory] | None = None
     faults: list[str] = field(default_factory=list)
     processes: set[int] = field(default_factory=set)
-    fence: dict[str, list[str]] = field(default_factory=dict)
+    sandbox_violations: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def metered(self) -> int:
@@ -189,7 +189,7 @@ def _look(trial: Trial, system: Any) -> None:
     """What can be seen when everything was played."""
     if hasattr(system, "memories"):
         trial.stored = list(system.memories())
-    if hasattr(system, "fence"):
-        trial.fence = system.fence()
+    if hasattr(system, "sandbox_violations"):
+        trial.sandbox_violations = system.sandbox_violations()
         below = {process.pid for process in descendants(system.processes)}
         trial.processes = {system.processes, *below}

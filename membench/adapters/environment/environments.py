@@ -419,16 +419,16 @@ def _run_uv(
         raise problem_of(card, done.stderr)
 
 
-def problem_of(card: SystemCard, said: str) -> EnvironmentProblem:
+def problem_of(card: SystemCard, stderr: str) -> EnvironmentProblem:
     """What uv's complaint means for the user."""
-    last = " ".join(said.split())[-600:]
-    if "No space left" in said or "os error 28" in said:
+    last = " ".join(stderr.split())[-600:]
+    if "No space left" in stderr or "os error 28" in stderr:
         return EnvironmentProblem(
             f"no space left for the environment of system '{card.name}' in {cache_root()}",
             f"Free some, or set {VARIABLE} to a folder on another disk.",
         )
     unresolved = ("No solution found", "Hash mismatch", "not found in the package registry")
-    if any(word in said for word in unresolved):
+    if any(word in stderr for word in unresolved):
         return EnvironmentProblem(
             f"the lock of system '{card.name}' no longer resolves: {last}",
             "A release it names is gone or was replaced; make the lock anew (README beside it).",

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from membench.adapters.card import METHODS, EnvironmentCard, SystemCard
 from membench.adapters.environment import environments
 from membench.adapters.environment.worker import messages
-from membench.adapters.environment.worker.guardian import GRACE_S, MEMORY_EXIT
+from membench.adapters.environment.worker.supervisor import GRACE_S, MEMORY_EXIT
 from membench.adapters.parts.budget import cut
 from membench.domain.answer import Answer
 from membench.domain.case import CaseInfo, Feedback, Item, Session
@@ -129,7 +129,7 @@ class WorkerSystem:
             self._worker = WorkerProcess(self._card, self._context)
         self._used = True
         self._call("reset", case=messages.case_to_json(case))
-        self._worker.forget_use()
+        self._worker.discard_resources()
 
     def ingest(self, session: Session) -> Sequence[MemoryChange] | None:
         """Store a session."""
@@ -148,15 +148,15 @@ class WorkerSystem:
 
     def resources(self) -> dict[str, Any]:
         """CPU seconds since the last call, peak memory and size of the store."""
-        return self._worker.take_use()
+        return self._worker.take_resources()
 
-    def fence(self) -> dict[str, list[str]]:
+    def sandbox_violations(self) -> dict[str, list[str]]:
         """Connections that were `refused` and files written `outside`, for conformance."""
-        return dict(self._call("fence"))
+        return dict(self._call("sandbox_violations"))
 
     @property
     def processes(self) -> int:
-        """Process id of the guardian above everything that this system runs."""
+        """Process id of the supervisor above everything that this system runs."""
         return self._worker.pid
 
     def _finalize(self) -> Sequence[MemoryChange] | None:
@@ -233,7 +233,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Process id of the guardian."""
+        """Process id of the supervisor."""
         return self._process.pid
 
     def call(self, op: str, args: Mapping[str, Any]) -> Any:
@@ -250,12 +250,12 @@ class WorkerProcess:
         line = self._exchange(op, args, time.monotonic() + timeout_s, timeout_s)
         return self._result(op, line)
 
-    def take_use(self) -> dict[str, Any]:
+    def take_resources(self) -> dict[str, Any]:
         """What was used since the last time."""
         cpu_s, self._cpu_s = self._cpu_s, 0.0
         return {**self._use, "cpu_s": cpu_s}
 
-    def forget_use(self) -> None:
+    def discard_resources(self) -> None:
         """What was used so far was start-up."""
         self._cpu_s = 0.0
 
@@ -371,7 +371,7 @@ class WorkerProcess:
         return fault
 
     def _crash(self, op: str) -> SystemFault:
-        """Why the worker hung up, as far as its guardian knows."""
+        """Why the worker hung up, as far as its supervisor knows."""
         try:
             status = self._process.wait(timeout=GRACE_S + 5)
         except subprocess.TimeoutExpired:
@@ -381,20 +381,20 @@ class WorkerProcess:
             return SystemFault(Reason.SYSTEM_MEMORY, f"{op} needed more than {limit} MB")
         how = signal.Signals(status - 128).name if status > 128 else f"status {status}"
         return SystemFault(
-            Reason.SYSTEM_CRASH, f"{op}: the worker ended with {how}; {self._said()}"
+            Reason.SYSTEM_CRASH, f"{op}: the worker ended with {how}; {self._last_output()}"
         )
 
-    def _said(self) -> str:
+    def _last_output(self) -> str:
         """The last line of what the worker printed."""
         with suppress(OSError):
             tail = self._log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
             lines = [line for line in tail.splitlines() if line.strip()]
             if lines:
-                return f"its last words: {lines[-1][:300]}"
-        return "it said nothing"
+                return f"its last output: {lines[-1][:300]}"
+        return "it printed nothing"
 
     def _end(self) -> None:
-        """Let go of the guardian, which ends everything; make sure that it did."""
+        """Let go of the supervisor, which ends everything; make sure that it did."""
         if self._life < 0:
             return
         self._channel.close()

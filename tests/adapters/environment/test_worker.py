@@ -302,13 +302,13 @@ def test_when_the_lane_dies_so_does_everything(
         system.reset(CASE)
         os.write(write, f"{system.processes} {system.memories()[0].text}".encode())
         os._exit(9)
-    guardian, daemon = (int(word) for word in os.read(read, 100).split())
+    supervisor, daemon = (int(word) for word in os.read(read, 100).split())
     os.waitpid(lane, 0)
-    assert wait_until(lambda: gone(daemon) and gone(guardian)) or _after_grace(daemon, guardian)
+    assert wait_until(lambda: gone(daemon) and gone(supervisor)) or _after_grace(daemon, supervisor)
 
 
 def _after_grace(*pids: int) -> bool:
-    """The guardian gives five seconds to stop."""
+    """The supervisor gives five seconds to stop."""
     return wait_until(lambda: all(gone(pid) for pid in pids))
 
 
@@ -329,7 +329,7 @@ def memories(self):
     system.reset(CASE)
     assert all("no network but the lane" in memory.text for memory in system.memories())
     assert len(system.memories()) == 3
-    assert system.fence()["refused"] == ["127.0.0.1:9", "192.0.2.1:53", "example.org"]
+    assert system.sandbox_violations()["refused"] == ["127.0.0.1:9", "192.0.2.1:53", "example.org"]
 
 
 def test_writing_outside_is_noted(toy: Callable[..., Any], tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ def test_writing_outside_is_noted(toy: Callable[..., Any], tmp_path: Path) -> No
     system = toy(toy_with(body))
     system.reset(CASE)
     system.ingest(SESSION)
-    assert system.fence()["outside"] == [str(target)]
+    assert system.sandbox_violations()["outside"] == [str(target)]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

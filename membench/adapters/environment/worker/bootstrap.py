@@ -12,17 +12,18 @@ import sys
 
 
 def main() -> int:
-    """Fork guardian and worker.
+    """Fork supervisor and worker.
 
     Returns:
         The exit status.
     """
     config = json.loads(sys.argv[1])
     sys.path.insert(0, config["code"])
-    from membench.adapters.environment.worker.guardian import Charge, guard
+    from membench.adapters.environment.worker.supervisor import SupervisorConfig, supervise
 
-    charge = Charge(**{name: config[name] for name in Charge.__dataclass_fields__})
-    return guard(charge, lambda: _work(config))
+    names = SupervisorConfig.__dataclass_fields__
+    own = SupervisorConfig(**{name: config[name] for name in names})
+    return supervise(own, lambda: _work(config))
 
 
 def _work(config: dict[str, object]) -> None:

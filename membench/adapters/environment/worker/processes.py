@@ -1,6 +1,6 @@
 """What a tree of processes has used, read from Linux' /proc.
 
-The guardian is a subreaper: whatever a system starts, daemons included, is its descendant. So the
+The supervisor is a subreaper: whatever a system starts, daemons included, is its descendant. So the
 tree below it is all of the system, and nothing else is.
 """
 
@@ -94,7 +94,7 @@ def has_children() -> bool:
     return True
 
 
-class OwnUse:
+class ResourceUse:
     """CPU seconds and memory of the calling worker and of everything it started.
 
     Args:
@@ -104,7 +104,7 @@ class OwnUse:
     def __init__(self, servers: bool) -> None:
         """Start counting now."""
         self._servers = servers
-        self._guardian = os.getppid()
+        self._supervisor = os.getppid()
         self._last = self._total_cpu_s()
 
     def cpu_s(self) -> float:
@@ -120,7 +120,7 @@ class OwnUse:
     def _others(self) -> list[Process]:
         if not self._servers and not has_children():
             return []
-        return [p for p in descendants(self._guardian) if p.pid != os.getpid()]
+        return [p for p in descendants(self._supervisor) if p.pid != os.getpid()]
 
     def _total_cpu_s(self) -> float:
         waited = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -128,8 +128,8 @@ class OwnUse:
         others = self._others()
         if not others:
             return own
-        guardian = read_process(self._guardian)
-        orphans = guardian.waited_cpu_s if guardian else 0.0
+        supervisor = read_process(self._supervisor)
+        orphans = supervisor.waited_cpu_s if supervisor else 0.0
         return own + orphans + sum(process.cpu_s + process.waited_cpu_s for process in others)
 
 

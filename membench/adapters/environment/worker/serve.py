@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from membench.adapters.environment.worker import messages
 from membench.adapters.environment.worker.isolation import Sandbox, SeededIds
 from membench.adapters.environment.worker.messages import Json
-from membench.adapters.environment.worker.processes import OwnUse, folder_bytes
+from membench.adapters.environment.worker.processes import ResourceUse, folder_bytes
 from membench.domain.system import SystemContext
 
 SYSTEM_PACKAGE = "membench.adapters.system"
@@ -33,9 +33,9 @@ def serve(channel: socket.socket, folder: Path, *, network: bool, servers: bool)
         network: Whether any connection is allowed.
         servers: Whether the system starts servers of its own.
     """
-    fence = Sandbox(str(folder.resolve()), network=network, servers=servers)
-    worker = Worker(folder, SeededIds(), fence, OwnUse(servers))
-    fence.close()
+    sandbox = Sandbox(str(folder.resolve()), network=network, servers=servers)
+    worker = Worker(folder, SeededIds(), sandbox, ResourceUse(servers))
+    sandbox.close()
     with channel.makefile("rb") as lines:
         for line in lines:
             channel.sendall(worker.answer(line))
@@ -44,11 +44,11 @@ def serve(channel: socket.socket, folder: Path, *, network: bool, servers: bool)
 class Worker:
     """Holds the system and turns requests into calls."""
 
-    def __init__(self, folder: Path, ids: SeededIds, fence: Sandbox, use: OwnUse) -> None:
+    def __init__(self, folder: Path, ids: SeededIds, sandbox: Sandbox, use: ResourceUse) -> None:
         """No adapter yet: the first request opens one."""
         self._folder = folder
         self._ids = ids
-        self._fence = fence
+        self._sandbox = sandbox
         self._use = use
         self._seed = 0
         self._system: Any = None
@@ -70,8 +70,11 @@ class Worker:
     def _do(self, op: str, args: Mapping[str, Any]) -> Any:
         if op == "open":
             return self._open(args)
-        if op == "fence":
-            return {"refused": sorted(self._fence.refused), "outside": sorted(self._fence.outside)}
+        if op == "sandbox_violations":
+            return {
+                "refused": sorted(self._sandbox.refused),
+                "outside": sorted(self._sandbox.outside),
+            }
         if op == "reset":
             self._ids.seed(self._seed, args["case"]["id"])
         return OPERATIONS[op](self._system, args)
@@ -79,7 +82,7 @@ class Worker:
     def _open(self, args: Mapping[str, Any]) -> None:
         """Import the adapter and construct the system."""
         models = messages.models_from_json(args["models"])
-        self._fence.allow(_ports(endpoint.base_url for endpoint in models.values()))
+        self._sandbox.allow(_ports(endpoint.base_url for endpoint in models.values()))
         self._seed = int(args["seed"])
         self._ids.seed(self._seed, "")
         store = self._folder / "store"
@@ -161,7 +164,7 @@ OPERATIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
 
 
 def run(config: Mapping[str, Any]) -> None:
-    """The life of a worker process, after the guardian has forked it."""
+    """The life of a worker process, after the supervisor has forked it."""
     channel = socket.socket(fileno=config["channel"])
     os.set_inheritable(config["channel"], False)
     serve(

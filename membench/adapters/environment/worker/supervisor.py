@@ -35,11 +35,11 @@ SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
-class Charge:
-    """What a guardian is told.
+class SupervisorConfig:
+    """Settings of a supervisor.
 
     Attributes:
-        channel: The worker's socket, which the guardian lets go of.
+        channel: The worker's socket, which the supervisor closes.
         life: Read end of a pipe whose other end the lane holds as long as it wants the worker.
         memory_bytes: Most memory that worker and children may hold together; 0 for no limit.
         uid: User to run as; None to stay who we are.
@@ -55,7 +55,7 @@ class Charge:
     folder: str
 
 
-def guard(charge: Charge, work: Callable[[], None]) -> int:
+def supervise(config: SupervisorConfig, work: Callable[[], None]) -> int:
     """Run `work` in a child and wait for its end.
 
     Returns:
@@ -66,24 +66,24 @@ def guard(charge: Charge, work: Callable[[], None]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     child = os.fork()
     if child == 0:
-        _become_worker(charge, work)
-    os.close(charge.channel)
+        _become_worker(config, work)
+    os.close(config.channel)
     try:
-        return _watch(charge, child)
+        return _watch(config, child)
     finally:
         end_all()
-        shutil.rmtree(charge.folder, ignore_errors=True)
+        shutil.rmtree(config.folder, ignore_errors=True)
 
 
-def _become_worker(charge: Charge, work: Callable[[], None]) -> None:
+def _become_worker(config: SupervisorConfig, work: Callable[[], None]) -> None:
     status = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.close(charge.life)
-        if charge.uid is not None and charge.gid is not None:
+        os.close(config.life)
+        if config.uid is not None and config.gid is not None:
             os.setgroups([])
-            os.setgid(charge.gid)
-            os.setuid(charge.uid)
+            os.setgid(config.gid)
+            os.setuid(config.uid)
         _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
         work()
         status = 0
@@ -91,21 +91,21 @@ def _become_worker(charge: Charge, work: Callable[[], None]) -> None:
         os._exit(status)
 
 
-def _watch(charge: Charge, child: int) -> int:
+def _watch(config: SupervisorConfig, child: int) -> int:
     """Wait until the child ends, the lane lets go, or memory runs out."""
     ended = os.pidfd_open(child)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
-    poll.register(charge.life, select.POLLIN | select.POLLHUP)
+    poll.register(config.life, select.POLLIN | select.POLLHUP)
     while True:
         ready = {fd for fd, _ in poll.poll(WATCH_S * 1000)}
         if ended in ready:
             return _status(os.waitpid(child, 0)[1])
-        if charge.life in ready:
+        if config.life in ready:
             return 0
         below = descendants(os.getpid())
         _reap_orphans(below, child)
-        if charge.memory_bytes and _held_bytes(below, child) > charge.memory_bytes:
+        if config.memory_bytes and _held_bytes(below, child) > config.memory_bytes:
             return MEMORY_EXIT
 
 
