@@ -13,6 +13,9 @@ ParameterType = Literal["str", "int", "float", "bool"]
 Fidelity = Literal["package", "weights", "native", "adapted", "control"]
 Protocol = Literal["blind", "question-aware", "answer-only"]
 Replay = Literal["exact", "answers", "none"]
+Reference = Literal["ceiling", "floor", "full-context", "baseline"]
+"""What others are compared with a system as: what knowing the evidence gives, what nothing gives,
+the whole history in the prompt, or plain retrieval."""
 
 CAPABILITIES: Mapping[str, str] = {
     "finalize": "does sleep-time work in finalize()",
@@ -109,6 +112,7 @@ class SystemCard:
         time: How the dataset's dates reach it.
         replay: What a replay from a cassette reproduces, as measured.
         capabilities: Words of `CAPABILITIES`.
+        reference: What the others are compared with it as, None for a system like any other.
         roles: The models it calls.
         parameters: By name.
         entry: `"module:Class"`, relative to the folder.
@@ -137,3 +141,4 @@ class SystemCard:
     folder: Path
     package: str | None = None
     environment: EnvironmentCard | None = None
+    reference: Reference | None = None

@@ -25,6 +25,7 @@ from membench.adapters.card import (
     ParameterCard,
     ParameterType,
     Protocol,
+    Reference,
     Replay,
     SystemCard,
 )
@@ -112,6 +113,7 @@ class _System(BaseModel):
     time: Words
     replay: Replay
     capabilities: tuple[str, ...] = ()
+    reference: Reference | None = None
     roles: tuple[Role, ...] = ()
     entry: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*$")] = "adapter:System"
     parameters: dict[str, _Parameter] = {}
@@ -123,6 +125,13 @@ class _System(BaseModel):
         unknown = sorted(set(self.capabilities) - set(CAPABILITIES))
         if unknown:
             raise ValueError(f"unknown capabilities {unknown}; known: {sorted(CAPABILITIES)}")
+        return self
+
+    @model_validator(mode="after")
+    def _ceilings_are_granted(self) -> Self:
+        """Who sees the evidence is a ceiling, and nobody else is: the board relies on it."""
+        if (self.reference == "ceiling") != ("evidence_grant" in self.capabilities):
+            raise ValueError("reference 'ceiling' and capability 'evidence_grant' go together")
         return self
 
 

@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from membench.adapters.registry import list_systems
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import Scalar
 from membench.records.canonical import canonical_sha256
@@ -54,7 +55,8 @@ class SuiteFile(BaseModel):
         repeats: How often each run is repeated.
         metric: The metric that counts as accuracy; None takes the task's own.
         references: Systems that the others are compared with; the first one that is in the suite is
-            what break-even is counted against.
+            what break-even is counted against. None takes those whose cards say that they are
+            references.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -66,7 +68,7 @@ class SuiteFile(BaseModel):
     grid: dict[str, list[Any]] = Field(default_factory=dict)
     repeats: int = Field(default=1, ge=1)
     metric: str | None = None
-    references: list[str] = Field(default_factory=lambda: ["full_context", "bm25"])
+    references: list[str] | None = None
 
     @field_validator("systems", "tasks")
     @classmethod
@@ -363,7 +365,21 @@ def run_suite(
         note(f"{number}/{len(order)} {what}, repeat {job.repeat + 1}")
         summary = _do(job, out, start, resume)
         done.append(CellResult(job, summary, _manifest(out / job.run_id)))
-    return SuiteResult(suite.name, tuple(suite.references), suite.metric, tuple(done))
+    return SuiteResult(suite.name, references_of(suite), suite.metric, tuple(done))
+
+
+REFERENCES = ("full-context", "baseline")
+"""What systems may be compared with, in this order, where a suite does not say."""
+
+
+def references_of(suite: SuiteFile) -> tuple[str, ...]:
+    """Names of the systems that the others are compared with."""
+    if suite.references is not None:
+        return tuple(suite.references)
+    known = list_systems()
+    names = [entry if isinstance(entry, str) else entry["system"] for entry in suite.systems]
+    cards = [known[name] for name in dict.fromkeys(names) if name in known]
+    return tuple(card.name for kind in REFERENCES for card in cards if card.reference == kind)
 
 
 def _do(job: Job, out: Path, start: Start, resume: Resume) -> Summary:

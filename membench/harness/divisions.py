@@ -17,14 +17,14 @@ from typing import Any
 
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import Role
-from membench.llm.config import ModelSpec
+from membench.llm.config import MINILM, ModelSpec
 from membench.records.spec import RunSpec
 
 FILE = Path(__file__).with_name("divisions.toml")
 OFFLINE = "offline"
 OPEN = "open"
 
-LOCAL_MODELS = ("none", "minilm")
+LOCAL_MODELS = ("none", MINILM)
 """Models that are not LLMs and run here."""
 
 FIELDS = {

@@ -88,6 +88,7 @@ def system_entry(prepared: ResolvedRun) -> dict[str, Any]:
         "time": card.time,
         "replay": card.replay,
         "capabilities": sorted(card.capabilities),
+        "reference": card.reference,
         "parameters": prepared.parameters,
         "order_dependent": "mutates_on_recall" in card.capabilities
         and "snapshot" not in card.capabilities,

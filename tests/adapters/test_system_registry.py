@@ -261,3 +261,20 @@ def test_a_bad_value_is_refused_by_name(card: SystemCard, name: str, value: obje
 def test_an_unknown_parameter_suggests_the_nearest(card: SystemCard) -> None:
     with pytest.raises(UnknownName, match="Did you mean 'colour'"):
         checked_parameters(card, {"color": "red"})
+
+
+@pytest.mark.parametrize("more", ['reference = "ceiling"', 'capabilities = ["evidence_grant"]'])
+def test_a_ceiling_is_granted_the_evidence_and_nothing_else_is(tmp_path: Path, more: str) -> None:
+    folder = write_system(tmp_path / "mine")
+    file = folder / "system.toml"
+    file.write_text(f"{more}\n{file.read_text()}")
+    with pytest.raises(DataError, match="'ceiling' and capability 'evidence_grant' go together"):
+        get_card(str(folder))
+
+
+def test_a_card_says_what_others_are_compared_with_it_as(tmp_path: Path) -> None:
+    folder = write_system(tmp_path / "mine")
+    assert get_card(str(folder)).reference is None
+    file = folder / "system.toml"
+    file.write_text(f'reference = "full-context"\n{file.read_text()}')
+    assert get_card(str(folder)).reference == "full-context"

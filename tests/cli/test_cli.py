@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -246,3 +247,17 @@ def test_no_file_of_a_run_names_this_machine(finished, tmp_path):
         assert str(folder) not in text
         assert not re.search(rf"\b{re.escape(socket.gethostname())}\b", text)
         assert f"/{getpass.getuser()}/" not in text
+
+
+def test_only_a_system_that_is_granted_the_evidence_is_called_a_ceiling(tmp_path):
+    folder = Path(__file__).parents[2] / "membench/adapters/systems/baselines/bm25"
+    copy = tmp_path / "oracle_cloud"
+    shutil.copytree(folder, copy)
+    card = (copy / "system.toml").read_text()
+    (copy / "system.toml").write_text(card.replace('name = "bm25"', 'name = "oracle_cloud"'))
+    given = ["--task", "locomo", "--split", "sample", "--limit", 1]
+    ours = membench("run", "--system", "./oracle_cloud", *given, cwd=tmp_path)
+    granted = membench("run", "--system", "oracle", *given, cwd=tmp_path)
+    assert ours.returncode == granted.returncode == 0, ours.stderr + granted.stderr
+    assert "is granted the evidence" not in ours.stdout
+    assert "oracle is granted the evidence" in granted.stdout

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from membench.domain.errors import DataError, UnknownName, UsageError
-from membench.experiments.suite import SuiteFile, SuiteResult, cells, jobs, read_suite, run_suite
+from membench.experiments.suite import (
+    SuiteFile,
+    SuiteResult,
+    cells,
+    jobs,
+    read_suite,
+    references_of,
+    run_suite,
+)
 from membench.experiments.suite_table import (
     HEAD,
     PAY_OFF_HEAD,
@@ -310,3 +318,10 @@ def test_the_result_is_plain_values() -> None:
     assert again["complete"]
     assert len(again["runs"]) == 4
     assert again["rows"][1]["energy"].endswith("modelled")
+
+
+def test_references_are_the_systems_whose_cards_say_so_unless_they_are_named() -> None:
+    systems = ["bm25", "recent", {"system": "full_context"}, "none"]
+    assert references_of(suite(systems=systems, references=None)) == ("full_context", "bm25")
+    assert references_of(suite(systems=systems, references=["recent"])) == ("recent",)
+    assert references_of(suite(systems=systems, references=[])) == ()

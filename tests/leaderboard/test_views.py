@@ -15,7 +15,7 @@ from membench.energy.verification.repeats import Repeat
 from membench.energy.verification.validity import Check
 from membench.leaderboard.rendering import charts
 from membench.leaderboard.store.index import Index, refresh, verified_joules
-from membench.leaderboard.store.rows import line_costs
+from membench.leaderboard.store.rows import line_costs, reference_of
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views import amortisation, catalogue, claims, compare, question, run
@@ -412,3 +412,27 @@ def test_of_very_many_points_the_frontier_and_the_best_ranked_are_drawn(
     few = {row.run_id for row in charts.drawn(shown)}
     assert {row.run_id for row in charts.drawable(shown) if row.front} <= few
     assert len(few) < len(everything)
+
+
+def test_break_even_is_against_the_row_whose_card_says_full_context(index: Index) -> None:
+    shown = board(index, Choice(axis="seconds"))
+    first, other, *rest = shown.all_rows
+    named = replace(first, system="full_context")
+    declared = replace(other, reference="full-context")
+    page = amortisation.amortisation(replace(shown, all_rows=(named, declared, *rest)))
+    assert page.reference is declared
+
+
+@pytest.mark.parametrize(
+    ("system", "reference"),
+    [
+        ({"name": "full_context"}, "full-context"),
+        ({"name": "full_context", "reference": None}, ""),
+        ({"name": "mine", "reference": "full-context"}, "full-context"),
+        ({"name": "mine"}, ""),
+    ],
+)
+def test_a_bundle_says_what_its_system_is_and_the_card_answers_for_older_ones(
+    system: dict[str, str | None], reference: str
+) -> None:
+    assert reference_of(system) == reference

@@ -13,9 +13,12 @@ from membench.domain.errors import Reason
 from membench.domain.labels import Phase, Provenance
 from membench.energy.figure import joules_text
 from membench.records.journal import read_lines
+from membench.records.run_directory import RunDir
 from membench.tasks.registry import get_task
 
 SCRIPTED = "scripted"
+GRANT = "evidence_grant"
+"""The capability of a system that the harness shows the evidence to."""
 FOLLOWING = {Reason.EARLIER_EVENT_FAILED, Reason.RECALL_FAILED}
 """Failures that follow from another one."""
 
@@ -206,11 +209,16 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     if SCRIPTED in summary.get("models", {}).values():
         lines.append("note: a scripted model took part; this is a rehearsal, not a result")
     lines.extend(f"note: {note}" for note in headline_notes(summary))
-    if "oracle" in summary["system"]:
-        lines.append("note: oracle is granted the evidence; it is a ceiling, not a system")
+    if path is not None and is_granted(path):
+        lines.append(f"note: {summary['system']} is granted the evidence; it is a ceiling")
     if path is not None:
         lines.append(f"run: {path}")
     return lines
+
+
+def is_granted(path: Path) -> bool:
+    """Whether the system of a run was shown the evidence, as its manifest says."""
+    return GRANT in RunDir.open(path).manifest()["system"]["capabilities"]
 
 
 def first_errors(path: Path | None, reasons: Iterable[str]) -> list[str]:

@@ -100,6 +100,7 @@ class SystemEntry(StrictModel):
     time: Line
     replay: Literal["exact", "answers", "none"]
     capabilities: list[Word]
+    reference: Literal["ceiling", "floor", "full-context", "baseline"] | None = None
     parameters: dict[Word, Scalar]
     order_dependent: bool
     environment: Facts | None = None

@@ -32,7 +32,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 9
+VERSION = 10
 """Of the tables' shape: an index of another version is built anew."""
 
 

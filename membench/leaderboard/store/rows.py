@@ -12,11 +12,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
 
+from membench.adapters.registry import list_systems
 from membench.domain.case import opaque_ids
 from membench.domain.labels import Phase
 from membench.domain.score import Metric, Score
@@ -190,7 +191,24 @@ def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[st
         "energy_boundary": str(energy.get("boundary") or ""),
         "order_dependent": system["order_dependent"],
         "ceiling": "evidence_grant" in system["capabilities"],
+        "reference": reference_of(system),
     }
+
+
+def reference_of(system: Mapping[str, Any]) -> str:
+    """What others are compared with a system as; empty for a system like any other.
+
+    Manifests from before the key are answered by the card of that name, if there is one here.
+    """
+    if "reference" in system:
+        return system["reference"] or ""
+    return known_references().get(system["name"], "")
+
+
+@cache
+def known_references() -> Mapping[str, str]:
+    """What the systems that can be used here are references for."""
+    return {card.name: card.reference for card in list_systems().values() if card.reference}
 
 
 def energy_repeat(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:

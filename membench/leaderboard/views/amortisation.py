@@ -85,11 +85,8 @@ def pick(rows: Sequence[BoardRow], reference: str) -> BoardRow | None:
     for row in rows:
         if row.run_id == reference:
             return row
-    for name in ("full_context", "full-context"):
-        for row in rows:
-            if row.system == name:
-                return row
-    return rows[0] if rows else None
+    full = (row for row in rows if row.reference == "full-context")
+    return next(full, rows[0] if rows else None)
 
 
 def line(row: BoardRow, board: Board, head: BoardRow | None) -> AmortisationLine:

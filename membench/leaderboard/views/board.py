@@ -71,6 +71,7 @@ class BoardRow:
         label: System and the parameters that were set.
         system: System alone.
         fidelity: `package`, `native`, `control`, ...
+        reference: What others are compared with it as, empty for a system like any other.
         score: Main figure; None if undetermined.
         cost: Cost per question on the chosen axis; None if unavailable.
         setup: Cost per history on the chosen axis; None if unavailable.
@@ -91,6 +92,7 @@ class BoardRow:
     label: str
     system: str
     fidelity: str
+    reference: str
     score: RowFigure | None
     cost: RowFigure | None
     setup: RowFigure | None
@@ -305,6 +307,7 @@ def plain_row(
         label=run["label"],
         system=run["system"],
         fidelity=run["fidelity"],
+        reference=run["reference"],
         score=score,
         cost=cost,
         setup=setup if comparable else None,

@@ -1,0 +1,77 @@
+"""Central code knows no system, task or local model by name: their cards say what they are."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from membench.adapters.registry import list_systems
+from membench.tasks.registry import list_tasks
+
+PACKAGE = Path(__file__).parents[1] / "membench"
+
+WORDS = {"none", "random", "recent", "http", "mcp", "dense", "hybrid"}
+"""Names of systems that are words of their own (`none`: no model; `http`: a URL)."""
+
+NAMES = {*list_systems(), *list_tasks(), "minilm", "smollm2"} - WORDS
+
+ALLOWED = {
+    "testing/boards.py": "a made-up board needs one real task",
+    "testing/package_rules.py": "replies of a scripted model, written for one package each",
+    "adapters/environment/worker_client.py": "names of environment variables that packages read",
+    "cli/output/doctor.py": "names of distributions",
+    "llm/upstreams/minilm.py": "is that model",
+    "llm/config.py": "registers the local models",
+}
+"""Files that may hold such names, and why."""
+
+EXAMPLE = re.compile(r"--?[a-z-]+[ =][\w./:-]+|`[^`]*`|minilm, scripted or a model name")
+"""An option with its value in a message, a command in back quotes."""
+
+
+def central_files() -> Iterator[Path]:
+    """Every module outside the folders of the systems and tasks themselves."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).parts
+        own = parts[:2] == ("adapters", "systems") or (parts[0] == "tasks" and len(parts) > 2)
+        if str(path.relative_to(PACKAGE)) not in ALLOWED and (not own or "files" in parts):
+            yield path
+
+
+def texts_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The strings of a module, without docstrings and other bare strings."""
+    tree = ast.parse(path.read_text())
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare:
+            yield node.lineno, node.value
+
+
+def named_in(text: str) -> set[str]:
+    """Names that a string holds as words, outside examples of commands."""
+    return set(re.findall(r"[\w-]+", EXAMPLE.sub(" ", text))) & NAMES
+
+
+FILES = {str(path.relative_to(PACKAGE)): path for path in central_files()}
+
+
+@pytest.mark.parametrize("path", list(FILES.values()), ids=list(FILES))
+def test_no_system_task_or_model_is_named_in_central_code(path: Path) -> None:
+    found = {line: named for line, text in texts_of(path) if (named := named_in(text))}
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("full_context", {"full_context"}),
+        ("oracle is granted the evidence", {"oracle"}),
+        ("membench score --task locomo --predictions FILE", set()),
+        ("no judge", set()),
+        ("oracle_cloud", set()),
+    ],
+)
+def test_a_name_is_found_where_it_stands_alone(text: str, named: set[str]) -> None:
+    assert named_in(text) == named
