@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,8 +17,9 @@ import orjson
 
 from membench.domain.case import Ask, Case, Probe, Turn
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
-from membench.domain.system import Memory, MemoryChange
+from membench.domain.system import Memory
 from membench.records.journal import read_offsets
+from membench.records.memories import changes_from_content, memory_from_line
 from membench.records.record import Record
 
 Lines = Mapping[int, Sequence[bytes]]
@@ -202,7 +202,9 @@ def played_case(case: Case, recorded: CaseAttempt) -> PlayedCase:
             chosen = tuple(memories[n] for n in content.get("memories", ()))
             recalled[record.event] = Recalled(outcome, chosen, content.get("k"))
         else:
-            ingested[record.event] = Ingested(outcome, changes_of(content, memories))
+            ingested[record.event] = Ingested(
+                outcome, changes_from_content(content, recorded.texts)
+            )
     for event, record in (recorded.answers or {}).items():
         answered[event] = tuple(
             Answered(outcome_of(answer), answer_text(answer, turns, memories), generation)
@@ -214,22 +216,6 @@ def played_case(case: Case, recorded: CaseAttempt) -> PlayedCase:
 def outcome_of(content: Mapping[str, Any]) -> Outcome:
     """Status and reason of a record's content."""
     return Outcome(content["status"] == "ok", content.get("reason"))
-
-
-def memory_from_line(line: Mapping[str, Any]) -> Memory:
-    """A line of texts.jsonl as a memory."""
-    time = datetime.fromisoformat(line["time"]) if line["time"] else None
-    return Memory(line["text"], tuple(line["sources"]), time)
-
-
-def changes_of(
-    content: Mapping[str, Any], memories: Sequence[Memory]
-) -> tuple[MemoryChange, ...] | None:
-    """Recorded changes; None where the system cannot tell or only their number was recorded."""
-    changes = content.get("changes")
-    if not isinstance(changes, list):
-        return None
-    return tuple(MemoryChange(change["kind"], memories[change["n"]]) for change in changes)
 
 
 def answer_text(

@@ -120,6 +120,42 @@ def test_changes_are_listed_where_extraction_is_scored(tmp_path):
     assert len(texts) == 2
 
 
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        ("two", "no list"),
+        ([Memory("a note")], "no MemoryChange"),
+        ([MemoryChange("add", "a note")], "no MemoryChange of a Memory"),
+        ([MemoryChange("replace", Memory("a note"))], "kind 'replace'"),
+    ],
+)
+def test_changes_that_break_the_contract_are_a_fault_of_the_system(
+    tmp_path, reply, problem, listed
+):
+    class Odd(Notebook):
+        def ingest(self, session):
+            return reply
+
+    records, _ = play(tmp_path, Odd(), settings=PlaySettings(10, record_changes=listed))
+    assert records[0]["content"] == {"status": "failed", "reason": "system_bad_reply"}
+    assert problem in records[0]["telemetry"]["error"]
+
+
+@pytest.mark.parametrize("memory", [Memory("half \ud83d"), Memory("whole", ("half \ud83d",))])
+def test_a_text_that_no_file_can_hold_is_a_fault_of_the_system(tmp_path, memory):
+    """Generated text is cut anywhere, also inside an emoji; the lane must outlive it."""
+
+    class Cut(Notebook):
+        def recall(self, query):
+            return [memory] if "buy" in query.text else super().recall(query)
+
+    records, texts = play(tmp_path, Cut())
+    assert [r["content"]["status"] for r in records] == ["ok", "ok", "ok", "failed", "ok"]
+    assert records[3]["content"]["reason"] == "system_bad_reply"
+    assert [line["n"] for line in texts] == [0, 1]
+
+
 def test_cannot_tell_and_stored_nothing_are_different(tmp_path):
     class Secretive(Notebook):
         def ingest(self, session):

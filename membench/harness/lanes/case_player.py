@@ -8,7 +8,6 @@ wrong answer.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,8 +34,11 @@ from membench.domain.system import Memory, MemoryChange, MemorySystem, Query
 from membench.harness.lanes.resources import add_resources, peak_rss_bytes, process_cpu_s
 from membench.llm.phase_meter import PhaseMeter
 from membench.records.journal import DiskFull, Sink
+from membench.records.memories import MemoryTable, changes_to_content
 from membench.records.record import Record, describe, failed, free_text, reason_of
 from membench.tokens import count_tokens
+
+CHANGE_KINDS = ("add", "update", "delete")
 
 
 @dataclass(frozen=True)
@@ -69,42 +71,6 @@ class CaseJob:
     case: Case
     attempt: int = 1
     granted: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-
-
-class MemoryTable:
-    """Numbers the memories of a case in order of first appearance and writes each text once."""
-
-    def __init__(self, case: str, attempt: int, texts: Sink) -> None:
-        """Start an empty book."""
-        self._case = case
-        self._attempt = attempt
-        self._texts = texts
-        self._numbers: dict[tuple[str, tuple[str, ...], str | None], int] = {}
-        self.tokens: list[int] = []
-
-    def number(self, memory: Memory) -> int:
-        """The memory's number n, recording it if it is new."""
-        time = memory.time.isoformat() if memory.time else None
-        key = (memory.text, memory.sources, time)
-        known = self._numbers.get(key)
-        if known is not None:
-            return known
-        n = len(self._numbers)
-        self._numbers[key] = n
-        self.tokens.append(count_tokens(memory.text))
-        self._texts.append(
-            {
-                "case": self._case,
-                "attempt": self._attempt,
-                "n": n,
-                "text": memory.text,
-                "sha256": hashlib.sha256(memory.text.encode()).hexdigest(),
-                "tokens": self.tokens[n],
-                "sources": memory.sources,
-                "time": time,
-            }
-        )
-        return n
 
 
 class CasePlayer:
@@ -144,7 +110,7 @@ class CasePlayer:
         self._meter = meter
         self._clock = clock
         self._node = node
-        self._book = MemoryTable(job.case.id, job.attempt, texts)
+        self._memories = MemoryTable(job.case.id, job.attempt, texts)
         self._system: MemorySystem | None = None
         self._broken = False
         self._next = 0
@@ -172,7 +138,7 @@ class CasePlayer:
             self._next += 1
 
     def close(self) -> None:
-        """Close the system; its last words are nobody's failure."""
+        """Close the system; what it raises then is noted by the lane, and fails no event."""
         system, self._system = self._system, None
         if system is not None:
             system.close()
@@ -228,6 +194,9 @@ class CasePlayer:
         except SystemFault as fault:
             telemetry["error"] = describe(fault)
             return failed(fault.reason), telemetry
+        except UnicodeEncodeError as error:
+            telemetry["error"] = describe(error)
+            return failed(Reason.SYSTEM_BAD_REPLY), telemetry
 
     def _open_system(self, telemetry: dict[str, Any]) -> MemorySystem | None:
         """Create and reset the system before the first event; its start-up is not metered."""
@@ -299,10 +268,10 @@ class CasePlayer:
     def _changes(self, changes: Sequence[MemoryChange] | None) -> dict[str, Any]:
         if changes is None:
             return {"status": "ok", "changes": None}
+        check_changes(changes)
         if not self._settings.record_changes:
             return {"status": "ok", "changes": len(changes)}
-        listed = [{"kind": c.kind, "n": self._book.number(c.memory)} for c in changes]
-        return {"status": "ok", "changes": listed}
+        return {"status": "ok", "changes": changes_to_content(changes, self._memories)}
 
     def _recalled(
         self, index: int, event: Ask | Probe, returned: Any, telemetry: dict[str, Any]
@@ -310,8 +279,8 @@ class CasePlayer:
         memories, answer = returned
         query = self._query(index, event)
         check_recall(memories, query, ignores_k=self._ignores_k)
-        numbers = [self._book.number(memory) for memory in memories]
-        tokens = sum(self._book.tokens[n] for n in numbers)
+        numbers = [self._memories.index(memory) for memory in memories]
+        tokens = sum(self._memories.tokens[n] for n in numbers)
         if query.token_budget is not None and tokens > query.token_budget:
             raise SystemFault(
                 Reason.SYSTEM_BAD_REPLY, f"{tokens} tokens exceed the budget {query.token_budget}"
@@ -338,6 +307,23 @@ def check_recall(memories: Any, query: Query, *, ignores_k: bool) -> None:
         raise SystemFault(
             Reason.SYSTEM_BAD_REPLY, f"recall() returned {len(memories)} memories for k={query.k}"
         )
+
+
+def check_changes(changes: Any) -> None:
+    """Refuse what is no list of changes of memories.
+
+    Raises:
+        SystemFault: `system_bad_reply`, saying what is wrong.
+    """
+    if not isinstance(changes, list | tuple):
+        raise SystemFault(Reason.SYSTEM_BAD_REPLY, "the changes of the store are no list")
+    for change in changes:
+        if not isinstance(change, MemoryChange) or not isinstance(change.memory, Memory):
+            raise SystemFault(Reason.SYSTEM_BAD_REPLY, "a change is no MemoryChange of a Memory")
+        if change.kind not in CHANGE_KINDS:
+            raise SystemFault(
+                Reason.SYSTEM_BAD_REPLY, f"a change is of kind {change.kind!r}, not {CHANGE_KINDS}"
+            )
 
 
 def case_info(case: Case) -> CaseInfo:

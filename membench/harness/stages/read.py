@@ -26,8 +26,9 @@ from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
 from membench.readers.base import LocalReader
 from membench.readers.registry import LOCAL_READERS, local_reader
-from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, memory_from_line
+from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords
 from membench.records.journal import Sink, terminate_torn_line
+from membench.records.memories import memory_from_line
 from membench.records.record import Record, answer_parts, describe, failed, free_text
 from membench.records.run_directory import RunDir
 

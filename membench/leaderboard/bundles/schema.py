@@ -328,10 +328,11 @@ class Summary(StrictModel):
 
 
 class Change(StrictModel):
-    """One change of the store."""
+    """One change of the store; `id` numbers the system's ids in order of first appearance."""
 
     kind: Literal["add", "update", "delete"]
     n: Count
+    id: Count | None = None
 
 
 class OwnAnswer(StrictModel):

@@ -361,12 +361,14 @@ def check_case(case: Case, loaded: CaseAttempt) -> None:
     for n, line in enumerate(loaded.texts):
         if line["n"] != n:
             raise RuleViolation("rescore.memory", layout.TEXTS, f"case {case.id} has no memory {n}")
+    ids = 0
     for record in loaded.records:
         place = f"{layout.PLAY}: case {case.id}, event {record.event}"
         event = case.timeline[record.event]
         if record.phase != phase_of(event):
             raise RuleViolation("questions.cases", place, f"is of phase {phase_of(event)}")
         check_numbers(record.content, len(loaded.texts), place)
+        ids = check_ids(record.content, ids, place)
         if isinstance(event, Ask | Probe):
             check_context(record.content, record.telemetry, loaded.texts, place)
     turns = {turn.id: len(turn.text) for turn in case.turns().values()}
@@ -385,6 +387,17 @@ def check_numbers(content: Mapping[str, Any], known: int, place: str) -> None:
     for n in [*(content.get("memories") or ()), *listed]:
         if n >= known:
             raise RuleViolation("rescore.memory", place, f"there is no memory {n}")
+
+
+def check_ids(content: Mapping[str, Any], known: int, place: str) -> int:
+    """Ids in changes count up from 0 in order of first appearance; the next number that is free."""
+    changes = content.get("changes")
+    for change in changes if isinstance(changes, list) else ():
+        number = change.get("id")
+        if number is not None and number > known:
+            raise RuleViolation("rescore.memory", place, f"id {number} where {known} is the next")
+        known += number == known
+    return known
 
 
 def check_context(

@@ -67,6 +67,14 @@ def test_everything_of_the_model_crosses_unharmed(toy: Callable[..., Any]) -> No
     assert system.store_bytes() == 4242
 
 
+def test_ids_of_memories_cross_with_recalls_and_changes(toy: Callable[..., Any]) -> None:
+    system = toy(GOOD)
+    system.reset(CASE)
+    ids = [change.memory.id for change in system.ingest(SESSION)]
+    assert [memory.id for memory in system.recall(Query("q", k=5))] == ids
+    assert len(set(ids)) == 2 and None not in ids
+
+
 def test_only_declared_methods_are_there(toy: Callable[..., Any]) -> None:
     system = toy(GOOD)
     assert not hasattr(system, "feedback")
