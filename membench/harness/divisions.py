@@ -18,6 +18,7 @@ from typing import Any
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import Role
 from membench.llm.config import MINILM, ModelSpec
+from membench.readers.registry import is_local
 from membench.records.spec import RunSpec
 
 FILE = Path(__file__).with_name("divisions.toml")
@@ -155,7 +156,7 @@ def division_of(spec: RunSpec) -> str:
 def is_offline(spec: RunSpec) -> bool:
     """Whether nothing in a run needs an LLM."""
     return (
-        spec.reader in ("extractive", "refuse")
+        is_local(spec.reader)
         and spec.judge == "none"
         and spec.memory_model == "none"
         and spec.embedder in LOCAL_MODELS

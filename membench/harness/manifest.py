@@ -5,6 +5,7 @@ No path, host or user name is written here.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -16,9 +17,9 @@ from typing import Any
 
 from membench import __version__
 from membench.harness.divisions import division_of, divisions_sha256
-from membench.harness.prepare import DatasetStats, ResolvedRun
+from membench.harness.prepare import DatasetStats, ResolvedRun, judges
 from membench.llm.prices import price_map_sha256
-from membench.readers.registry import LOCAL_READERS
+from membench.readers.registry import choose_reader
 from membench.records.canonical import canonical_sha256
 from membench.records.run_directory import SCHEMA
 
@@ -97,8 +98,11 @@ def system_entry(prepared: ResolvedRun) -> dict[str, Any]:
 
 def prompt_hashes(prepared: ResolvedRun) -> dict[str, str]:
     """SHA-256 of every prompt the run uses, by name."""
-    needed = prepared.spec.reader not in (*LOCAL_READERS, "system") or prepared.spec.judge != "none"
-    return dict(prepared.task.prompt_hashes()) if needed else {}
+    reader = choose_reader(prepared.spec.reader)
+    if reader.model is None and not judges(prepared.spec):
+        return {}
+    own = hashlib.sha256(reader.card.prompt.encode()).hexdigest()
+    return {**prepared.task.prompt_hashes(), **({"answer": own} if reader.card.prompt else {})}
 
 
 def pins(prepared: ResolvedRun) -> dict[str, str | None]:

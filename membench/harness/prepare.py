@@ -19,7 +19,7 @@ from membench.domain.labels import Role, Scalar
 from membench.domain.score import Gold
 from membench.energy.sources import Selection, choose
 from membench.harness import divisions
-from membench.readers.registry import LOCAL_READERS
+from membench.readers.registry import choose_reader
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import Task
@@ -100,7 +100,7 @@ class ResolvedRun:
         chosen = {
             Role.MEMORY: spec.memory_model,
             Role.EMBEDDER: spec.embedder,
-            Role.READER: "none" if spec.reader in (*LOCAL_READERS, "system") else spec.reader,
+            Role.READER: choose_reader(spec.reader).model or "none",
         }
         needed = {role: name for role, name in chosen.items() if name != "none"}
         for number, judge in enumerate(judges(spec)):
@@ -167,9 +167,9 @@ def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task:
             f"--schedule waves: the phases of {task.name} interleave and cannot be separated",
             "Use --schedule free; phase energy is then modelled and says so.",
         )
-    if spec.reader == "system" and "answer" not in system.capabilities:
+    if choose_reader(spec.reader).card.kind == "system" and "answer" not in system.capabilities:
         raise UsageError(
-            f"--reader system: '{system.name}' does not answer by itself",
+            f"--reader {spec.reader}: '{system.name}' does not answer by itself",
             "Choose another reader, such as extractive.",
         )
     check_roles(spec, system)

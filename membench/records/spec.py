@@ -134,11 +134,17 @@ def split_settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
 
 
 def without_places(energy: str) -> str:
-    """An energy spec without the host or path in it (`remote:`, `replay:`)."""
+    """An energy spec without the host or path in it."""
     mixed, parts = energy.startswith("mixed:"), energy.removeprefix("mixed:").split("+")
-    named = [part.split(":")[0] if part.startswith(PLACED) else part for part in parts]
+    named = [part.split(":")[0] if is_placed(part) else part for part in parts]
     return ("mixed:" if mixed else "") + "+".join(named)
 
 
-PLACED = ("remote:", "replay:")
-"""Energy sources whose argument is a place."""
+def is_placed(part: str) -> bool:
+    """Whether the argument of an energy source is, or looks like, an address or a path."""
+    name, _, argument = part.partition(":")
+    return name in PLACED or any(sign in argument for sign in "/\\:@")
+
+
+PLACED = ("remote", "replay")
+"""Energy sources of ours whose argument is a place, whatever it looks like."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from membench.energy.sources import PARSERS
+from membench.energy.sources.registry import list_sources
 from membench.experiments.suite import jobs, read_suite
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -19,7 +19,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 def test_the_method_page_names_every_source() -> None:
     text = (DOCS / "method" / "energy.md").read_text()
-    assert [name for name in PARSERS if f"`{name}" not in text] == []
+    assert [name for name in list_sources() if f"`{name}" not in text] == []
 
 
 def test_the_suite_of_the_guide_is_a_suite(tmp_path: Path) -> None:

@@ -26,14 +26,17 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel, write_log
 from membench.energy.sampling.sidecar import SidecarServer
-from membench.energy.sources import PARSERS, automatic, choose, doctor, parse, probe
+from membench.energy.sources import automatic, choose, doctor, parse, probe
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
+from membench.energy.sources.card import SourceCard
 from membench.energy.sources.codecarbon import CodeCarbonSource, _described
 from membench.energy.sources.nvml import NvmlSource
 from membench.energy.sources.rapl import RaplSource
+from membench.energy.sources.registry import get_source, list_sources, module_names
 from membench.energy.sources.remote import RemoteSource, prometheus_rows
 from membench.energy.sources.replay import ReplaySource
 from membench.energy.sources.zeus import ZeusSource
+from membench.records.spec import without_places
 
 # --- nvml --------------------------------------------------------------------------------------
 
@@ -537,7 +540,10 @@ class Fixed:
 
 
 def parsers(**sources: Fixed) -> Any:
-    return {name: (lambda argument, s=source: s) for name, source in sources.items()}
+    return {
+        name: SourceCard(name, lambda _, s=source: s, automatic=get_source(name).automatic)
+        for name, source in sources.items()
+    }
 
 
 CPU = gpu_channel(id="rapl:package-0", component=Component.CPU, method="RAPL")
@@ -567,10 +573,12 @@ def test_a_named_source_that_is_not_there_leaves_the_run_without_joules() -> Non
 
 
 def test_unlike_labels_have_to_be_asked_for() -> None:
+    cards = {**parsers(rapl=Fixed("rapl", gpu_channel())), "cpu": get_source("cpu")}
     with pytest.raises(UsageError, match="mixed:"):
-        choose("rapl+cpu:7", {**parsers(rapl=Fixed("rapl", gpu_channel())), "cpu": PARSERS["cpu"]})
-    both = {**parsers(rapl=Fixed("rapl", gpu_channel())), "cpu": PARSERS["cpu"]}
-    assert choose("mixed:rapl+cpu:7", both).allow_mixed
+        choose(
+            "rapl+cpu:7", {**parsers(rapl=Fixed("rapl", gpu_channel())), "cpu": get_source("cpu")}
+        )
+    assert choose("mixed:rapl+cpu:7", cards).allow_mixed
 
 
 def test_one_component_cannot_be_counted_twice() -> None:
@@ -603,7 +611,7 @@ def test_a_source_that_breaks_on_its_first_reading_is_not_chosen() -> None:
 
 def test_doctor_has_a_line_for_every_source() -> None:
     rows = doctor()
-    assert [row.name for row in rows] == list(PARSERS)
+    assert [row.name for row in rows] == list(list_sources())
     assert all(row.says for row in rows)
     states = {row.name: row.state for row in rows}
     assert states["cpu"] == states["remote"] == states["replay"] == "on request"
@@ -615,3 +623,79 @@ def test_doctor_says_what_auto_takes() -> None:
     found = automatic()
     assert found.says.startswith("auto picked ")
     assert found.ready == (found.label in {"measured", "modelled"})
+
+
+# --- the registry ------------------------------------------------------------------------------
+
+
+class Point:
+    """An entry point as `importlib.metadata` gives it."""
+
+    def __init__(self, name: str, card: object) -> None:
+        self.name, self.card = name, card
+
+    def load(self) -> object:
+        return self.card
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, *points: Point) -> None:
+    def entry_points(group: str) -> list[Point]:
+        return list(points) if group == "membench.energy_sources" else []
+
+    monkeypatch.setattr("membench.energy.sources.registry.entry_points", entry_points)
+
+
+def test_a_source_of_another_distribution_is_chosen_by_name_and_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def parse(argument: str) -> Fixed:
+        asked.append(argument)
+        return Fixed("plug", gpu_channel(component=Component.CPU))
+
+    installed(monkeypatch, Point("plug", SourceCard("plug", parse)))
+    assert choose("plug:socket").names == ("plug",)
+    assert asked == ["socket"]
+    assert "plug" in [row.name for row in doctor()]
+    with pytest.raises(UnknownName, match="Did you mean 'plug'"):
+        choose("plog")
+
+
+def test_auto_tries_a_sensor_of_another_distribution_where_its_card_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sensor = Fixed("plug", gpu_channel(component=Component.CPU))
+    card = SourceCard("plug", lambda _: sensor, automatic=True)
+    installed(monkeypatch, Point("plug", card), Point("model", replace(card, automatic=False)))
+    assert any(line.startswith("plug: ") for line in choose("auto", {"plug": card}).why)
+
+
+@pytest.mark.parametrize("found", ["no card", SourceCard("other", lambda _: Fixed("x"))])
+def test_what_is_registered_and_is_no_source_of_that_name_is_said_to_be_none(
+    found: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(monkeypatch, Point("plug", found))
+    with pytest.raises(UsageError, match="no SourceCard of that name"):
+        choose("plug")
+
+
+def test_a_module_is_a_source_if_it_exports_one(tmp_path: Path) -> None:
+    (tmp_path / "meter.py").write_text("X = 1\nSOURCE = X\n")
+    (tmp_path / "helper.py").write_text("X = 'SOURCE'\n")
+    assert module_names(tmp_path) == ["meter"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "public"),
+    [
+        ("nvml:0,1", "nvml:0,1"),
+        ("remote:zeusd://secret:4938", "remote"),
+        ("replay:energy.jsonl", "replay"),
+        ("mixed:nvml+plug:/dev/tty0", "mixed:nvml+plug"),
+        ("plug:host.example:99", "plug"),
+        ("cpu:7.5", "cpu:7.5"),
+    ],
+)
+def test_no_place_of_any_source_reaches_a_manifest(spec: str, public: str) -> None:
+    assert without_places(spec) == public

@@ -32,7 +32,7 @@ from membench.llm.config import ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.upstreams.scripted.rules import Request, Script, Text, contains
 from membench.metrics.agreement import cohen_kappa
-from membench.readers.llm import LlmAnswer, LlmReader, ReadRequest
+from membench.readers.llm.reader import LlmAnswer, LlmReader, ReadRequest
 from membench.tasks.base import Task
 from membench.tasks.card import JudgeCard
 from membench.tasks.files.source import Source

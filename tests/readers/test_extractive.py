@@ -17,7 +17,7 @@ from membench.domain.system import Memory
 from membench.metrics.text import OFFICIAL_REFUSALS, refuses, token_f1
 from membench.readers.base import resolve
 from membench.readers.extractive.reader import ExtractiveReader
-from membench.readers.refuse import REFUSAL, RefuseReader
+from membench.readers.refuse.reader import REFUSAL, RefuseReader
 
 SAID = datetime(2022, 6, 15, 18, 30)
 

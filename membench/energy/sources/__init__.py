@@ -6,7 +6,7 @@ A **spec** is `NAME[:ARGUMENT]`; several are joined by `+`. The sum of sources w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from membench.domain.clock import Clock
@@ -15,40 +15,11 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import BADGE, weakest
 from membench.energy.samples import Channel
 from membench.energy.sources.base import EnergySource, SourceUnavailable
-from membench.energy.sources.codecarbon import CodeCarbonSource
-from membench.energy.sources.cpu import CpuModel
-from membench.energy.sources.estimate import TokenEstimate
+from membench.energy.sources.card import SourceCard
 from membench.energy.sources.none import NullSource
-from membench.energy.sources.nvml import NvmlSource
-from membench.energy.sources.rapl import RaplSource
-from membench.energy.sources.remote import RemoteSource
-from membench.energy.sources.replay import ReplaySource
-from membench.energy.sources.zeus import ZeusSource
+from membench.energy.sources.registry import get_source, list_sources
 
-AUTO: tuple[str, ...] = ("nvml", "rapl")
-"""What `auto` tries: sensors of this machine. Models and estimates are never taken unasked."""
-
-
-def _bare(source: type[RaplSource] | type[NullSource]) -> Callable[[str], EnergySource]:
-    def parse(argument: str) -> EnergySource:
-        if argument:
-            raise UsageError(f"--energy {source.name}:{argument}: {source.name} takes no argument")
-        return source()
-
-    return parse
-
-
-PARSERS: Mapping[str, Callable[[str], EnergySource]] = {
-    "nvml": NvmlSource.parse,
-    "zeus": ZeusSource.parse,
-    "rapl": _bare(RaplSource),
-    "codecarbon": CodeCarbonSource.parse,
-    "remote": RemoteSource.parse,
-    "cpu": CpuModel.parse,
-    "estimate": TokenEstimate.parse,
-    "replay": ReplaySource.parse,
-    "none": _bare(NullSource),
-}
+Cards = Mapping[str, SourceCard]
 
 
 @dataclass(frozen=True)
@@ -73,7 +44,7 @@ class Selection:
         return tuple(source.name for source in self.sources) or ("none",)
 
 
-def choose(spec: str, parsers: Mapping[str, Callable[[str], EnergySource]] = PARSERS) -> Selection:
+def choose(spec: str, cards: Cards | None = None) -> Selection:
     """Find out what a spec means on this machine.
 
     Every source is opened once to see whether it works. One that does not is left out and said so:
@@ -81,16 +52,16 @@ def choose(spec: str, parsers: Mapping[str, Callable[[str], EnergySource]] = PAR
 
     Args:
         spec: `auto`, or sources as described above.
-        parsers: Sources by name.
+        cards: Sources by name; None takes those that are registered.
 
     Raises:
         UnknownName: There is no such source.
         UsageError: An argument is wrong, or sources of unlike labels were joined without `mixed:`.
     """
     if spec == "auto":
-        return _automatic(parsers)
+        return _automatic(list_sources() if cards is None else cards)
     allow_mixed = spec.startswith("mixed:")
-    wanted = [parse(part, parsers) for part in spec.removeprefix("mixed:").split("+")]
+    wanted = [parse(part, cards) for part in spec.removeprefix("mixed:").split("+")]
     probes = [probe(source) for source in wanted]
     found = [p for p in probes if p.channels or isinstance(p.source, NullSource)]
     _refuse_unlike(found, allow_mixed)
@@ -103,9 +74,7 @@ def choose(spec: str, parsers: Mapping[str, Callable[[str], EnergySource]] = PAR
     )
 
 
-def parse(
-    part: str, parsers: Mapping[str, Callable[[str], EnergySource]] = PARSERS
-) -> EnergySource:
+def parse(part: str, cards: Cards | None = None) -> EnergySource:
     """One source from `NAME[:ARGUMENT]`.
 
     Raises:
@@ -113,9 +82,11 @@ def parse(
         UsageError: The argument is wrong.
     """
     name, _, argument = part.partition(":")
-    if name not in parsers:
-        raise UnknownName("energy source", name, (*parsers, "auto"))
-    return parsers[name](argument)
+    if cards is None:
+        return get_source(name).parse(argument)
+    if name not in cards:
+        raise UnknownName("energy source", name, (*cards, "auto"))
+    return cards[name].parse(argument)
 
 
 @dataclass(frozen=True)
@@ -165,9 +136,9 @@ def probe(source: EnergySource) -> SourceCheck:
     return SourceCheck(source, channels)
 
 
-def _automatic(parsers: Mapping[str, Callable[[str], EnergySource]]) -> Selection:
+def _automatic(cards: Cards) -> Selection:
     """Every sensor of this machine that carries the strongest label found."""
-    probes = [probe(parse(name, parsers)) for name in AUTO]
+    probes = [probe(card.parse("")) for card in cards.values() if card.automatic]
     found = [p for p in probes if p.channels]
     best = min((p.label for p in found), key=tuple(Provenance).index, default=None)
     taken = tuple(p.source for p in found if p.label is best)
@@ -211,6 +182,7 @@ class SourceStatus:
         ready: Whether the bare name works here; False too where an argument is needed.
         says: Device, what is missing, or which argument is needed.
         remedy: What would help.
+        needs: Whether it cannot do without an argument.
     """
 
     name: str
@@ -218,20 +190,14 @@ class SourceStatus:
     ready: bool
     says: str
     remedy: str = ""
+    needs: bool = False
 
     @property
     def state(self) -> str:
         """One word for a table: the label, or why there is none."""
         if self.ready:
             return str(self.label)
-        return "on request" if self.name in _NEEDS_ARGUMENT else "not here"
-
-
-_NEEDS_ARGUMENT: Mapping[str, tuple[Provenance, str]] = {
-    "remote": (Provenance.MEASURED, "a sensor server: remote:zeusd://host:4938?dedicated"),
-    "cpu": (Provenance.MODELLED, "declared watts per core: cpu:7.5 (at least 50 % uncertain)"),
-    "replay": (Provenance.MEASURED, "a recording: replay:RUN/energy.jsonl (never ranked)"),
-}
+        return "on request" if self.needs else "not here"
 
 
 def automatic() -> SourceStatus:
@@ -247,13 +213,12 @@ def automatic() -> SourceStatus:
 
 def doctor() -> list[SourceStatus]:
     """What every source could do on this machine; reads sensors, changes nothing."""
-    return [_status(name) for name in PARSERS]
+    return [_status(card) for card in list_sources().values()]
 
 
-def _status(name: str) -> SourceStatus:
-    if name in _NEEDS_ARGUMENT:
-        label, says = _NEEDS_ARGUMENT[name]
-        return SourceStatus(name, label, False, f"needs {says}")
-    found = probe(parse("codecarbon:USA" if name == "codecarbon" else name))
+def _status(card: SourceCard) -> SourceStatus:
+    if card.needs:
+        return SourceStatus(card.name, card.label, False, f"needs {card.needs}", needs=True)
+    found = probe(card.parse(card.tried_with))
     says = "; ".join(dict.fromkeys(c.method for c in found.channels)) or found.why
-    return SourceStatus(name, found.label, bool(found.channels), says, found.remedy)
+    return SourceStatus(card.name, found.label, bool(found.channels), says, found.remedy)

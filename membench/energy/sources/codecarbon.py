@@ -19,6 +19,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, quiet
+from membench.energy.sources.card import SourceCard
 from membench.energy.sources.rapl import under_hypervisor
 
 KWH = 3.6e6
@@ -158,3 +159,6 @@ def _channel(component: Component, mode: str, *, counter: bool, guest: bool = Fa
         flags=frozenset({Flag.VM_RAPL} if guest else ()),
         facts={"mode": mode, "tracking_mode": "machine"},
     )
+
+
+SOURCE = SourceCard("codecarbon", CodeCarbonSource.parse, tried_with="USA")

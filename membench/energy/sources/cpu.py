@@ -17,6 +17,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
+from membench.energy.sources.card import SourceCard
 
 RELATIVE_SD = 0.5
 """Relative one-sigma uncertainty of watts per core: never better than this."""
@@ -74,3 +75,11 @@ class CpuModel:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+SOURCE = SourceCard(
+    "cpu",
+    CpuModel.parse,
+    needs="declared watts per core: cpu:7.5 (at least 50 % uncertain)",
+    label=Provenance.MODELLED,
+)

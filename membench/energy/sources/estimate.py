@@ -16,6 +16,7 @@ from membench.energy.attribution.coefficients import GPUS, VERSION
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
+from membench.energy.sources.card import SourceCard
 
 
 class TokenEstimate:
@@ -76,3 +77,6 @@ class TokenEstimate:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+SOURCE = SourceCard("estimate", TokenEstimate.parse)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from membench.domain.clock import ReadClock
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
+from membench.energy.sources.card import SourceCard, without_argument
 
 
 class NullSource:
@@ -24,3 +25,6 @@ class NullSource:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+SOURCE = SourceCard("none", without_argument("none", NullSource))

@@ -23,6 +23,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
+from membench.energy.sources.card import SourceCard
 
 TICK_S = 0.1
 """Assumed period of the counter; a slower one shows in the readings (`integrate.CounterCurve`)."""
@@ -297,3 +298,6 @@ def _unavailable(error: Exception) -> SourceUnavailable:
 
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+SOURCE = SourceCard("nvml", NvmlSource.parse, automatic=True)

@@ -18,6 +18,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable
+from membench.energy.sources.card import SourceCard, without_argument
 
 POWERCAP = Path("/sys/class/powercap")
 CPUINFO = Path("/proc/cpuinfo")
@@ -203,3 +204,6 @@ def under_hypervisor(cpuinfo: Path = CPUINFO) -> bool:
     return any(
         "hypervisor" in line.split() for line in _text(cpuinfo).splitlines() if "flags" in line
     )
+
+
+SOURCE = SourceCard("rapl", without_argument("rapl", RaplSource), automatic=True)

@@ -28,6 +28,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
+from membench.energy.sources.card import SourceCard
 from membench.energy.sources.http import Endpoint
 
 DCGM_FIELD = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
@@ -251,3 +252,11 @@ def _gpu(device: str, method: str, period_s: float) -> Channel:
 
 def _milli(value: Any) -> float | None:
     return None if value is None else float(value) / 1000.0
+
+
+SOURCE = SourceCard(
+    "remote",
+    RemoteSource.parse,
+    needs="a sensor server: remote:zeusd://host:4938?dedicated",
+    label=Provenance.MEASURED,
+)

@@ -15,9 +15,11 @@ import numpy as np
 
 from membench.domain.clock import ReadClock
 from membench.domain.errors import DataError, UsageError
+from membench.domain.labels import Provenance
 from membench.energy.figure import Flag
 from membench.energy.samples import Channel, Trace, read_log
 from membench.energy.sources.base import Reading
+from membench.energy.sources.card import SourceCard
 
 
 class ReplaySource:
@@ -98,3 +100,11 @@ class ReplaySource:
 
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
+
+
+SOURCE = SourceCard(
+    "replay",
+    ReplaySource.parse,
+    needs="a recording: replay:RUN/energy.jsonl (never ranked)",
+    label=Provenance.MEASURED,
+)

@@ -16,6 +16,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, quiet
+from membench.energy.sources.card import SourceCard
 
 WINDOW = "membench"
 TICK_S = 0.1
@@ -123,3 +124,6 @@ def _monitor(indices: Sequence[int]) -> Any:
             return ZeusMonitor(gpu_indices=list(indices), cpu_indices=[])
     except Exception as error:
         raise SourceUnavailable(f"Zeus cannot monitor GPU {list(indices)}: {error}") from error
+
+
+SOURCE = SourceCard("zeus", ZeusSource.parse)

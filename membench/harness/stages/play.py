@@ -22,6 +22,7 @@ from membench.harness.lanes.play_lane import PlayWorker, WaveStep
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
 from membench.llm.phase_meter import GatewayAccess
+from membench.readers.registry import choose_reader
 from membench.records.attempts import CaseAttempt, RunRecords
 from membench.records.journal import Appender, read_lines, terminate_torn_line
 from membench.records.record import Record, failed
@@ -73,7 +74,7 @@ def settings(prepared: ResolvedRun) -> PlaySettings:
         prepared.k,
         prepared.spec.token_budget,
         record_changes=prepared.card.records_changes,
-        own_answer=prepared.spec.reader == "system",
+        own_answer=choose_reader(prepared.spec.reader).card.kind == "system",
     )
 
 

@@ -25,7 +25,7 @@ from membench.harness.lanes.resources import process_cpu_s
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
 from membench.readers.base import LocalReader
-from membench.readers.registry import LOCAL_READERS, local_reader
+from membench.readers.registry import local_reader
 from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords
 from membench.records.journal import Sink, terminate_torn_line
 from membench.records.memories import memory_from_line
@@ -178,7 +178,7 @@ class ReadWorker:
 
     def open(self, site: LaneLocation) -> ReadLane:
         """Start working."""
-        reader = local_reader(self.reader) if self.reader in LOCAL_READERS else None
+        reader = local_reader(self.reader)
         clock = self.clock.on_host(site.ahead_s)
         return ReadLane(reader, site.journal(self.answers), clock, site.node)
 

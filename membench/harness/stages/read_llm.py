@@ -18,7 +18,8 @@ from membench.harness.stages.read import (
     unanswered,
 )
 from membench.llm.usage import Usage
-from membench.readers.llm import LlmAnswer, LlmReader, ReadRequest
+from membench.readers.llm.reader import LlmAnswer, ModelReader, ReadRequest
+from membench.readers.registry import choose_reader
 from membench.records.attempts import RunRecords
 from membench.records.journal import Appender, terminate_torn_line
 from membench.records.record import Record, failed, free_text
@@ -39,7 +40,9 @@ def read_with_model(
     terminate_torn_line(run.answers)
     jobs = unanswered(prepared, RunRecords(run.play, run.texts, run.answers))
     temperature = gateway.roles[Role.READER].temperature
-    reader = LlmReader(gateway.client(), prepared.task, clock.now, temperature)
+    make = choose_reader(prepared.spec.reader).card.make
+    assert make is not None
+    reader: ModelReader = make(gateway.client(), prepared.task, clock.now, temperature)
     desk = AnswerCollector(Appender(run.answers), clock, progress)
     try:
         gateway.run(_read(reader, desk, jobs, prepared.options.read_concurrency))
@@ -48,7 +51,7 @@ def read_with_model(
 
 
 async def _read(
-    reader: LlmReader, desk: AnswerCollector, jobs: Iterator[ReadJob], concurrency: int
+    reader: ModelReader, desk: AnswerCollector, jobs: Iterator[ReadJob], concurrency: int
 ) -> None:
     async for answer in reader.answer_all(desk.asked(jobs), concurrency):
         desk.take(answer)

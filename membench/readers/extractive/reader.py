@@ -16,6 +16,7 @@ from membench.domain.answer import Answer, AnswerInput, AnswerPart, Generated
 from membench.domain.case import Turn
 from membench.metrics.text import OFFICIAL_REFUSALS, refuses
 from membench.readers.base import composed
+from membench.readers.card import ReaderCard
 from membench.readers.extractive.dates import When
 from membench.readers.extractive.evidence import (
     CaseTexts,
@@ -28,7 +29,7 @@ from membench.readers.extractive.phrases import Phrase, phrases
 from membench.readers.extractive.question import Kind, QuestionWords, analysed
 from membench.readers.extractive.times import days_ago, quantity, told_time
 from membench.readers.extractive.words import listed, stem, tokens
-from membench.readers.refuse import refusal
+from membench.readers.refuse.reader import refusal
 
 LEAST_SCORE = 0.25
 """Evidence scored lower answers nothing. The right speaker alone reaches it, the wrong one needs
@@ -233,3 +234,8 @@ def option_support(option: str, ask: AnalysedQuestion, bears: bool) -> float:
         item.support * len(words & item.passage.analysis.stems) / len(words)
         for item in ask.evidence
     )
+
+
+READER = ReaderCard(
+    "extractive", "local", "Selects its answer from the recalled memories.", ExtractiveReader
+)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from membench.domain.answer import Answer, AnswerInput, Generated
 from membench.domain.case import Turn
+from membench.readers.card import ReaderCard
 
 REFUSAL = "Not mentioned"
 """Recognised by the phrase rule of LoCoMo's official scorer."""
@@ -22,3 +23,8 @@ class RefuseReader:
     def answer(self, given: AnswerInput, turns: Mapping[str, Turn]) -> Answer:
         """Refuse; the memories and the options are not looked at."""
         return refusal()
+
+
+READER = ReaderCard(
+    "refuse", "local", "Refuses every question, whatever was recalled.", RefuseReader
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from membench.domain.answer import AnswerInput
 from membench.domain.errors import ProviderFault, Reason
@@ -14,6 +14,7 @@ from membench.domain.outcome import Outcome
 from membench.llm.aio.bounded import in_flight
 from membench.llm.client import ModelClient, cost_of
 from membench.llm.usage import Usage
+from membench.readers.card import ReaderCard
 from membench.tasks.base import Task
 from membench.tasks.prompts import without_reasoning
 
@@ -58,6 +59,19 @@ class LlmAnswer:
     start: float
     end: float
     detail: str = ""
+
+
+class ModelReader(Protocol):
+    """A reader that calls the run's reader model."""
+
+    def answer_all(
+        self, asks: Iterable[ReadRequest], concurrency: int = 64
+    ) -> AsyncIterator[LlmAnswer]:
+        """Answer a stream of asks, many at once; results in any order, one per ask.
+
+        Raises:
+            Stopped: The budget is spent.
+        """
 
 
 @dataclass(frozen=True)
@@ -114,3 +128,6 @@ class LlmReader:
     ) -> AsyncIterator[LlmAnswer]:
         """Answer a stream of asks, many at once; results in any order."""
         return in_flight(self.answer, asks, concurrency)
+
+
+READER = ReaderCard("llm", "model", "A model that answers the task's own prompt.", LlmReader)

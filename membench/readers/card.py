@@ -1,0 +1,31 @@
+"""The card of a reader: what can be known about it before it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+ReaderKind = Literal["local", "model", "system"]
+
+
+@dataclass(frozen=True)
+class ReaderCard:
+    """A reader as the registry knows it.
+
+    Attributes:
+        name: What `--reader` calls it; a reader of kind `model` is called `NAME:MODEL`.
+        kind: `local` needs no model and runs in lanes; `model` calls the run's reader model;
+            `system` takes the answers that the system gave itself.
+        summary: One sentence.
+        make: Makes one. A local reader is made without arguments; one with a model from
+            `(client, task, now, temperature)`, as `LlmReader`; None for the kind `system`.
+        prompt: The answer prompt of a reader with a model that has its own; empty where it asks
+            with the task's. Its hash is published in place of the task's.
+    """
+
+    name: str
+    kind: ReaderKind
+    summary: str
+    make: Callable[..., Any] | None
+    prompt: str = ""
