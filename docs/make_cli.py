@@ -72,7 +72,8 @@ def spelling(item: Any, types: dict[str, Any]) -> str:
 def value(item: Any, types: dict[str, Any]) -> str:
     """What a flag takes: its own word, or that of its type."""
     declared = types[item.name]
-    return str(item.metavar or WORDS[(get_args(declared) or (declared,))[0]])
+    first = (get_args(declared) or (declared,))[0]
+    return str(item.metavar or WORDS.get(first) or "\\|".join(get_args(declared)))
 
 
 def meaning(item: Any) -> str:

@@ -10,21 +10,54 @@ import sys
 
 import typer
 
-from membench.cli.commands import board, compare, data, plan, run, runs, systems
-from membench.cli.output.console import report
+from membench.cli.commands import (
+    board,
+    cassette,
+    compare,
+    conformance,
+    data,
+    doctor,
+    energy,
+    judge,
+    leaderboard,
+    new,
+    plan,
+    read,
+    report,
+    run,
+    runs,
+    score,
+    show,
+    submit,
+    suite,
+    systems,
+    tasks,
+    verify,
+)
+from membench.cli.help import PanelGroup
+from membench.cli.output.console import report as report_error
 from membench.domain.errors import MembenchError
+
+PANELS = {
+    "Run": (run, plan, suite, read, judge, score),
+    "Results": (show, runs, compare, energy, report),
+    "Leaderboard": (submit, verify, leaderboard, board),
+    "What there is": (systems, tasks, data, doctor, cassette),
+    "Make and check": (new, conformance),
+}
 
 app = typer.Typer(
     name="membench",
+    cls=PanelGroup,
     help="How well does a memory system remember, and what does that cost?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, plan, runs, compare, systems, data, board):
-    module.register(app)
+for panel, modules in PANELS.items():
+    for module in modules:
+        module.register(app, panel)
 
 
 def version(wanted: bool) -> None:
@@ -50,4 +83,4 @@ def main() -> None:
     try:
         app(prog_name="membench")
     except MembenchError as error:
-        sys.exit(report(error))
+        sys.exit(report_error(error))

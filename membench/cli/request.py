@@ -1,24 +1,25 @@
-"""What `membench run` was asked for: flags over a spec file over defaults, checked once."""
+"""What a command was asked for: flags over a spec file over defaults, checked once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
-from membench.cli.model_settings import checked_settings
-from membench.domain.errors import DataError, UsageError
+from membench.domain.errors import DataError, UsageError, UserError
 from membench.domain.labels import Scalar
-from membench.records.spec import ExecOptions, RunSpec, split_settings
+from membench.harness.spec import (
+    SETTINGS,
+    merged_settings,
+    options_from_mapping,
+    spec_from_mapping,
+)
+from membench.records.spec import ExecOptions, RunSpec
 
-SPEC_FIELDS = tuple(field.name for field in fields(RunSpec))
-OPTION_FIELDS = tuple(field.name for field in fields(ExecOptions))
-
-T = TypeVar("T", RunSpec, ExecOptions)
+KNOWN_KEYS = f"Known keys: {', '.join(sorted(SETTINGS))}."
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class RunRequest:
         Raises:
             UserError: A missing or wrong value.
         """
-        for name in ("system", "task"):
-            if not self.values.get(name):
-                plural = f"membench {name}s"
-                raise UsageError(f"--{name} is missing", f"`{plural}` lists what there is.")
-        return self._checked(RunSpec, SPEC_FIELDS, self._settings()[0])
+        for key in ("system", "task"):
+            if len(names := self.names(key)) > 1:
+                listed = ", ".join(names)
+                raise UsageError(f"--{key} {listed}: one {key} is wanted here")
+        return spec_from_mapping(self._one_run(), self.refuse)
 
     def options(self) -> ExecOptions:
         """The part that says how.
@@ -53,27 +54,55 @@ class RunRequest:
         Raises:
             UserError: A wrong value.
         """
-        return self._checked(ExecOptions, OPTION_FIELDS, self._settings()[1])
+        named = {name: self.values[name] for name in self.values if name not in ("system", "task")}
+        return options_from_mapping(named, self.refuse)
 
-    def _settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Model settings of the spec and of the options."""
-        return split_settings(checked_settings(self.values.get("model_set") or {}))
+    def over(self, stored: RunSpec) -> RunSpec:
+        """A stored spec with what was asked for in its place; settings of models are added.
 
-    def _checked(self, kind: type[T], names: Sequence[str], settings: Mapping[str, Any]) -> T:
-        given = {name: self.values[name] for name in names if name in self.values}
-        given["model_set"] = settings
-        try:
-            return TypeAdapter(kind).validate_python(given)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0])
-            if name in self.flags or self.file is None:
-                flag = name.replace("_", "-")
-                raise UsageError(f"--{flag} {given[name]}: {first['msg']}") from None
-            raise DataError(self.file, f"key {name}", first["msg"], KNOWN_KEYS) from None
+        Raises:
+            UserError: A wrong value.
+        """
+        asked = {key: self.names(key)[0] for key in ("system", "task") if key in self.values}
+        layers = (stored.to_json(), {**self.values, **asked})
+        return spec_from_mapping(merged_settings(layers, self.refuse), self.refuse)
+
+    def names(self, key: str) -> list[str]:
+        """The systems or tasks asked for: a list, or text with commas that is no path.
+
+        Raises:
+            UserError: There is none.
+        """
+        value = self.values.get(key) or ()
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+            raise self.refuse(key, value, "not a name or a list of names")
+        stripped = (name.strip() for text in texts for name in separated(text))
+        names = list(dict.fromkeys(name for name in stripped if name))
+        if not names:
+            raise UsageError(f"--{key} is missing", f"`membench {key}s` lists what there is.")
+        return names
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether several systems or tasks were asked for."""
+        return len(self.names("system")) > 1 or len(self.names("task")) > 1
+
+    def refuse(self, name: str, value: Any, problem: str) -> UserError:
+        """The error for a setting, by the place it came from."""
+        base, _, key = name.partition(".")
+        if base in self.flags or self.file is None:
+            entry = f"{key}={value}" if key else value
+            return UsageError(f"--{base.replace('_', '-')} {entry}: {problem}")
+        return DataError(self.file, f"key {name}", problem, KNOWN_KEYS)
+
+    def _one_run(self) -> dict[str, Any]:
+        return {**self.values, **{key: self.names(key)[0] for key in ("system", "task")}}
 
 
-KNOWN_KEYS = f"Known keys: {', '.join(sorted((*SPEC_FIELDS, *OPTION_FIELDS)))}."
+def separated(text: str) -> list[str]:
+    """The names in `a,b`; a path with a comma in it is one."""
+    return [text] if "/" in text and Path(text).exists() else text.split(",")
 
 
 def read_spec_file(path: Path) -> dict[str, Any]:
@@ -99,17 +128,30 @@ def merge(file: Path | None, flags: Mapping[str, Any]) -> RunRequest:
     """Put flags over the spec file.
 
     Raises:
-        DataError: The file cannot be read, or has a key that no run knows.
+        DataError: The file cannot be read, has a key that no run knows, or no mapping where one
+            is wanted.
     """
-    stored = read_spec_file(file) if file else {}
-    for name in stored:
-        if name not in (*SPEC_FIELDS, *OPTION_FIELDS):
-            raise DataError(file, f"key {name}", "no run has such a setting", KNOWN_KEYS)
-    merged = {**stored, **flags}
-    for name in ("set", "task_set", "model_set"):
-        if isinstance(stored.get(name), dict) and name in flags:
-            merged[name] = {**stored[name], **flags[name]}
+    stored = RunRequest(read_spec_file(file) if file else {}, file=file)
+    for name, value in stored.values.items():
+        if name not in SETTINGS:
+            raise stored.refuse(name, value, "no run has such a setting")
+    merged = merged_settings(
+        (merged_settings((stored.values,), stored.refuse), flags), stored.refuse
+    )
     return RunRequest(merged, frozenset(flags), file)
+
+
+def parsed(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags with their `key=value` texts read.
+
+    Raises:
+        UsageError: One of them is not `key=value`.
+    """
+    readers = {"set": assignments, "task_set": assignments, "model_set": model_assignments}
+    return {
+        name: readers[name](f"--{name.replace('_', '-')}", value) if name in readers else value
+        for name, value in flags.items()
+    }
 
 
 def assignments(flag: str, given: Sequence[str]) -> dict[str, Scalar]:
@@ -124,6 +166,24 @@ def assignments(flag: str, given: Sequence[str]) -> dict[str, Scalar]:
         if not sign or not key:
             raise UsageError(f"{flag} {text}: expected key=value")
         parsed[key.strip()] = scalar(value)
+    return parsed
+
+
+def model_assignments(flag: str, given: Sequence[str]) -> dict[str, Any]:
+    """Parse repeated `[role.]name=value` flags; values read as YAML.
+
+    Raises:
+        UsageError: One of them is not `name=value`.
+    """
+    parsed: dict[str, Any] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise UsageError(f"{flag} {text}: expected ROLE.NAME=VALUE or NAME=VALUE")
+        try:
+            parsed[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UsageError(f"{flag} {text}: the value is not YAML") from None
     return parsed
 
 

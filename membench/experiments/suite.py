@@ -12,16 +12,15 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -30,17 +29,19 @@ from pydantic import (
 from membench.adapters.registry import list_systems
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import Scalar
+from membench.harness.spec import (
+    NESTED,
+    SETTINGS,
+    merged_settings,
+    options_from_mapping,
+    spec_from_mapping,
+)
 from membench.records.canonical import canonical_sha256
 from membench.records.run_directory import RunDir
-from membench.records.spec import ExecOptions, RunSpec, split_settings
+from membench.records.spec import ExecOptions, RunSpec
 
-SPEC_FIELDS = frozenset(f.name for f in fields(RunSpec)) - {"system", "task"}
-OPTION_FIELDS = frozenset(f.name for f in fields(ExecOptions)) - {"out", "run_id"}
-NESTED = ("set", "task_set", "model_set")
-"""Mappings whose entries can be varied one by one, as `set.k1`."""
-SPECS: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
-OPTIONS: TypeAdapter[ExecOptions] = TypeAdapter(ExecOptions)
-T = TypeVar("T", RunSpec, ExecOptions)
+FIXED = frozenset({"system", "task", "out", "run_id"})
+"""Settings of a run that the suite itself decides."""
 
 
 class SuiteFile(BaseModel):
@@ -114,6 +115,29 @@ def read_suite(path: Path) -> SuiteFile:
     return suite
 
 
+def grid_of(
+    name: str, systems: Sequence[str], tasks: Sequence[str], settings: Mapping[str, Any]
+) -> SuiteFile:
+    """The suite of several systems on several tasks, every run with the same settings.
+
+    Args:
+        name: What its runs are named after.
+        systems: Names of the systems.
+        tasks: Names of the tasks.
+        settings: Settings of every run; those that a suite decides itself are left out.
+
+    Raises:
+        UsageError: The name is not a plain name, or a setting has a value that no run takes.
+    """
+    common = {key: value for key, value in settings.items() if key not in FIXED}
+    try:
+        suite = SuiteFile(name=name, systems=list(systems), tasks=list(tasks), common=common)
+    except ValidationError as error:
+        raise UsageError(f"--run-id {name}: {error.errors()[0]['msg']}") from None
+    cells(suite, Path())
+    return suite
+
+
 def check_settings(suite: SuiteFile) -> None:
     """Refuse settings that no run has.
 
@@ -123,7 +147,7 @@ def check_settings(suite: SuiteFile) -> None:
     for settings in (suite.common, suite.grid, *_own_settings(suite)):
         for name in settings:
             base = name.partition(".")[0]
-            known = SPEC_FIELDS | OPTION_FIELDS
+            known = SETTINGS - FIXED
             if base not in known or ("." in name and base not in NESTED):
                 raise UnknownName("setting of a run", name, known)
 
@@ -217,10 +241,8 @@ def _cell(
 ) -> Cell:
     own_system = {"system": system} if isinstance(system, str) else system
     own_task = {"task": task} if isinstance(task, str) else task
-    settings = _merged(suite.common, own_task, own_system, varied)
-    spec = {name: value for name, value in settings.items() if name not in OPTION_FIELDS}
-    options = {name: value for name, value in settings.items() if name in OPTION_FIELDS}
-    spec["model_set"], options["model_set"] = split_settings(settings.get("model_set", {}))
+    layers = (suite.common, own_task, own_system, varied, {"out": out})
+    settings = merged_settings(layers, _refused)
     own = {name: value for name, value in own_system.items() if name != "system"}
     of_task = {name: value for name, value in own_task.items() if name != "task"}
     return Cell(
@@ -228,41 +250,15 @@ def _cell(
         own_task["task"],
         _flat(of_task),
         _flat({**own, **varied}),
-        _checked(SPECS, spec),
-        _checked(OPTIONS, options | {"out": out}),
+        spec_from_mapping(settings, _refused),
+        options_from_mapping(settings, _refused),
     )
 
 
-def _checked(kind: TypeAdapter[T], settings: Mapping[str, Any]) -> T:
-    try:
-        return kind.validate_python(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise UsageError(
-            f"a run of the suite cannot have {name}: {settings.get(name)!r} ({first['msg']})",
-            "See docs/suites.md.",
-        ) from None
-
-
-def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Later layers win; entries of `set` and `task_set` are merged one by one."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for name, value in layer.items():
-            base, _, key = name.partition(".")
-            if key:
-                merged[base] = {**merged.get(base, {}), key: value}
-            elif base in NESTED:
-                if not isinstance(value, Mapping):
-                    raise UsageError(
-                        f"a run of the suite cannot have {base}: {value!r} (not a mapping)",
-                        f"Write {base}: {{NAME: VALUE}}.",
-                    )
-                merged[base] = {**merged.get(base, {}), **value}
-            else:
-                merged[name] = value
-    return merged
+def _refused(name: str, value: Any, problem: str) -> UsageError:
+    return UsageError(
+        f"a run of the suite cannot have {name}: {value!r} ({problem})", "See docs/suites.md."
+    )
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Scalar]:

@@ -37,6 +37,12 @@ from membench.records.journal import DiskFull
 from membench.records.run_directory import RunDir, new_run_id
 from membench.records.spec import ExecOptions, RunSpec
 
+PLAYED = ("play.jsonl", "texts.jsonl", "energy.jsonl")
+"""Records that a run takes over from the one it reads again."""
+
+ANSWERED = (*PLAYED, "answers.jsonl", "verdicts")
+"""Records that a run takes over from the one it judges again."""
+
 
 @dataclass(frozen=True)
 class RunResult:

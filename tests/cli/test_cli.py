@@ -30,8 +30,10 @@ def membench(*arguments: object, cwd: Path, **environment: str) -> subprocess.Co
 
 
 def run(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
-    given = ["run", "--system", "bm25", "--task", "locomo", *arguments]
-    return membench(*given, cwd=cwd, **environment)
+    """A run of bm25 on locomo, unless the arguments name others."""
+    usual = {"--system": "bm25", "--task": "locomo"}
+    given = [word for flag in usual if flag not in arguments for word in (flag, usual[flag])]
+    return membench("run", *given, *arguments, cwd=cwd, **environment)
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +166,62 @@ def test_a_spec_file_takes_every_flag_and_flags_win(tmp_path):
     done = membench("run", "--spec", "spec.yaml", "--k", 2, "--json", cwd=tmp_path)
     assert done.returncode == 0
     assert json.loads(done.stdout)["comparison_key"]["k"] == 2
+
+
+def test_several_systems_and_tasks_make_a_grid_that_is_resumed_by_its_name(tmp_path):
+    grid = ["run", "--system", "bm25,recent", "--system", "bm25", "--task", "locomo"]
+    given = [*grid, "--split", "sample", "--k", 3, "--run-id", "both", "--json"]
+    done = membench(*given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in (tmp_path / "runs").iterdir() if path.is_dir()}
+    assert len(made) == 2
+    for name in made:
+        manifest = json.loads((tmp_path / "runs" / name / "manifest.json").read_text())
+        assert name.startswith("both-locomo-")
+        assert manifest["spec"]["k"] == 3
+    again = membench(*given, cwd=tmp_path)
+    assert "events" not in again.stderr
+    assert json.loads(again.stdout) == json.loads(done.stdout)
+
+
+def test_a_grid_is_planned_run_by_run(tmp_path):
+    given = ["--system", "bm25", "--system", "recent", "--task", "locomo", "--split", "sample"]
+    done = membench("plan", *given, "--json", cwd=tmp_path)
+    assert [run["run"] for run in json.loads(done.stdout)["runs"]] == [
+        "bm25 on locomo (sample)",
+        "recent on locomo (sample)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("system: 3", ["key system", "not a name"]),
+        ("system: [bm25, [x]]", ["key system", "not a name"]),
+        ("task: {locomo: 1}", ["key task", "not a name"]),
+        ("k: ten", ["key k", "valid integer"]),
+        ("k: [1]", ["key k", "valid integer"]),
+        ("split: 3", ["key split", "valid string"]),
+        ("set: 3", ["key set", "not a mapping"]),
+        ("set: {tokenizer: [stem]}", ["key set", "valid"]),
+        ("task_set: [captions]", ["key task_set", "not a mapping"]),
+        ("model_set: on", ["key model_set", "not a mapping"]),
+        ("model_set: {attempts: [3]}", ["key model_set.attempts", "valid integer"]),
+        ("out: 3", ["key out", "not a valid path"]),
+        ("engine: cloud", ["key engine", "'local' or 'ray'"]),
+        ("budget_usd: free", ["key budget_usd", "valid number"]),
+        ("2: 3", ["key 2", "no run has such a setting"]),
+        ("- system", ["not a mapping"]),
+        ("a: b: c", ["line 1", "not YAML"]),
+    ],
+)
+def test_a_spec_file_with_a_wrong_value_is_refused_with_its_key(tmp_path, content, words):
+    usual = {"system": "bm25", "task": "locomo", "split": "sample"}
+    lines = [f"{key}: {value}" for key, value in usual.items() if not content.startswith(key)]
+    written = [content, *lines] if ":" in content and content[0] != "a" else [content]
+    (tmp_path / "spec.yaml").write_text("\n".join(written))
+    done = membench("run", "--spec", "spec.yaml", cwd=tmp_path)
+    refused(done, "spec.yaml", *words)
 
 
 def refused(done: subprocess.CompletedProcess, *words: str) -> None:

@@ -7,7 +7,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from membench.cli import PANELS as COMMAND_PANELS
 from membench.cli import app
+from membench.cli.options import PANELS
+from membench.harness.spec import SETTINGS
 
 ROOT = typer.main.get_command(app)
 
@@ -49,3 +52,26 @@ def test_everything_is_explained(words):
     assert command.help
     for parameter in command.params:
         assert getattr(parameter, "help", ""), parameter.name
+
+
+def test_run_has_a_flag_of_the_same_name_for_every_setting_of_a_spec_file():
+    flags = {item.name for item in ROOT.commands["run"].params}
+    assert flags - {"resume", "spec", "json"} == SETTINGS
+
+
+def test_flags_come_in_panels_and_what_is_required_says_so():
+    text = help_of("run")
+    headings = [line[:-1] for line in text.splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings == [*PANELS, "Options"]
+    assert text.count("required") == 2
+    assert "membench run --system bm25 --task locomo" in text
+
+
+def test_commands_come_in_panels():
+    text = help_of()
+    places = [text.index(f"\n{panel}:\n") for panel in COMMAND_PANELS]
+    assert places == sorted(places)
+
+
+def test_completion_can_be_installed():
+    assert "--install-completion" in help_of()

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from energy.fakes import gpu_channel, log_of, steady
-from membench.cli.commands import suite
+from membench.cli.output import suite
 from membench.domain.errors import DataError, Stopped
 from membench.energy.samples import IDLE, RECHECK, Trace, Window, write_log
 from membench.energy.verification.overhead import ROUND

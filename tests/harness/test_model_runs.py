@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from membench.cli.commands.runs import ANSWERED, PLAYED
 from membench.domain.errors import DataError, UnknownName, UsageError
-from membench.harness.run import RunResult, derive, start
+from membench.harness.run import ANSWERED, PLAYED, RunResult, derive, start
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.upstreams.scripted.rules import Request, Text
 from membench.records.spec import ExecOptions, RunSpec

@@ -1,4 +1,4 @@
-"""Commands over several runs: `compare`, `suite`."""
+"""`membench compare`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from membench.cli.options import Out
+from membench.cli.options import Json
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("compare")(compare)
-    app.command("suite")(suite)
+def register(app: typer.Typer, panel: str) -> None:
+    """Add the command."""
+    app.command("compare", rich_help_panel=panel)(compare)
 
 
 def compare(
@@ -28,7 +27,7 @@ def compare(
     cost: Annotated[
         str, typer.Option(help="Cost on the plot's axis (another name lists all).")
     ] = "context_tokens",
-    json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Compare runs question by question.
 
@@ -38,21 +37,3 @@ def compare(
     from membench.cli.output.comparison import print_compare
 
     print_compare(runs, metric=metric or None, plot=plot, cost=cost, as_json=json)
-
-
-def suite(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="YAML grid of systems, tasks and parameters.")
-    ],
-    out: Out = Path("runs"),
-    json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
-) -> None:
-    """Do a grid of runs and tabulate them.
-
-    Repeats go forth and back (A-B-B-A); what is finished is kept, what is not is resumed. The
-    result is also written to OUT/NAME.suite.json.
-    """
-    from membench.cli.commands.suite import run_file
-
-    if not run_file(file, out, as_json=json):
-        raise typer.Exit(1)

@@ -1,111 +1,33 @@
-"""`membench suite FILE`."""
+"""`membench suite`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from membench.cli.output.console import TerminalProgress, err
-from membench.cli.output.listing import print_json, print_table
-from membench.energy.verification.validity import MIN_REPEATS
-from membench.experiments.suite import (
-    SuiteFile,
-    SuiteResult,
-    cells,
-    read_suite,
-    record_path,
-    run_suite,
-)
-from membench.experiments.suite_table import (
-    CHECK_HEAD,
-    HEAD,
-    PAY_OFF_HEAD,
-    SuiteRow,
-    check_rows,
-    pay_off_rows,
-    rows,
-    suite_json,
-    table_rows,
-)
-from membench.harness.prepare import prepare
-from membench.harness.run import resume, start
-from membench.records.run_directory import replace_json
+from membench.cli.options import Json, Out
 
 
-def run_file(file: Path, out: Path, *, as_json: bool) -> bool:
-    """Do what is left of a suite and print its tables.
+def register(app: typer.Typer, panel: str) -> None:
+    """Add the command."""
+    app.command("suite", rich_help_panel=panel)(suite)
 
-    Returns:
-        Whether nothing failed in any run.
+
+def suite(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YAML grid of systems, tasks and parameters.")
+    ],
+    out: Out = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Do a grid of runs and tabulate them.
+
+    Repeats go forth and back (A-B-B-A); what is finished is kept, what is not is resumed. The
+    result is also written to OUT/NAME.suite.json.
     """
-    suite = read_suite(file)
-    warn(suite, out)
-    progress = SuiteProgress()
-    result = run_suite(
-        suite,
-        out,
-        start=lambda spec, options: start(spec, options, progress).summary,
-        resume=lambda path, options: resume(path, options, progress).summary,
-        check=prepare,
-        note=note,
-    )
-    table = rows(result)
-    found = suite_json(result, table)
-    path = record_path(suite, out)
-    replace_json(path, found)
-    if as_json:
-        print_json(found)
-    else:
-        print_tables(result, table)
-    note(f"wrote {path}")
-    return result.complete
+    from membench.cli.output.suite import run_file
 
-
-def warn(suite: SuiteFile, out: Path) -> None:
-    """Say beforehand what will keep joules from being verified."""
-    measured = any(cell.options.energy_protocol for cell in cells(suite, out))
-    if measured and suite.repeats < MIN_REPEATS:
-        note(f"energy protocol with repeats: {suite.repeats}; verified joules take {MIN_REPEATS}")
-
-
-def print_tables(result: SuiteResult, table: Sequence[SuiteRow]) -> None:
-    """The one table, amortisation, and the checks of joules that are put to the test."""
-    print_table(HEAD, table_rows(table))
-    typer.echo()
-    print_table(PAY_OFF_HEAD, pay_off_rows(table, result.references))
-    if checks := check_rows(table):
-        typer.echo()
-        print_table(CHECK_HEAD, checks)
-
-
-class SuiteProgress(TerminalProgress):
-    """Progress of many runs: a note outside the stages, of data or sensors, is made once."""
-
-    def __init__(self) -> None:
-        """Nothing is said yet."""
-        super().__init__()
-        self._in_stage = False
-        self._said: set[str] = set()
-
-    def stage(self, name: str, total: int | None, unit: str) -> None:
-        """Begin a bar."""
-        self._in_stage = True
-        super().stage(name, total, unit)
-
-    def finish(self) -> None:
-        """End it."""
-        super().finish()
-        self._in_stage = False
-
-    def note(self, message: str) -> None:
-        """Say it, unless it was said of an earlier run."""
-        if self._in_stage or message not in self._said:
-            super().note(message)
-        self._said.add(message)
-
-
-def note(line: str) -> None:
-    """Say which run comes next."""
-    err().print(line, markup=False)
+    if not run_file(file, out, as_json=json):
+        raise typer.Exit(1)

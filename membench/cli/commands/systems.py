@@ -1,4 +1,4 @@
-"""Commands about what there is: `systems`, `tasks`, `doctor`, `conformance`."""
+"""`membench systems`: list, show, install, remove."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")]
+from membench.cli.options import Json
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME", help="Systems to install.")]
 
 systems_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
-tasks_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, panel: str) -> None:
     """Add the commands."""
-    app.add_typer(tasks_app, name="tasks")
-    app.add_typer(systems_app, name="systems")
-    app.command("doctor")(doctor)
-    app.command("conformance")(conformance)
+    app.add_typer(systems_app, name="systems", rich_help_panel=panel)
 
 
 @systems_app.callback()
@@ -70,61 +66,3 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="System.")])
 
     freed = take_away(get_card(name))
     typer.echo(f"freed {freed / 1e6:,.0f} MB")
-
-
-@tasks_app.callback()
-def tasks(ctx: typer.Context, json: Json = False) -> None:
-    """List the benchmarks."""
-    if ctx.invoked_subcommand is not None:
-        return
-    from membench.cli.output.listing import print_tasks
-
-    print_tasks(as_json=json)
-
-
-@tasks_app.command("show")
-def show_task(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Task.")], json: Json = False
-) -> None:
-    """Show everything known of a benchmark.
-
-    Files with their hashes, categories with counts, options, metrics, licence.
-    """
-    from membench.cli.output.listing import print_tasks
-
-    print_tasks(name, as_json=json)
-
-
-def doctor(json: Json = False) -> None:
-    """Say what this machine can do.
-
-    Data, energy sources, optional parts, and what to do about what is missing.
-    """
-    from membench.cli.output.doctor import print_doctor
-
-    print_doctor(as_json=json)
-
-
-def conformance(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="System, or path of a system's folder.")
-    ],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="System parameter.")
-    ] = None,
-    write: Annotated[
-        bool, typer.Option("--write", help="Store the result in the folder (packages).")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Check that a system keeps its contract.
-
-    Isolation, reset, order, k and token budget, sources, determinism, clean close, and every
-    capability that it declares; for packages also dates, metering and what is left behind.
-    """
-    from membench.cli.output.conformance import print_conformance
-    from membench.cli.request import assignments
-
-    given = assignments("--set", set_ or [])
-    if not print_conformance(name, given, write=write, as_json=json):
-        raise typer.Exit(1)

@@ -9,9 +9,11 @@ from typing import Any
 from rich.table import Table
 
 from membench.cli.output.console import out, show
+from membench.cli.output.listing import print_json
 from membench.domain.errors import Reason
 from membench.domain.labels import Phase, Provenance
 from membench.energy.figure import joules_text
+from membench.harness.run import RunResult
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
 from membench.tasks.registry import get_task
@@ -21,6 +23,19 @@ GRANT = "evidence_grant"
 """The capability of a system that the harness shows the evidence to."""
 FOLLOWING = {Reason.EARLIER_EVENT_FAILED, Reason.RECALL_FAILED}
 """Failures that follow from another one."""
+
+
+def show_result(result: RunResult, *, as_json: bool) -> None:
+    """Print what a run came to."""
+    print_summary(result.summary, result.run.path, as_json=as_json)
+
+
+def print_summary(summary: dict[str, Any], path: Path | None, *, as_json: bool) -> None:
+    """Print a summary: JSON alone, or the closing table."""
+    if as_json:
+        print_json(summary)
+    else:
+        print_closing(summary, path)
 
 
 def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from membench.cli.model_settings import ModelSettings, checked_settings, model_assignments
-from membench.cli.request import merge
+from membench.cli.request import merge, model_assignments
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import Role
+from membench.harness.model_settings import ModelSettings, checked_settings
 from membench.harness.prepare import prepare
 from membench.harness.run_models import configured
 from membench.llm.config import ModelSpec
@@ -17,9 +17,14 @@ from membench.records.spec import DETERMINING, ExecOptions, RunSpec, split_setti
 GUIDE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 
 
+def settings_of(*flags):
+    """Checked settings of `--model-set` flags."""
+    return checked_settings(model_assignments("--model-set", flags), merge(None, {}).refuse)
+
+
 def test_values_are_yaml_and_checked_by_type():
     given = ["timeout_s=60", "judge.temperature=0", "reader.price={prompt: 1e-6}"]
-    assert checked_settings(model_assignments(given)) == {
+    assert settings_of(*given) == {
         "timeout_s": 60.0,
         "judge.temperature": 0.0,
         "reader.price": {"prompt": 1e-6, "completion": 0.0, "cached": None},
@@ -39,7 +44,7 @@ def test_values_are_yaml_and_checked_by_type():
 )
 def test_what_is_not_a_setting_is_refused(given, error, words):
     with pytest.raises(error, match=re.escape(words)):
-        checked_settings(model_assignments([given]))
+        settings_of(given)
 
 
 def test_what_may_change_an_answer_is_part_of_the_spec_and_the_rest_is_not():

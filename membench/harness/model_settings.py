@@ -1,14 +1,13 @@
-"""`--model-set ROLE.NAME=VALUE`: settings of the models of a run, role by role."""
+"""Settings of the models of a run, role by role (`judge.temperature`)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from membench.domain.errors import UnknownName, UsageError
+from membench.domain.errors import MembenchError, UnknownName
 from membench.domain.labels import Role
 
 
@@ -43,37 +42,23 @@ class ModelSettings(BaseModel):
     api_key_env: str | None = None
 
 
-def model_assignments(given: Sequence[str]) -> dict[str, Any]:
-    """Parse repeated `--model-set` flags; values read as YAML.
-
-    Raises:
-        UsageError: One of them is not `name=value`.
-    """
-    parsed: dict[str, Any] = {}
-    for text in given:
-        name, sign, value = text.partition("=")
-        if not sign or not name.strip():
-            raise UsageError(f"--model-set {text}: expected ROLE.NAME=VALUE or NAME=VALUE")
-        try:
-            parsed[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise UsageError(f"--model-set {text}: the value is not YAML") from None
-    return parsed
-
-
-def checked_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+def checked_settings(
+    given: Mapping[str, Any], refuse: Callable[[str, Any, str], MembenchError]
+) -> dict[str, Any]:
     """Settings with names that exist and values of their types.
 
     Args:
         given: `role.name`, or `name` for every role, to value.
+        refuse: Makes the error for a value that is not accepted.
 
     Raises:
-        UserError: A role, a name or a value that is not accepted.
+        UnknownName: There is no such role or setting.
+        MembenchError: What `refuse` made.
     """
-    return {key: _checked(key, value) for key, value in given.items()}
+    return {key: _checked(key, value, refuse) for key, value in given.items()}
 
 
-def _checked(key: str, value: Any) -> Any:
+def _checked(key: str, value: Any, refuse: Callable[[str, Any, str], MembenchError]) -> Any:
     role, _, name = key.rpartition(".")
     if role and role not in set(Role):
         raise UnknownName("role", role, Role)
@@ -82,5 +67,5 @@ def _checked(key: str, value: Any) -> Any:
     try:
         settings = ModelSettings.model_validate({name: value})
     except ValidationError as error:
-        raise UsageError(f"--model-set {key}={value}: {error.errors()[0]['msg']}") from None
+        raise refuse(f"model_set.{key}", value, error.errors()[0]["msg"]) from None
     return settings.model_dump()[name]

@@ -1,0 +1,35 @@
+"""A run read or judged again, as a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from membench.cli.output.console import TerminalProgress
+from membench.cli.output.summary import show_result
+from membench.cli.request import merge
+from membench.harness.run import derive
+from membench.records.run_directory import RunDir
+from membench.records.spec import RunSpec
+
+
+def derive_and_show(
+    run: Path, settings: Mapping[str, Any], keep: tuple[str, ...], *, as_json: bool
+) -> None:
+    """Make a run from another's records and show it; its parent's division binds it no more.
+
+    Raises:
+        typer.Exit: Something failed in it.
+    """
+    request = merge(None, settings)
+    parent = RunSpec.from_json(RunDir.open(run).manifest()["spec"])
+    spec = request.over(parent).to_json()
+    changed = {name: spec[name] for name in ("model_set", *settings) if name in spec}
+    changed["division"] = None
+    result = derive(run, changed, keep, request.options(), TerminalProgress())
+    show_result(result, as_json=as_json)
+    if not result.complete:
+        raise typer.Exit(1)

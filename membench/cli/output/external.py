@@ -1,0 +1,30 @@
+"""Predictions made elsewhere, scored and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from membench.cli.output.console import err
+from membench.cli.output.summary import print_summary
+from membench.domain.labels import Scalar
+from membench.experiments.external import External, score_external
+
+
+def score_and_show(given: External, options: Mapping[str, Scalar], *, as_json: bool) -> bool:
+    """Score predictions and print what they come to.
+
+    Returns:
+        Whether every question has one, and nothing failed.
+    """
+    summary = score_external(given, dict(options))
+    print_summary(summary, None, as_json=as_json)
+    if summary["missing"]:
+        print_missing(summary["missing"])
+    return bool(summary["complete"])
+
+
+def print_missing(ids: Sequence[str], shown: int = 20) -> None:
+    """Name the questions without a prediction."""
+    more = f", and {len(ids) - shown} more" if len(ids) > shown else ""
+    listed = ", ".join(ids[:shown])
+    err().print(f"no prediction for {len(ids)} questions: {listed}{more}", markup=False)
