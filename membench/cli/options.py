@@ -49,11 +49,11 @@ class Flag:
 FLAGS: Mapping[str, Flag] = {
     "system": Flag(
         WHAT,
-        "Memory system, required (see `membench systems`); several make a grid.",
+        "Memory system, required (see `membench systems`); several: a grid.",
         "NAME[,NAME]",
     ),
     "task": Flag(
-        WHAT, "Benchmark, required (see `membench tasks`); several make a grid.", "NAME[,NAME]"
+        WHAT, "Benchmark, required (see `membench tasks`); several: a grid.", "NAME[,NAME]"
     ),
     "split": Flag(WHAT, "Split; `sample` is always there.", default=TASKS_OWN),
     "data": Flag(WHAT, "File or folder of benchmark data."),
