@@ -101,10 +101,10 @@ def row(name: str, phase: str, cost: PhaseCost, trial: Trial | None) -> str:
     """One row; what belongs to the whole trial stands in the first."""
     numbers = (
         cost.events,
-        cost.calls,
-        cost.prompt_tokens,
-        cost.completion_tokens,
-        cost.embedding_tokens,
+        cost.usage.calls,
+        cost.usage.prompt_tokens,
+        cost.usage.completion_tokens,
+        cost.usage.embedding_tokens,
     )
     cells = [name, phase, *(f"{number:,}" for number in numbers)]
     cells += [f"{cost.wall_s:.1f}", f"{cost.cpu_s:.1f}"]

@@ -22,6 +22,7 @@ import orjson
 from membench.domain.errors import DataError
 from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
+from membench.records.usage import PhaseUsage, Usage
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["counter", "cpu_seconds", "tokens"]
@@ -350,21 +351,16 @@ class Tokens:
     embedding: float = 0.0
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Tokens:
-        """From a role's entry in a record's telemetry.
-
-        Without `prompt_sq`, calls are taken to have been of equal length.
-        """
-        prompt = float(data.get("prompt_tokens") or 0)
-        calls = float(data.get("calls") or 1)
-        square = data.get("prompt_sq")
+    def of(cls, usage: Usage, model: str = "") -> Tokens:
+        """Of a role's usage; calls recorded without squares are taken to be of equal length."""
+        alike = usage.prompt_tokens**2 / (usage.calls or 1)
         return cls(
-            model=str(data.get("model") or ""),
-            prompt=prompt,
-            prompt_sq=prompt * prompt / calls if square is None else float(square),
-            cached=float(data.get("cached_tokens") or 0),
-            completion=float(data.get("completion_tokens") or 0),
-            embedding=float(data.get("embedding_tokens") or 0),
+            model=model,
+            prompt=usage.prompt_tokens,
+            prompt_sq=alike if usage.prompt_sq is None else usage.prompt_sq,
+            cached=usage.cached_tokens,
+            completion=usage.completion_tokens,
+            embedding=usage.embedding_tokens,
         )
 
 
@@ -417,15 +413,14 @@ class Span:
             case: Opaque case id.
             event: Index of the event.
             abandoned: Whether the record's attempt was given up.
-            models: Model of each role, where the usage does not name it.
+            models: Model of each role.
 
         Returns:
             None for a record of work that was never begun.
         """
         if "start" not in telemetry or "end" not in telemetry:
             return None
-        cpu_s, usage = telemetry.get("cpu_s"), telemetry.get("usage") or {}
-        roles = usage.get("roles") or {}
+        cpu_s, usage = telemetry.get("cpu_s"), PhaseUsage.from_json(telemetry.get("usage") or {})
         names = models or {}
         return cls(
             start=float(telemetry["start"]),
@@ -434,11 +429,8 @@ class Span:
             lane=str(telemetry.get("lane", "")),
             case=case,
             event=event,
-            cpu_s=None if cpu_s is None else float(cpu_s) + float(usage.get("cpu_s") or 0),
-            usage={
-                role: Tokens.from_json({"model": names.get(role), **use})
-                for role, use in roles.items()
-            },
+            cpu_s=None if cpu_s is None else float(cpu_s) + (usage.total.cpu_s or 0.0),
+            usage={role: Tokens.of(use, names.get(role, "")) for role, use in usage.roles.items()},
             abandoned=abandoned,
             node=int(telemetry.get("node") or 0),
         )

@@ -22,7 +22,7 @@ from membench.harness.prepare import ResolvedRun, judges
 from membench.judging.calibration import placeholder_case
 from membench.llm import prices
 from membench.llm.config import ModelSpec
-from membench.llm.usage import Usage
+from membench.records.usage import Usage
 from membench.tasks.base import Task
 
 COUNTED_CHARACTERS = 2_000_000

@@ -32,10 +32,10 @@ from membench.harness.stages.score import score
 from membench.harness.stages.verdicts import judged
 from membench.harness.summary import summarise
 from membench.llm.spending import spent_by_role
-from membench.llm.usage import Usage
 from membench.records.journal import DiskFull
 from membench.records.run_directory import RunDir, new_run_id
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.usage import PhaseUsage
 
 PLAYED = ("play.jsonl", "texts.jsonl", "energy.jsonl")
 """Records that a run takes over from the one it reads again."""
@@ -290,12 +290,7 @@ def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
 
 def spent_entry(run: RunDir) -> dict[str, Any]:
     """What this run paid upstream, every attempt together; unlike `usage`, without replays."""
-    roles = spent_by_role(run.spent)
-    total = sum(roles.values(), Usage())
-    return {
-        **total.as_dict(),
-        "roles": {str(role): usage.as_dict() for role, usage in roles.items()},
-    }
+    return PhaseUsage.of(spent_by_role(run.spent)).to_json()
 
 
 @contextmanager

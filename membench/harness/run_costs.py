@@ -17,14 +17,7 @@ from membench.domain.labels import Phase
 from membench.records.attempts import CaseAttempt
 from membench.records.costs import cpu_seconds
 from membench.records.record import Record
-
-COUNTS = (
-    *("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"),
-    *("embedding_tokens", "retries", "failed", "late", "replayed"),
-)
-"""Usage figures that add up: of `calls`, `replayed` came from the cassette and `late` after their
-phase was closed; `failed` calls are not among them."""
-
+from membench.records.usage import LateUsage, PhaseUsage
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,8 +30,8 @@ class CostTally:
         self._starts: dict[str, array[float]] = {}
         self._ends: dict[str, array[float]] = {}
         self._cpu_s: dict[str, float] = {}
-        self._usage: dict[str, dict[str, Any]] = {}
-        self._abandoned_usage: dict[str, dict[str, Any]] = {}
+        self._usage: dict[str, PhaseUsage] = {}
+        self._abandoned_usage: dict[str, PhaseUsage] = {}
         self._context = array("d")
         self._recalled = array("d")
         self._late_calls = 0
@@ -59,8 +52,8 @@ class CostTally:
             self._abandoned_s += record.telemetry.get("end", 0) - record.telemetry.get("start", 0)
             self._abandoned_cpu_s += cpu_seconds(record.telemetry)
             if record.telemetry.get("usage"):
-                total = self._abandoned_usage.setdefault(record.phase, {})
-                add_usage(total, record.telemetry["usage"])
+                usage = PhaseUsage.from_json(record.telemetry["usage"])
+                add_usage(self._abandoned_usage, record.phase, usage)
 
     def merge(self, other: CostTally) -> None:
         """Take in what was added up elsewhere."""
@@ -74,7 +67,7 @@ class CostTally:
             (self._abandoned_usage, other._abandoned_usage),
         ):
             for phase, usage in part.items():
-                add_usage(total.setdefault(phase, {}), usage)
+                add_usage(total, phase, usage)
         self._context.extend(other._context)
         self._recalled.extend(other._recalled)
         self._late_calls += other._late_calls
@@ -88,10 +81,9 @@ class CostTally:
     def add_late(self, notes: Iterable[Mapping[str, Any]]) -> None:
         """Take in calls that came after their phase was closed; start-up counts as ingest."""
         for note in notes:
-            for usage in note.get("late", ()):
-                phase = usage["phase"] or Phase.INGEST.value
-                add_usage(self._usage.setdefault(phase, {}), usage)
-                self._late_calls += usage["calls"]
+            for late in map(LateUsage.from_json, note.get("late", ())):
+                add_usage(self._usage, late.phase or Phase.INGEST.value, late.usage)
+                self._late_calls += late.usage.total.calls
 
     def add_spans(self, phase: Phase, telemetry: Iterable[Mapping[str, Any]]) -> None:
         """Take in telemetry that belongs to no case record (judging)."""
@@ -114,13 +106,13 @@ class CostTally:
         self.peak_rss_bytes = _max(self.peak_rss_bytes, telemetry.get("rss_bytes"))
         self.store_bytes = _max(self.store_bytes, telemetry.get("store_bytes"))
         if telemetry.get("usage"):
-            add_usage(self._usage.setdefault(phase, {}), telemetry["usage"])
+            add_usage(self._usage, phase, PhaseUsage.from_json(telemetry["usage"]))
 
     def to_json(self) -> dict[str, Any]:
         """The cost part of a summary."""
         phases = [phase.value for phase in Phase if phase.value in self._cpu_s]
         return {
-            "usage": {phase: usage_json(self._usage.get(phase, {})) for phase in phases},
+            "usage": {phase: self._usage.get(phase, PhaseUsage()).to_json() for phase in phases},
             "ingested": {"turns": self.turns, "tokens": self.tokens},
             "context_tokens": {
                 "mean": mean_of(self._context),
@@ -135,7 +127,7 @@ class CostTally:
             "abandoned": {
                 "time_s": self._abandoned_s,
                 "cpu_s": self._abandoned_cpu_s,
-                "usage": {phase: usage_json(u) for phase, u in self._abandoned_usage.items()},
+                "usage": {phase: u.to_json() for phase, u in self._abandoned_usage.items()},
             },
         }
 
@@ -161,33 +153,9 @@ def union_length(starts: Floats, ends: Floats) -> float:
     return float(ends[-1] - starts[0] - uncovered)
 
 
-def add_usage(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
-    """Add the usage of one event into `total`, role by role; unknown dollars stay unknown."""
-    for count in COUNTS:
-        total[count] = total.get(count, 0) + usage.get(count, 0)
-    total["source"] = merged_source(total.get("source"), usage.get("source"))
-    first = "usd" not in total
-    total["usd"] = usage.get("usd") if first else add_known(total["usd"], usage.get("usd"))
-    for role, part in usage.get("roles", {}).items():
-        add_usage(total.setdefault("roles", {}).setdefault(role, {}), part)
-
-
-def add_known(one: float | None, other: float | None) -> float | None:
-    """A sum that is unknown when a part is."""
-    return None if one is None or other is None else one + other
-
-
-def merged_source(one: str | None, other: str | None) -> str | None:
-    """Where token counts came from; `mixed` when from several places."""
-    if one is None or one == other:
-        return other or one
-    return one if other is None else "mixed"
-
-
-def usage_json(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """Usage of a phase; a phase without model calls used nothing, and that is known."""
-    empty: dict[str, Any] = {"source": None, "usd": 0.0, "roles": {}}
-    return dict.fromkeys(COUNTS, 0) | empty | dict(usage)
+def add_usage(usage: dict[str, PhaseUsage], phase: str, more: PhaseUsage) -> None:
+    """Add the usage of one event to its phase; a phase nobody named has used nothing."""
+    usage[phase] = usage.get(phase, PhaseUsage()) + more
 
 
 def mean_of(values: Sequence[float]) -> float | None:

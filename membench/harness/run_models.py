@@ -126,7 +126,7 @@ def collect_late_usage(models: Models, run: RunDir) -> None:
     late = [usage for name in names for usage in models.gateway.release(name)]
     if late:
         notes = Appender(run.play)
-        notes.append({"note": "late", "late": late})
+        notes.append({"note": "late", "late": [usage.to_json() for usage in late]})
         notes.close()
     if models.gateway.refused:
         raise Stopped(models.gateway.refused)

@@ -20,8 +20,8 @@ from membench.domain.outcome import Outcome
 from membench.domain.score import JudgeRequest, Verdict
 from membench.llm.aio.bounded import in_flight
 from membench.llm.client import ModelClient, cost_of
-from membench.llm.usage import Usage
 from membench.metrics.agreement import cohen_kappa
+from membench.records.usage import Usage
 from membench.tasks.base import Task
 from membench.tasks.card import JudgeCard
 

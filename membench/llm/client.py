@@ -15,7 +15,7 @@ from membench.domain.labels import Role
 from membench.llm import openai_protocol
 from membench.llm.aio.server_thread import LoopThread
 from membench.llm.meter import Account, CallMeter, MeteredReply
-from membench.llm.usage import Usage
+from membench.records.usage import Usage
 
 Messages = Sequence[Mapping[str, str]]
 

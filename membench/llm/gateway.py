@@ -34,11 +34,11 @@ from membench.llm.cassette.cassette import Cassette
 from membench.llm.client import ModelClient
 from membench.llm.config import MINILM, MINILM_WIDTH, GatewayConfig, ModelSpec, Seat
 from membench.llm.meter import Account, CallFault, CallMeter
-from membench.llm.phase_meter import GatewayAccess, UsageDict
+from membench.llm.phase_meter import GatewayAccess
 from membench.llm.spending import SpendLog
 from membench.llm.upstreams.base import EVENTS
 from membench.llm.upstreams.choose import upstream_for
-from membench.llm.usage import Usage
+from membench.records.usage import LateUsage, PhaseUsage, Usage
 
 T = TypeVar("T")
 
@@ -76,14 +76,14 @@ class LaneAccount:
         self.past = [old for old in (*self.past, self.account) if old.pending or old.roles]
         self.account = account
 
-    async def close(self, drain_s: float) -> UsageDict:
+    async def close(self, drain_s: float) -> PhaseUsage:
         """Close the phase after its calls, or after `drain_s` seconds."""
         account = self.account
         await _drained((account,), drain_s)
         account.closed = True
         return _taken(account)
 
-    def late(self) -> list[UsageDict]:
+    def late(self) -> list[LateUsage]:
         """Usage that came after its phase was closed, since last asked."""
         accounts = (*self.past, *((self.account,) if self.account.closed else ()))
         return [_addressed(account) for account in accounts if account.roles]
@@ -97,26 +97,16 @@ async def _drained(accounts: Sequence[Account], drain_s: float) -> None:
         waited += _POLL_S
 
 
-def _taken(account: Account) -> UsageDict:
-    """An account's usage as plain values; what was taken counts no more."""
-    usage = usage_dict(account.roles, account.faults)
+def _taken(account: Account) -> PhaseUsage:
+    """An account's usage; what was taken counts no more."""
+    usage = PhaseUsage.of(account.roles, account.faults)
     account.roles, account.faults = {}, []
     return usage
 
 
-def _addressed(account: Account) -> UsageDict:
+def _addressed(account: Account) -> LateUsage:
     """Late usage with the phase it belongs to."""
-    place = {"case": account.case, "event": account.event, "phase": account.phase}
-    return {**_taken(account), **place}
-
-
-def usage_dict(roles: Mapping[Role, Usage], faults: list[Reason] | None = None) -> UsageDict:
-    """Usage of several roles in the form that records carry."""
-    return {
-        **sum(roles.values(), Usage()).as_dict(),
-        "roles": {str(role): usage.as_dict() for role, usage in roles.items()},
-        "faults": [str(reason) for reason in faults or ()],
-    }
+    return LateUsage(_taken(account), account.case or None, account.event, account.phase)
 
 
 class Gateway:
@@ -203,11 +193,11 @@ class Gateway:
         token = root.rsplit("/", 1)[-1]
         return ModelEndpoint(f"{root}/v1", f"sk-lane-{token}", spec.served_name, width)
 
-    def release(self, lane_id: str) -> list[UsageDict]:
+    def release(self, lane_id: str) -> list[LateUsage]:
         """Forget a lane after its calls in flight; returns usage it did not collect itself."""
         return self._thread.run(self._forget(lane_id))
 
-    async def _forget(self, lane_id: str) -> list[UsageDict]:
+    async def _forget(self, lane_id: str) -> list[LateUsage]:
         """`release`, on the loop."""
         lane = self._lanes.pop(lane_id)
         self._by_token.pop(lane.token, None)
@@ -344,9 +334,9 @@ class Gateway:
             case "open":
                 lane.open(content["case"], content["event"], Phase(content["phase"]))
             case "close":
-                return _json(await lane.close(self.config.drain_s))
+                return _json((await lane.close(self.config.drain_s)).to_json())
             case "late":
-                return _json(lane.late())
+                return _json([usage.to_json() for usage in lane.late()])
         return _json(None)
 
 

@@ -32,7 +32,8 @@ from membench.llm.spending import BudgetGuard, SpendLog
 from membench.llm.upstreams.base import EVENTS, Reply, Upstream
 from membench.llm.upstreams.choose import is_openai
 from membench.llm.upstreams.secrets import redacted
-from membench.llm.usage import Usage, stated_usage
+from membench.llm.usage import stated_usage
+from membench.records.usage import Usage
 
 RETRIED_STATUS = frozenset({408, 409, 425, 429})
 

@@ -17,10 +17,7 @@ from urllib.parse import urlsplit
 from membench.domain.errors import HarnessFault, Reason
 from membench.domain.labels import Phase, Role
 from membench.domain.system import ModelEndpoint
-
-UsageDict = dict[str, Any]
-"""Usage of one phase: the fields of `usage.Usage`, `roles` with the same fields per role, and
-`faults`, the reasons of calls that failed, in order."""
+from membench.records.usage import LateUsage, PhaseUsage
 
 
 @dataclass(frozen=True)
@@ -49,15 +46,11 @@ class PhaseMeter(Protocol):
     def open(self, case: str, event: int, phase: Phase) -> None:
         """Charge what is called from now on to this phase."""
 
-    def close(self) -> UsageDict:
+    def close(self) -> PhaseUsage:
         """End the phase, wait a little for calls in flight, return what it cost."""
 
-    def late(self) -> list[UsageDict]:
-        """What calls cost that came outside their phase, since this was last asked.
-
-        Each entry is a usage with `case`, `event` and `phase`: the phase that was open last, or
-        None for calls before the first one (start-up).
-        """
+    def late(self) -> list[LateUsage]:
+        """What calls cost that came outside their phase, since this was last asked."""
 
     def disconnect(self) -> None:
         """Drop what holds a connection."""
@@ -85,15 +78,13 @@ class GatewayPhaseMeter:
         """Open a phase."""
         self._post("open", {"case": case, "event": event, "phase": phase})
 
-    def close(self) -> UsageDict:
+    def close(self) -> PhaseUsage:
         """Close the phase and return its usage."""
-        usage: UsageDict = self._post("close", {})
-        return usage
+        return PhaseUsage.from_json(self._post("close", {}))
 
-    def late(self) -> list[UsageDict]:
+    def late(self) -> list[LateUsage]:
         """Usage of calls outside their phase."""
-        usages: list[UsageDict] = self._post("late", {})
-        return usages
+        return [LateUsage.from_json(usage) for usage in self._post("late", {})]
 
     def disconnect(self) -> None:
         """Drop the connection."""
@@ -128,20 +119,13 @@ class NullPhaseMeter:
     def open(self, case: str, event: int, phase: Phase) -> None:
         """Nothing to open."""
 
-    def close(self) -> UsageDict:
+    def close(self) -> PhaseUsage:
         """No usage."""
-        return no_usage()
+        return PhaseUsage()
 
-    def late(self) -> list[UsageDict]:
+    def late(self) -> list[LateUsage]:
         """Nothing can be late."""
         return []
 
     def disconnect(self) -> None:
         """Nothing to drop."""
-
-
-def no_usage() -> UsageDict:
-    """The usage of a phase in which no model was called."""
-    from membench.llm.usage import Usage
-
-    return {**Usage().as_dict(), "roles": {}, "faults": []}

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from membench.llm.config import ModelSpec, Price
-from membench.llm.usage import Usage
+from membench.records.usage import Usage
 
 FREE = Price(0.0)
 

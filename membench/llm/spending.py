@@ -7,17 +7,17 @@ kills. Replayed calls are not in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from membench.domain.errors import Stopped
 from membench.domain.labels import Role
 from membench.llm.config import Budget
-from membench.llm.usage import Usage
 from membench.records.journal import Appender, read_lines, terminate_torn_line
+from membench.records.usage import Usage
 
-_NEUTRAL = Usage().as_dict()
+_OMITTED = Usage().to_json()
+"""Figures that a line leaves out."""
 
 
 class SpendLog:
@@ -35,7 +35,7 @@ class SpendLog:
             DiskFull: The file system has no room left.
         """
         figures = {
-            name: value for name, value in usage.as_dict().items() if value != _NEUTRAL[name]
+            name: value for name, value in usage.to_json().items() if value != _OMITTED[name]
         }
         self._lines.append({"role": role, "case": case, "usage": figures})
 
@@ -46,12 +46,12 @@ class SpendLog:
 
 def spent_by_role(path: Path) -> dict[Role, Usage]:
     """What a ledger comes to, role by role; nothing if there is no file."""
-    known = {field.name for field in fields(Usage)}
+    # The square of a prompt follows from the prompt where an older version did not write it.
+    omitted = {name: value for name, value in _OMITTED.items() if name != "prompt_sq"}
     total: dict[Role, Usage] = {}
     for line in read_lines(path):
-        figures: dict[str, Any] = {k: v for k, v in line["usage"].items() if k in known}
         role = Role(line["role"])
-        total[role] = total.get(role, Usage()) + Usage(**figures)
+        total[role] = total.get(role, Usage()) + Usage.from_json({**omitted, **line["usage"]})
     return total
 
 

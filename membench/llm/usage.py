@@ -1,91 +1,14 @@
-"""What a model call came to, and how such figures add up.
-
-Every figure keeps where it came from: `provider` when the endpoint stated its usage, `tokenizer`
-when we counted it ourselves, `mixed` for a sum of both. Dollars are None as soon as one call of a
-sum has no known price: null is not zero.
-"""
+"""Reading the usage that a provider states, and counting where it states none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from membench.records.usage import Usage
 
 COUNTED = "tokenizer"
 STATED = "provider"
-MIXED = "mixed"
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Usage of one call or a sum of calls; `Usage()` is the neutral element of `+`.
-
-    Attributes:
-        calls: Calls that were delivered, replayed ones included.
-        prompt_tokens: Input tokens of chat, responses and rerank calls, cached ones included.
-        cached_tokens: Those of them that the provider served from its prompt cache.
-        completion_tokens: Output tokens, reasoning included.
-        reasoning_tokens: Those of them that were reasoning.
-        embedding_tokens: Input tokens of embedding calls.
-        source: `provider`, `tokenizer` or `mixed`; None without calls.
-        usd: Dollars by the price map; None if a price is unknown.
-        latency_s: Seconds the callers waited, summed.
-        retries: Attempts beyond the first.
-        failed: Calls that ended in a fault; their cost is unknown and not in the sums.
-        late: Calls that arrived, or ended, after their phase was closed.
-        replayed: Calls answered from the cassette; their tokens and dollars are the recorded ones.
-        cpu_s: CPU seconds of models hosted by the gateway itself.
-    """
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    reasoning_tokens: int = 0
-    embedding_tokens: int = 0
-    source: str | None = None
-    usd: float | None = 0.0
-    latency_s: float = 0.0
-    retries: int = 0
-    failed: int = 0
-    late: int = 0
-    replayed: int = 0
-    cpu_s: float = 0.0
-
-    def __add__(self, other: Usage) -> Usage:
-        """Sum every figure; the weaker source and an unknown price win."""
-        return Usage(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.reasoning_tokens + other.reasoning_tokens,
-            self.embedding_tokens + other.embedding_tokens,
-            joint_source(self.source, other.source),
-            None if self.usd is None or other.usd is None else self.usd + other.usd,
-            self.latency_s + other.latency_s,
-            self.retries + other.retries,
-            self.failed + other.failed,
-            self.late + other.late,
-            self.replayed + other.replayed,
-            self.cpu_s + other.cpu_s,
-        )
-
-    @property
-    def tokens(self) -> int:
-        """Every token a provider would bill."""
-        return self.prompt_tokens + self.completion_tokens + self.embedding_tokens
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for records and the cassette."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-def joint_source(left: str | None, right: str | None) -> str | None:
-    """The source of a sum."""
-    if left is None or right is None or left == right:
-        return left or right
-    return MIXED
 
 
 def stated_usage(
@@ -117,7 +40,8 @@ def stated_usage(
     if endpoint == "rerank":
         return Usage(
             calls=1,
-            prompt_tokens=count_input() if taken is None else taken,
+            prompt_tokens=(read := count_input() if taken is None else taken),
+            prompt_sq=read**2,
             source=COUNTED if taken is None else STATED,
         )
     known = taken is not None and given is not None
@@ -130,6 +54,7 @@ def stated_usage(
     return Usage(
         calls=1,
         prompt_tokens=prompt,
+        prompt_sq=prompt**2,
         cached_tokens=min(cached, prompt),
         completion_tokens=completion,
         reasoning_tokens=min(reasoning, completion),

@@ -169,10 +169,10 @@ def metering(bench: PackageTrial) -> str:
     trial = bench.first
     if trial.metered != trial.served or trial.faults:
         raise Violation(f"{trial.metered} calls metered, {trial.served} served, {trial.faults}")
-    outside = [usage for usage in trial.late if usage["phase"] is not None]
+    outside = [late for late in trial.late if late.phase is not None]
     if outside:
         raise Violation(f"{len(outside)} phases were charged after they ended")
-    start = sum(usage["calls"] for usage in trial.late)
+    start = sum(late.usage.total.calls for late in trial.late)
     return f"{trial.served} calls" + (f", {start} of them at start-up" if start else "")
 
 

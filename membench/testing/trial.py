@@ -25,6 +25,7 @@ from membench.llm.config import CassetteMode, GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.phase_meter import PhaseMeter
 from membench.llm.upstreams.scripted.rules import Request
+from membench.records.usage import LateUsage, Usage
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens
@@ -37,20 +38,14 @@ class PhaseCost:
     """What one phase of a trial cost."""
 
     events: int = 0
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    embedding_tokens: int = 0
+    usage: Usage = field(default_factory=Usage)
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
-    def add(self, usage: Mapping[str, Any], wall_s: float, cpu_s: float) -> None:
+    def add(self, usage: Usage, wall_s: float, cpu_s: float) -> None:
         """Add one event."""
         self.events += 1
-        self.calls += usage["calls"]
-        self.prompt_tokens += usage["prompt_tokens"]
-        self.completion_tokens += usage["completion_tokens"]
-        self.embedding_tokens += usage["embedding_tokens"]
+        self.usage += usage
         self.wall_s += wall_s
         self.cpu_s += cpu_s
 
@@ -78,7 +73,7 @@ class Trial:
     system: str
     phases: dict[Phase, PhaseCost] = field(default_factory=dict)
     start_s: float = 0.0
-    late: list[dict[str, Any]] = field(default_factory=list)
+    late: list[LateUsage] = field(default_factory=list)
     rss_bytes: int = 0
     store_bytes: int | None = None
     served: int = 0
@@ -93,8 +88,8 @@ class Trial:
     @property
     def metered(self) -> int:
         """Calls the gateway saw, start-up and late ones included."""
-        late = sum(int(usage["calls"]) for usage in self.late)
-        return late + sum(cost.calls for cost in self.phases.values())
+        late = sum(late.usage.total.calls for late in self.late)
+        return late + sum(cost.usage.calls for cost in self.phases.values())
 
 
 def play(
@@ -165,10 +160,10 @@ def _play_events(trial: Trial, system: Any, case: Case, meter: PhaseMeter, k: in
         _act(trial, system, event, k)
         wall_s = time.perf_counter() - started
         usage = meter.close()
-        trial.faults += usage["faults"]
+        trial.faults += usage.faults
         used = system.resources() if hasattr(system, "resources") else {}
         cost = trial.phases.setdefault(phase, PhaseCost())
-        cost.add(usage, wall_s, used.get("cpu_s", 0.0))
+        cost.add(usage.total, wall_s, used.get("cpu_s", 0.0))
         trial.rss_bytes = max(trial.rss_bytes, used.get("rss_bytes", 0))
         trial.store_bytes = used.get("store_bytes", trial.store_bytes)
 

@@ -89,6 +89,10 @@ class TestRecordAndReplay:
         assert tokens_of(summary["spent"]) == recorded.served
         assert summary["usage"]["answer"]["calls"] == summary["counts"]["questions"]
         assert summary["usage"]["answer"]["source"] == "provider"
+        assert summary["usage"]["answer"]["latency_s"] > 0
+        assert summary["usage"]["answer"]["roles"]["reader"]["latency_s"] > 0
+        answer = summary["usage"]["answer"]
+        assert answer["prompt_sq"] >= answer["prompt_tokens"] ** 2 / answer["calls"]
         assert summary["usage"]["answer"]["usd"] is None  # nobody knows what `reads` costs
 
     def test_a_replay_has_the_same_content_and_scores(

@@ -27,7 +27,7 @@ from membench.llm.config import GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.phase_meter import GatewayPhaseMeter
 from membench.llm.upstreams.scripted.rules import Request, Script, Text
-from membench.llm.usage import Usage
+from membench.records.usage import Usage
 from membench.testing.scripted import Rule, ScriptedServer, ServerFault
 
 Start = Callable[..., Gateway]
@@ -124,7 +124,7 @@ def test_a_miss_fails_typed_and_names_the_request(start: Start, tmp_path: Path) 
     reply = httpx.post(f"{access.endpoints[Role.MEMORY].base_url}/chat/completions", json=body)
     assert reply.status_code == 424
     assert "role=memory" in reply.json()["error"]["message"]
-    assert meter.close()["faults"] == [Reason.CASSETTE_MISS]
+    assert meter.close().faults == (Reason.CASSETTE_MISS,)
     meter.disconnect()
 
 
@@ -200,7 +200,7 @@ def test_a_client_that_gave_up_was_not_delivered_to(start: Start, tmp_path: Path
         assert "draw 1" in httpx.post(url, json=body).text
         usage = meter.close()
         meter.disconnect()
-    assert usage["calls"] == 2
+    assert usage.total.calls == 2
     assert tape.stats(file).entries == 1
 
 

@@ -160,14 +160,19 @@ class TestCharging:
             meter.open("case", 1, Phase.RECALL)
             recall = meter.close()
         meter.disconnect()
-        assert (ingest["calls"], ingest["prompt_tokens"], ingest["completion_tokens"]) == (2, 7, 1)
-        assert ingest["embedding_tokens"] == 2
-        assert ingest["source"] == "provider"
-        assert ingest["usd"] == pytest.approx(7 * 1.5e-7 + 6e-7 + 2 * 2e-8)
-        assert ingest["roles"]["embedder"]["embedding_tokens"] == 2
-        assert ingest["roles"]["memory"]["prompt_tokens"] == 7
-        assert ingest["latency_s"] > 0
-        assert (recall["calls"], recall["usd"], recall["roles"]) == (0, 0.0, {})
+        assert (ingest.total.calls, ingest.total.prompt_tokens, ingest.total.completion_tokens) == (
+            2,
+            7,
+            1,
+        )
+        assert ingest.total.embedding_tokens == 2
+        assert ingest.total.prompt_sq == 7 * 7
+        assert ingest.total.source == "provider"
+        assert ingest.total.usd == pytest.approx(7 * 1.5e-7 + 6e-7 + 2 * 2e-8)
+        assert ingest.roles["embedder"].embedding_tokens == 2
+        assert ingest.roles["memory"].prompt_tokens == 7
+        assert ingest.total.latency_s > 0
+        assert (recall.total.calls, recall.total.usd, recall.roles) == (0, 0.0, {})
 
     def test_an_unknown_price_is_none_and_not_zero(self, start: Start) -> None:
         access = start(roles={Role.MEMORY: ModelSpec("nobody-knows-me")}).lane("a")
@@ -175,7 +180,7 @@ class TestCharging:
         meter.open("case", 0, Phase.INGEST)
         with client_of(access) as client:
             client.chat.completions.create(model="nobody-knows-me", messages=PARIS)
-        assert meter.close()["usd"] is None
+        assert meter.close().total.usd is None
         meter.disconnect()
 
     def test_usage_that_the_upstream_does_not_state_is_counted_and_marked(
@@ -189,8 +194,8 @@ class TestCharging:
             with client_of(access) as client:
                 ask(client)
             usage = meter.close()
-            assert (usage["prompt_tokens"], usage["completion_tokens"]) == (7, 1)
-            assert usage["source"] == "tokenizer"
+            assert (usage.total.prompt_tokens, usage.total.completion_tokens) == (7, 1)
+            assert usage.total.source == "tokenizer"
         meter.disconnect()
 
     def test_calls_after_a_phase_go_to_that_phase_marked_late(self, start: Start) -> None:
@@ -203,11 +208,11 @@ class TestCharging:
             meter.close()
             ask(client)
             meter.open("case", 4, Phase.RECALL)
-            assert meter.close()["calls"] == 0
+            assert meter.close().total.calls == 0
         before, late = meter.late()
-        assert (before["event"], before["phase"], before["calls"]) == (None, None, 1)
-        assert (late["event"], late["phase"], late["late"]) == (3, "ingest", 1)
-        assert late["prompt_tokens"] == 7
+        assert (before.event, before.phase, before.usage.total.calls) == (None, None, 1)
+        assert (late.event, late.phase, late.usage.total.late) == (3, "ingest", 1)
+        assert late.usage.total.prompt_tokens == 7
         assert meter.late() == []
         meter.disconnect()
 
@@ -225,7 +230,7 @@ class TestCharging:
                 pass
             usage = meter.close()
             background.join()
-        assert (usage["calls"], usage["late"]) == (1, 0)
+        assert (usage.total.calls, usage.total.late) == (1, 0)
         meter.disconnect()
 
     def test_what_outlasts_the_drain_is_late(self, start: Start, upstream: ScriptedServer) -> None:
@@ -239,13 +244,13 @@ class TestCharging:
             background.start()
             while not upstream.requests:
                 pass
-            assert meter.close()["calls"] == 0
+            assert meter.close().total.calls == 0
             meter.open("case", 1, Phase.RECALL)
             background.join()
             meter.close()
         meter.disconnect()
         (late,) = gateway.release("a")
-        assert (late["event"], late["late"], late["prompt_tokens"]) == (0, 1, 7)
+        assert (late.event, late.usage.total.late, late.usage.total.prompt_tokens) == (0, 1, 7)
 
     def test_access_pickles_and_a_released_lane_is_a_stranger(self, start: Start) -> None:
         gateway = start()
@@ -260,7 +265,7 @@ class TestCharging:
         meter = NullPhaseMeter()
         meter.begin("case")
         meter.open("case", 0, Phase.INGEST)
-        assert (meter.close()["calls"], meter.close()["usd"], meter.late()) == (0, 0.0, [])
+        assert (meter.close().total.calls, meter.close().total.usd, meter.late()) == (0, 0.0, [])
 
 
 PLANS = st.lists(
@@ -293,8 +298,8 @@ def test_lanes_never_mix_under_concurrency(
                     body = {"model": "gpt-4o-mini", "messages": PARIS}
                     assert client.post("/chat/completions", json=body).status_code == 200
                 usage = meter.close()
-                assert usage["prompt_tokens"] == 7 * usage["calls"]
-                counts.append(usage["calls"])
+                assert usage.total.prompt_tokens == 7 * usage.total.calls
+                counts.append(usage.total.calls)
         meter.disconnect()
         assert gateway.release(f"lane-{number}") == []
         return counts
@@ -329,8 +334,8 @@ class TestFaults:
         url = f"{access.endpoints[Role.MEMORY].base_url}/chat/completions"
         assert "Paris" in httpx.post(url, json=body).text
         usage = meter.close()
-        assert (usage["calls"], usage["retries"], usage["failed"]) == (1, 2, 0)
-        assert usage["faults"] == []
+        assert (usage.total.calls, usage.total.retries, usage.total.failed) == (1, 2, 0)
+        assert usage.faults == ()
         meter.disconnect()
 
     @pytest.mark.parametrize(
@@ -364,8 +369,8 @@ class TestFaults:
         meter.disconnect()
         assert caught.value.status_code == status
         assert caught.value.response.headers["x-membench-reason"] == reason
-        assert usage["faults"] == [reason]
-        assert (usage["calls"], usage["failed"], usage["retries"]) == (0, 1, 1)
+        assert usage.faults == (reason,)
+        assert (usage.total.calls, usage.total.failed, usage.total.retries) == (0, 1, 1)
         upstream.fail_next(fault, times=2)
         with pytest.raises(ProviderFault) as direct:
             asyncio.run(gateway.client().chat(Role.MEMORY, PARIS, case="c", key="k"))
@@ -418,8 +423,8 @@ class TestBudgets:
         assert caught.value.status_code == 402
         usage = meter.close()
         meter.disconnect()
-        assert usage["calls"] == 2
-        assert usage["faults"] == [Reason.BUDGET_EXHAUSTED]
+        assert usage.total.calls == 2
+        assert usage.faults == (Reason.BUDGET_EXHAUSTED,)
         assert gateway.refused == "budget of 10 tokens spent"
         with pytest.raises(Stopped, match="10 tokens"):
             asyncio.run(gateway.client().chat(Role.READER, PARIS, case="c", key="k"))

@@ -22,7 +22,7 @@ from membench.llm.upstreams.choose import upstream_for
 from membench.llm.upstreams.http import HttpUpstream
 from membench.llm.upstreams.litellm import LitellmUpstream
 from membench.llm.upstreams.scripted.rules import Text, contains
-from membench.llm.usage import Usage
+from membench.records.usage import Usage
 from membench.testing.scripted import Rule, ScriptedServer, ServerFault
 
 PARIS = [{"role": "user", "content": "What is the capital of France?"}]
@@ -101,7 +101,7 @@ def test_litellm_is_not_imported_for_a_pass_through() -> None:
 def test_lanes_load_no_server_and_no_client_library() -> None:
     code = (
         "import sys, membench.llm.phase_meter\n"
-        "membench.llm.phase_meter.no_usage()\n"
+        "membench.llm.phase_meter.NullPhaseMeter().close()\n"
         "print(*({'aiohttp', 'litellm', 'httpx', 'numpy', 'tiktoken'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -170,6 +170,6 @@ def test_minilm_is_hosted_once_and_its_cpu_seconds_are_charged() -> None:
         assert wide.status_code == 400
         usage = meter.close()
         meter.disconnect()
-    assert usage["cpu_s"] > 0
-    assert usage["usd"] == 0.0
-    assert usage["embedding_tokens"] > 100
+    assert usage.total.cpu_s > 0
+    assert usage.total.usd == 0.0
+    assert usage.total.embedding_tokens > 100

@@ -181,11 +181,11 @@ class CasePlayer:
         usage = self._meter.close()
         telemetry.update(start=start, end=end, cpu_s=round(cpu, 6), rss_bytes=peak_rss_bytes())
         add_resources(telemetry, system)
-        if usage["calls"] or usage["faults"]:
-            telemetry["usage"] = usage
-        if usage["faults"]:
+        if usage:
+            telemetry["usage"] = usage.to_json()
+        if usage.faults:
             telemetry["error"] = describe(returned) if isinstance(returned, Exception) else ""
-            return failed(Reason(usage["faults"][0])), telemetry
+            return failed(Reason(usage.faults[0])), telemetry
         if isinstance(returned, Exception):
             telemetry["error"] = describe(returned)
             return failed(reason_of(returned)), telemetry

@@ -117,7 +117,7 @@ class PlayLane:
         except Exception as error:
             note["error"] = describe(error)
         if late := self._meter.late():
-            note["late"] = late
+            note["late"] = [usage.to_json() for usage in late]
         if note:
             self._records.append({"note": "close", "of": player.job.case.id, **note})
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from membench.domain.clock import Clock
+from membench.domain.labels import Role
 from membench.domain.score import JudgeRequest
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import NullProgress, Progress
@@ -26,6 +27,7 @@ from membench.records.attempts import RunRecords, played_case
 from membench.records.canonical import canonical_sha256
 from membench.records.journal import Appender, read_lines, terminate_torn_line
 from membench.records.run_directory import RunDir, replace_json
+from membench.records.usage import PhaseUsage
 
 if TYPE_CHECKING:
     from membench.llm.gateway import Gateway
@@ -137,12 +139,11 @@ def wanted(prepared: ResolvedRun, run: RunDir) -> Iterator[tuple[str, JudgeReque
 def verdict_line(judgement: Judgement) -> dict[str, Any]:
     """One line of a verdict file."""
     verdict = judgement.verdict
-    usage = judgement.usage.as_dict()
     telemetry: dict[str, Any] = {
         "start": judgement.start,
         "end": judgement.end,
         "cpu_s": 0.0,
-        "usage": {**usage, "roles": {"judge": usage}},
+        "usage": PhaseUsage.of({Role.JUDGE: judgement.usage}).to_json(),
     }
     if judgement.detail:
         telemetry["error"] = judgement.detail

@@ -17,13 +17,13 @@ from membench.harness.stages.read import (
     failed_answers,
     unanswered,
 )
-from membench.llm.usage import Usage
 from membench.readers.llm.reader import LlmAnswer, ModelReader, ReadRequest
 from membench.readers.registry import choose_reader
 from membench.records.attempts import RunRecords
 from membench.records.journal import Appender, terminate_torn_line
 from membench.records.record import Record, failed, free_text
 from membench.records.run_directory import RunDir
+from membench.records.usage import PhaseUsage, Usage
 
 if TYPE_CHECKING:
     from membench.llm.gateway import Gateway
@@ -117,7 +117,7 @@ def answers_telemetry(answers: list[LlmAnswer]) -> dict[str, Any]:
         "start": min(answer.start for answer in answers),
         "end": max(answer.end for answer in answers),
         "cpu_s": 0.0,
-        "usage": {**usage.as_dict(), "roles": {"reader": usage.as_dict()}},
+        "usage": PhaseUsage.of({Role.READER: usage}).to_json(),
         "finish_reasons": [answer.finish_reason for answer in answers],
     }
     if detail := next((answer.detail for answer in answers if answer.detail), ""):

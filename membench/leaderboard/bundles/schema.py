@@ -229,14 +229,13 @@ class RoleUsage(StrictModel):
     completion_tokens: Count = 0
     reasoning_tokens: Count = 0
     embedding_tokens: Count = 0
-    prompt_sq: Amount | None = None
+    prompt_sq: Annotated[StrictInt, Field(ge=0, lt=10**18)] | None = None
     retries: Count = 0
     failed: Count = 0
     replayed: Count = 0
     late: Count = 0
     latency_s: Amount | None = None
-    cpu_s: Amount = 0.0
-    model: Line | None = None
+    cpu_s: Amount | None = None
     source: Word | None = None
     usd: Amount | None = None
 

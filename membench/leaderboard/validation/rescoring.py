@@ -583,12 +583,31 @@ UNCHECKED = frozenset({"comparison_key", "schema", "models", "judge"})
 """Parts that are checked elsewhere, or cannot be: a judge's calibration is its submitter's word."""
 
 
+USAGE_PARTS = frozenset({"usage", "abandoned"})
+ADDED_TO_USAGE = frozenset({"latency_s", "cpu_s", "prompt_sq"})
+"""Figures of usage that older summaries do not have."""
+
+
+def as_old_as(mine: Any, claim: Any) -> Any:
+    """A part of the summary without the usage figures that an older claim never had."""
+    if not isinstance(mine, Mapping) or not isinstance(claim, Mapping):
+        return mine
+    return {
+        key: as_old_as(value, claim.get(key))
+        for key, value in mine.items()
+        if key in claim or key not in ADDED_TO_USAGE
+    }
+
+
 def summary_findings(contents: ParsedBundle, summary: Mapping[str, Any]) -> Iterator[Finding]:
     """Parts of the summary that differ from the submitted ones."""
     claim = contents.summary
     for part in sorted({*claim, *summary} - UNCHECKED):
         rule = RULE_OF_PART.get(part, "rescore.cost")
-        for place, mine, theirs in differences(summary.get(part), claim.get(part), part):
+        own = summary.get(part)
+        if part in USAGE_PARTS:
+            own = as_old_as(own, claim.get(part))
+        for place, mine, theirs in differences(own, claim.get(part), part):
             yield Finding(
                 rule, f"{layout.SUMMARY}: {place}", f"is {theirs!r}, the records come to {mine!r}"
             )

@@ -20,7 +20,7 @@ from typing import IO, Any, Self
 import orjson
 
 from membench.domain.errors import DataError
-from membench.llm.usage import Usage
+from membench.records.usage import Usage
 
 SCHEMA = 1
 _CREATE = """
@@ -183,7 +183,7 @@ def _row(entry: StoredCall) -> tuple[Any, ...]:
         entry.content_type,
         zlib.compress(entry.request, 1),
         zlib.compress(entry.reply, 1),
-        orjson.dumps(entry.usage.as_dict()).decode(),
+        orjson.dumps(entry.usage.to_json()).decode(),
     )
 
 
@@ -197,7 +197,7 @@ def _entry(row: tuple[Any, ...]) -> StoredCall:
         kind,
         zlib.decompress(request),
         zlib.decompress(reply),
-        Usage(**orjson.loads(usage)),
+        Usage.from_json(orjson.loads(usage)),
     )
 
 
@@ -258,7 +258,7 @@ def _exported(entry: StoredCall) -> dict[str, Any]:
         "content_type": entry.content_type,
         "request": entry.request.decode(),
         "reply": entry.reply.decode(),
-        "usage": entry.usage.as_dict(),
+        "usage": entry.usage.to_json(),
     }
 
 
@@ -280,7 +280,7 @@ def read_export(path: Path) -> Iterator[StoredCall]:
                     raw["content_type"],
                     raw["request"].encode(),
                     raw["reply"].encode(),
-                    Usage(**raw["usage"]),
+                    Usage.from_json(raw["usage"]),
                 )
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(path, f"line {number}", f"not a cassette entry: {error}") from error

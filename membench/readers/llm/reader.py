@@ -13,8 +13,8 @@ from membench.domain.labels import Role
 from membench.domain.outcome import Outcome
 from membench.llm.aio.bounded import in_flight
 from membench.llm.client import ModelClient, cost_of
-from membench.llm.usage import Usage
 from membench.readers.card import ReaderCard
+from membench.records.usage import Usage
 from membench.tasks.base import Task
 from membench.tasks.prompts import without_reasoning
 
