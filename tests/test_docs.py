@@ -177,6 +177,7 @@ def prose(page: Path) -> str:
 
 
 FLAGS_OF_UV = {"--universal", "--no-emit-package"}
+FLAGS_OF_SERVERS = {"--served-model-name", "--max-model-len", "--api-key", "--alias", "--embedding"}
 COMMANDS = typer.main.get_command(app)
 
 
@@ -221,7 +222,7 @@ def test_commands_and_their_flags_exist(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_flags_that_are_mentioned_exist(page):
-    known = flags_of(COMMANDS) | other_flags() | FLAGS_OF_UV
+    known = flags_of(COMMANDS) | other_flags() | FLAGS_OF_UV | FLAGS_OF_SERVERS
     for words in quoted(page):
         if words.startswith("--"):
             for flag in re.findall(r"(?<!\S)--[a-z][\w-]*", words):

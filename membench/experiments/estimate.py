@@ -19,6 +19,7 @@ from membench.domain.labels import Phase, Role
 from membench.domain.score import Gold
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
+from membench.harness.run_models import configured
 from membench.judging.calibration import placeholder_case
 from membench.llm import prices
 from membench.llm.config import ModelSpec
@@ -228,7 +229,10 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
     used = {Role.READER, Role.JUDGE, *prepared.system.roles}
     models = {role: name for role, name in prepared.models.items() if role in used}
     setting = Setting(
-        {role: model_spec(spec, role, name) for role, name in models.items()},
+        {
+            role: configured(prepared, role, model_spec(spec, role, name))
+            for role, name in models.items()
+        },
         prepared.k,
         spec.token_budget,
         judges=len(judges(spec)),

@@ -95,16 +95,23 @@ def check_reachable(spec: ModelSpec) -> None:
     """Refuse a model that nobody could be asked for: better now than in every question.
 
     Raises:
-        UsageError: OpenAI's models without a key, or a name that belongs to no provider.
+        UsageError: A provider's model without its key, or a name that belongs to no provider.
     """
     from membench.llm import prices
     from membench.llm.upstreams.choose import is_openai
+    from membench.llm.upstreams.credentials import missing_variable
 
     if spec.base_url is not None or spec.is_local:
         return
     if is_openai(spec) and spec.api_key() is None:
         raise UsageError(
             f"model '{spec.model}' is OpenAI's, and ${spec.api_key_env} is not set",
+            "Set it, or name a server with --base-url. `scripted` rehearses without any.",
+        )
+    missing = missing_variable(spec.model)
+    if missing is not None:
+        raise UsageError(
+            f"model '{spec.model}' is called through its provider, and ${missing} is not set",
             "Set it, or name a server with --base-url. `scripted` rehearses without any.",
         )
     if "/" not in spec.model and prices.provider_of(spec.model) is None:
