@@ -72,19 +72,20 @@ def get_card(name: str) -> SystemCard:
 
     Raises:
         UnknownName: There is no such system.
-        DataError: It is there, and its system.toml is broken.
+        DataError: It is there, and its system.toml is broken, or its adapter imports a module of
+            ours under a name it no longer has.
     """
     from membench.adapters.card_file import FILE, read_card
 
     if "/" in name:
-        return read_card(Path(name).expanduser().resolve())
+        return _of_today(read_card(Path(name).expanduser().resolve()))
     found = discover()
     if name in found.cards:
-        return found.cards[name]
+        return _of_today(found.cards[name])
     if name in found.problems:
         raise found.problems[name]
     if (Path(name) / FILE).is_file():
-        return read_card(Path(name).resolve())
+        return _of_today(read_card(Path(name).resolve()))
     raise UnknownName("system", name, found.cards)
 
 
@@ -92,10 +93,11 @@ def create(card: SystemCard, context: SystemContext) -> MemorySystem:
     """Make a fresh instance of a system: in this process, or in a worker of its own environment.
 
     Raises:
-        DataError: Its entry does not exist.
+        DataError: Its entry does not exist, or imports a module of ours by an old name.
         UsageError: Its environment is not installed.
         Exception: Whatever the system's own code raises while it is imported or constructed.
     """
+    _of_today(card)
     if card.environment is not None:
         from membench.adapters.environment.worker_client import WorkerSystem
 
@@ -107,6 +109,15 @@ def create(card: SystemCard, context: SystemContext) -> MemorySystem:
             card.folder / "system.toml", "entry", f"'{module_name}' has no '{class_name}'"
         )
     return cast("MemorySystem", getattr(module, class_name)(context))
+
+
+def _of_today(card: SystemCard) -> SystemCard:
+    """The card of a system whose adapter imports nothing under an old name; ours are known."""
+    if SYSTEMS not in card.folder.parents:
+        from membench.adapters.moved import check_imports
+
+        check_imports(card.folder)
+    return card
 
 
 def discover() -> Discovery:

@@ -16,9 +16,10 @@ from toys import GOOD, toy_with
 
 from membench.adapters.environment.worker.messages import memories_from_json, memories_to_json
 from membench.adapters.environment.worker.processes import descendants, read_process
+from membench.adapters.registry import SystemCard, create
 from membench.domain.case import CaseInfo, Item, Session, Turn
-from membench.domain.errors import Reason, SystemFault
-from membench.domain.system import Memory, Query
+from membench.domain.errors import DataError, Reason, SystemFault
+from membench.domain.system import Memory, Query, SystemContext
 
 CASE = CaseInfo("case-a", "test", ("Ines", "Tom"))
 SESSION = Session(
@@ -379,3 +380,12 @@ def test_any_memory_survives_the_wire(
     memory = Memory(text, ("a", "b"), time, score, "id")
     (back,) = memories_from_json(json.loads(json.dumps(memories_to_json([memory]))))
     assert back == replace(memory, time=time.replace(tzinfo=None) if time else None)
+
+
+def test_an_adapter_with_an_old_import_path_is_told_the_new_one_before_a_worker_starts(
+    toy_card: Callable[..., SystemCard], tmp_path: Path
+) -> None:
+    card = toy_card(GOOD)
+    (card.folder / "adapter.py").write_text(f"from membench.harness.model import Memory\n{GOOD}")
+    with pytest.raises(DataError, match=r"membench\.harness\.model is now membench\.domain\.case"):
+        create(card, SystemContext({}, 0, tmp_path, len))
