@@ -18,6 +18,7 @@ from typing import Any
 from membench.domain.case import opaque_ids
 from membench.domain.errors import RunStateError, UnknownName, UsageError
 from membench.domain.score import Score
+from membench.harness.places import open_run
 from membench.metrics.paired import (
     Difference,
     PairedTable,
@@ -32,7 +33,6 @@ from membench.metrics.paired import (
 )
 from membench.records.costs import cpu_seconds
 from membench.records.journal import read_offsets
-from membench.records.run_directory import RunDir
 from membench.records.scores import read_scores
 
 COST = "cost"
@@ -371,7 +371,7 @@ def load(path: Path) -> FinishedRun:
     Raises:
         RunStateError: It is no run, is unfinished, damaged, or of a newer schema.
     """
-    run = RunDir.open(path)
+    run = open_run(path)
     summary, manifest = run.summary(), run.manifest()
     if not run.scores.is_file():
         raise RunStateError(f"run {run.run_id} has no scores.jsonl", f"membench score {path}")

@@ -19,6 +19,7 @@ from membench.domain.labels import Role, Scalar
 from membench.domain.score import Gold
 from membench.energy.sources import Selection, choose
 from membench.harness import divisions
+from membench.harness.places import places_of, without_places
 from membench.readers.registry import choose_reader
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
@@ -49,6 +50,7 @@ class ResolvedRun:
         version: Which published version of the data it is.
         k: Memories per recall.
         selection: The energy sources that will be read, and why those.
+        places: Folders of the system and the task where a path was given, not a name.
     """
 
     spec: RunSpec
@@ -60,6 +62,7 @@ class ResolvedRun:
     version: Version
     k: int
     selection: Selection
+    places: dict[str, str]
 
     @property
     def card(self) -> TaskCard:
@@ -129,10 +132,13 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     parameters = systems.checked_parameters(card, spec.set)
     source = find_source(task_type, spec.split, options.data)
     k = spec.k if spec.k is not None else task.card.default_k
-    spec = replace(spec, split=source.split)
+    places = places_of(card, task_type)
+    spec = replace(without_places(spec, places), split=source.split)
     version = task.identify(source)
     selection = choose(options.energy)
-    prepared = ResolvedRun(spec, options, card, parameters, task, source, version, k, selection)
+    prepared = ResolvedRun(
+        spec, options, card, parameters, task, source, version, k, selection, places
+    )
     if options.engine == "ray":
         from membench.harness.lanes import ray
 

@@ -22,6 +22,7 @@ from membench.domain.errors import RunStateError, Stopped
 from membench.domain.labels import Role
 from membench.harness.lanes import shared_by_engines
 from membench.harness.manifest import new_manifest
+from membench.harness.places import open_run, stored_spec
 from membench.harness.prepare import DatasetStats, ResolvedRun, prepare, survey
 from membench.harness.progress import NullProgress, Progress
 from membench.harness.run_energy import energy_of, energy_report, under_protocol, watched
@@ -67,12 +68,13 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     progress = progress or NullProgress()
     prepared = prepare(spec, options)
     warn(prepared, progress)
-    run_id = options.run_id or new_run_id(spec.system, spec.task)
+    run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     check_models(prepared, RunDir(options.out / run_id), tuple(Role))
     surveyed = survey(prepared)
     environments.ensure(prepared.system, progress.note)
     run = RunDir.create(options.out, run_id)
     with run.locked():
+        run.write_places(prepared.places)
         run.write_manifest(new_manifest(prepared, surveyed, run_id))
         return execute(prepared, run, surveyed, progress)
 
@@ -85,11 +87,10 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         Stopped: It was stopped again.
     """
     progress = progress or NullProgress()
-    run = RunDir.open(path)
+    run = open_run(path)
     with run.locked():
         manifest = run.manifest()
-        spec = RunSpec.from_json(manifest["spec"])
-        prepared = prepare(spec, with_own_cassette(options, run))
+        prepared = prepare(stored_spec(run), with_own_cassette(options, run))
         check_models(prepared, run)
         surveyed = survey(prepared)
         check_unchanged(manifest, prepared, surveyed)
@@ -122,10 +123,10 @@ def derive(
         Stopped: It was stopped and can be resumed.
     """
     progress = progress or NullProgress()
-    parent = RunDir.open(path)
+    parent = open_run(path)
     manifest = parent.manifest()
-    prepared = prepare(replace(RunSpec.from_json(manifest["spec"]), **changes), options)
-    run_id = options.run_id or new_run_id(prepared.spec.system, prepared.spec.task)
+    prepared = prepare(replace(stored_spec(parent), **changes), options)
+    run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     asked = [role for role in (Role.READER, Role.JUDGE) if role.value in changes]
     check_models(prepared, RunDir(options.out / run_id), asked)
     surveyed = survey(prepared)
@@ -135,6 +136,7 @@ def derive(
         for name in keep:
             copy_records(parent.path / name, run.path / name)
         origin = {"run_id": parent.run_id, "spec_sha256": manifest["spec_sha256"]}
+        run.write_places(prepared.places)
         run.write_manifest(new_manifest(prepared, surveyed, run_id) | {"parent": origin})
         return execute(prepared, run, surveyed, progress)
 
@@ -362,9 +364,7 @@ def rebuilt(run: RunDir, options: ExecOptions) -> ResolvedRun:
     Raises:
         UserError: Its system, task or data cannot be found.
     """
-    manifest = run.manifest()
-    spec = RunSpec.from_json(manifest["spec"])
-    return prepare(spec, replace(options, out=run.path.parent))
+    return prepare(stored_spec(run), replace(options, out=run.path.parent))
 
 
 def rescore(path: Path, options: ExecOptions) -> RunResult:
@@ -373,6 +373,6 @@ def rescore(path: Path, options: ExecOptions) -> RunResult:
     Raises:
         RunStateError: It is no run.
     """
-    run = RunDir.open(path)
+    run = open_run(path)
     with run.locked():
         return conclude(rebuilt(run, options), run)

@@ -50,6 +50,7 @@ class RunDir:
         self.spent = path / "spent.jsonl"
         self._manifest = path / "manifest.json"
         self._summary = path / "summary.json"
+        self._places = path / "places.json"
 
     @classmethod
     def create(cls, out: Path, run_id: str) -> RunDir:
@@ -109,6 +110,18 @@ class RunDir:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replace the manifest atomically."""
         replace_json(self._manifest, manifest)
+
+    def places(self) -> dict[str, str]:
+        """Folders on this machine of what the spec gave by a path: `system`, `task`.
+
+        Never part of a bundle.
+        """
+        return self._load(self._places) if self._places.is_file() else {}
+
+    def write_places(self, places: Mapping[str, str]) -> None:
+        """Remember them, if there are any."""
+        if places:
+            replace_json(self._places, places)
 
     def summary(self) -> dict[str, Any]:
         """The summary.

@@ -1,24 +1,31 @@
-"""Which tasks there are: folders here, entry points elsewhere.
+"""Which tasks there are: folders here, entry points elsewhere, a path in place of a name.
 
 A task is a folder under `membench/tasks` with a `task.py` that exports `TASK`, or an entry point
 of group `membench.tasks` that names a `Task` subclass. Adding one is adding a folder; nothing
-central is edited. Looking one up imports that one only.
+central is edited. Looking one up imports that one only. A path of a folder with a `task.py` is a
+task under development; once it was looked up, its own name leads to it too in this process.
 """
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from membench.domain.errors import UnknownName, UsageError
+from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.tasks.base import Task
 from membench.tasks.card import TaskCard
 
 GROUP = "membench.tasks"
 FOLDER = Path(__file__).parent
+FILE = "task.py"
+PREFIX = "_membench_task_"
+"""How the packages that hold tasks under development begin."""
 
 Loader = Callable[[], object]
 
@@ -31,20 +38,76 @@ def list_tasks() -> dict[str, TaskCard]:
 def get_task(name: str) -> type[Task[Any]]:
     """The class of a task.
 
+    Args:
+        name: A known name, or the path of a folder that holds a task.py.
+
     Raises:
         UnknownName: No such task; suggests the nearest.
         UsageError: What is registered under the name is not a task.
+        DataError: The folder at the path holds no task that can be imported.
     """
     known = loaders()
-    if name not in known:
-        raise UnknownName("task", name, known)
-    found = known[name]()
+    if name in known:
+        return _checked(name, known[name]())
+    if name in _developed:
+        return _developed[name]
+    if "/" in name or (Path(name) / FILE).is_file():
+        return from_folder(Path(name).expanduser().resolve())
+    raise UnknownName("task", name, [*known, *_developed])
+
+
+def _checked(name: str, found: object) -> type[Task[Any]]:
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise UsageError(
             f"task '{name}' is registered as {found!r}, which is no Task subclass",
             f"Let its `task.py` export TASK, or its entry point in group {GROUP} name the class.",
         )
     return found
+
+
+_developed: dict[str, type[Task[Any]]] = {}
+"""Tasks that were given by their folder, by their own names."""
+
+
+def from_folder(folder: Path) -> type[Task[Any]]:
+    """The task in a folder under development, which its own name leads to from now on.
+
+    Raises:
+        DataError: There is none, it cannot be imported, or its name is another task's.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        raise DataError(
+            file, "", "there is no such file", "`membench new task NAME` makes a folder that runs."
+        )
+    if folder.parent == FOLDER:
+        return get_task(folder.name)
+    try:
+        module = import_module(f"{_package_of(folder)}.{file.stem}")
+    except Exception as error:
+        raise DataError(file, "", f"cannot be imported: {type(error).__name__}: {error}") from error
+    found = getattr(module, "TASK", None)
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise DataError(file, "TASK", f"is {found!r}, which is no Task subclass")
+    if found.card.name in loaders():
+        raise DataError(file, "card", f"the name '{found.card.name}' is another task's")
+    _developed[found.card.name] = found
+    return found
+
+
+def folder_of(task: type[Task[Any]]) -> Path | None:
+    """Where a task under development lies; None for one that has a name everywhere."""
+    return task.folder() if task.__module__.startswith(PREFIX) else None
+
+
+def _package_of(folder: Path) -> str:
+    """Make a bare folder importable as a package of its own name, once per process."""
+    name = PREFIX + hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()
+    if name not in sys.modules:
+        package = ModuleType(name, "A task under development.")
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name
 
 
 def loaders() -> Mapping[str, Loader]:

@@ -319,3 +319,65 @@ def test_only_a_system_that_is_granted_the_evidence_is_called_a_ceiling(tmp_path
     assert ours.returncode == granted.returncode == 0, ours.stderr + granted.stderr
     assert "is granted the evidence" not in ours.stdout
     assert "oracle is granted the evidence" in granted.stdout
+
+
+@pytest.fixture(scope="module")
+def own_task(tmp_path_factory):
+    """A folder with a new task and a new system, and a run of both from the task's folder."""
+    folder = tmp_path_factory.mktemp("own")
+    assert membench("new", "task", "my_task", cwd=folder).returncode == 0
+    assert membench("new", "system", "my-memory", cwd=folder).returncode == 0
+    given = ["--system", "../my_memory", "--split", "sample", "--run-id", "one", "--out", "../runs"]
+    return folder, membench("run", "--task", ".", *given, cwd=folder / "my_task")
+
+
+def test_a_task_runs_from_its_own_folder(own_task):
+    _, done = own_task
+    assert done.returncode == 0, done.stderr
+    assert "my-memory on my_task (sample)" in done.stdout
+
+
+def test_what_was_given_by_a_path_leaves_no_path_in_the_manifest(own_task):
+    folder, _ = own_task
+    text = (folder / "runs/one/manifest.json").read_text()
+    assert str(folder) not in text
+    assert json.loads(text)["spec"]["task"] == "./my_task"
+    assert json.loads(text)["spec"]["system"] == "./my_memory"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("score",), ("show",), ("read", "--reader", "refuse"), ("judge", "--judge", "scripted")],
+)
+def test_a_run_of_a_task_given_by_its_path_is_used_from_any_folder(own_task, command, tmp_path):
+    folder, _ = own_task
+    done = membench(command[0], folder / "runs/one", *command[1:], cwd=tmp_path)
+    assert done.returncode in (0, 1), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "on my_task (sample)" in done.stdout
+
+
+def test_a_run_of_a_task_given_by_its_path_is_resumed_from_any_folder(own_task, tmp_path):
+    folder, _ = own_task
+    done = membench("run", "--resume", folder / "runs/one", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "membench new task NAME"),
+        ("import nothing_like_this", "ModuleNotFoundError"),
+        ("TASK = 3", "no Task subclass"),
+        ("from membench.tasks.locomo.task import TASK", "another task's"),
+    ],
+)
+def test_a_folder_that_is_no_task_is_refused_by_its_file(tmp_path, content, says):
+    (tmp_path / "mine").mkdir()
+    if content is not None:
+        (tmp_path / "mine/task.py").write_text(content)
+    done = membench("run", "--system", "bm25", "--task", "./mine", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "task.py" in done.stderr
+    assert says in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr

@@ -11,6 +11,7 @@ from membench.cli.output.listing import print_json
 from membench.domain.case import Ask, Case
 from membench.domain.errors import UnknownName
 from membench.domain.score import Gold, Score
+from membench.harness.places import open_run
 from membench.harness.run import rebuilt
 from membench.records.attempts import RunRecords, played_case
 from membench.records.run_directory import RunDir
@@ -24,7 +25,7 @@ def print_question(path: Path, question_id: str, data: Path | None, *, as_json: 
     Raises:
         UnknownName: The run has no such question.
     """
-    run = RunDir.open(path)
+    run = open_run(path)
     prepared = rebuilt(run, ExecOptions(data=data))
     known: list[str] = []
     for case, gold in prepared.cases():

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from membench.domain.errors import RunStateError, UserError
+from membench.harness.places import open_run
 from membench.leaderboard.bundles import layout, redact
 from membench.leaderboard.bundles.schema import private
 from membench.records.journal import read_lines
@@ -52,7 +53,7 @@ def make_bundle(run_path: Path, to: Path) -> Bundle:
         RunStateError: The run is not finished, or `to` exists.
         BundleError: Something in it names the machine it was made on.
     """
-    run = RunDir.open(run_path)
+    run = open_run(run_path)
     if to.exists():
         raise RunStateError(f"{to} already exists", "Bundles are never replaced; name another.")
     to.parent.mkdir(parents=True, exist_ok=True)

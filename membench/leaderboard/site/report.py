@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from membench.harness.places import open_run
 from membench.leaderboard.bundles.bundle import bundle_files
 from membench.leaderboard.bundles.layout import LIMITS
 from membench.leaderboard.rendering import html
@@ -20,7 +21,7 @@ def write_report(run: Path, file: Path) -> None:
     Raises:
         RunStateError: The run is not finished.
     """
-    loaded = as_loaded(RunDir.open(run))
+    loaded = as_loaded(open_run(run))
     file.parent.mkdir(parents=True, exist_ok=True)
     system, task = loaded.summary["system"], loaded.summary["task"]
     file.write_text(html.page(f"{system} on {task}", body(loaded)), encoding="utf-8")
