@@ -30,7 +30,7 @@ def show(
         print_question(run, question, data, as_json=json)
         return
     from membench.cli.output.summary import print_summary
-    from membench.records.run_directory import RunDir
+    from membench.harness.places import open_run
 
-    opened = RunDir.open(run)
+    opened = open_run(run)
     print_summary(opened.summary(), opened.path, as_json=json)
