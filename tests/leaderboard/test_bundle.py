@@ -30,7 +30,7 @@ def words_of(path: Path) -> str:
 def test_an_honest_bundle_is_accepted_and_rescored(honest: Path) -> None:
     result = verify(honest)
     assert result.accepted, [str(finding) for finding in result.findings]
-    assert set(result.standing.values()) == {"re-scored"}
+    assert set(result.origins.values()) == {"re-scored"}
 
 
 def test_equal_runs_give_equal_bytes(run_path: Path, honest: Path, tmp_path: Path) -> None:
@@ -149,8 +149,8 @@ def test_what_a_bundle_lacks_is_claimed_and_the_rest_is_rescored(honest: Path, c
     result = verify(copy)
     # the content differs from what the summary's hash says, and nothing else does
     assert {finding.rule for finding in result.findings} == {"rescore.content"}
-    assert result.standing["f1"] == "claimed"
-    assert result.standing["evidence.turn.recall@10"] == "re-scored"
+    assert result.origins["f1"] == "claimed"
+    assert result.origins["evidence.turn.recall@10"] == "re-scored"
     assert "flag.claimed" in result.flags
 
 

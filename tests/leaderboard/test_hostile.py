@@ -245,7 +245,7 @@ def test_refused_by_the_rule_it_breaks(rule: str, what: str, attack: Attack, spo
     result = verify(spoil.path)
     assert not result.accepted
     assert result.findings[0].rule == rule, [str(finding) for finding in result.findings]
-    assert result.findings[0].place
+    assert result.findings[0].location
     assert result.findings[0].remedy
 
 

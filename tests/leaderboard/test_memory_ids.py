@@ -113,7 +113,7 @@ def test_a_bundle_of_it_comes_to_the_same_figures(rewriter: RunDir, bundle: Path
     result = verify(bundle)
     assert result.accepted, [str(finding) for finding in result.findings]
     assert result.summary["metrics"] == rewriter.summary()["metrics"]
-    assert result.standing["extraction.memories_per_session"] == "re-scored"
+    assert result.origins["extraction.memories_per_session"] == "re-scored"
 
 
 def test_a_bundle_without_the_ids_does_not(bundle: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from membench.harness.run import start
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.validation import Verification, verify
-from membench.leaderboard.validation.rescoring import all_gold_text, known_words
+from membench.leaderboard.validation.reconstruct import all_gold_text, known_texts
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks.registry import list_tasks
 from tests.leaderboard.conftest import Spoil
@@ -26,7 +26,7 @@ def verified(tmp_path: Path, spec: RunSpec) -> Verification:
 def test_a_run_without_models_is_rescored_whole(task: str, tmp_path: Path) -> None:
     result = verified(tmp_path, RunSpec("bm25", task, split="sample"))
     assert result.accepted, [str(finding) for finding in result.findings]
-    assert set(result.standing.values()) == {"re-scored"}
+    assert set(result.origins.values()) == {"re-scored"}
 
 
 @pytest.mark.slow
@@ -35,14 +35,14 @@ def test_a_judged_run_is_recomputed_from_its_verdicts(task: str, tmp_path: Path)
     spec = RunSpec("bm25", task, split="sample", reader="scripted", judge="scripted")
     result = verified(tmp_path, spec)
     assert result.accepted, [str(finding) for finding in result.findings]
-    assert "judged" in result.standing.values()
+    assert "judged" in result.origins.values()
     assert "flag.rehearsal" in result.flags
     assert any(layout.CALIBRATION.fullmatch(f.name) for f in (tmp_path / "bundle").iterdir())
 
 
 def test_memories_of_several_turns_are_recognised(tmp_path: Path) -> None:
     spec = RunSpec("bm25", "locomo", split="sample", set={"granularity": "session"})
-    assert set(verified(tmp_path, spec).standing.values()) == {"re-scored"}
+    assert set(verified(tmp_path, spec).origins.values()) == {"re-scored"}
 
 
 def test_answers_cut_from_rewritten_memories_stand_as_claimed(spoil: Spoil) -> None:
@@ -61,8 +61,8 @@ def test_answers_cut_from_rewritten_memories_stand_as_claimed(spoil: Spoil) -> N
     spoil.lines(layout.ANSWERS, cut)
     result = verify(spoil.path)
     assert {finding.rule for finding in result.findings} == {"rescore.content"}
-    assert result.standing["f1"] == "claimed"
-    assert result.standing["evidence.turn.recall@10"] == "re-scored"
+    assert result.origins["f1"] == "claimed"
+    assert result.origins["evidence.turn.recall@10"] == "re-scored"
 
 
 def test_everything_that_gold_says_is_found() -> None:
@@ -81,7 +81,7 @@ def test_a_memory_is_known_by_its_hash_alone() -> None:
         {"n": 1, "sha256": sha256(b"one\ntwo").hexdigest(), "sources": ["D1:0", "D1:1"]},
         {"n": 2, "sha256": sha256(b"a summary").hexdigest(), "sources": ["D1:0"]},
     ]
-    assert known_words(case, lines) == {0: "two", 1: "one\ntwo"}
+    assert known_texts(case, lines) == {0: "two", 1: "one\ntwo"}
 
 
 @pytest.fixture(scope="module")

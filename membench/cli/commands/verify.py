@@ -42,7 +42,7 @@ def verify(
     from membench.cli.output.verified import say_verified
 
     say_verified(result.rescored, result.flags)
-    for standing in ("re-scored", "judged", "claimed"):
-        names = [name for name, how in result.standing.items() if how == standing]
+    for origin in ("re-scored", "judged", "claimed"):
+        names = [name for name, how in result.origins.items() if how == origin]
         if names:
-            typer.echo(f"{standing}: {', '.join(names)}")
+            typer.echo(f"{origin}: {', '.join(names)}")

@@ -157,7 +157,7 @@ class Store:
             "verified_by": f"membench {__version__}",
             "submitter": submitter,
             "score": score_badge(verification),
-            "standing": verification.standing,
+            "standing": verification.origins,
             "flags": list(verification.flags),
             "summary": verification.summary,
         }
@@ -247,13 +247,13 @@ def now() -> str:
 
 def score_badge(verification: Verification) -> str:
     """`re-scored` if every figure that a rank may use was recomputed, else `self-reported`."""
-    if not verification.rescored or verification.contents is None:
+    if not verification.rescored or verification.bundle is None:
         return "self-reported"
     from membench.tasks.registry import get_task
 
-    card = get_task(verification.contents.summary["task"]).card
-    main = verification.standing.get(card.main_metric)
-    offline = verification.standing.get(card.offline_metric)
+    card = get_task(verification.bundle.summary["task"]).card
+    main = verification.origins.get(card.main_metric)
+    offline = verification.origins.get(card.offline_metric)
     return "re-scored" if "claimed" not in (main, offline) else "self-reported"
 
 

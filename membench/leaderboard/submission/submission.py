@@ -146,8 +146,8 @@ def metric_lines(verification: Verification) -> list[str]:
             continue
         ci95 = metric["ci95"]
         interval = "–" if ci95 is None else f"[{ci95[0]:.4f}, {ci95[1]:.4f}]"
-        standing = verification.standing.get(name, "claimed")
-        lines.append(f"| {name} | {metric['value']:.4f} | {interval} | {standing} |")
+        origin = verification.origins.get(name, "claimed")
+        lines.append(f"| {name} | {metric['value']:.4f} | {interval} | {origin} |")
     return lines
 
 

@@ -1,8 +1,20 @@
 """One validator for the command line, for CI and for the server.
 
-The rules come in stages (`rules`): the envelope and its checksums, strict JSON and schema, what
-is known, questions, ranges, re-scoring, plausibility. A stage with findings is the last one that
-is looked at. What the verifier computes is what the board shows.
+In goes a bundle (a folder or a zip file), out comes a `Verification`:
+
+    verify(Path("bundle")).accepted   -> False
+    verify(Path("bundle")).findings   -> (Finding("wire.missing", "play.jsonl.gz", "..."),)
+
+The rules (`rules`) are checked in stages, a module each, and a stage with findings is the last:
+
+    unpacking      the entries of the archive, their sizes and checksums
+    strict         JSON that every reader understands alike
+    parsing        the schema of every file; what the files say of each other
+    verifier_data  task, data, prompts and questions are known to the verifier
+    ranges         ranges of figures, sums of counts, order of times
+    scoring        the records scored anew (with reconstruct, references, diff)
+
+What the verifier computes is what the board shows.
 """
 
 from __future__ import annotations
@@ -20,22 +32,21 @@ from membench.leaderboard.validation.parsing import (
     MANY,
     ParsedBundle,
     disagreements,
-    read_contents,
+    parse_bundle,
     text_findings,
 )
 from membench.leaderboard.validation.ranges import range_findings
-from membench.leaderboard.validation.rescoring import RescoreResult, Standing, rescore
 from membench.leaderboard.validation.rules import FLAGS, RULES, Finding, Rule, RuleViolation
+from membench.leaderboard.validation.scoring import MetricOrigin, RescoreResult, rescore
 from membench.leaderboard.validation.unpacking import open_bundle
 from membench.leaderboard.validation.verifier_data import (
     VerifierData,
     find_task,
-    gather,
+    load_reference,
     question_findings,
 )
 
-__all__ = ["FLAGS", "RULES", "Broken", "Contents", "Finding", "Rejected", "Rule", "Verification"]
-
+__all__ = ["FLAGS", "RULES", "Finding", "Rejected", "Rule", "Verification", "as_json", "verify"]
 
 Stage = Callable[[], list[Finding]]
 
@@ -56,18 +67,18 @@ class Verification:
 
     Attributes:
         findings: Broken rules; empty for an accepted bundle.
-        contents: The bundle; None if it could not be read.
+        bundle: The bundle; None if it could not be read.
         summary: The figures to show: the verifier's own where it could compute them.
         rows: Score rows they rest on.
-        standing: Metric name -> `re-scored`, `judged` or `claimed`.
+        origins: Metric name -> `re-scored`, `judged` or `claimed`.
         flags: Remarks, keys of `FLAGS`.
     """
 
     findings: tuple[Finding, ...] = ()
-    contents: ParsedBundle | None = None
+    bundle: ParsedBundle | None = None
     summary: dict[str, Any] = field(default_factory=dict)
     rows: tuple[Score, ...] = ()
-    standing: dict[str, Standing] = field(default_factory=dict)
+    origins: dict[str, MetricOrigin] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
     @property
@@ -78,21 +89,21 @@ class Verification:
     @property
     def rescored(self) -> bool:
         """Whether the verifier had the data."""
-        return bool(self.standing)
+        return bool(self.origins)
 
     def accept(self) -> ParsedBundle:
-        """The bundle's contents.
+        """The bundle, once it is accepted.
 
         Raises:
             Rejected: A rule was broken.
         """
-        if self.findings or self.contents is None:
+        if self.findings or self.bundle is None:
             raise Rejected(self.findings)
-        return self.contents
+        return self.bundle
 
 
 def verify(path: Path, data: Path | None = None, limits: Limits = LIMITS) -> Verification:
-    """Judge a bundle.
+    """Check a bundle against every rule.
 
     Args:
         path: A folder or a zip file.
@@ -100,73 +111,72 @@ def verify(path: Path, data: Path | None = None, limits: Limits = LIMITS) -> Ver
         limits: Sizes.
     """
     try:
-        contents = read_contents(open_bundle(path, limits), limits)
-        return judge(contents, data)
-    except RuleViolation as broken:
-        return Verification((broken.finding,))
+        return verify_parsed(parse_bundle(open_bundle(path, limits), limits), data)
+    except RuleViolation as violation:
+        return Verification((violation.finding,))
 
 
-def judge(contents: ParsedBundle, data: Path | None) -> Verification:
-    """Judge a bundle that has been read.
+def verify_parsed(bundle: ParsedBundle, data: Path | None) -> Verification:
+    """Check a bundle that has been read.
 
     Raises:
-        Broken: A rule without which the rest means nothing.
+        RuleViolation: A rule without which the rest means nothing.
     """
-    findings = disagreements(contents)
+    findings = disagreements(bundle)
     if findings:
-        return Verification(tuple(findings), contents)
-    task = find_task(contents)
-    texts = list(text_findings(contents, text_allowed=task.card.may_redistribute_text))
+        return Verification(tuple(findings), bundle)
+    task = find_task(bundle)
+    texts = list(text_findings(bundle, text_allowed=task.card.may_redistribute_text))
     if texts:
-        return Verification(tuple(texts[:MANY]), contents)
-    materials = gather(contents, task, data)
-    for stage in stages(contents, materials):
+        return Verification(tuple(texts[:MANY]), bundle)
+    reference = load_reference(bundle, task, data)
+    for stage in stages(bundle, reference):
         if found := stage():
-            return Verification(tuple(found), contents)
-    if materials is None:
-        return unverified(contents)
-    return concluded(contents, materials)
+            return Verification(tuple(found), bundle)
+    if reference is None:
+        return unverified(bundle)
+    return rescored(bundle, reference)
 
 
-def stages(contents: ParsedBundle, materials: VerifierData | None) -> Iterator[Stage]:
+def stages(bundle: ParsedBundle, reference: VerifierData | None) -> Iterator[Stage]:
     """The stages between schema and re-scoring."""
-    if materials is not None:
-        yield lambda: question_findings(contents, materials)
-    yield lambda: range_findings(contents)
-    yield lambda: energy_findings(contents)
+    if reference is not None:
+        yield lambda: question_findings(bundle, reference)
+    yield lambda: range_findings(bundle)
+    yield lambda: energy_findings(bundle)
 
 
-def unverified(contents: ParsedBundle) -> Verification:
+def unverified(bundle: ParsedBundle) -> Verification:
     """What can be said of a bundle without its data."""
-    flags = (*run_flags(contents), "flag.unverified")
-    rows = tuple(score_of(line) for line in contents.scores)
-    return Verification((), contents, contents.summary, rows, {}, flags)
+    flags = (*run_flags(bundle), "flag.unverified")
+    rows = tuple(score_of(line) for line in bundle.scores)
+    return Verification((), bundle, bundle.summary, rows, {}, flags)
 
 
-def concluded(contents: ParsedBundle, materials: VerifierData) -> Verification:
+def rescored(bundle: ParsedBundle, reference: VerifierData) -> Verification:
     """Re-score a bundle and compare."""
-    result: RescoreResult = rescore(contents, materials)
-    flags = (*run_flags(contents), *result.flags)
+    result: RescoreResult = rescore(bundle, reference)
+    flags = (*run_flags(bundle), *result.flags)
     return Verification(
         tuple(result.findings),
-        contents,
+        bundle,
         result.summary,
         tuple(result.rows),
-        result.standing,
+        result.origins,
         flags,
     )
 
 
-def run_flags(contents: ParsedBundle) -> list[str]:
+def run_flags(bundle: ParsedBundle) -> list[str]:
     """Remarks that the manifest alone makes."""
     found = []
-    if contents.manifest["code"]["dirty"]:
+    if bundle.manifest["code"]["dirty"]:
         found.append("flag.dirty")
-    if "scripted" in contents.manifest["models"].values():
+    if "scripted" in bundle.manifest["models"].values():
         found.append("flag.rehearsal")
-    if contents.manifest["subset"]:
+    if bundle.manifest["subset"]:
         found.append("flag.partial")
-    if not contents.summary["complete"]:
+    if not bundle.summary["complete"]:
         found.append("flag.failures")
     return found
 
@@ -182,10 +192,10 @@ def as_json(result: Verification) -> dict[str, Any]:
         "accepted": result.accepted,
         "rescored": result.rescored,
         "findings": [
-            {"rule": f.rule, "place": f.place, "problem": f.problem, "remedy": f.remedy}
+            {"rule": f.rule, "place": f.location, "problem": f.problem, "remedy": f.remedy}
             for f in result.findings
         ],
-        "standing": result.standing,
+        "standing": result.origins,
         "flags": list(result.flags),
         "summary": result.summary,
     }

@@ -10,14 +10,14 @@ from membench.leaderboard.validation.parsing import ParsedBundle
 from membench.leaderboard.validation.rules import Finding
 
 
-def energy_findings(contents: ParsedBundle) -> list[Finding]:
+def energy_findings(bundle: ParsedBundle) -> list[Finding]:
     """Where the claimed energy is not what the bundle's samples come to."""
-    if contents.energy is None:
-        return list(baseless(contents.summary["energy"], "energy"))
+    if bundle.energy is None:
+        return list(baseless(bundle.summary["energy"], "energy"))
     return []
 
 
-def baseless(value: Any, place: str) -> Iterator[Finding]:
+def baseless(value: Any, location: str) -> Iterator[Finding]:
     """Figures of a bundle without samples: each must be null and say so."""
     if isinstance(value, Mapping):
         if (
@@ -25,6 +25,6 @@ def baseless(value: Any, place: str) -> Iterator[Finding]:
             or value.get("provenance", "unavailable") != "unavailable"
         ):
             problem = "is a figure, but the bundle holds no samples"
-            yield Finding("rescore.energy", f"{layout.SUMMARY}: {place}", problem)
+            yield Finding("rescore.energy", f"{layout.SUMMARY}: {location}", problem)
         for key, item in value.items():
-            yield from baseless(item, f"{place}.{key}")
+            yield from baseless(item, f"{location}.{key}")

@@ -29,7 +29,7 @@ Lines = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class ParsedBundle:
-    """A bundle whose every value has its place and shape.
+    """A bundle whose every value has its location and shape.
 
     Attributes:
         sha256: What identifies it.
@@ -65,11 +65,11 @@ LINE_MODELS: dict[str, type[schema.StrictModel]] = {
 }
 
 
-def read_contents(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundle:
+def parse_bundle(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundle:
     """Parse and check every file.
 
     Raises:
-        Broken: The first `json.` or `schema.` rule that is broken.
+        RuleViolation: The first `json.` or `schema.` rule that is broken.
     """
     manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST, limits)
     summary = parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY, limits)
@@ -107,12 +107,12 @@ def check_version(value: dict[str, Any], name: str) -> None:
         raise RuleViolation("schema.version", name, f"schema {version!r}; this reads 1 to {SCHEMA}")
 
 
-def check_model(model: type[schema.StrictModel], value: Any, place: str, rule: str) -> None:
+def check_model(model: type[schema.StrictModel], value: Any, location: str, rule: str) -> None:
     """Fit one value to its model."""
     try:
         model.model_validate(value)
     except ValidationError as error:
-        raise RuleViolation(rule, *located(error, place)) from None
+        raise RuleViolation(rule, *located(error, location)) from None
 
 
 def read_file(opened: UnpackedBundle, name: str, limits: Limits) -> Lines:
@@ -131,15 +131,15 @@ def read_play(opened: UnpackedBundle, limits: Limits) -> tuple[Lines, Lines]:
 def check_energy(lines: Lines) -> None:
     """Words of the sampler are short, and name no path or host."""
     for number, line in enumerate(lines, start=1):
-        place = f"{layout.ENERGY}: line {number}"
+        location = f"{layout.ENERGY}: line {number}"
         for text in strings(line):
             if len(text) > 1000:
                 raise RuleViolation(
-                    "schema.record", place, "a string of more than 1,000 characters"
+                    "schema.record", location, "a string of more than 1,000 characters"
                 )
             if schema.private(text):
                 raise RuleViolation(
-                    "private.path", place, f"{text[:60]!r} looks like a path or a host"
+                    "private.path", location, f"{text[:60]!r} looks like a path or a host"
                 )
 
 
@@ -174,45 +174,47 @@ def located(error: ValidationError, name: str) -> tuple[str, str]:
     parts = list(first["loc"])
     line = f": line {int(parts.pop(0)) + 1}" if parts and isinstance(parts[0], int) else ""
     where = ".".join(str(part)[:80] for part in parts)
-    place = f"{name}{line}" + (f": {where}" if where else "")
+    location = f"{name}{line}" + (f": {where}" if where else "")
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return place, first["msg"][:200] + more
+    return location, first["msg"][:200] + more
 
 
 # --- what the files say of each other ----------------------------------------------------------
 
 
-def disagreements(contents: ParsedBundle) -> list[Finding]:
+def disagreements(bundle: ParsedBundle) -> list[Finding]:
     """Rules on manifest and summary that need no data."""
     return [
-        *spec_findings(contents.manifest),
-        *agreement_findings(contents),
-        *private_findings(contents),
+        *spec_findings(bundle.manifest),
+        *agreement_findings(bundle),
+        *private_findings(bundle),
     ]
 
 
 def spec_findings(manifest: dict[str, Any]) -> Iterator[Finding]:
     """The manifest must follow from its spec."""
     spec = RunSpec.from_json(manifest["spec"])
-    place = layout.MANIFEST
+    location = layout.MANIFEST
     if manifest["spec_sha256"] != spec.sha256:
-        yield Finding("schema.spec", f"{place}: spec_sha256", "is not the hash of the spec")
+        yield Finding("schema.spec", f"{location}: spec_sha256", "is not the hash of the spec")
     if problem := division_problem(manifest["division"], spec):
-        yield Finding("schema.spec", f"{place}: division", problem)
+        yield Finding("schema.spec", f"{location}: division", problem)
     if spec.limit is not None and not manifest["subset"]:
-        yield Finding("schema.spec", f"{place}: subset", "the spec has a limit")
+        yield Finding("schema.spec", f"{location}: subset", "the spec has a limit")
     if manifest["task"]["partial"] and not manifest["subset"]:
-        yield Finding("schema.spec", f"{place}: subset", "the data is partial")
+        yield Finding("schema.spec", f"{location}: subset", "the data is partial")
     if (manifest["comparison_key"].get("errata") is not None) != spec.errata:
-        yield Finding("schema.spec", f"{place}: comparison_key.errata", "is not what the spec says")
+        yield Finding(
+            "schema.spec", f"{location}: comparison_key.errata", "is not what the spec says"
+        )
     for key, expected in expected_key(manifest).items():
         if manifest["comparison_key"].get(key) != expected:
             yield Finding(
-                "schema.spec", f"{place}: comparison_key.{key}", "is not what the spec says"
+                "schema.spec", f"{location}: comparison_key.{key}", "is not what the spec says"
             )
     if manifest["comparison_key"].get("model_set", {}) != spec.model_set:
         yield Finding(
-            "schema.spec", f"{place}: comparison_key.model_set", "is not what the spec says"
+            "schema.spec", f"{location}: comparison_key.model_set", "is not what the spec says"
         )
 
 
@@ -251,9 +253,9 @@ def expected_key(manifest: dict[str, Any]) -> dict[str, Any]:
     return expected
 
 
-def agreement_findings(contents: ParsedBundle) -> Iterator[Finding]:
+def agreement_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     """The summary must speak of the manifest's run."""
-    manifest, summary = contents.manifest, contents.summary
+    manifest, summary = bundle.manifest, bundle.summary
     cost = manifest["comparison_key"].get("cost") or {}
     energy = {"provenance": None, **(summary["energy"].get("total") or {})}
     same: Sequence[tuple[str, Any, Any]] = (
@@ -278,22 +280,22 @@ def agreement_findings(contents: ParsedBundle) -> Iterator[Finding]:
             yield Finding("schema.agree", f"{layout.SUMMARY}: {name}", "differs from the manifest")
 
 
-def private_findings(contents: ParsedBundle) -> Iterator[Finding]:
+def private_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     """No path or host in the words of manifest and summary."""
-    for name, value in ((layout.MANIFEST, contents.manifest), (layout.SUMMARY, contents.summary)):
+    for name, value in ((layout.MANIFEST, bundle.manifest), (layout.SUMMARY, bundle.summary)):
         for text in strings(value):
             if schema.private(text):
                 yield Finding("private.path", name, f"{text[:60]!r} looks like a path or a host")
 
 
-def text_findings(contents: ParsedBundle, *, text_allowed: bool) -> Iterator[Finding]:
+def text_findings(bundle: ParsedBundle, *, text_allowed: bool) -> Iterator[Finding]:
     """No free answer in clear where the task's licence forbids it."""
     if text_allowed:
         return
-    for name, lines in ((layout.PLAY, contents.play), (layout.ANSWERS, contents.answers)):
+    for name, lines in ((layout.PLAY, bundle.play), (layout.ANSWERS, bundle.answers)):
         for number, line in enumerate(lines, start=1):
             content = line["content"]
             entries = [content.get("answer") or {}, *content.get("answers", ())]
             if any(entry.get("text") is not None for entry in entries):
-                place = f"{name}: line {number}"
-                yield Finding("private.text", place, "holds an answer in clear")
+                location = f"{name}: line {number}"
+                yield Finding("private.text", location, "holds an answer in clear")

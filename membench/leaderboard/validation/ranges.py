@@ -18,13 +18,13 @@ SLACK_S = 0.005
 """Spans of one case may touch: they are taken with a clock that can step a little."""
 
 
-def range_findings(contents: ParsedBundle) -> list[Finding]:
+def range_findings(bundle: ParsedBundle) -> list[Finding]:
     """Every figure that cannot be."""
     return [
-        *metric_findings(contents.summary),
-        *value_findings(contents),
-        *count_findings(contents.summary["counts"]),
-        *span_findings(contents),
+        *metric_findings(bundle.summary),
+        *value_findings(bundle),
+        *count_findings(bundle.summary["counts"]),
+        *span_findings(bundle),
     ][:MANY]
 
 
@@ -34,12 +34,12 @@ def metric_findings(summary: dict[str, Any]) -> Iterator[Finding]:
     groups |= {f"categories.{n}": c["metrics"] for n, c in summary["categories"].items()}
     for group, metrics in groups.items():
         for name, metric in metrics.items():
-            place = f"{layout.SUMMARY}: {group}.{name}"
+            location = f"{layout.SUMMARY}: {group}.{name}"
             value, ci95 = metric["value"], metric["ci95"]
             if value is not None and not in_range(name, value):
-                yield Finding("range.metric", place, f"{value} is out of range")
+                yield Finding("range.metric", location, f"{value} is out of range")
             if ci95 is not None and not sound(ci95, value):
-                yield Finding("range.interval", place, f"{ci95} does not hold {value} in order")
+                yield Finding("range.interval", location, f"{ci95} does not hold {value} in order")
 
 
 def in_range(name: str, value: float) -> bool:
@@ -53,43 +53,43 @@ def sound(ci95: list[float], value: float | None) -> bool:
     return value is not None and low - TOLERANCE <= value <= high + TOLERANCE
 
 
-def value_findings(contents: ParsedBundle) -> Iterator[Finding]:
+def value_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     """Values of score rows."""
-    for number, row in enumerate(contents.scores, start=1):
+    for number, row in enumerate(bundle.scores, start=1):
         for name, value in row["values"].items():
             if value is not None and not in_range(name, value):
-                place = f"{layout.SCORES}: line {number}: {name}"
-                yield Finding("range.metric", place, f"{value} is out of range")
+                location = f"{layout.SCORES}: line {number}: {name}"
+                yield Finding("range.metric", location, f"{value} is out of range")
 
 
 def count_findings(counts: dict[str, Any]) -> Iterator[Finding]:
     """Counts that must add up."""
-    place = f"{layout.SUMMARY}: counts"
+    location = f"{layout.SUMMARY}: counts"
     if counts["ok"] + counts["failed"] != counts["questions"]:
-        yield Finding("range.count", place, "ok and failed are not all questions")
+        yield Finding("range.count", location, "ok and failed are not all questions")
     if counts["unscored"] > counts["questions"]:
-        yield Finding("range.count", place, "more unscored than questions")
+        yield Finding("range.count", location, "more unscored than questions")
     if sum(counts["failures"].values()) < counts["failed"]:
-        yield Finding("range.count", place, "fewer reasons than failures")
+        yield Finding("range.count", location, "fewer reasons than failures")
 
 
-def span_findings(contents: ParsedBundle) -> Iterator[Finding]:
+def span_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     """Spans forward in time, inside the run, and one after another within a case."""
-    earliest = earliest_start(contents.manifest)
+    earliest = earliest_start(bundle.manifest)
     latest = (datetime.now(UTC) + timedelta(days=1)).timestamp()
     spans: dict[tuple[str, int], list[tuple[float, float, int]]] = defaultdict(list)
-    for name, lines in ((layout.PLAY, contents.play), (layout.ANSWERS, contents.answers)):
+    for name, lines in ((layout.PLAY, bundle.play), (layout.ANSWERS, bundle.answers)):
         for number, line in enumerate(lines, start=1):
-            entry, place = line["telemetry"], f"{name}: line {number}"
+            entry, location = line["telemetry"], f"{name}: line {number}"
             if ("start" in entry) != ("end" in entry):
-                yield Finding("range.time", place, "a span with one end")
+                yield Finding("range.time", location, "a span with one end")
             if "start" not in entry or "end" not in entry:
                 continue
             start, end = entry["start"], entry["end"]
             if end < start:
-                yield Finding("range.time", place, "the span ends before it starts")
+                yield Finding("range.time", location, "the span ends before it starts")
             if not earliest <= start <= end <= latest:
-                yield Finding("plausible.clock", place, "the span is not of the run's time")
+                yield Finding("plausible.clock", location, "the span is not of the run's time")
             if name == layout.PLAY:
                 spans[line["case"], line["attempt"]].append((start, end, number))
     yield from overlap_findings(spans)
@@ -111,5 +111,5 @@ def overlap_findings(
     for mine in spans.values():
         for (_, end, _), (start, _, number) in pairwise(sorted(mine)):
             if start < end - SLACK_S:
-                place = f"{layout.PLAY}: line {number}"
-                yield Finding("plausible.overlap", place, "begins before the event before it ended")
+                location = f"{layout.PLAY}: line {number}"
+                yield Finding("plausible.overlap", location, "begins before the last event ended")

@@ -165,12 +165,12 @@ class Finding:
 
     Attributes:
         rule: Id of the rule.
-        place: Where: file, line, key.
+        location: Where: file, line, key.
         problem: What is wrong there.
     """
 
     rule: str
-    place: str
+    location: str
     problem: str
 
     @property
@@ -179,14 +179,14 @@ class Finding:
         return RULES[self.rule].remedy
 
     def __str__(self) -> str:
-        """One line: place, problem, rule."""
-        return f"{self.place}: {self.problem} [{self.rule}]"
+        """One line: location, problem, rule."""
+        return f"{self.location}: {self.problem} [{self.rule}]"
 
 
 class RuleViolation(Exception):
     """A rule was broken where reading cannot go on."""
 
-    def __init__(self, rule: str, place: str, problem: str) -> None:
+    def __init__(self, rule: str, location: str, problem: str) -> None:
         """Carry the finding."""
-        super().__init__(f"{place}: {problem} [{rule}]")
-        self.finding = Finding(rule, place, problem)
+        super().__init__(f"{location}: {problem} [{rule}]")
+        self.finding = Finding(rule, location, problem)

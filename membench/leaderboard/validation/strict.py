@@ -1,7 +1,7 @@
 """JSON as strangers may send it: every doubtful reading is refused.
 
 Python's `json` takes NaN, 1e999 and duplicate keys (the last one wins), so that two readers of one
-file can see different things. Here each of these is a broken rule with its place.
+file can see different things. Here each of these is a broken rule with its location.
 """
 
 from __future__ import annotations
@@ -22,25 +22,27 @@ DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u
 """Characters that turn the direction of text around: what is read is not what is there."""
 
 
-def parse_object(data: bytes, place: str, limits: Limits = LIMITS) -> dict[str, Any]:
+def parse_object(data: bytes, location: str, limits: Limits = LIMITS) -> dict[str, Any]:
     """One JSON object.
 
     Raises:
-        Broken: A `json.` rule.
+        RuleViolation: A `json.` rule.
     """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise RuleViolation("json.utf8", place, f"byte {error.start} is not UTF-8") from None
+        raise RuleViolation("json.utf8", location, f"byte {error.start} is not UTF-8") from None
     try:
-        value = _decoder(place).decode(text)
+        value = _decoder(location).decode(text)
     except json.JSONDecodeError as error:
-        raise RuleViolation("json.syntax", place, f"{error.msg} (column {error.colno})") from None
+        raise RuleViolation(
+            "json.syntax", location, f"{error.msg} (column {error.colno})"
+        ) from None
     except RecursionError:
-        raise RuleViolation("json.depth", place, "nests too deep to be read") from None
+        raise RuleViolation("json.depth", location, "nests too deep to be read") from None
     if not isinstance(value, dict):
-        raise RuleViolation("json.syntax", place, "is not an object")
-    check_values(value, place, limits)
+        raise RuleViolation("json.syntax", location, "is not an object")
+    check_values(value, location, limits)
     return value
 
 
@@ -48,7 +50,7 @@ def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[dic
     """The objects of a file of JSON lines.
 
     Raises:
-        Broken: A `json.` rule, naming the line.
+        RuleViolation: A `json.` rule, naming the line.
     """
     for number, line in enumerate(data.split(b"\n"), start=1):
         if len(line) > limits.line_bytes:
@@ -57,24 +59,24 @@ def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[dic
             yield parse_object(line, f"{name}: line {number}", limits)
 
 
-def check_values(value: dict[str, Any], place: str, limits: Limits) -> None:
+def check_values(value: dict[str, Any], location: str, limits: Limits) -> None:
     """Walk a parsed value: depth, and the characters of every string.
 
     Raises:
-        Broken: `json.depth` or `json.character`.
+        RuleViolation: `json.depth` or `json.character`.
     """
     open_values: list[tuple[Any, int]] = [(value, 1)]
     while open_values:
         item, depth = open_values.pop()
         if depth > limits.depth:
-            raise RuleViolation("json.depth", place, f"nests deeper than {limits.depth}")
+            raise RuleViolation("json.depth", location, f"nests deeper than {limits.depth}")
         if isinstance(item, dict):
             open_values.extend((key, depth) for key in item)
             open_values.extend((child, depth + 1) for child in item.values())
         elif isinstance(item, list):
             open_values.extend((child, depth + 1) for child in item)
         elif isinstance(item, str) and not clean(item):
-            raise RuleViolation("json.character", place, f"a control character in {item[:40]!r}")
+            raise RuleViolation("json.character", location, f"a control character in {item[:40]!r}")
 
 
 def clean(text: str) -> bool:
@@ -87,27 +89,27 @@ def clean(text: str) -> bool:
     )
 
 
-def _decoder(place: str) -> json.JSONDecoder:
+def _decoder(location: str) -> json.JSONDecoder:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)
         if len(found) != len(items):
             keys = [key for key, _ in items]
             twice = next(key for key in keys if keys.count(key) > 1)
-            raise RuleViolation("json.duplicate_key", place, f"key {twice[:40]!r} is there twice")
+            raise RuleViolation("json.duplicate_key", location, f"key {twice[:40]!r} comes twice")
         return found
 
     def constant(name: str) -> NoReturn:
-        raise RuleViolation("json.number", place, f"{name} is not a number")
+        raise RuleViolation("json.number", location, f"{name} is not a number")
 
     def integer(digits: str) -> int:
         if len(digits.lstrip("-")) > DIGITS:
-            raise RuleViolation("json.integer", place, f"an integer of {len(digits):,} digits")
+            raise RuleViolation("json.integer", location, f"an integer of {len(digits):,} digits")
         return int(digits)
 
     def real(digits: str) -> float:
         number = float(digits) if len(digits) <= 400 else math.inf
         if not math.isfinite(number):
-            raise RuleViolation("json.number", place, f"{digits[:40]} is not finite")
+            raise RuleViolation("json.number", location, f"{digits[:40]} is not finite")
         return number
 
     return json.JSONDecoder(

@@ -46,7 +46,7 @@ def open_bundle(path: Path, limits: Limits = LIMITS) -> UnpackedBundle:
     """Read a bundle.
 
     Raises:
-        Broken: A `wire.` or `checksums.` rule.
+        RuleViolation: A `wire.` or `checksums.` rule.
     """
     stored = read_folder(path, limits) if path.is_dir() else read_zip(path, limits)
     missing = [name for name in REQUIRED if name not in stored]
@@ -128,7 +128,7 @@ class ZipLimits:
         """Everything that `read` gives, as long as it fits.
 
         Raises:
-            Broken: It does not.
+            RuleViolation: It does not.
         """
         parts = []
         while chunk := read(CHUNK):
@@ -143,7 +143,7 @@ def check_sums(stored: dict[str, bytes]) -> None:
     """Compare every file with SHA256SUMS.
 
     Raises:
-        Broken: A `checksums.` rule.
+        RuleViolation: A `checksums.` rule.
     """
     listed = read_sums(stored[CHECKSUMS])
     others = set(stored) - {CHECKSUMS}
@@ -176,7 +176,7 @@ def unpack(stored: dict[str, bytes], limits: Limits) -> dict[str, bytes]:
     """Decompress the `.gz` entries, counting all of them together.
 
     Raises:
-        Broken: `wire.unpacked` or `wire.gzip`.
+        RuleViolation: `wire.unpacked` or `wire.gzip`.
     """
     budget = ZipLimits(limits.unpacked_bytes, "wire.unpacked")
     return {

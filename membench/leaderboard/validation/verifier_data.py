@@ -48,28 +48,28 @@ class VerifierData:
         return islice(self.task.cases(self.source, opaque), self.limit)
 
 
-def find_task(contents: ParsedBundle) -> type[Task[Any]]:
+def find_task(bundle: ParsedBundle) -> type[Task[Any]]:
     """The task's class.
 
     Raises:
-        Broken: `known.task`.
+        RuleViolation: `known.task`.
     """
-    name = contents.manifest["task"]["name"]
+    name = bundle.manifest["task"]["name"]
     try:
         return get_task(name)
     except UserError as error:
         raise RuleViolation("known.task", layout.MANIFEST, error.problem) from None
 
 
-def gather(
-    contents: ParsedBundle, task_type: type[Task[Any]], data: Path | None
+def load_reference(
+    bundle: ParsedBundle, task_type: type[Task[Any]], data: Path | None
 ) -> VerifierData | None:
     """Task and data, or None where the verifier lacks the data but the hash is a published one.
 
     Raises:
-        Broken: A `known.` rule.
+        RuleViolation: A `known.` rule.
     """
-    manifest = contents.manifest
+    manifest = bundle.manifest
     entry, spec = manifest["task"], manifest["spec"]
     task = make_task(task_type, spec, entry, data)
     check_prompts(task, manifest)
@@ -125,8 +125,8 @@ def check_k(card: TaskCard, manifest: dict[str, Any]) -> None:
     """Without a k of its own, a run has the task's."""
     wanted = card.default_k if manifest["spec"]["k"] is None else manifest["spec"]["k"]
     if manifest["comparison_key"].get("k") != wanted:
-        place = f"{layout.MANIFEST}: comparison_key.k"
-        raise RuleViolation("schema.spec", place, f"the spec means k {wanted}")
+        location = f"{layout.MANIFEST}: comparison_key.k"
+        raise RuleViolation("schema.spec", location, f"the spec means k {wanted}")
 
 
 def own_source(task_type: type[Task[Any]], split: str, data: Path | None) -> Source | None:
@@ -142,24 +142,24 @@ def published(card: TaskCard) -> set[str]:
     return {file.sha256 for file in card.files}
 
 
-def question_findings(contents: ParsedBundle, materials: VerifierData) -> list[Finding]:
+def question_findings(bundle: ParsedBundle, reference: VerifierData) -> list[Finding]:
     """The bundle's cases, events and questions must be those of the data."""
     asked: dict[str, None] = {}
     sizes: dict[str, int] = {}
-    for case, gold in materials.cases():
+    for case, gold in reference.cases():
         asked.update(dict.fromkeys(q.question_id for q in gold.questions.values()))
         sizes[case.id] = len(case.timeline)
     return [
-        *set_findings(contents, asked),
-        *row_findings(contents, asked),
-        *case_findings(contents, sizes),
+        *set_findings(bundle, asked),
+        *row_findings(bundle, asked),
+        *case_findings(bundle, sizes),
     ][:MANY]
 
 
-def set_findings(contents: ParsedBundle, asked: dict[str, None]) -> Iterator[Finding]:
+def set_findings(bundle: ParsedBundle, asked: dict[str, None]) -> Iterator[Finding]:
     """The hash of the question set."""
     digest = hashlib.sha256("\n".join(sorted(asked)).encode()).hexdigest()
-    if digest != contents.manifest["task"]["question_set_sha256"]:
+    if digest != bundle.manifest["task"]["question_set_sha256"]:
         yield Finding(
             "known.questions",
             f"{layout.MANIFEST}: task.question_set_sha256",
@@ -167,9 +167,9 @@ def set_findings(contents: ParsedBundle, asked: dict[str, None]) -> Iterator[Fin
         )
 
 
-def row_findings(contents: ParsedBundle, asked: dict[str, None]) -> Iterator[Finding]:
+def row_findings(bundle: ParsedBundle, asked: dict[str, None]) -> Iterator[Finding]:
     """One score row per question, and none of others."""
-    rows = [row["item_id"] for row in contents.scores if row["kind"] == "question"]
+    rows = [row["item_id"] for row in bundle.scores if row["kind"] == "question"]
     there = set(rows)
     for missing in (q for q in asked if q not in there):
         yield Finding("questions.missing", layout.SCORES, f"no row of question '{missing}'")
@@ -180,9 +180,9 @@ def row_findings(contents: ParsedBundle, asked: dict[str, None]) -> Iterator[Fin
         yield Finding("questions.duplicate", layout.SCORES, f"'{twice[:80]}' has several rows")
 
 
-def case_findings(contents: ParsedBundle, sizes: dict[str, int]) -> Iterator[Finding]:
+def case_findings(bundle: ParsedBundle, sizes: dict[str, int]) -> Iterator[Finding]:
     """Records of cases and events that exist."""
-    files = ((layout.PLAY, contents.play), (layout.ANSWERS, contents.answers))
+    files = ((layout.PLAY, bundle.play), (layout.ANSWERS, bundle.answers))
     for name, lines in files:
         for number, line in enumerate(lines, start=1):
             if line["event"] >= sizes.get(line["case"], 0):
@@ -190,6 +190,6 @@ def case_findings(contents: ParsedBundle, sizes: dict[str, int]) -> Iterator[Fin
                 yield Finding(
                     "questions.cases", f"{name}: line {number}", f"no such event: {where}"
                 )
-    for number, line in enumerate(contents.texts, start=1):
+    for number, line in enumerate(bundle.texts, start=1):
         if line["case"] not in sizes:
             yield Finding("questions.cases", f"{layout.TEXTS}: line {number}", "no such case")

@@ -86,14 +86,14 @@ def words(values: Mapping[str, Any]) -> str:
 
 def metric_records(loaded: LoadedBundle) -> list[Record]:
     """All metrics and how each came about."""
-    standing = (loaded.badge or {}).get("standing", {})
+    origins = (loaded.badge or {}).get("standing", {})
     return [
         {
             "metric": name,
             "value": figure_text(name, metric),
             "n": metric["n"],
             "cases": metric["clusters"],
-            "came about": standing.get(name.removesuffix(".scored"), "claimed"),
+            "came about": origins.get(name.removesuffix(".scored"), "claimed"),
         }
         for name, metric in loaded.summary["metrics"].items()
     ]

@@ -1,0 +1,296 @@
+"""Rule 8: what a bundle's records come to, computed by the verifier with its own data.
+
+In go a parsed bundle and the verifier's task and data; out come the verifier's score rows and
+summary, where the claim differs (`diff`), and for every metric how its value came about:
+
+    re-scored  from the records: sources of memories, extractive answers, times
+    judged     from the verdicts that the submitter's judge gave
+    claimed    the submitter's value, as it depends on text that the bundle cannot hold
+
+    rescore(bundle, reference).origins
+    -> {"evidence.turn.recall@5": "re-scored", "judged.accuracy": "judged", "f1": "claimed"}
+
+Which of the three is found by trial: a case is scored in several versions that differ only in
+stand-ins for the unpublished text (`reconstruct`), and once without verdicts. A metric whose value
+changes depends on what was changed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from membench.domain.case import Case
+from membench.domain.errors import UserError
+from membench.domain.labels import Role
+from membench.domain.outcome import PlayedCase
+from membench.domain.score import Gold, Score, Verdict
+from membench.harness.prepare import judges
+from membench.harness.run_energy import energy_of, energy_report
+from membench.harness.stages.score import ScoreResults, Totals
+from membench.harness.stages.verdicts import judge_key, verdict_failures, verdict_from
+from membench.harness.summary import summarise
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.bundles.schema import Summary, pruned
+from membench.leaderboard.validation.diff import (
+    RowKey,
+    changed_metrics,
+    energy_report_findings,
+    line_key,
+    row_key,
+    score_findings,
+    summary_findings,
+)
+from membench.leaderboard.validation.parsing import MANY, Lines, ParsedBundle
+from membench.leaderboard.validation.reconstruct import case_versions, write_journals
+from membench.leaderboard.validation.references import check_references
+from membench.leaderboard.validation.rules import Finding, RuleViolation
+from membench.leaderboard.validation.verifier_data import VerifierData
+from membench.records.attempts import RunRecords
+from membench.records.run_directory import RunDir
+from membench.records.spec import RunSpec
+
+MetricOrigin = Literal["re-scored", "judged", "claimed"]
+
+GOLD_SHARE, GOLD_LEAST = 0.9, 20
+"""Share of answers equal to the gold that is odd, and from how many answers on."""
+
+
+@dataclass
+class RescoreResult:
+    """What the verifier came to.
+
+    Attributes:
+        summary: The summary as the verifier computes it.
+        rows: The score rows it rests on.
+        origins: How each metric came about.
+        findings: Where the claim differs.
+        flags: Remarks, keys of `rules.FLAGS`.
+    """
+
+    summary: dict[str, Any]
+    rows: list[Score]
+    origins: dict[str, MetricOrigin]
+    findings: list[Finding]
+    flags: list[str] = field(default_factory=list)
+
+
+def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
+    """Score the records of a bundle and compare with what it claims.
+
+    Raises:
+        RuleViolation: A record points at what does not exist, or verdicts are of no known judge.
+    """
+    verdicts = verdicts_by_request(scoring_verdicts(bundle, reference))
+    models = {Role(role): name for role, name in bundle.manifest["models"].items()}
+    scorer = BundleScorer(reference, verdicts, models)
+    with tempfile.TemporaryDirectory(prefix="membench-verify-") as folder:
+        run = RunDir(Path(folder))
+        recorded = write_journals(bundle, run)
+        for case, gold in reference.cases():
+            scorer.add(case, gold, recorded)
+        scorer.totals.cost.add_late(recorded.notes)
+        add_judging(bundle, scorer.totals)
+        energy = recomputed_energy(run, scorer.totals)
+    claimed = {line_key(line): line for line in bundle.scores}
+    rows = scorer.final_rows(claimed)
+    summary = recomputed_summary(bundle, reference, ScoreResults(rows, scorer.totals), energy)
+    findings = [
+        *score_findings(rows, claimed),
+        *summary_findings(summary, bundle.summary),
+        *energy_report_findings(energy.report, bundle.manifest.get("energy")),
+    ]
+    flags = [*scorer.flags(), *cpu_flags(bundle)]
+    return RescoreResult(summary, rows, scorer.origins(), findings[:MANY], flags)
+
+
+# --- verdicts ------------------------------------------------------------------------------------
+
+
+def scoring_verdicts(bundle: ParsedBundle, reference: VerifierData) -> Lines:
+    """Verdicts of the judge that gives the scores: the first that the spec names.
+
+    Raises:
+        RuleViolation: Verdicts of a judge that the spec does not name.
+    """
+    spec = RunSpec.from_json(bundle.manifest["spec"])
+    hashes = reference.task.prompt_hashes()
+    prompts = {name: value for name, value in hashes.items() if name.startswith("judge.")}
+    keys = [judge_key(model, prompts, spec) for model in judges(spec)]
+    unknown = {*bundle.verdicts, *bundle.candidates} - set(keys)
+    if unknown:
+        location = f"verdicts.{min(unknown)}"
+        raise RuleViolation("known.prompts", location, "is no judge of the spec")
+    return bundle.verdicts.get(keys[0], []) if keys else []
+
+
+def verdicts_by_request(lines: Lines) -> dict[str, Verdict]:
+    """Verdicts by the request they answer; the last about one counts."""
+    return {line["request"]: verdict_from(line) for line in lines}
+
+
+def judge_lines(bundle: ParsedBundle) -> Iterator[dict[str, Any]]:
+    """Everything that judges said, judge by judge: candidates first, as the harness reads it."""
+    for key in dict.fromkeys((*bundle.verdicts, *bundle.candidates)):
+        yield from bundle.candidates.get(key, [])
+        yield from bundle.verdicts.get(key, [])
+
+
+def add_judging(bundle: ParsedBundle, totals: Totals) -> None:
+    """Add what judging cost, and the verdicts that failed."""
+    by_judge = [verdicts_by_request(lines) for lines in bundle.verdicts.values()]
+    telemetry = [line["telemetry"] for line in judge_lines(bundle)]
+    totals.add_judging(verdict_failures(by_judge), telemetry)
+
+
+# --- scores --------------------------------------------------------------------------------------
+
+
+class BundleScorer:
+    """Scores case by case and notices what the scores depend on."""
+
+    def __init__(
+        self,
+        reference: VerifierData,
+        verdicts: Mapping[str, Verdict],
+        models: Mapping[Role, str],
+    ) -> None:
+        """Start with nothing scored."""
+        self.totals = Totals(models)
+        self._task = reference.task
+        self._verdicts = verdicts
+        self._rows: list[tuple[Score, bool]] = []
+        self._names: set[str] = set()
+        self._by_answer: set[str] = set()
+        self._by_memory: set[str] = set()
+        self._by_verdict: set[str] = set()
+        self._same_as_gold = self._published_answers = 0
+
+    def add(self, case: Case, gold: Gold, recorded: RunRecords) -> None:
+        """Score one case.
+
+        Raises:
+            RuleViolation: One of its records points at what does not exist.
+        """
+        attempt = recorded.load(case)
+        check_references(case, attempt)
+        versions = case_versions(case, gold, attempt)
+        verdicts = self._verdicts_about(gold, versions)
+        rows = list(self._task.score(versions.played, gold, verdicts))
+        for names, others in (
+            (self._by_answer, versions.with_other_answers),
+            (self._by_memory, versions.with_gold_text),
+        ):
+            for other in others:
+                names |= changed_metrics(rows, list(self._task.score(other, gold, verdicts)))
+        if verdicts:
+            unjudged = list(self._task.score(versions.played, gold, {}))
+            self._by_verdict |= changed_metrics(rows, unjudged)
+        self._compare_gold(gold, versions.played, versions.hidden_answers)
+        self._rows.extend((row, row.event in versions.hidden_answers) for row in rows)
+        self._names.update(name for row in rows for name in row.values)
+        self.totals.add(attempt, versions.played, rows)
+
+    def _verdicts_about(self, gold: Gold, versions: Iterable[PlayedCase]) -> dict[str, Verdict]:
+        """The verdicts about one case, whichever version of it asks for them."""
+        if not self._verdicts:
+            return {}
+        wanted = {
+            request.id for played in versions for request in self._task.judgements(played, gold)
+        }
+        return {key: self._verdicts[key] for key in wanted if key in self._verdicts}
+
+    def _compare_gold(self, gold: Gold, played: PlayedCase, hidden: frozenset[int]) -> None:
+        """Count the published answers, and those that equal the gold."""
+        for event, question in gold.questions.items():
+            answers = played.answered.get(event, ())
+            text = answers[0].text if answers else None
+            if event in hidden or question.answer is None or not text:
+                continue
+            self._published_answers += 1
+            self._same_as_gold += text.strip() == question.answer.strip()
+
+    def final_rows(self, claimed: Mapping[RowKey, Mapping[str, Any]]) -> list[Score]:
+        """The rows, with the claimed values of metrics that cannot be re-scored."""
+        return [
+            replace(row, values=self._values(row, hidden, claimed.get(row_key(row))))
+            for row, hidden in self._rows
+        ]
+
+    def _values(
+        self, row: Score, hidden: bool, claim: Mapping[str, Any] | None
+    ) -> dict[str, float | None]:
+        if claim is None:
+            return dict(row.values)
+        claimed = self._by_memory | (self._by_answer if hidden else set())
+        return {
+            name: claim["values"].get(name) if name in claimed else value
+            for name, value in row.values.items()
+        }
+
+    def origins(self) -> dict[str, MetricOrigin]:
+        """How each metric came about."""
+        return {name: self._origin(name) for name in sorted(self._names)}
+
+    def _origin(self, name: str) -> MetricOrigin:
+        if name in self._by_verdict:
+            return "judged"
+        return "claimed" if name in self._by_answer | self._by_memory else "re-scored"
+
+    def flags(self) -> list[str]:
+        """Remarks on what is odd or cannot be known."""
+        found = []
+        if "claimed" in self.origins().values():
+            found.append("flag.claimed")
+        answers = self._published_answers
+        if answers >= GOLD_LEAST and self._same_as_gold >= GOLD_SHARE * answers:
+            found.append("flag.gold")
+        return found
+
+
+# --- costs and the summary -----------------------------------------------------------------------
+
+
+def cpu_flags(bundle: ParsedBundle) -> list[str]:
+    """`flag.cpu` where more CPU seconds are claimed than the cores could give in that time."""
+    cores = max(bundle.manifest["hardware"]["cores"], 1)
+    elapsed = sum(entry["total"] for entry in bundle.summary["time_s"].values())
+    used = sum(bundle.summary["cpu_s"].values())
+    return ["flag.cpu"] if used > 1.1 * cores * elapsed + 1 else []
+
+
+@dataclass(frozen=True)
+class RecomputedEnergy:
+    """The energy of a run by the verifier's ledger: for the summary, and for the manifest."""
+
+    summary: dict[str, Any]
+    report: dict[str, Any]
+
+
+def recomputed_energy(run: RunDir, totals: Totals) -> RecomputedEnergy:
+    """The energy ledger from the bundle's samples and the spans of its records.
+
+    Raises:
+        RuleViolation: The samples are not what a sampler writes.
+    """
+    try:
+        ledger, checks = energy_of(run, totals.spans)
+        return RecomputedEnergy(ledger.summary(), energy_report(ledger, checks))
+    except (UserError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise RuleViolation(
+            "rescore.energy", layout.ENERGY, f"cannot be read: {error}"[:300]
+        ) from None
+
+
+def recomputed_summary(
+    bundle: ParsedBundle, reference: VerifierData, results: ScoreResults, energy: RecomputedEnergy
+) -> dict[str, Any]:
+    """The summary as the harness would write it from the verifier's rows."""
+    summary = summarise(bundle.manifest, reference.task, results, energy.summary)
+    summary["judge"] = bundle.summary["judge"]
+    return pruned(Summary, orjson.loads(orjson.dumps(summary)))
