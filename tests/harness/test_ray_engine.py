@@ -214,7 +214,7 @@ def command_of(pid: int) -> str:
 
 
 def is_lane(command: str) -> bool:
-    return "lane_process" in command
+    return "harness.lanes.process" in command
 
 
 def end_agents(pids) -> None:
