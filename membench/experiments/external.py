@@ -11,7 +11,8 @@ from typing import Any
 from membench.domain.case import opaque_ids
 from membench.domain.labels import Scalar
 from membench.domain.score import Score
-from membench.experiments.predictions import load_predictions, load_verdicts, score_predictions
+from membench.experiments.prediction_files import read_prediction_file
+from membench.experiments.predictions import load_verdicts, score_predictions
 from membench.harness.run_costs import CostTally
 from membench.harness.summary import aggregate_json, unavailable_energy
 from membench.records.run_directory import SCHEMA
@@ -34,6 +35,7 @@ class External:
         data: File or folder of benchmark data.
         predictions: JSON lines (docs/predictions.md).
         verdicts: JSON lines, or None where no judge was run.
+        form: The form of the predictions file (`--format`); None to recognise it.
     """
 
     task: str
@@ -41,6 +43,7 @@ class External:
     data: Path | None
     predictions: Path
     verdicts: Path | None = None
+    form: str | None = None
 
 
 def score_external(given: External, options: Mapping[str, Scalar]) -> dict[str, Any]:
@@ -52,10 +55,10 @@ def score_external(given: External, options: Mapping[str, Scalar]) -> dict[str, 
     task_type = get_task(given.task)
     task = task_type(options)
     source = find_source(task_type, given.split, given.data)
-    predictions = load_predictions(given.predictions)
-    verdicts = load_verdicts(given.verdicts) if given.verdicts else {}
     opaque = opaque_ids(given.task, 0)
-    rows = list(score_predictions(task, source, opaque, predictions, verdicts))
+    found = read_prediction_file(given.predictions, task, source, opaque, given.form)
+    verdicts = load_verdicts(given.verdicts) if given.verdicts else {}
+    rows = list(score_predictions(task, source, opaque, found.predictions, verdicts, found.labels))
     return external_summary(task, source, rows)
 
 

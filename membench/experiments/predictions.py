@@ -9,7 +9,7 @@ Nothing in this module knows a task: published ids come from its gold.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
@@ -17,9 +17,9 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from membench.domain.case import Case, Ingest
-from membench.domain.errors import DataError, Reason
+from membench.domain.errors import DataError, JudgeFault, Reason
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
-from membench.domain.score import Gold, Score, Verdict
+from membench.domain.score import Gold, JudgeRequest, Score, Verdict
 from membench.domain.system import Memory, MemoryChange
 from membench.tasks.base import Task
 from membench.tasks.files.jsonl import json_lines
@@ -125,6 +125,14 @@ class VerdictLine(PredictionFileLine):
 
 
 @dataclass(frozen=True)
+class ExternalVerdict:
+    """A verdict made elsewhere with its place, for complaints about its label."""
+
+    verdict: Verdict
+    node: Node
+
+
+@dataclass(frozen=True)
 class Prediction:
     """A line with its place, for complaints that come later."""
 
@@ -135,35 +143,22 @@ class Prediction:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def load_predictions(path: Path) -> dict[str, Prediction]:
-    """All lines of a predictions file by published id.
-
-    Raises:
-        DataError: A line does not fit the schema, or an id comes twice.
-    """
-    found: dict[str, Prediction] = {}
-    for node in json_lines(path):
-        prediction = parse_prediction(node)
-        keep_once(found, prediction.line.id, prediction, node)
-    return found
-
-
 def parse_prediction(node: Node) -> Prediction:
     """One line of a predictions file."""
     return Prediction(checked(PredictionLine, node), node)
 
 
-def load_verdicts(path: Path) -> dict[str, Verdict]:
+def load_verdicts(path: Path) -> dict[str, ExternalVerdict]:
     """All lines of a verdicts file by request id.
 
     Raises:
         DataError: A line does not fit the schema, or an id comes twice.
     """
-    found: dict[str, Verdict] = {}
+    found: dict[str, ExternalVerdict] = {}
     for node in json_lines(path):
         line = checked(VerdictLine, node)
         verdict = Verdict(line.request_id, outcome(line.failed), line.values)
-        keep_once(found, line.request_id, verdict, node)
+        keep_once(found, line.request_id, ExternalVerdict(verdict, node), node)
     return found
 
 
@@ -281,7 +276,8 @@ def score_predictions(
     source: Source,
     opaque: Callable[[str], str],
     predictions: Mapping[str, Prediction],
-    verdicts: Mapping[str, Verdict],
+    verdicts: Mapping[str, ExternalVerdict],
+    labels: Mapping[str, tuple[Mapping[str, Any], Node]] | None = None,
 ) -> Iterator[Score]:
     """Score rows of predictions made elsewhere, case by case.
 
@@ -291,9 +287,11 @@ def score_predictions(
         opaque: Official id -> opaque id.
         predictions: See `load_predictions`.
         verdicts: See `load_verdicts`; empty where no judge was run.
+        labels: Verdicts that came with the answers, by question id.
 
     Raises:
-        DataError: An id that the data does not have, after the last case.
+        DataError: A verdict whose label means nothing here; after the last case, an id that the
+            data does not have.
     """
     known: set[str] = set()
     asked: set[str] = set()
@@ -301,10 +299,48 @@ def score_predictions(
     for case, gold in task.cases(source, opaque):
         played = played_case(case, gold, predictions, k)
         known |= published_events(gold).keys()
-        asked |= {request.id for request in task.judgements(played, gold)}
-        yield from task.score(played, gold, verdicts)
+        requests = task.judgements(played, gold)
+        asked |= {request.id for request in requests}
+        given = {
+            request.id: checked_verdict(task, request, found)
+            for request in requests
+            if (found := verdict_on(request, verdicts, labels)) is not None
+        }
+        yield from task.score(played, gold, given)
     refuse_unknown("prediction", predictions, known, source)
     refuse_unknown("verdict", verdicts, asked, source)
+
+
+def verdict_on(
+    request: JudgeRequest,
+    verdicts: Mapping[str, ExternalVerdict],
+    labels: Mapping[str, tuple[Mapping[str, Any], Node]] | None,
+) -> ExternalVerdict | None:
+    """The verdict on a request: of the verdicts file, else the one that came with the answer."""
+    if request.id in verdicts:
+        return verdicts[request.id]
+    item = request.id.split(":")[0]
+    if labels and item in labels:
+        values, node = labels[item]
+        return ExternalVerdict(Verdict(request.id, Outcome(), values), node)
+    return None
+
+
+def checked_verdict(task: Task[Any], request: JudgeRequest, given: ExternalVerdict) -> Verdict:
+    """A verdict with its label in the task's spelling.
+
+    Raises:
+        DataError: The label means nothing here. It must never count as wrong in silence.
+    """
+    if not given.verdict.outcome.ok:
+        return given.verdict
+    try:
+        values = task.external_verdict(request, given.verdict.values)
+    except JudgeFault as fault:
+        known = ", ".join(task.card.judges[request.kind].labels)
+        remedy = f"A verdict of kind '{request.kind}' says one of: {known}. {REMEDY}"
+        raise DataError(given.node.file, given.node.place, str(fault), remedy) from None
+    return replace(given.verdict, values=values)
 
 
 def refuse_unknown(kind: str, given: Iterable[str], known: set[str], source: Source) -> None:

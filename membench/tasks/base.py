@@ -22,9 +22,10 @@ from membench.domain.labels import Scalar
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, Gold, JudgeRequest, Score, Verdict
 from membench.tasks.card import TaskCard
+from membench.tasks.external_format import PredictionFormat
 from membench.tasks.files.source import Source, file_sha256
 from membench.tasks.find import Version, identify, locate
-from membench.tasks.prompts import checked_label, json_object
+from membench.tasks.prompts import checked_label, external_label, json_object
 
 G = TypeVar("G", bound=Gold)
 
@@ -39,6 +40,8 @@ class Task(ABC, Generic[G]):
     """
 
     card: ClassVar[TaskCard]
+    prediction_formats: ClassVar[tuple[PredictionFormat, ...]] = ()
+    """Forms of files with answers made elsewhere, besides our own (docs/predictions.md)."""
 
     def __init__(
         self,
@@ -107,6 +110,16 @@ class Task(ABC, Generic[G]):
         values = json_object(reply)
         found = values.get("label", values.get(card.official_label))
         return {**values, "label": checked_label(found, card.labels)}
+
+    def external_verdict(
+        self, request: JudgeRequest, values: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """The fields of a verdict made elsewhere, with `label` in the card's spelling.
+
+        Raises:
+            JudgeFault: Its label means nothing here; it must not count as wrong.
+        """
+        return {**values, "label": external_label(self.card.judges[request.kind], values)}
 
     def wants_refusal(self, request: JudgeRequest) -> bool:
         """Whether only a refusal would be right; calibration sets are made accordingly."""

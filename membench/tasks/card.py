@@ -64,6 +64,7 @@ class JudgeCard:
         reference: The request field that holds the gold; empty where an echo of it would not
             be right.
         wants_refusal: Whether only a refusal is right.
+        label_fields: Further fields that hold the label in verdicts made elsewhere.
     """
 
     prompt: str
@@ -76,6 +77,7 @@ class JudgeCard:
     candidate: str = "answer"
     reference: str = ""
     wants_refusal: bool = False
+    label_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

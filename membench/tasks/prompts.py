@@ -1,14 +1,15 @@
-"""How recalled memories are laid out in our answer prompts."""
+"""What prompts show of memories, and what the replies to judge prompts say."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from membench.domain.errors import JudgeFault, Reason
 from membench.domain.system import Memory
+from membench.tasks.card import JudgeCard
 
 
 def dated_memories(memories: Sequence[Memory], *, sources: bool = True) -> str:
@@ -61,6 +62,40 @@ def json_object(reply: str) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
     raise unparsable("the reply holds no JSON object")
+
+
+RIGHT = frozenset({"true", "yes", "1", "correct", "right"})
+WRONG = frozenset({"false", "no", "0", "wrong", "incorrect"})
+"""How verdicts made elsewhere spell a judgement that is either right or wrong."""
+
+
+def external_label(card: JudgeCard, values: Mapping[str, Any]) -> str:
+    """The label of a verdict made elsewhere, in the spelling of the judge's card.
+
+    Known labels count in any case and with a full stop. Where there are two labels of which one
+    means right, `true`, `yes`, `1`, `correct` and their opposites are understood too.
+
+    Raises:
+        JudgeFault: No label, or one that means nothing here.
+    """
+    names = ("label", card.official_label, *card.label_fields)
+    value = next((values[name] for name in names if name in values), None)
+    text = external_text(value)
+    for label in card.labels:
+        if text == label.casefold():
+            return label
+    if len(card.labels) == 2 and len(card.accepts) == 1 and text in RIGHT | WRONG:
+        (right,) = card.accepts
+        return right if text in RIGHT else next(x for x in card.labels if x != right)
+    found = f"label {value!r}" if value is not None else f"no label ({', '.join(values)})"
+    raise unparsable(f"{found} is none of {', '.join(card.labels)}")
+
+
+def external_text(value: object) -> str:
+    """A label as text: lower case, a whole number as its digits."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip().rstrip(".").casefold()
 
 
 def checked_label(value: object, known: Sequence[str]) -> str:

@@ -14,14 +14,16 @@ from membench.domain.case import Ask, Case
 from membench.domain.errors import DataError, Reason
 from membench.domain.outcome import Answered, Outcome
 from membench.domain.score import Verdict
+from membench.experiments.prediction_files import own_lines
 from membench.experiments.predictions import (
+    ExternalVerdict,
     PredictionLine,
     VerdictLine,
-    load_predictions,
     load_verdicts,
     played_case,
     score_predictions,
 )
+from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
 from membench.tasks.halumem.data import HaluMemGold
 from membench.tasks.halumem.task import HaluMem
@@ -45,8 +47,13 @@ def write(path: Path, lines: Any) -> Path:
     return path
 
 
+def external(*verdicts: Verdict) -> dict[str, ExternalVerdict]:
+    node = Node({}, Path("v.jsonl"), "line 1")
+    return {verdict.request_id: ExternalVerdict(verdict, node) for verdict in verdicts}
+
+
 def predictions(tmp_path: Path, *lines: Line) -> Any:
-    return load_predictions(write(tmp_path / "p.jsonl", list(lines)))
+    return own_lines(write(tmp_path / "p.jsonl", list(lines)))
 
 
 # --- the schema ----------------------------------------------------------------------------------
@@ -179,12 +186,12 @@ def test_predictions_for_every_question_are_scored_with_their_verdicts(
             texts = [f"answer {n}" for n in range(ask.generations)]
             lines.append({"question_id": question.question_id, "predictions": texts})
     found = predictions(tmp_path, *lines)
-    verdicts: dict[str, Verdict] = {}
+    verdicts: list[Verdict] = []
     for case, gold in task.cases(source, OPAQUE):
         for request in task.judgements(played_case(case, gold, found), gold):
             label = task.card.judges[request.kind].labels[0]
-            verdicts[request.id] = Verdict(request.id, Outcome(), {"label": label})
-    rows = list(score_predictions(task, source, OPAQUE, found, verdicts))
+            verdicts.append(Verdict(request.id, Outcome(), {"label": label}))
+    rows = list(score_predictions(task, source, OPAQUE, found, external(*verdicts)))
     assert {row.status for row in rows if row.kind == "question"} == {"scored"}
 
 
@@ -200,7 +207,7 @@ def test_a_question_without_a_line_is_missing_and_counts_as_wrong(tmp_path: Path
     task = HaluMem()
     found = predictions(tmp_path, {"question_id": f"{ADA}/s0/q0", "prediction": "Lindholm"})
     verdict = Verdict(f"{ADA}/s0/q0:question:0", Outcome(), {"label": "correct"})
-    rows = list(score_predictions(task, HALUMEM, OPAQUE, found, {verdict.request_id: verdict}))
+    rows = list(score_predictions(task, HALUMEM, OPAQUE, found, external(verdict)))
     missing = [row for row in rows if row.reason == "missing" and row.kind == "question"]
     assert len(missing) == 9
     assert task.aggregate(rows).metrics["qa.correct"].value == pytest.approx(1 / 10)
@@ -210,7 +217,7 @@ def test_ids_that_belong_to_nothing_are_refused(tmp_path: Path) -> None:
     found = predictions(tmp_path, {"question_id": "nobody/q0", "prediction": "x"})
     with pytest.raises(DataError, match="'nobody/q0': 1 of the predictions belong to nothing"):
         list(score_predictions(HaluMem(), HALUMEM, OPAQUE, found, {}))
-    verdicts = {"nobody": Verdict("nobody", Outcome(), {"label": "correct"})}
+    verdicts = external(Verdict("nobody", Outcome(), {"label": "correct"}))
     with pytest.raises(DataError, match="'nobody': 1 of the verdicts belong to nothing"):
         list(score_predictions(HaluMem(), HALUMEM, OPAQUE, {}, verdicts))
 
@@ -229,7 +236,7 @@ def test_ids_that_belong_to_nothing_are_refused(tmp_path: Path) -> None:
 )
 def test_a_mutated_file_is_scored_or_refused(tmp_path: Path, lines: Any) -> None:
     try:
-        found = load_predictions(write(tmp_path / "p.jsonl", lines))
+        found = own_lines(write(tmp_path / "p.jsonl", lines))
         list(score_predictions(HaluMem(), HALUMEM, OPAQUE, found, {}))
     except DataError as error:
         assert error.remedy

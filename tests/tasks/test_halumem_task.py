@@ -21,7 +21,8 @@ from membench.domain.errors import DataError, JudgeFault
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.score import JudgeRequest, Score, Verdict
 from membench.domain.system import Memory, MemoryChange
-from membench.experiments.predictions import load_predictions, load_verdicts, score_predictions
+from membench.experiments.prediction_files import own_lines
+from membench.experiments.predictions import load_verdicts, score_predictions
 from membench.tasks.files.source import Source
 from membench.tasks.halumem.convert import convert, main
 from membench.tasks.halumem.data import HaluMemGold
@@ -572,7 +573,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
         TASK,
         Source(run, "medium"),
         OPAQUE,
-        load_predictions(folder / "predictions.jsonl"),
+        own_lines(folder / "predictions.jsonl"),
         load_verdicts(folder / "verdicts.jsonl"),
     )
     with gzip.open(scores) as file:

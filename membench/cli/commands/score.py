@@ -21,7 +21,10 @@ def score(
         Path | None, typer.Argument(metavar="RUN", help="Run directory to score again.")
     ] = None,
     task: Annotated[str, typer.Option(help="Task of predictions made elsewhere.")] = "",
-    predictions: Annotated[Path | None, typer.Option(help="Predictions as JSON lines.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Predictions made elsewhere.")] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="Their form.", show_default="recognised")
+    ] = "",
     verdicts: Annotated[Path | None, typer.Option(help="Verdicts as JSON lines.")] = None,
     split: Annotated[str, typer.Option(help="Split of the task.")] = "",
     data: Data = None,
@@ -46,7 +49,7 @@ def score(
         from membench.cli.request import assignments
         from membench.experiments.external import External
 
-        external = External(task, split or None, data, predictions, verdicts)
+        external = External(task, split or None, data, predictions, verdicts, form or None)
         options = assignments("--task-set", task_set or [])
         complete = score_and_show(external, options, as_json=json)
     raise typer.Exit(0 if complete else 1)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from membench.domain.errors import DataError
-from membench.tasks.files.source import Source, reading
+from membench.tasks.files.source import Source, open_json, reading
 
 CHUNK = 1 << 20
 LONGEST = 256 * CHUNK
@@ -40,7 +40,7 @@ def stream_array(source: Source) -> Iterator[Any]:
     """
     done = 0
     with reading(source.path):
-        with source.open() as file:
+        with open_json(source.path) as file:
             require_array(file, source.path)
             try:
                 for element in regular_elements(file):
@@ -50,7 +50,7 @@ def stream_array(source: Source) -> Iterator[Any]:
                 pass
             else:
                 return
-        with source.open() as file:
+        with open_json(source.path) as file:
             yield from any_elements(file, source.path, done)
 
 

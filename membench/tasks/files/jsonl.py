@@ -15,7 +15,7 @@ import orjson
 
 from membench.domain.errors import DataError
 from membench.tasks.files.node import Node
-from membench.tasks.files.source import open_bytes, reading
+from membench.tasks.files.source import open_json, reading
 
 LINE_LIMIT = 32 * 2**20
 """Bytes a line may have."""
@@ -42,11 +42,10 @@ def json_lines(path: Path, limit: int = LINE_LIMIT) -> Iterator[Node]:
 
 def numbered_lines(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
     """Every line that is not blank, with its place (`"line 3"`, counted from 1)."""
-    with reading(path), open_bytes(path) as file:
+    with reading(path), open_json(path) as file:
         for number, line in enumerate(bounded_lines(file, path, limit), start=1):
-            content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            if content.strip():
-                yield f"line {number}", content
+            if line.strip():
+                yield f"line {number}", line
 
 
 def bounded_lines(file: IO[bytes], path: Path, limit: int) -> Iterator[bytes]:

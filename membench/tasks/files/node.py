@@ -39,11 +39,7 @@ class Node:
         return self.child(key)
 
     def get(self, key: str) -> Node | None:
-        """A member that may be missing."""
-        return self.child(key) if key in self.object() else None
-
-    def given(self, key: str) -> Node | None:
-        """A member that may be missing or null."""
+        """A member that may be missing; exports through a table fill such ones with null."""
         return self.child(key) if self.object().get(key) is not None else None
 
     def child(self, key: str) -> Node:

@@ -70,6 +70,27 @@ def open_bytes(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
+UTF8_MARK = b"\xef\xbb\xbf"
+OTHER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""Byte order marks of UTF-16, and of UTF-32, which begin alike."""
+
+
+def open_json(path: Path) -> IO[bytes]:
+    """Open a file of JSON in UTF-8 behind its byte order mark, if it has one.
+
+    Raises:
+        DataError: It is UTF-16 or UTF-32.
+    """
+    file = open_bytes(path)
+    start = file.read(len(UTF8_MARK))
+    if start[:2] in OTHER_MARKS:
+        file.close()
+        remedy = "Save it as UTF-8: iconv -f utf-16 -t utf-8."
+        raise DataError(path, "", "is UTF-16 or UTF-32, not UTF-8", remedy)
+    file.seek(len(UTF8_MARK) if start == UTF8_MARK else 0)
+    return file
+
+
 class reading:  # noqa: N801  (reads as a verb: `with reading(path):`)
     """Turn whatever the operating system or gzip says about a file into a `DataError`."""
 

@@ -58,7 +58,7 @@ def predictions_of(user: Node) -> Iterator[Line]:
             **duration(session, "add_dialogue_duration_ms"),
         }
         for number, point in enumerate(session["memory_points"].items()):
-            found = point.given("memories_from_system")
+            found = point.get("memories_from_system")
             if point["is_update"].string() == "True":
                 texts = found.strings() if found else ()
                 yield {
@@ -156,13 +156,13 @@ def sessions_of(user: Node) -> Iterator[tuple[str, Node]]:
 
 def questions_of(session: Node) -> Iterator[Node]:
     """The questions of a session, if any."""
-    questions = session.given("questions")
+    questions = session.get("questions")
     return questions.items() if questions else iter(())
 
 
 def duration(node: Node, key: str) -> Line:
     """A duration, where one was taken."""
-    taken = node.given(key)
+    taken = node.get(key)
     return {"duration_ms": taken.number()} if taken else {}
 
 

@@ -229,7 +229,7 @@ class UserReader:
 
     def is_partial(self) -> bool:
         """Whether the user has more questions than the file holds."""
-        total = self.line.given("total_question_count")
+        total = self.line.get("total_question_count")
         return total is not None and total.number() > len(self.questions)
 
 
@@ -285,7 +285,7 @@ def read_point(
 def read_originals(item: Node) -> tuple[str, ...]:
     """What an update replaces; empty for a point that is no update."""
     update = item["is_update"].one_of(("True", "False")) == "True"
-    originals = item.given("original_memories")
+    originals = item.get("original_memories")
     texts = originals.strings() if originals else ()
     if update != bool(texts):
         raise item.error("is_update and original_memories contradict each other")
@@ -300,19 +300,19 @@ def memory_type(node: Node) -> str:
 
 def is_generated(node: Node) -> bool:
     """Whether a session is filler of the Long split."""
-    flag = node.given("is_generated_qa_session")
+    flag = node.get("is_generated_qa_session")
     return flag is not None and flag.boolean()
 
 
 def optional_items(node: Node, key: str) -> Iterator[Node]:
     """The elements under a key that a session may lack."""
-    found = node.given(key)
+    found = node.get(key)
     return found.items() if found else iter(())
 
 
 def optional_time(node: Node, key: str) -> datetime | None:
     """The time under a key that a session may lack."""
-    found = node.given(key)
+    found = node.get(key)
     return read_time(found) if found else None
 
 

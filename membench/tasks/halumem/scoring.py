@@ -421,6 +421,8 @@ def whole(*keys: str) -> Callable[[Mapping[str, Any]], int | None]:
 
     def read(values: Mapping[str, Any]) -> int | None:
         found = next((values[key] for key in keys if key in values), None)
+        if isinstance(found, float) and found.is_integer():
+            found = int(found)
         if isinstance(found, bool) or str(found) not in ("0", "1", "2"):
             return None
         return int(str(found))
@@ -429,11 +431,17 @@ def whole(*keys: str) -> Callable[[Mapping[str, Any]], int | None]:
 
 
 def labelled(labels: Sequence[str]) -> Callable[[Mapping[str, Any]], str | None]:
-    """Reads a label under the official or our own key, whatever its case."""
+    """Reads a label under our own key, or under the official one in the official spelling.
+
+    The official scorer compares `evaluation_result` with `Correct` and the like as they are.
+    """
 
     def read(values: Mapping[str, Any]) -> str | None:
-        found = str(values.get("evaluation_result", values.get("label"))).strip().lower()
-        return found if found in labels else None
+        if "label" in values:
+            found = str(values["label"]).strip().lower()
+            return found if found in labels else None
+        spelled = {label.capitalize(): label for label in labels}
+        return spelled.get(str(values.get("evaluation_result")).strip())
 
     return read
 

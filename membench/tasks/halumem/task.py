@@ -20,7 +20,7 @@ from membench.tasks.halumem.aggregate import metrics_of
 from membench.tasks.halumem.data import MEMORY_TYPES, QUESTION_TYPES, HaluMemGold, users
 from membench.tasks.halumem.metrics import ANSWER_LABELS, UPDATE_LABELS
 from membench.tasks.halumem.scoring import INCLUDED, requests, rows
-from membench.tasks.prompts import dated_memories
+from membench.tasks.prompts import dated_memories, unparsable
 
 HUB = "https://huggingface.co/datasets/IAAR-Shanghai/HaluMem"
 REVISION = "cb04336aa1b732d4b24f5186c552456b4099806e"
@@ -165,6 +165,16 @@ class HaluMem(Task[HaluMemGold]):
         if isinstance(values.get(INCLUDED), bool):
             values[INCLUDED] = str(values[INCLUDED]).lower()
         return values
+
+    def external_verdict(
+        self, request: JudgeRequest, values: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """As everywhere; the official field counts in its official spelling alone."""
+        if "evaluation_result" in values and "label" not in values:
+            labels = self.card.judges[request.kind].labels
+            if values["evaluation_result"] not in [label.capitalize() for label in labels]:
+                raise unparsable(f"evaluation_result {values['evaluation_result']!r}")
+        return super().external_verdict(request, values)
 
     def score(
         self, played: PlayedCase, gold: HaluMemGold, verdicts: Mapping[str, Verdict]

@@ -44,7 +44,7 @@ class LocomoQuestion(QuestionGold):
         number: Category number, 1 to 5.
         cited: Evidence strings exactly as published.
         unmatched: What is left of them that names no turn.
-        trap: Category 5: the answer that would be wrong.
+        trap: Category 5: the answer that would be wrong; None where a copy does not give it.
         correction: What the overlaid audit says, if it says anything.
     """
 

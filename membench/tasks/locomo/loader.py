@@ -17,7 +17,7 @@ from datetime import datetime
 from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question, Session, Turn
 from membench.domain.errors import DataError
 from membench.tasks.files.node import Node
-from membench.tasks.files.source import Source, reading
+from membench.tasks.files.source import Source, open_json, reading
 from membench.tasks.locomo.gold import (
     ADVERSARIAL,
     CATEGORIES,
@@ -156,8 +156,17 @@ def read_question(
         number=number,
         cited=cited,
         unmatched=unmatched,
-        trap=node["adversarial_answer"].answer() if adversarial else None,
+        trap=read_trap(node) if adversarial else None,
     )
+
+
+def read_trap(node: Node) -> str | None:
+    """The wrong answer of a category 5 question; copies in circulation keep it under `answer`.
+
+    Only the official choice of two options shows it: scoring does not need it.
+    """
+    found = node.get("adversarial_answer") or node.get("answer")
+    return None if found is None else found.answer()
 
 
 def content_sha256(source: Source) -> str:
@@ -166,7 +175,7 @@ def content_sha256(source: Source) -> str:
     Raises:
         DataError: The file is not JSON.
     """
-    with reading(source.path), source.open() as file:
+    with reading(source.path), open_json(source.path) as file:
         raw = file.read()
     try:
         text = json.dumps(

@@ -20,6 +20,7 @@ from membench.tasks.card import DataFile, JudgeCard, OptionCard, TaskCard
 from membench.tasks.files.arrays import stream_array
 from membench.tasks.files.source import Source
 from membench.tasks.find import SAMPLE, Version
+from membench.tasks.locomo.formats import FORMATS
 from membench.tasks.locomo.gold import CATEGORIES, LocomoGold
 from membench.tasks.prompts import dated_memories
 
@@ -84,12 +85,14 @@ CARD = TaskCard(
             labels=("CORRECT", "WRONG"),
             official_sha256="62395dd312a631dfd9355026a0b69cc936018274c3198b6365b5c2a5c9bca9e0",
             accepts=("CORRECT",),
+            label_fields=("llm_score",),
             reference="gold",
         ),
         "refusal": JudgeCard(
             prompt="judge_refusal.txt",
             labels=("REFUSED", "ANSWERED"),
             accepts=("REFUSED",),
+            label_fields=("llm_score",),
             wants_refusal=True,
         ),
     },
@@ -103,6 +106,7 @@ class Locomo(Task[LocomoGold]):
     """LoCoMo, as its authors score it, with a stricter reading beside."""
 
     card = CARD
+    prediction_formats = FORMATS
 
     def cases(
         self, source: Source, opaque: Callable[[str], str]

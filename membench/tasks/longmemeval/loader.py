@@ -205,7 +205,11 @@ def checked_turns(node: Node) -> Columns:
         contents = [turn["content"] for turn in turns]
         roles = [turn["role"] for turn in turns]
         bare = set(map(len, turns)) <= {2}  # role and content, nothing else
-        marks = [] if bare else [turn.get("has_answer", False) for turn in turns]
+        marks = (
+            []
+            if bare
+            else [False if turn.get("has_answer") is None else turn["has_answer"] for turn in turns]
+        )
         if (
             set(map(type, contents)) <= {str}
             and ROLES.issuperset(roles)

@@ -18,6 +18,7 @@ from membench.tasks.base import Task, fill
 from membench.tasks.card import DataFile, JudgeCard, TaskCard
 from membench.tasks.files.arrays import stream_array
 from membench.tasks.files.source import Source
+from membench.tasks.longmemeval.formats import FORMATS
 from membench.tasks.longmemeval.gold import TYPES, LongMemEvalGold
 from membench.tasks.prompts import dated_memories, unparsable, without_reasoning
 
@@ -87,6 +88,7 @@ CARD = TaskCard(
             "fba020ba3d57982efdc9a937c1c01f897b789a608c7f88e60244121f6505e5bc",
             one_word=True,
             accepts=("yes",),
+            label_fields=("autoeval_label",),
             reference="gold",
         ),
         "temporal": JudgeCard(
@@ -95,6 +97,7 @@ CARD = TaskCard(
             "8d33a5fdd83afeeb4592454a965eab43d1fcb2dedc042d1d3892f4254be6c273",
             one_word=True,
             accepts=("yes",),
+            label_fields=("autoeval_label",),
             reference="gold",
         ),
         "update": JudgeCard(
@@ -103,6 +106,7 @@ CARD = TaskCard(
             "183a9b3a6197ec620940f610cdc1207201ec98c1113dd633ea685cfc322fafac",
             one_word=True,
             accepts=("yes",),
+            label_fields=("autoeval_label",),
             reference="gold",
         ),
         "preference": JudgeCard(
@@ -111,6 +115,7 @@ CARD = TaskCard(
             "741ee3bcbea7ff5e8ed359acef61d2f8ded3de021bbcff6ee13de455f2e2aa9b",
             one_word=True,
             accepts=("yes",),
+            label_fields=("autoeval_label",),
         ),
         "abstention": JudgeCard(
             "judge_abstention.txt",
@@ -118,6 +123,7 @@ CARD = TaskCard(
             "5c0b365a1e1d06db36377c735432b56e122ca3c428f89faf61d43a0d5a7e050b",
             one_word=True,
             accepts=("yes",),
+            label_fields=("autoeval_label",),
             wants_refusal=True,
         ),
     },
@@ -128,6 +134,7 @@ class LongMemEval(Task[LongMemEvalGold]):
     """LongMemEval, as its authors score it, with a track over all turns beside."""
 
     card = CARD
+    prediction_formats = FORMATS
 
     def cases(
         self, source: Source, opaque: Callable[[str], str]
