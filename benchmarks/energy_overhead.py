@@ -110,7 +110,7 @@ def sampler(spec: str | None, seconds: float, rounds: int) -> list[Round]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         chosen = selection(spec, folder)
-        print(f"sources: {', '.join(chosen.names)} ({'; '.join(chosen.why)})")
+        print(f"sources: {', '.join(chosen.names)} ({'; '.join(chosen.notes)})")
         return [one_round(chosen, folder / f"{n}", amount) for n in range(rounds + 1)][1:]
 
 

@@ -534,7 +534,7 @@ def g13_hidden(bench: Bench) -> Result:
     """A GPU that is hidden is unavailable, never 0 J."""
     code = (
         "from membench.energy.sources import choose; s = choose('nvml'); "
-        "print(len(s.sources), '|', s.why[0])"
+        "print(len(s.sources), '|', s.notes[0])"
     )
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(

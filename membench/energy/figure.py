@@ -54,7 +54,7 @@ class Allocation(StrEnum):
 
 
 class Flag(StrEnum):
-    """Remarks that travel with a figure; most of them keep a run from being verified."""
+    """Flags of a figure; most of them keep a run from being verified."""
 
     SHORT_WINDOW = "short_window"
     COUNTER_RESET = "counter_reset"
@@ -107,11 +107,11 @@ class EnergyFigure:
         joules: Gross energy in joules; None if and only if `provenance` is `unavailable`.
         provenance: How the figure came about.
         component: What drew it; several are joined by `+` in alphabetical order.
-        method: Device, counter or coefficients in words; for an unavailable figure, why.
+        method: Device, counter or coefficients as text; for an unavailable figure, the reason.
         u_joules: One-sigma uncertainty in joules; None if unknown.
         net_joules: Gross less the loaded idle power over the same time; None without a baseline.
         allocation: How this share was cut out of the device's energy.
-        flags: Remarks.
+        flags: What limits its meaning.
         shares: Joules by label, where labels were mixed on request.
     """
 
@@ -155,7 +155,7 @@ class EnergyFigure:
         )
 
     def flagged(self, *flags: Flag) -> EnergyFigure:
-        """The same figure with more remarks."""
+        """The same figure with more flags."""
         return replace(self, flags=self.flags | set(flags))
 
     def weakened(
@@ -205,10 +205,10 @@ class EnergyFigure:
         return self.render()
 
 
-def unavailable(why: str, component: str = Component.GPU, *flags: Flag) -> EnergyFigure:
-    """A figure that could not be had, and why."""
+def unavailable(note: str, component: str = Component.GPU, *flags: Flag) -> EnergyFigure:
+    """A figure without a value, with the reason in its method."""
     return EnergyFigure(
-        None, Provenance.UNAVAILABLE, component, why, allocation=Allocation.NONE,
+        None, Provenance.UNAVAILABLE, component, note, allocation=Allocation.NONE,
         flags=frozenset(flags),
     )  # fmt: skip
 

@@ -42,11 +42,11 @@ class Channel:
         source: Name of the source that reads it.
         component: What draws the energy.
         provenance: The strongest label its joules can carry.
-        method: Device and counter in words.
+        method: Device and counter, as text.
         kind: `counter` is sampled; `cpu_seconds` and `tokens` are computed from the spans.
         period_s: Seconds between updates of the counter (its tick) as measured or assumed.
         relative_sd: Relative one-sigma uncertainty of the reading.
-        flags: Remarks that hold for the whole channel.
+        flags: Flags that hold for the whole channel.
         coefficients: Numbers of a model, such as `watts_per_core`.
         facts: What was seen at the start: driver, power limit, tick.
     """
@@ -133,7 +133,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class FlagEvent:
     """A flag that a source raised at a moment."""
 
     channel: str
@@ -158,15 +158,15 @@ class SampleLog:
     Attributes:
         traces: One per sampled channel and session.
         models: Channels that are computed from spans instead of sampled.
-        remarks: Flags by moment.
+        flag_events: Flags by moment.
         windows: Marked stretches.
-        selection: What was chosen and why, in words, one line per source.
+        selection: Notes on what was chosen, one line per source.
         allow_mixed: Whether the user asked for the sum of unlike labels.
     """
 
     traces: tuple[Trace, ...] = ()
     models: tuple[Channel, ...] = ()
-    remarks: tuple[Remark, ...] = ()
+    flag_events: tuple[FlagEvent, ...] = ()
     windows: tuple[Window, ...] = ()
     selection: tuple[str, ...] = ()
     allow_mixed: bool = False
@@ -201,8 +201,8 @@ def write_log(log: SampleLog, path: Path) -> None:
             file.write(channel_line(number, channel))
         for number, trace in enumerate(log.traces):
             file.writelines(_trace_lines(number, trace))
-        for remark in log.remarks:
-            file.write(remark_line(remark))
+        for event in log.flag_events:
+            file.write(flag_line(event))
         for window in log.windows:
             file.write(window_line(window))
 
@@ -212,10 +212,10 @@ def channel_line(number: int, channel: Channel) -> bytes:
     return entry_line("channel", c=number, **channel.to_json())
 
 
-def remark_line(remark: Remark) -> bytes:
-    """A remark as a line."""
+def flag_line(event: FlagEvent) -> bytes:
+    """A flag event as a line."""
     return entry_line(
-        "remark", channel=remark.channel, t=remark.t, flag=remark.flag, detail=remark.detail
+        "remark", channel=event.channel, t=event.t, flag=event.flag, detail=event.detail
     )
 
 
@@ -265,7 +265,7 @@ class _LogBuilder:
         self._columns: dict[int, list[tuple[float, float, float]]] = {}
         self._traces: list[Trace] = []
         self._models: dict[str, Channel] = {}
-        self._remarks: list[Remark] = []
+        self._flag_events: list[FlagEvent] = []
         self._windows: list[Window] = []
         self._selection: tuple[str, ...] = ()
         self._allow_mixed = False
@@ -287,8 +287,8 @@ class _LogBuilder:
             case "channel":
                 self._add_channel(data)
             case "remark":
-                self._remarks.append(
-                    Remark(data["channel"], float(data["t"]), Flag(data["flag"]), data["detail"])
+                self._flag_events.append(
+                    FlagEvent(data["channel"], float(data["t"]), Flag(data["flag"]), data["detail"])
                 )
             case "end":
                 pass
@@ -316,7 +316,7 @@ class _LogBuilder:
         return SampleLog(
             tuple(self._traces),
             tuple(self._models.values()),
-            tuple(self._remarks),
+            tuple(self._flag_events),
             tuple(self._windows),
             self._selection,
             self._allow_mixed,

@@ -118,7 +118,7 @@ def watched(
     prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress
 ) -> Iterator[EnergySession]:
     """Sample the run's energy sources while its stages work."""
-    progress.note(f"energy: {'; '.join(prepared.selection.why)}")
+    progress.note(f"energy: {'; '.join(prepared.selection.notes)}")
     with EnergySession(prepared.selection, run.energy, clock=clock.now) as session:
         yield session
     for note in session.notes:

@@ -18,7 +18,7 @@ from membench.energy.samples import (
     IDLE,
     RECHECK,
     Channel,
-    Remark,
+    FlagEvent,
     SampleLog,
     Span,
     Trace,
@@ -254,8 +254,8 @@ def test_what_a_slow_counter_counted_is_spread_between_its_ticks() -> None:
 
 
 def test_a_device_that_others_use_is_modelled_in_the_phase_it_happened() -> None:
-    remark = Remark("gpu:GPU-aaaa", 25.0, Flag.SHARED_GPU, "processes [4711]")
-    log = log_of(steady(100, 60), remarks=(remark,))
+    event = FlagEvent("gpu:GPU-aaaa", 25.0, Flag.SHARED_GPU, "processes [4711]")
+    log = log_of(steady(100, 60), flag_events=(event,))
     ledger = attribute(log, [span(0, 20), span(20, 40, "recall")])
     assert ledger.phases["ingest"].provenance is Provenance.MEASURED
     assert ledger.phases["recall"].provenance is Provenance.MODELLED

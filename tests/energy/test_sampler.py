@@ -14,7 +14,7 @@ from energy.fakes import FakeClock, gpu_channel, log_of, span, steady
 from membench.domain.errors import DataError
 from membench.energy.attribution.ledger import attribute
 from membench.energy.figure import Flag
-from membench.energy.samples import IDLE, Channel, Remark, Window, read_log, write_log
+from membench.energy.samples import IDLE, Channel, FlagEvent, Window, read_log, write_log
 from membench.energy.sampling.sampler import EnergySession
 from membench.energy.sources import Selection, choose
 from membench.energy.sources.base import EnergySource, Reading, SourceUnavailable
@@ -73,8 +73,8 @@ def test_a_source_that_dies_is_noted_once_and_never_stops_the_run(tmp_path: Path
     with session(path, source, period_s=0.001):
         assert source.second_read.wait(10)
     log = read_log(path)
-    assert [r.flag for r in log.remarks] == [Flag.READ_FAILED]
-    assert "sidecar is gone" in log.remarks[0].detail
+    assert [r.flag for r in log.flag_events] == [Flag.READ_FAILED]
+    assert "sidecar is gone" in log.flag_events[0].detail
     assert np.isnan(log.traces[0].joules[1:]).all()
 
 
@@ -120,13 +120,13 @@ def test_a_log_written_is_the_log_read(tmp_path: Path) -> None:
     path = tmp_path / "energy.jsonl"
     log = log_of(
         steady(100, 3),
-        remarks=(Remark("gpu:GPU-aaaa", 1.0, Flag.THROTTLED, "power cap"),),
+        flag_events=(FlagEvent("gpu:GPU-aaaa", 1.0, Flag.THROTTLED, "power cap"),),
         windows=(Window(IDLE, 0.0, 1.0),),
         selection=("nvml: measured",),
     )
     write_log(log, path)
     again = read_log(path)
-    assert again.remarks == log.remarks
+    assert again.flag_events == log.flag_events
     assert again.windows == log.windows
     assert again.traces[0].channel == log.traces[0].channel
     np.testing.assert_array_equal(again.traces[0].joules, log.traces[0].joules)

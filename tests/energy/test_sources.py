@@ -112,7 +112,7 @@ def test_throttling_is_remarked_with_its_reason() -> None:
     nvml = FakeNvml(gpus=[FakeGpu(throttle=0x40)])
     source = NvmlSource(nvml=nvml)
     source.open(FakeClock())
-    assert source.read()[0].remarks == ((Flag.THROTTLED, "hardware thermal slowdown"),)
+    assert source.read()[0].flags == ((Flag.THROTTLED, "hardware thermal slowdown"),)
 
 
 def test_a_counter_that_vanishes_is_a_failed_reading() -> None:
@@ -122,7 +122,7 @@ def test_a_counter_that_vanishes_is_a_failed_reading() -> None:
     nvml.gpus[0].has_counter = False
     (reading,) = source.read()
     assert reading.joules is None
-    assert reading.remarks[0][0] is Flag.READ_FAILED
+    assert reading.flags[0][0] is Flag.READ_FAILED
 
 
 # --- rapl --------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_a_counter_that_wraps_goes_on_rising(tmp_path: Path) -> None:
     assert before is not None
     assert reading.joules is not None
     assert reading.joules - before == pytest.approx(1.0 + 0.32885)
-    assert reading.remarks == ()
+    assert reading.flags == ()
 
 
 def test_a_decrease_no_package_could_have_wrapped_is_a_reset(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_decrease_no_package_could_have_wrapped_is_a_reset(tmp_path: Path) -> 
     clock.now += 0.1
     (reading,) = source.read()
     assert reading.joules == 1.0
-    assert reading.remarks[0][0] is Flag.COUNTER_RESET
+    assert reading.flags[0][0] is Flag.COUNTER_RESET
 
 
 def test_rapl_under_a_hypervisor_is_modelled(tmp_path: Path) -> None:
@@ -555,21 +555,21 @@ def test_auto_takes_every_sensor_of_the_strongest_label_and_says_so() -> None:
     guest = replace(CPU, provenance=Provenance.MODELLED)
     weaker = choose("auto", parsers(nvml=Fixed("nvml", gpu_channel()), rapl=Fixed("rapl", guest)))
     assert weaker.names == ("nvml",)
-    assert "weaker label" in weaker.why[2]
+    assert "weaker label" in weaker.notes[2]
 
 
 def test_auto_with_nothing_to_read_picks_nothing_and_says_why() -> None:
     selection = choose("auto", parsers(nvml=Fixed("nvml"), rapl=Fixed("rapl")))
     assert selection.sources == ()
     assert selection.names == ("none",)
-    assert selection.why[0] == "auto picked nothing: joules are null"
-    assert all("not here" in line for line in selection.why[1:])
+    assert selection.notes[0] == "auto picked nothing: joules are null"
+    assert all("not here" in line for line in selection.notes[1:])
 
 
 def test_a_named_source_that_is_not_there_leaves_the_run_without_joules() -> None:
     selection = choose("nvml", parsers(nvml=Fixed("nvml", why="no driver")))
     assert selection.sources == ()
-    assert "no driver" in selection.why[0]
+    assert "no driver" in selection.notes[0]
 
 
 def test_unlike_labels_have_to_be_asked_for() -> None:
@@ -668,7 +668,7 @@ def test_auto_tries_a_sensor_of_another_distribution_where_its_card_says_so(
     sensor = Fixed("plug", gpu_channel(component=Component.CPU))
     card = SourceCard("plug", lambda _: sensor, automatic=True)
     installed(monkeypatch, Point("plug", card), Point("model", replace(card, automatic=False)))
-    assert any(line.startswith("plug: ") for line in choose("auto", {"plug": card}).why)
+    assert any(line.startswith("plug: ") for line in choose("auto", {"plug": card}).notes)
 
 
 @pytest.mark.parametrize("found", ["no card", SourceCard("other", lambda _: Fixed("x"))])

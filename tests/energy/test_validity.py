@@ -13,18 +13,19 @@ from energy.fakes import FakeClock, FakeGpu, FakeNvml, gpu_channel, log_of, span
 from membench.energy.attribution.crosscheck import power_gaps
 from membench.energy.attribution.ledger import attribute
 from membench.energy.figure import Flag
-from membench.energy.samples import IDLE, RECHECK, Remark, SampleLog, Trace, Window, read_log
+from membench.energy.samples import IDLE, RECHECK, FlagEvent, SampleLog, Trace, Window, read_log
 from membench.energy.sampling.sampler import EnergySession
 from membench.energy.sources import Selection, choose
 from membench.energy.sources.base import device_id
+from membench.energy.sources.card import SourceCard
 from membench.energy.sources.nvml import NvmlSource
 from membench.energy.verification.overhead import Overhead, overhead_of
 from membench.energy.verification.protocol import Protocol, measured_run, power_is_steady, preflight
 from membench.energy.verification.validity import Check, validate, verified
 
 GPU = device_id("GPU-aaaa")
-THROTTLED = Remark("gpu:GPU-aaaa", 50, Flag.THROTTLED)
-SHARED = Remark("gpu:GPU-aaaa", 50, Flag.SHARED_GPU)
+THROTTLED = FlagEvent("gpu:GPU-aaaa", 50, Flag.THROTTLED)
+SHARED = FlagEvent("gpu:GPU-aaaa", 50, Flag.SHARED_GPU)
 SPANS = [span(30, 80), span(80, 130, "recall")]
 
 
@@ -60,10 +61,10 @@ def test_a_clean_run_is_verified() -> None:
         ("live", clean(), {"from_cassette": True}),
         (
             "undisturbed",
-            replace(clean(), remarks=(THROTTLED,)),
+            replace(clean(), flag_events=(THROTTLED,)),
             {},
         ),
-        ("measured", replace(clean(), remarks=(SHARED,)), {}),
+        ("measured", replace(clean(), flag_events=(SHARED,)), {}),
     ],
 )
 def test_each_check_fails_on_its_own_fault(name: str, log: SampleLog, given: Any) -> None:
@@ -120,7 +121,7 @@ def test_no_sensor_fails_everything_that_needs_one() -> None:
 
 
 def selection(nvml: FakeNvml) -> Selection:
-    return choose("nvml", {"nvml": lambda argument: NvmlSource(nvml=nvml)})
+    return choose("nvml", {"nvml": SourceCard("nvml", lambda argument: NvmlSource(nvml=nvml))})
 
 
 def preflight_of(folder: Path, nvml: FakeNvml) -> dict[str, Check]:

@@ -50,7 +50,7 @@ def energy_serve(
 
     selection = choose(source)
     if not selection.sources:
-        raise UsageError("no energy source can be read here", "; ".join(selection.why))
+        raise UsageError("no energy source can be read here", "; ".join(selection.notes))
     token = os.environ.get("MEMBENCH_ENERGY_TOKEN", "")
     with SidecarServer(selection.sources, host, port, token) as server:
         typer.echo(f"{'; '.join(selection.names)} on {host}:{server.port}, Ctrl-C ends", err=True)

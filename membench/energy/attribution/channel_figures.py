@@ -134,7 +134,7 @@ class _Counter:
             windows: Number of uninterrupted windows; where they are shorter than the counter's
                 period, their joules are interpolated and so modelled.
             uncertain_joules: Joules that may belong elsewhere, and of which a share is in `joules`.
-            flags: Remarks.
+            flags: What limits its meaning.
         """
         net, floored = self._net(joules, seconds)
         blurred = 0 < window_s < windows * self.period_s
@@ -173,9 +173,9 @@ class _Counter:
         drifted = self.baseline is not None and self.baseline.drifted
         return frozenset({Flag.IDLE_DRIFT} if drifted else ())
 
-    def missing(self, why: str, *flags: Flag) -> EnergyFigure:
+    def missing(self, note: str, *flags: Flag) -> EnergyFigure:
         """A figure that this channel cannot give."""
-        return unavailable(f"{self.channel.method}: {why}", self.channel.component, *flags)
+        return unavailable(f"{self.channel.method}: {note}", self.channel.component, *flags)
 
 
 def _counter(
@@ -198,11 +198,13 @@ def _counter(
         flags=_flags_by_bucket(log, channel.id, table, _disputed(log, channel.id, spans)),
         baseline=baseline,
     )
-    why = _unusable(counter, curves)
-    if why is not None:
+    unusable = _unusable(counter, curves)
+    if unusable is not None:
         names = (*table.buckets, TOTAL, IDLE, UNATTRIBUTED, OUTSIDE)
         nothing = np.zeros(len(spans))
-        return ChannelFigures(_abandoned_apart(dict.fromkeys(names, why)), {}, nothing, nothing > 0)
+        return ChannelFigures(
+            _abandoned_apart(dict.fromkeys(names, unusable)), {}, nothing, nothing > 0
+        )
     figures = _counter_figures(counter)
     weights = _weights(counter, figures, spans, fitted)
     return ChannelFigures(
@@ -338,9 +340,9 @@ def _flags_by_bucket(
 ) -> dict[str, frozenset[Flag]]:
     """Flags that were raised while each bucket was active, or by sensors that disagree."""
     times: dict[Flag, list[float]] = defaultdict(list)
-    for remark in log.remarks:
-        if remark.channel == channel:
-            times[remark.flag].append(remark.t)
+    for event in log.flag_events:
+        if event.channel == channel:
+            times[event.flag].append(event.t)
     found = {}
     for code, name in enumerate(table.buckets):
         mine = table.bucket == code
@@ -400,8 +402,8 @@ def _roles(
         return {role: _role(phase, 1.0, 0.0, 0.0) for role in usage}
     shares = fitted.shares(usage) if fitted else {}
     if fitted is None or not shares:
-        why = "too short to fit coefficients for several roles"
-        return {role: unavailable(why, phase.component) for role in usage}
+        note = "too short to fit coefficients for several roles"
+        return {role: unavailable(note, phase.component) for role in usage}
     return {
         role: _role(phase, share, sd, fitted.held_out_error) for role, (share, sd) in shares.items()
     }
@@ -440,8 +442,8 @@ def _cpu_spans(channel: Channel, table: SpanTable, spans: Sequence[Span]) -> Cha
 
 def _cpu_figure(channel: Channel, joules: Array) -> EnergyFigure:
     if np.isnan(joules).any():
-        why = "CPU seconds were not counted for every span"
-        return unavailable(why, channel.component, Flag.NOT_COVERED)
+        note = "CPU seconds were not counted for every span"
+        return unavailable(note, channel.component, Flag.NOT_COVERED)
     total = float(joules.sum())
     return EnergyFigure(
         total, channel.provenance, channel.component, channel.method,
@@ -451,7 +453,7 @@ def _cpu_figure(channel: Channel, joules: Array) -> EnergyFigure:
 
 @dataclass
 class _Estimate:
-    """Joules of some calls, lowest, central, highest; or the first model nobody published."""
+    """Joules of some calls: lowest, central, highest; or the first model without coefficients."""
 
     low: float = 0.0
     mid: float = 0.0
@@ -466,8 +468,8 @@ class _Estimate:
 
     def figure(self, channel: Channel) -> EnergyFigure:
         if self.unknown:
-            why = f"no published coefficients for model '{self.unknown}'"
-            return unavailable(why, channel.component, Flag.NOT_COVERED)
+            note = f"no published coefficients for model '{self.unknown}'"
+            return unavailable(note, channel.component, Flag.NOT_COVERED)
         return EnergyFigure(
             self.mid, channel.provenance, channel.component, channel.method,
             u_joules=(self.high - self.low) / UNIFORM, allocation=Allocation.TOKEN_MODEL,

@@ -3,7 +3,7 @@
 Time is cut at every start and end of a span. In each cell between two cuts the set of active spans
 is constant, so the cell's joules (the counter's increase, taken as even between two readings) are
 shared equally among them. Cells with no active span are idle; cells that cannot be assigned, since
-the counter says nothing there that separates one phase from another, are unattributed. Nothing is
+the readings there do not separate one phase from another, are unattributed. Nothing is
 created or lost: buckets + idle + unattributed + outside equal the counter's increase.
 
 Everything is an array operation: a million readings against a hundred thousand spans take about
@@ -23,7 +23,7 @@ from membench.energy.samples import Array, Span, Trace
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 ABANDONED = "~abandoned"
-"""Bucket of spans whose attempt was given up: kept, never charged to a phase."""
+"""Bucket of spans whose attempt was given up: kept, never added to a phase."""
 JUDGE = "judge"
 _MIXED, _IDLE, _OUTSIDE = -1, -2, -3
 
@@ -274,33 +274,33 @@ def integrate(curve: CounterCurve, table: SpanTable) -> IntegratedTrace:
     inside = _inside(table, middles)
     known = (middles > curve.t[0]) & (middles < curve.t[-1]) & ~lost
     alone = _alone(grid, inside)
-    vague = gap & ~_pure(grid, curve, alone)
-    shared = (grid.active > 0) & ~vague
+    unassignable = gap & ~_pure(grid, curve, alone)
+    shared = (grid.active > 0) & ~unassignable
     share = np.divide(
         grid.by_bucket, grid.active, out=np.zeros(grid.by_bucket.shape), where=grid.active > 0
     )
     present = grid.by_bucket > 0
     active = present.astype(np.float64)
-    unsure = vague | (present.sum(axis=0) > 1)
+    uncertain = unassignable | (present.sum(axis=0) > 1)
     rate = np.where(shared, joules / np.maximum(grid.active, 1), 0.0)
-    quiet = (grid.active == 0) & ~vague
+    idle = (grid.active == 0) & ~unassignable
     return IntegratedTrace(
         joules=share @ np.where(shared, joules, 0.0),
-        idle=float(joules[quiet & inside].sum()),
-        unattributed=float(joules[vague].sum()) + curve.stepped_joules,
-        outside=float(joules[quiet & ~inside].sum()),
+        idle=float(joules[idle & inside].sum()),
+        unattributed=float(joules[unassignable].sum()) + curve.stepped_joules,
+        outside=float(joules[idle & ~inside].sum()),
         counted=curve.total,
         seconds=share @ np.where(shared & known, seconds, 0.0),
-        idle_s=float(seconds[quiet & inside & known].sum()),
+        idle_s=float(seconds[idle & inside & known].sum()),
         covered_s=active @ np.where(known, seconds, 0.0),
         windows=_windows(grid, alone, curve.period_s),
-        uncertain_joules=active @ np.where(unsure, joules, 0.0),
+        uncertain_joules=active @ np.where(uncertain, joules, 0.0),
         lost=np.asarray((present & lost).any(axis=1), np.bool_),
-        gap=np.asarray((present & vague).any(axis=1), np.bool_),
+        gap=np.asarray((present & unassignable).any(axis=1), np.bool_),
         idle_lost=bool((lost & (grid.active == 0) & inside).any()),
         spans=grid.per_span(rate),
         span_uncertain_s=grid.per_span(
-            np.where((grid.active > 1) | vague | ~known, seconds, 0.0)
+            np.where((grid.active > 1) | unassignable | ~known, seconds, 0.0)
         ),
         period_s=curve.period_s,
         stepped=curve.stepped,

@@ -10,8 +10,8 @@ as barriers between phases (waves) ensure. Where phases overlap, their joules ar
 among the active spans, and the phase is `modelled`. A question's share of a phase is `modelled`
 unless the question had the machine for itself for a hundred ticks of the counter.
 
-A counter sees one machine. Of a phase that was done partly on another node of a cluster it says
-nothing: the phase and the total are unavailable, and flagged `other_node`. Models that are computed
+A counter covers one machine. It does not cover a phase that was done partly on another node of a
+cluster: the phase and the total are unavailable, and flagged `other_node`. Models that are computed
 from the spans cover every node.
 
 Gross and net: net is gross less the loaded idle power over the same time, and null without a
@@ -87,8 +87,8 @@ class EnergyLedger:
         judge: The judge's own ledger.
         outside: Counted, but before the system's first span or after its last.
         work: The spans behind each phase.
-        channels: What was read, in words and with flags.
-        selection: Which sources were chosen and why.
+        channels: What was read: method and flags.
+        selection: Which sources were chosen, with notes.
         fit: Coefficients fitted on this run, if there were any.
         baseline: Loaded idle power, if it was measured.
     """
@@ -125,11 +125,11 @@ class EnergyLedger:
         return {role: figure.summary() for role, figure in self.roles.get(phase, {}).items()}
 
     def _no_source(self) -> dict[str, Any]:
-        why = "; ".join(self.selection) or "no energy source"
-        return {"name": "none", "provenance": str(Provenance.UNAVAILABLE), "method": why}
+        note = "; ".join(self.selection) or "no energy source"
+        return {"name": "none", "provenance": str(Provenance.UNAVAILABLE), "method": note}
 
     def report(self) -> dict[str, Any]:
-        """Everything a sceptic asks for: methods, flags, mean power, concurrency, coefficients."""
+        """Full energy report for the manifest: methods, flags, power, concurrency, coefficients."""
         named = {
             "total": self.total,
             "idle": self.idle,
@@ -249,11 +249,11 @@ def _totals(
 ) -> dict[str, Any]:
     """Every bucket's figure over all channels."""
 
-    def over(name: str, why: str = "no energy source") -> EnergyFigure:
+    def over(name: str, note: str = "no energy source") -> EnergyFigure:
         figures = [part.figures[name] for part in parts if name in part.figures]
         if figures:
             return combine(figures, allow_mixed=mixed)
-        return unavailable("; ".join(log.selection) or why if not parts else why)
+        return unavailable("; ".join(log.selection) or note if not parts else note)
 
     phases = [name for name in table.buckets if name not in {JUDGE, ABANDONED}]
     return {

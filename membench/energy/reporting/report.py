@@ -1,6 +1,6 @@
 """What a run's energy comes to, as lines for people: from its `summary.json` and its manifest.
 
-Every line with joules carries their label; a check says pass, fail or not run.
+Every line with joules has their label; a check is pass, fail or not run.
 """
 
 from __future__ import annotations

@@ -25,11 +25,11 @@ from membench.energy.samples import (
     IDLE,
     RECHECK,
     Channel,
-    Remark,
+    FlagEvent,
     Window,
     channel_line,
     entry_line,
-    remark_line,
+    flag_line,
     sample_line,
     window_line,
 )
@@ -52,7 +52,7 @@ class _Reader:
     """Number of its first channel in the file."""
     failing: bool = False
     seen: dict[tuple[str, Flag], float] = field(default_factory=dict)
-    """When each remark was last written: one per second says enough."""
+    """When each flag was last written; at most one a second is."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """A source is read by one thread at a time."""
 
@@ -133,7 +133,7 @@ class EnergySession:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """What the open sources said they can read."""
+        """The channels of the open sources."""
         return tuple(channel for reader in self._readers for channel in reader.channels)
 
     @contextlib.contextmanager
@@ -193,7 +193,7 @@ class EnergySession:
             t=self.clock(),
             period_s=self._period_s,
             sources=self.selection.names,
-            selection=self.selection.why,
+            selection=self.selection.notes,
             allow_mixed=self.selection.allow_mixed,
         )
 
@@ -229,7 +229,7 @@ class EnergySession:
             sample_line(reader.first + n, reading.t, reading.joules, reading.watts)
             for n, reading in enumerate(readings)
         ]
-        lines += self._remarks(reader, readings)
+        lines += self._flags(reader, readings)
         self._remember(reader, readings)
         if lines:
             self._write(b"".join(lines))
@@ -247,18 +247,18 @@ class EnergySession:
         except Exception as error:
             # A sensor library may raise anything; whatever it is, the run is not its business.
             failed = ((Flag.READ_FAILED, f"{type(error).__name__}: {error}"),)
-            remarks = () if reader.failing else failed
+            flags = () if reader.failing else failed
             reader.failing = True
-            return [Reading(self.clock(), None, None, remarks) for _ in reader.channels]
+            return [Reading(self.clock(), None, None, flags) for _ in reader.channels]
         reader.failing = False
         return readings
 
-    def _remarks(self, reader: _Reader, readings: Sequence[Reading]) -> Iterator[bytes]:
+    def _flags(self, reader: _Reader, readings: Sequence[Reading]) -> Iterator[bytes]:
         for channel, reading in zip(reader.channels, readings, strict=False):
-            for flag, detail in reading.remarks:
+            for flag, detail in reading.flags:
                 if reading.t - reader.seen.get((channel.id, flag), -1.0) >= 1.0:
                     reader.seen[channel.id, flag] = reading.t
-                    yield remark_line(Remark(channel.id, reading.t, flag, detail))
+                    yield flag_line(FlagEvent(channel.id, reading.t, flag, detail))
 
     def _write(self, data: bytes) -> None:
         """Write; a full disk ends the energy record, not the run."""

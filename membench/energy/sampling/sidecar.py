@@ -91,7 +91,7 @@ class SidecarServer(ThreadingHTTPServer):
         return None
 
     def server_close(self) -> None:
-        """Stop listening and let go of the sources."""
+        """Stop listening and release the sources."""
         super().server_close()
         self._close_sources()
 

@@ -29,13 +29,13 @@ class Selection:
     Attributes:
         spec: What the user wrote.
         sources: Sources that will be opened by the session; not open yet.
-        why: One line per source that was taken or passed over, for people.
+        notes: One line per source that was taken or passed over, for people.
         allow_mixed: Whether the sum of unlike labels was asked for.
     """
 
     spec: str
     sources: tuple[EnergySource, ...]
-    why: tuple[str, ...]
+    notes: tuple[str, ...]
     allow_mixed: bool = False
 
     @property
@@ -96,13 +96,13 @@ class SourceCheck:
     Attributes:
         source: The source, closed again.
         channels: What it can read; empty if nothing.
-        why: Why it cannot read anything.
+        note: Why it cannot read anything.
         remedy: What would help.
     """
 
     source: EnergySource
     channels: tuple[Channel, ...] = ()
-    why: str = ""
+    note: str = ""
     remedy: str = ""
 
     @property
@@ -116,7 +116,7 @@ class SourceCheck:
         """For people: name, label, and device or reason."""
         head = f"{self.source.name}: {BADGE[self.label]} {self.label}"
         if not self.channels:
-            return " — ".join(part for part in (head, self.why, self.remedy) if part)
+            return " — ".join(part for part in (head, self.note, self.remedy) if part)
         return f"{head} — {'; '.join(dict.fromkeys(c.method for c in self.channels))}"
 
 
@@ -126,13 +126,13 @@ def probe(source: EnergySource) -> SourceCheck:
         channels = tuple(source.open(Clock.start().now))
         source.read()
     except SourceUnavailable as error:
-        return SourceCheck(source, why=error.why, remedy=error.remedy)
+        return SourceCheck(source, note=error.note, remedy=error.remedy)
     except (OSError, RuntimeError) as error:
-        return SourceCheck(source, why=f"cannot be read: {error}")
+        return SourceCheck(source, note=f"cannot be read: {error}")
     finally:
         source.close()
     if not channels:
-        return SourceCheck(source, why="joules are not asked for")
+        return SourceCheck(source, note="joules are not asked for")
     return SourceCheck(source, channels)
 
 
@@ -208,7 +208,7 @@ def automatic() -> SourceStatus:
         key=tuple(Provenance).index,
         default=Provenance.UNAVAILABLE,
     )
-    return SourceStatus("auto", label, bool(selection.sources), selection.why[0])
+    return SourceStatus("auto", label, bool(selection.sources), selection.notes[0])
 
 
 def doctor() -> list[SourceStatus]:
@@ -220,5 +220,5 @@ def _status(card: SourceCard) -> SourceStatus:
     if card.needs:
         return SourceStatus(card.name, card.label, False, f"needs {card.needs}", needs=True)
     found = probe(card.parse(card.tried_with))
-    says = "; ".join(dict.fromkeys(c.method for c in found.channels)) or found.why
+    says = "; ".join(dict.fromkeys(c.method for c in found.channels)) or found.note
     return SourceStatus(card.name, found.label, bool(found.channels), says, found.remedy)

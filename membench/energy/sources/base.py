@@ -26,14 +26,14 @@ class SourceUnavailable(MembenchError):
     """A source has nothing to read here. Not a mistake: the run goes on without joules.
 
     Args:
-        why: What is missing.
+        note: What is missing.
         remedy: What would help, if anything.
     """
 
-    def __init__(self, why: str, remedy: str = "") -> None:
+    def __init__(self, note: str, remedy: str = "") -> None:
         """Keep both halves."""
-        super().__init__(f"{why}. {remedy}" if remedy else why)
-        self.why = why
+        super().__init__(f"{note}. {remedy}" if remedy else note)
+        self.note = note
         self.remedy = remedy
 
 
@@ -45,13 +45,13 @@ class Reading:
         t: Epoch seconds at which the counter was read.
         joules: Cumulative joules since an arbitrary start; None if it could not be read.
         watts: Instantaneous power, where the device reports it.
-        remarks: Flags raised by this reading, each with a detail.
+        flags: Flags raised by this reading, each with a detail.
     """
 
     t: float
     joules: float | None
     watts: float | None = None
-    remarks: tuple[tuple[Flag, str], ...] = ()
+    flags: tuple[tuple[Flag, str], ...] = ()
 
 
 def device_id(uuid: str) -> str:
@@ -86,7 +86,7 @@ class EnergySource(Protocol):
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Keep third-party libraries from printing: stdout may carry a run's JSON."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -18,7 +18,7 @@ from membench.domain.errors import UsageError
 from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
-from membench.energy.sources.base import Reading, SourceUnavailable, quiet
+from membench.energy.sources.base import Reading, SourceUnavailable, silenced
 from membench.energy.sources.card import SourceCard
 from membench.energy.sources.rapl import under_hypervisor
 
@@ -100,7 +100,7 @@ class CodeCarbonSource:
 
 def _tracker(country: str) -> Any:
     try:
-        with quiet():
+        with silenced():
             tracker = _started(country)
     except ImportError as error:
         raise SourceUnavailable(

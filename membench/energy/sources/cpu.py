@@ -74,7 +74,7 @@ class CpuModel:
         return ()
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""
 
 
 SOURCE = SourceCard(

@@ -76,7 +76,7 @@ class TokenEstimate:
         return ()
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""
 
 
 SOURCE = SourceCard("estimate", TokenEstimate.parse)

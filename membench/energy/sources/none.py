@@ -24,7 +24,7 @@ class NullSource:
         return ()
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""
 
 
 SOURCE = SourceCard("none", without_argument("none", NullSource))

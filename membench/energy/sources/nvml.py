@@ -142,7 +142,7 @@ class NvmlSource:
         return _Device(number, handle, uuid, _text(self.nvml.nvmlDeviceGetName(handle)))
 
     def _channel(self, device: _Device) -> Channel:
-        foreign, unknown = self._strangers(device)
+        foreign, unknown = self._other_processes(device)
         flags = {Flag.SHARED_GPU} if foreign else {Flag.PIDS_UNKNOWN} if unknown else set()
         shared = ", shared with other processes" if foreign else ""
         return Channel(
@@ -177,12 +177,12 @@ class NvmlSource:
 
     def _reading(self, device: _Device, slow: bool) -> Reading:
         t = self._clock()
-        remarks = tuple(self._remarks(device)) if slow else ()
+        flags = tuple(self._flags(device)) if slow else ()
         try:
             joules = self.nvml.nvmlDeviceGetTotalEnergyConsumption(device.handle) / 1000.0
         except self.nvml.NVMLError as error:
-            return Reading(t, None, None, (*remarks, (Flag.READ_FAILED, str(error))))
-        return Reading(t, joules, self._watts(device), remarks)
+            return Reading(t, None, None, (*flags, (Flag.READ_FAILED, str(error))))
+        return Reading(t, joules, self._watts(device), flags)
 
     def _watts(self, device: _Device) -> float | None:
         """Instantaneous power; a one-second average on older drivers."""
@@ -193,20 +193,20 @@ class NvmlSource:
         milliwatts = self._asked("nvmlDeviceGetPowerUsage", device.handle)
         return None if milliwatts is None else float(milliwatts) / 1000.0
 
-    def _remarks(self, device: _Device) -> Iterable[tuple[Flag, str]]:
+    def _flags(self, device: _Device) -> Iterable[tuple[Flag, str]]:
         reasons = self._asked("nvmlDeviceGetCurrentClocksEventReasons", device.handle)
         if reasons is None:
             reasons = self._asked("nvmlDeviceGetCurrentClocksThrottleReasons", device.handle)
         named = [name for bit, name in THROTTLES.items() if reasons and reasons & bit]
         if named:
             yield Flag.THROTTLED, ", ".join(named)
-        foreign, unknown = self._strangers(device)
+        foreign, unknown = self._other_processes(device)
         if foreign:
             yield Flag.SHARED_GPU, f"processes {foreign}"
         elif unknown:
             yield Flag.PIDS_UNKNOWN, f"{len(unknown)} processes outside this process namespace"
 
-    def _strangers(self, device: _Device) -> tuple[list[int], list[int]]:
+    def _other_processes(self, device: _Device) -> tuple[list[int], list[int]]:
         """Processes on the device that are not ours, and those we cannot place."""
         running = self._asked("nvmlDeviceGetComputeRunningProcesses", device.handle, default=())
         pids = [int(process.pid) for process in running]
@@ -292,8 +292,8 @@ def _import_nvml() -> Any:
 
 def _unavailable(error: Exception) -> SourceUnavailable:
     code = getattr(error, "value", None)
-    why, remedy = _WHY.get(code if isinstance(code, int) else -1, (f"NVML: {error}", ""))
-    return SourceUnavailable(why, remedy)
+    note, remedy = _WHY.get(code if isinstance(code, int) else -1, (f"NVML: {error}", ""))
+    return SourceUnavailable(note, remedy)
 
 
 def _text(value: str | bytes) -> str:

@@ -51,15 +51,15 @@ class Zone:
     def read(self, t: float) -> Reading:
         """The counter in joules, unwrapped; a reset starts again from the raw value."""
         raw = self.raw()
-        remarks: tuple[tuple[Flag, str], ...] = ()
+        flags: tuple[tuple[Flag, str], ...] = ()
         if not self.fresh and raw < self.last_uj:
             if self._wrapped(raw, t - self.last_t):
                 self.base_uj += self.range_uj
             else:
                 self.base_uj = 0
-                remarks = ((Flag.COUNTER_RESET, f"{self.name} went backwards"),)
+                flags = ((Flag.COUNTER_RESET, f"{self.name} went backwards"),)
         self.last_uj, self.last_t, self.fresh = raw, t, False
-        return Reading(t, (self.base_uj + raw) / 1e6, remarks=remarks)
+        return Reading(t, (self.base_uj + raw) / 1e6, flags=flags)
 
     def _wrapped(self, raw: int, seconds: float) -> bool:
         joules = (raw + self.range_uj - self.last_uj) / 1e6

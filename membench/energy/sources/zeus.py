@@ -15,7 +15,7 @@ from membench.domain.errors import UsageError
 from membench.domain.labels import Provenance
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
-from membench.energy.sources.base import Reading, SourceUnavailable, quiet
+from membench.energy.sources.base import Reading, SourceUnavailable, silenced
 from membench.energy.sources.card import SourceCard
 
 WINDOW = "membench"
@@ -103,14 +103,14 @@ def _channel(index: int, gpus: Any) -> Channel:
 
 def _gpus() -> Any:
     try:
-        with quiet():
+        with silenced():
             from zeus.device import get_gpus
     except ImportError as error:
         raise SourceUnavailable(
             "zeus is not installed", "pip install 'membench[energy]'"
         ) from error
     try:
-        with quiet():
+        with silenced():
             return get_gpus()
     except Exception as error:  # Zeus raises its own tree, and ValueError for MIG
         raise SourceUnavailable(f"Zeus sees no GPU: {error}") from error
@@ -118,7 +118,7 @@ def _gpus() -> Any:
 
 def _monitor(indices: Sequence[int]) -> Any:
     try:
-        with quiet():
+        with silenced():
             from zeus.monitor import ZeusMonitor
 
             return ZeusMonitor(gpu_indices=list(indices), cpu_indices=[])

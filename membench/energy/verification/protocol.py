@@ -51,12 +51,12 @@ def preflight(session: EnergySession) -> list[Check]:
     """Look at the machine before anything is measured.
 
     Args:
-        session: Open; what its sources said on opening is looked at. They are not opened again,
+        session: Open; the notes of its sources are checked. They are not opened again,
             which would take them away from the sampler.
     """
     sensed = any(channel.kind == "counter" for channel in session.channels)
-    why = "; ".join((*session.selection.why, *session.notes))
-    checks = [Check("a sensor", "pass" if sensed else "fail", why)]
+    note = "; ".join((*session.selection.notes, *session.notes))
+    checks = [Check("a sensor", "pass" if sensed else "fail", note)]
     return checks + [check for channel in session.channels for check in _channel_checks(channel)]
 
 

@@ -1,6 +1,6 @@
 """Repeats of one configuration together: what each run's checks say, and whether the runs agree.
 
-A run alone can never be verified, for nobody knows what a second one would have come to. Here the
+A run alone can never be verified, since its repeatability is unknown. Here the
 checks of all repeats become one list: a check passes if it passed in every run, fails if it failed
 in one, and was not run otherwise. Two checks exist only over repeats: `repeatable`, the variation
 of their totals, and `protocol`, whether every run was done under `--energy-protocol` and each of
@@ -136,8 +136,8 @@ def _joined(name: str, checks: Sequence[Check]) -> Check:
             details.setdefault(check.detail, []).append(str(number))
     if len(details) == 1 and len(*details.values()) == len(checks):
         return Check(name, worst, next(iter(details)))
-    told = [f"repeat {', '.join(numbers)}: {detail}" for detail, numbers in details.items()]
-    return Check(name, worst, "; ".join(told))
+    texts = [f"repeat {', '.join(numbers)}: {detail}" for detail, numbers in details.items()]
+    return Check(name, worst, "; ".join(texts))
 
 
 def _worst(found: Iterable[Status]) -> Status:
