@@ -22,7 +22,8 @@ import orjson
 from membench.domain.errors import DataError
 from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
-from membench.records.usage import PhaseUsage, Usage
+from membench.records.telemetry import Telemetry
+from membench.records.usage import Usage
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["counter", "cpu_seconds", "tokens"]
@@ -372,7 +373,6 @@ class Span:
         start: Epoch seconds.
         end: Epoch seconds.
         phase: What the cost is charged to.
-        lane: Which lane did it.
         case: Opaque case id.
         event: Index of the event in the case's timeline.
         cpu_s: CPU seconds of the lane in this span; None if not counted.
@@ -384,7 +384,6 @@ class Span:
     start: float
     end: float
     phase: str
-    lane: str = ""
     case: str = ""
     event: int = 0
     cpu_s: float | None = None
@@ -396,14 +395,14 @@ class Span:
     def of(
         cls,
         phase: str,
-        telemetry: Mapping[str, Any],
+        telemetry: Telemetry,
         *,
         case: str = "",
         event: int = 0,
         abandoned: bool = False,
         models: Mapping[str, str] | None = None,
     ) -> Span | None:
-        """From the telemetry of a record: `start`, `end`, `cpu_s`, `lane`, `node`, `usage`.
+        """From the telemetry of a record: `start`, `end`, `cpu_s`, `node`, `usage`.
 
         CPU seconds of models that the gateway hosts (`usage.cpu_s`) are the span's too.
 
@@ -418,19 +417,18 @@ class Span:
         Returns:
             None for a record of work that was never begun.
         """
-        if "start" not in telemetry or "end" not in telemetry:
+        if telemetry.start is None or telemetry.end is None:
             return None
-        cpu_s, usage = telemetry.get("cpu_s"), PhaseUsage.from_json(telemetry.get("usage") or {})
+        roles = telemetry.usage.roles if telemetry.usage is not None else {}
         names = models or {}
         return cls(
-            start=float(telemetry["start"]),
-            end=float(telemetry["end"]),
+            start=telemetry.start,
+            end=telemetry.end,
             phase=phase,
-            lane=str(telemetry.get("lane", "")),
             case=case,
             event=event,
-            cpu_s=None if cpu_s is None else float(cpu_s) + (usage.total.cpu_s or 0.0),
-            usage={role: Tokens.of(use, names.get(role, "")) for role, use in usage.roles.items()},
+            cpu_s=None if telemetry.cpu_s is None else telemetry.cpu_seconds,
+            usage={role: Tokens.of(use, names.get(role, "")) for role, use in roles.items()},
             abandoned=abandoned,
-            node=int(telemetry.get("node") or 0),
+            node=telemetry.node or 0,
         )

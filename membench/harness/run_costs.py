@@ -15,8 +15,8 @@ import numpy.typing as npt
 from membench.domain.case import Ask, Case
 from membench.domain.labels import Phase
 from membench.records.attempts import CaseAttempt
-from membench.records.costs import cpu_seconds
 from membench.records.record import Record
+from membench.records.telemetry import Telemetry
 from membench.records.usage import LateUsage, PhaseUsage
 
 Floats = npt.NDArray[np.float64]
@@ -49,11 +49,10 @@ class CostTally:
             if isinstance(case.timeline[record.event], Ask):
                 self._add_context(record)
         for record in loaded.abandoned:
-            self._abandoned_s += record.telemetry.get("end", 0) - record.telemetry.get("start", 0)
-            self._abandoned_cpu_s += cpu_seconds(record.telemetry)
-            if record.telemetry.get("usage"):
-                usage = PhaseUsage.from_json(record.telemetry["usage"])
-                add_usage(self._abandoned_usage, record.phase, usage)
+            self._abandoned_s += record.telemetry.seconds or 0.0
+            self._abandoned_cpu_s += record.telemetry.cpu_seconds
+            if record.telemetry.usage is not None:
+                add_usage(self._abandoned_usage, record.phase, record.telemetry.usage)
 
     def merge(self, other: CostTally) -> None:
         """Take in what was added up elsewhere."""
@@ -85,7 +84,7 @@ class CostTally:
                 add_usage(self._usage, late.phase or Phase.INGEST.value, late.usage)
                 self._late_calls += late.usage.total.calls
 
-    def add_spans(self, phase: Phase, telemetry: Iterable[Mapping[str, Any]]) -> None:
+    def add_spans(self, phase: Phase, telemetry: Iterable[Telemetry]) -> None:
         """Take in telemetry that belongs to no case record (judging)."""
         for entry in telemetry:
             self._add_telemetry(phase.value, entry)
@@ -94,19 +93,20 @@ class CostTally:
         """What an ask recalled; probes are not answered and do not count."""
         if "memories" in record.content:
             self._recalled.append(len(record.content["memories"]))
-            self._context.append(record.telemetry["context_tokens"])
+            if record.telemetry.context_tokens is not None:
+                self._context.append(record.telemetry.context_tokens)
 
-    def _add_telemetry(self, phase: str, telemetry: Mapping[str, Any]) -> None:
-        if "start" in telemetry:
-            self._starts.setdefault(phase, array("d")).append(telemetry["start"])
-            self._ends.setdefault(phase, array("d")).append(telemetry["end"])
-        self._cpu_s[phase] = self._cpu_s.get(phase, 0.0) + cpu_seconds(telemetry)
-        self.turns += telemetry.get("turns", 0)
-        self.tokens += telemetry.get("tokens", 0)
-        self.peak_rss_bytes = _max(self.peak_rss_bytes, telemetry.get("rss_bytes"))
-        self.store_bytes = _max(self.store_bytes, telemetry.get("store_bytes"))
-        if telemetry.get("usage"):
-            add_usage(self._usage, phase, PhaseUsage.from_json(telemetry["usage"]))
+    def _add_telemetry(self, phase: str, telemetry: Telemetry) -> None:
+        if telemetry.start is not None and telemetry.end is not None:
+            self._starts.setdefault(phase, array("d")).append(telemetry.start)
+            self._ends.setdefault(phase, array("d")).append(telemetry.end)
+        self._cpu_s[phase] = self._cpu_s.get(phase, 0.0) + telemetry.cpu_seconds
+        self.turns += telemetry.turns or 0
+        self.tokens += telemetry.tokens or 0
+        self.peak_rss_bytes = _max(self.peak_rss_bytes, telemetry.rss_bytes)
+        self.store_bytes = _max(self.store_bytes, telemetry.store_bytes)
+        if telemetry.usage is not None:
+            add_usage(self._usage, phase, telemetry.usage)
 
     def to_json(self) -> dict[str, Any]:
         """The cost part of a summary."""

@@ -24,6 +24,7 @@ from membench.harness.progress import Progress
 from membench.records.attempts import CaseAttempt
 from membench.records.record import Record
 from membench.records.run_directory import RunDir
+from membench.records.telemetry import Telemetry
 
 
 class SpanTally:
@@ -51,7 +52,7 @@ class SpanTally:
         self.spans.extend(other.spans)
         self.from_cassette |= other.from_cassette
 
-    def add_spans(self, phase: Phase, telemetry: Iterable[Mapping[str, Any]]) -> None:
+    def add_spans(self, phase: Phase, telemetry: Iterable[Telemetry]) -> None:
         """Take in telemetry that belongs to no case record (judging)."""
         for entry in telemetry:
             self._take(Span.of(phase.value, entry, models=self._models), entry)
@@ -67,11 +68,12 @@ class SpanTally:
         )
         self._take(span, record.telemetry)
 
-    def _take(self, span: Span | None, telemetry: Mapping[str, Any]) -> None:
+    def _take(self, span: Span | None, telemetry: Telemetry) -> None:
         if span is not None:
             self.spans.append(span)
         if span is None or span.phase != Phase.JUDGE:
-            self.from_cassette |= bool((telemetry.get("usage") or {}).get("replayed"))
+            usage = telemetry.usage
+            self.from_cassette |= usage is not None and usage.total.replayed > 0
 
 
 def energy_of(run: RunDir, tally: SpanTally) -> tuple[EnergyLedger, list[Check]]:

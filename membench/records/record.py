@@ -9,6 +9,10 @@ from typing import Any
 
 from membench.domain.answer import Generated
 from membench.domain.errors import Fault, Reason
+from membench.records.telemetry import Telemetry
+
+Content = dict[str, Any]
+"""The deterministic part of a record, as JSON: `status`, `reason`, and what the event came to."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Record:
     phase: str
     attempt: int
     content: Mapping[str, Any]
-    telemetry: Mapping[str, Any]
+    telemetry: Telemetry
 
     def to_json(self) -> dict[str, Any]:
         """The line as written."""
@@ -39,7 +43,7 @@ class Record:
             "phase": self.phase,
             "attempt": self.attempt,
             "content": self.content,
-            "telemetry": self.telemetry,
+            "telemetry": self.telemetry.to_json(),
         }
 
     @classmethod
@@ -51,7 +55,7 @@ class Record:
             line["phase"],
             line["attempt"],
             line["content"],
-            line["telemetry"],
+            Telemetry.from_json(line["telemetry"]),
         )
 
 
@@ -59,17 +63,17 @@ ERROR_CHARACTERS = 500
 """How much of an exception's text goes into telemetry."""
 
 
-def failed(reason: Reason) -> dict[str, Any]:
+def failed(reason: Reason) -> Content:
     """Content of a failed record."""
     return {"status": "failed", "reason": str(reason)}
 
 
-def free_text(text: str) -> dict[str, Any]:
+def free_text(text: str) -> Content:
     """Content of a free answer: its text, and the hash that stands for it where text may not."""
     return {"text": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def answer_parts(parts: Sequence[Any]) -> list[dict[str, Any]]:
+def answer_parts(parts: Sequence[Any]) -> list[Content]:
     """Content of an extractive answer: spans and generated literals."""
     return [
         {"generated": part.text}

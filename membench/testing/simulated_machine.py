@@ -143,9 +143,7 @@ def _span(
         },
     }[phase]()
     seconds = 0.05 + sum(t.prompt / 15_000 + t.completion / 90 for t in usage.values())
-    return Span(
-        start, start + seconds, phase, str(lane), f"{lane}/{case}", event, seconds / 9, usage
-    )
+    return Span(start, start + seconds, phase, f"{lane}/{case}", event, seconds / 9, usage)
 
 
 def _tokens(random: np.random.Generator, prompt: int, completion: int) -> Tokens:

@@ -24,6 +24,7 @@ from membench.energy.samples import (
     Trace,
     Window,
 )
+from membench.records.telemetry import Telemetry
 
 
 def joules(ledger: EnergyLedger, phase: str) -> float:
@@ -47,7 +48,7 @@ def test_a_phase_gets_the_counter_over_its_windows_and_gaps_go_to_idle() -> None
 
 
 def test_phases_apart_by_a_barrier_are_measured() -> None:
-    waves = [span(0, 20, lane="a"), span(0, 19, lane="b"), span(20, 40, "recall")]
+    waves = [span(0, 20), span(0, 19), span(20, 40, "recall")]
     ledger = attribute(log_of(steady(100, 60)), waves)
     assert ledger.phases["ingest"].provenance is Provenance.MEASURED
     assert ledger.phases["ingest"].allocation is Allocation.EXCLUSIVE
@@ -484,6 +485,5 @@ def test_models_of_activity_cover_every_machine() -> None:
 
 
 def test_a_span_knows_its_machine_from_the_record() -> None:
-    times = {"start": 0.0, "end": 1.0}
-    spans = [Span.of("recall", {**times, **node}) for node in ({}, {"node": 0}, {"node": 2})]
+    spans = [Span.of("recall", Telemetry(0.0, 1.0, node=node)) for node in (None, 0, 2)]
     assert [s.node for s in spans if s] == [0, 0, 2]

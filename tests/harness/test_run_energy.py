@@ -16,6 +16,8 @@ from membench.harness.stages.score import score
 from membench.harness.summary import unavailable_energy
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.telemetry import Telemetry
+from membench.records.usage import PhaseUsage, Usage
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_cpu_seconds_of_the_summary_become_modelled_joules(
 
 
 def test_calls_from_a_cassette_keep_a_run_from_being_verified() -> None:
-    replayed = {"start": 0.0, "end": 1.0, "usage": {"replayed": 3, "roles": {}}}
+    replayed = Telemetry(0.0, 1.0, usage=PhaseUsage(Usage(calls=3, replayed=3)))
     tally = SpanTally()
     tally.add_spans(Phase.JUDGE, [replayed])
     assert not tally.from_cassette

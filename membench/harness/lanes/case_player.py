@@ -31,11 +31,12 @@ from membench.domain.clock import Clock
 from membench.domain.errors import Reason, SystemFault
 from membench.domain.labels import Phase
 from membench.domain.system import Memory, MemoryChange, MemorySystem, Query
-from membench.harness.lanes.resources import add_resources, peak_rss_bytes, process_cpu_s
+from membench.harness.lanes.resources import process_cpu_s, resources_of
 from membench.llm.phase_meter import PhaseMeter
 from membench.records.journal import DiskFull, Sink
 from membench.records.memories import MemoryTable, changes_to_content
-from membench.records.record import Record, describe, failed, free_text, reason_of
+from membench.records.record import Content, Record, describe, failed, free_text, reason_of
+from membench.records.telemetry import Telemetry
 from membench.tokens import count_tokens
 
 CHANGE_KINDS = ("add", "update", "delete")
@@ -71,6 +72,38 @@ class CaseJob:
     case: Case
     attempt: int = 1
     granted: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EventSize:
+    """How much an event held; None for what it has not.
+
+    Attributes:
+        turns: Turns that were ingested.
+        tokens: Tokens of their texts.
+        context_tokens: Tokens of the recalled memories.
+        scores: Scores of the recalled memories, if the system gave any.
+    """
+
+    turns: int | None = None
+    tokens: int | None = None
+    context_tokens: int | None = None
+    scores: Sequence[float | None] | None = None
+
+
+NO_SIZE = EventSize()
+
+
+def size_of(event: Event) -> EventSize:
+    """What an event brings in, before anything is recalled."""
+    match event:
+        case Ingest(session):
+            tokens = sum(count_tokens(turn.text) for turn in session.turns)
+            return EventSize(len(session.turns), tokens)
+        case Remember(item):
+            return EventSize(1, count_tokens(item.text))
+        case _:
+            return NO_SIZE
 
 
 class CasePlayer:
@@ -145,7 +178,7 @@ class CasePlayer:
 
     def _record(self, index: int, event: Event) -> None:
         phase = phase_of(event)
-        content, telemetry = failed(Reason.EARLIER_EVENT_FAILED), dict[str, Any]()
+        content, telemetry = failed(Reason.EARLIER_EVENT_FAILED), Telemetry(node=self._node)
         if not self._broken:
             content, telemetry = self._measured(index, event, phase)
         if content["status"] == "failed":
@@ -153,22 +186,15 @@ class CasePlayer:
             self._broken = self._broken or phase is not Phase.RECALL
         self._write(index, phase, content, telemetry)
 
-    def _write(
-        self, index: int, phase: Phase, content: dict[str, Any], telemetry: dict[str, Any]
-    ) -> None:
-        if self._node is not None:
-            telemetry["node"] = self._node
+    def _write(self, index: int, phase: Phase, content: Content, telemetry: Telemetry) -> None:
         job = self.job
         record = Record(job.case.id, index, phase.value, job.attempt, content, telemetry)
         self._records.append(record.to_json())
 
-    def _measured(
-        self, index: int, event: Event, phase: Phase
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        telemetry: dict[str, Any] = {}
-        system = self._open_system(telemetry)
-        if system is None:
-            return failed(telemetry.pop("reason")), telemetry
+    def _measured(self, index: int, event: Event, phase: Phase) -> tuple[Content, Telemetry]:
+        system = self._open_system()
+        if isinstance(system, Exception):
+            return failed(reason_of(system)), Telemetry(error=describe(system), node=self._node)
         self._meter.open(self.job.case.id, index, phase)
         cpu, start = process_cpu_s(), self._clock.now()
         try:
@@ -179,26 +205,43 @@ class CasePlayer:
             returned = error
         end, cpu = self._clock.now(), process_cpu_s() - cpu
         usage = self._meter.close()
-        telemetry.update(start=start, end=end, cpu_s=round(cpu, 6), rss_bytes=peak_rss_bytes())
-        add_resources(telemetry, system)
-        if usage:
-            telemetry["usage"] = usage.to_json()
-        if usage.faults:
-            telemetry["error"] = describe(returned) if isinstance(returned, Exception) else ""
-            return failed(Reason(usage.faults[0])), telemetry
-        if isinstance(returned, Exception):
-            telemetry["error"] = describe(returned)
-            return failed(reason_of(returned)), telemetry
-        try:
-            return self._content(index, event, returned, telemetry), telemetry
-        except SystemFault as fault:
-            telemetry["error"] = describe(fault)
-            return failed(fault.reason), telemetry
-        except UnicodeEncodeError as error:
-            telemetry["error"] = describe(error)
-            return failed(Reason.SYSTEM_BAD_REPLY), telemetry
+        used = resources_of(system, cpu)
+        content, size, failure = self._judged(index, event, returned, usage.faults)
+        return content, Telemetry(
+            start,
+            end,
+            used.cpu_s,
+            used.rss_bytes,
+            used.store_bytes,
+            size.turns,
+            size.tokens,
+            size.context_tokens,
+            usage or None,
+            failure,
+            self._node,
+            size.scores,
+        )
 
-    def _open_system(self, telemetry: dict[str, Any]) -> MemorySystem | None:
+    def _judged(
+        self, index: int, event: Event, returned: Any, faults: Sequence[str]
+    ) -> tuple[Content, EventSize, str | None]:
+        """What a returned value or raised exception comes to, and the error if it is one."""
+        if faults:
+            detail = describe(returned) if isinstance(returned, Exception) else ""
+            return failed(Reason(faults[0])), NO_SIZE, detail
+        if isinstance(returned, Exception):
+            return failed(reason_of(returned)), NO_SIZE, describe(returned)
+        size = size_of(event)
+        try:
+            if isinstance(event, Ask | Probe):
+                return *self._recalled(index, event, returned), None
+            return self._changed(event, returned), size, None
+        except SystemFault as fault:
+            return failed(fault.reason), size, describe(fault)
+        except UnicodeEncodeError as fault:
+            return failed(Reason.SYSTEM_BAD_REPLY), size, describe(fault)
+
+    def _open_system(self) -> MemorySystem | Exception:
         """Create and reset the system before the first event; its start-up is not metered."""
         if self._system is not None:
             return self._system
@@ -207,9 +250,8 @@ class CasePlayer:
             self._system = system
             system.reset(case_info(self.job.case))
         except Exception as error:
-            telemetry.update(error=describe(error), reason=reason_of(error))
             self._broken = True
-            return None
+            return error
         return system
 
     def _act(self, system: MemorySystem, index: int, event: Event) -> Any:
@@ -249,23 +291,12 @@ class CasePlayer:
         granted = self.job.granted.get(index)
         return Query(text, k, self._settings.token_budget, now, granted)
 
-    def _content(
-        self, index: int, event: Event, returned: Any, telemetry: dict[str, Any]
-    ) -> dict[str, Any]:
-        match event:
-            case Ingest(session):
-                telemetry["turns"] = len(session.turns)
-                telemetry["tokens"] = sum(count_tokens(turn.text) for turn in session.turns)
-                return self._changes(returned)
-            case Remember(item):
-                telemetry.update(turns=1, tokens=count_tokens(item.text))
-                return self._changes(returned)
-            case Finalize() | Feedback():
-                return self._changes(returned) if returned else {"status": "ok"}
-            case Ask() | Probe():
-                return self._recalled(index, event, returned, telemetry)
+    def _changed(self, event: Event, returned: Any) -> Content:
+        if isinstance(event, Finalize | Feedback) and not returned:
+            return {"status": "ok"}
+        return self._changes(returned)
 
-    def _changes(self, changes: Sequence[MemoryChange] | None) -> dict[str, Any]:
+    def _changes(self, changes: Sequence[MemoryChange] | None) -> Content:
         if changes is None:
             return {"status": "ok", "changes": None}
         check_changes(changes)
@@ -273,9 +304,7 @@ class CasePlayer:
             return {"status": "ok", "changes": len(changes)}
         return {"status": "ok", "changes": changes_to_content(changes, self._memories)}
 
-    def _recalled(
-        self, index: int, event: Ask | Probe, returned: Any, telemetry: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _recalled(self, index: int, event: Ask | Probe, returned: Any) -> tuple[Content, EventSize]:
         memories, answer = returned
         query = self._query(index, event)
         check_recall(memories, query, ignores_k=self._ignores_k)
@@ -285,14 +314,13 @@ class CasePlayer:
             raise SystemFault(
                 Reason.SYSTEM_BAD_REPLY, f"{tokens} tokens exceed the budget {query.token_budget}"
             )
-        telemetry["context_tokens"] = tokens
         scores = [m.score for m in memories]
-        if any(score is not None for score in scores):
-            telemetry["scores"] = scores
-        content: dict[str, Any] = {"status": "ok", "k": query.k, "memories": numbers}
+        scored = any(score is not None for score in scores)
+        size = EventSize(context_tokens=tokens, scores=scores if scored else None)
+        content: Content = {"status": "ok", "k": query.k, "memories": numbers}
         if answer is not None:
             content["answer"] = free_text(answer.text)
-        return content
+        return content, size
 
 
 def check_recall(memories: Any, query: Query, *, ignores_k: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from typing import Any
+from dataclasses import dataclass
 
 from membench.domain.system import MemorySystem
 
@@ -20,12 +20,30 @@ def peak_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def add_resources(telemetry: dict[str, Any], system: MemorySystem) -> None:
-    """Add what a system in another process says of itself: `resources()` after each event."""
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What an event used.
+
+    Attributes:
+        cpu_s: CPU seconds, of the lane and of a system in another process.
+        rss_bytes: Peak memory of both.
+        store_bytes: Size of the store; None where the system does not say.
+    """
+
+    cpu_s: float
+    rss_bytes: int
+    store_bytes: int | None = None
+
+
+def resources_of(system: MemorySystem, cpu_s: float) -> Resources:
+    """Resources of an event: the lane's `cpu_s` and memory, and what the system says of itself.
+
+    A system in another process has `resources()`, asked after each event.
+    """
     resources = getattr(system, "resources", None)
-    if resources is None:
-        return
-    own = dict(resources())
-    telemetry["cpu_s"] = round(telemetry["cpu_s"] + own.pop("cpu_s", 0.0), 6)
-    telemetry["rss_bytes"] += own.pop("rss_bytes", 0)
-    telemetry.update(own)
+    own = resources() if resources is not None else {}
+    return Resources(
+        round(cpu_s + own.get("cpu_s", 0.0), 6),
+        peak_rss_bytes() + own.get("rss_bytes", 0),
+        own.get("store_bytes"),
+    )

@@ -27,6 +27,7 @@ from membench.records.attempts import RunRecords, played_case
 from membench.records.canonical import canonical_sha256
 from membench.records.journal import Appender, read_lines, terminate_torn_line
 from membench.records.run_directory import RunDir, replace_json
+from membench.records.telemetry import Telemetry
 from membench.records.usage import PhaseUsage
 
 if TYPE_CHECKING:
@@ -139,14 +140,13 @@ def wanted(prepared: ResolvedRun, run: RunDir) -> Iterator[tuple[str, JudgeReque
 def verdict_line(judgement: Judgement) -> dict[str, Any]:
     """One line of a verdict file."""
     verdict = judgement.verdict
-    telemetry: dict[str, Any] = {
-        "start": judgement.start,
-        "end": judgement.end,
-        "cpu_s": 0.0,
-        "usage": PhaseUsage.of({Role.JUDGE: judgement.usage}).to_json(),
-    }
-    if judgement.detail:
-        telemetry["error"] = judgement.detail
+    telemetry = Telemetry(
+        start=judgement.start,
+        end=judgement.end,
+        cpu_s=0.0,
+        usage=PhaseUsage.of({Role.JUDGE: judgement.usage}),
+        error=judgement.detail or None,
+    )
     return {
         "case": judgement.case,
         "request": verdict.request_id,
@@ -155,5 +155,5 @@ def verdict_line(judgement: Judgement) -> dict[str, Any]:
         "reason": verdict.outcome.reason,
         "values": verdict.values,
         "votes": judgement.votes,
-        "telemetry": telemetry,
+        "telemetry": telemetry.to_json(),
     }

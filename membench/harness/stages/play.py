@@ -27,6 +27,7 @@ from membench.records.attempts import CaseAttempt, RunRecords
 from membench.records.journal import Appender, read_lines, terminate_torn_line
 from membench.records.record import Record, failed
 from membench.records.run_directory import RunDir
+from membench.records.telemetry import Telemetry
 
 PlayEngine = Engine[CaseJob | WaveStep, int, Any]
 
@@ -174,7 +175,7 @@ def record_crash(worker: PlayWorker, job: CaseJob, lost: JobLost[CaseJob | WaveS
     for index, event in enumerate(job.case.timeline):
         if index in done:
             continue
-        telemetry = {"error": lost.detail}
+        telemetry = Telemetry(error=lost.detail)
         record = Record(
             job.case.id, index, phase_of(event).value, job.attempt, failed(reason), telemetry
         )

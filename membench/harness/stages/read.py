@@ -29,8 +29,9 @@ from membench.readers.registry import local_reader
 from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords
 from membench.records.journal import Sink, terminate_torn_line
 from membench.records.memories import memory_from_line
-from membench.records.record import Record, answer_parts, describe, failed, free_text
+from membench.records.record import Content, Record, answer_parts, describe, failed, free_text
 from membench.records.run_directory import RunDir
+from membench.records.telemetry import Telemetry
 
 
 @dataclass(frozen=True)
@@ -207,15 +208,13 @@ class ReadLane:
         for ask in job.asks:
             cpu, start = process_cpu_s(), self._clock.now()
             error, content = self._content(job, ask)
-            telemetry: dict[str, Any] = {
-                "start": start,
-                "end": self._clock.now(),
-                "cpu_s": round(process_cpu_s() - cpu, 6),
-            }
-            if error:
-                telemetry["error"] = error
-            if self._node is not None:
-                telemetry["node"] = self._node
+            telemetry = Telemetry(
+                start=start,
+                end=self._clock.now(),
+                cpu_s=round(process_cpu_s() - cpu, 6),
+                error=error or None,
+                node=self._node,
+            )
             record = Record(
                 job.case, ask.event, Phase.ANSWER.value, job.attempt, content, telemetry
             )
@@ -226,7 +225,7 @@ class ReadLane:
         """Release the journal."""
         self._answers.close()
 
-    def _content(self, job: ReadJob, ask: AskJob) -> tuple[str | None, dict[str, Any]]:
+    def _content(self, job: ReadJob, ask: AskJob) -> tuple[str | None, Content]:
         if ask.memories is None:
             return None, failed_answers(Reason.RECALL_FAILED, ask.generations)
         if self._reader is None:
@@ -239,7 +238,7 @@ class ReadLane:
         return None, answers_content([recorded_answer(answer, ask.memories)] * ask.generations)
 
 
-def recorded_answer(answer: Answer, numbers: Sequence[int]) -> dict[str, Any]:
+def recorded_answer(answer: Answer, numbers: Sequence[int]) -> Content:
     """One answer as recorded; spans of recalled memories name them by their number n."""
     if answer.parts is None:
         return {"status": "ok", **free_text(answer.text)}
@@ -252,20 +251,20 @@ def recorded_answer(answer: Answer, numbers: Sequence[int]) -> dict[str, Any]:
     return {"status": "ok", "parts": answer_parts(parts)}
 
 
-def own_answers(ask: AskJob) -> dict[str, Any]:
+def own_answers(ask: AskJob) -> Content:
     """The answers a system gave itself while it was played."""
     if ask.own is None:
         return failed_answers(Reason.MISSING, ask.generations)
     return answers_content([{"status": "ok", **ask.own}] * ask.generations)
 
 
-def answers_content(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def answers_content(answers: Sequence[Mapping[str, Any]]) -> Content:
     """Content of an answer record: ok if every generation is."""
     bad = next((answer for answer in answers if answer["status"] == "failed"), None)
     status = {"status": "failed", "reason": bad["reason"]} if bad else {"status": "ok"}
     return {**status, "answers": list(answers)}
 
 
-def failed_answers(reason: Reason, generations: int) -> dict[str, Any]:
+def failed_answers(reason: Reason, generations: int) -> Content:
     """Content of an answer record where nothing was answered."""
     return answers_content([failed(reason)] * generations)

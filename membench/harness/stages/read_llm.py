@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from membench.domain.clock import Clock
 from membench.domain.errors import Reason
@@ -21,8 +21,9 @@ from membench.readers.llm.reader import LlmAnswer, ModelReader, ReadRequest
 from membench.readers.registry import choose_reader
 from membench.records.attempts import RunRecords
 from membench.records.journal import Appender, terminate_torn_line
-from membench.records.record import Record, failed, free_text
+from membench.records.record import Content, Record, failed, free_text
 from membench.records.run_directory import RunDir
+from membench.records.telemetry import Telemetry
 from membench.records.usage import PhaseUsage, Usage
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class AnswerCollector:
             for ask in job.asks:
                 if ask.memories is None:
                     content = failed_answers(Reason.RECALL_FAILED, ask.generations)
-                    self._write(job, ask, content, {})
+                    self._write(job, ask, content, Telemetry())
                     continue
                 self._open[job.case, ask.event] = (job, ask, [])
                 for generation in range(ask.generations):
@@ -95,31 +96,27 @@ class AnswerCollector:
         """Release the journal; what is still in flight was not recorded."""
         self._answers.close()
 
-    def _write(
-        self, job: ReadJob, ask: AskJob, content: dict[str, Any], telemetry: dict[str, Any]
-    ) -> None:
+    def _write(self, job: ReadJob, ask: AskJob, content: Content, telemetry: Telemetry) -> None:
         record = Record(job.case, ask.event, Phase.ANSWER.value, job.attempt, content, telemetry)
         self._answers.append(record.to_json())
         self._progress.advance()
 
 
-def answer_content(answer: LlmAnswer) -> dict[str, Any]:
+def answer_content(answer: LlmAnswer) -> Content:
     """One answer as recorded."""
     if answer.text is None:
         return failed(Reason(answer.outcome.reason or Reason.PROVIDER_ERROR))
     return {"status": "ok", **free_text(answer.text)}
 
 
-def answers_telemetry(answers: list[LlmAnswer]) -> dict[str, Any]:
+def answers_telemetry(answers: list[LlmAnswer]) -> Telemetry:
     """When an ask was answered, what it cost, and what went wrong."""
     usage = sum((answer.usage for answer in answers), Usage())
-    telemetry: dict[str, Any] = {
-        "start": min(answer.start for answer in answers),
-        "end": max(answer.end for answer in answers),
-        "cpu_s": 0.0,
-        "usage": PhaseUsage.of({Role.READER: usage}).to_json(),
-        "finish_reasons": [answer.finish_reason for answer in answers],
-    }
-    if detail := next((answer.detail for answer in answers if answer.detail), ""):
-        telemetry["error"] = detail
-    return telemetry
+    return Telemetry(
+        start=min(answer.start for answer in answers),
+        end=max(answer.end for answer in answers),
+        cpu_s=0.0,
+        usage=PhaseUsage.of({Role.READER: usage}),
+        error=next((answer.detail for answer in answers if answer.detail), None),
+        finish_reasons=[answer.finish_reason for answer in answers],
+    )

@@ -23,6 +23,7 @@ from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, p
 from membench.records.content_hash import ContentHash
 from membench.records.run_directory import RunDir
 from membench.records.scores import write_scores
+from membench.records.telemetry import Telemetry
 from membench.tasks.base import Task
 
 
@@ -137,9 +138,7 @@ class Totals:
         self.spans.add(loaded)
         self.content.add(played.case, loaded)
 
-    def add_judging(
-        self, failures: Mapping[str, int], telemetry: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def add_judging(self, failures: Mapping[str, int], telemetry: Sequence[Telemetry]) -> None:
         """Take in what judging cost, and the verdicts that could not be had."""
         self.tally.add_verdicts(failures)
         self.cost.add_spans(Phase.JUDGE, telemetry)

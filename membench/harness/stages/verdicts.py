@@ -23,6 +23,7 @@ from membench.records.canonical import canonical_sha256
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
 from membench.records.spec import RunSpec
+from membench.records.telemetry import Telemetry
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class JudgeResults:
 
     verdicts: Mapping[str, Verdict]
     failures: Mapping[str, int]
-    telemetry: Sequence[Mapping[str, Any]]
+    telemetry: Sequence[Telemetry]
     entry: Mapping[str, Any] | None
 
 
@@ -108,7 +109,11 @@ def judged(prepared: ResolvedRun, run: RunDir) -> JudgeResults:
 
     by_seat = {seat.number: verdicts_of(seat.path) for seat in present}
     journals = [journal for seat in present for journal in seat.journals]
-    telemetry = [line["telemetry"] for journal in journals for line in read_lines(journal)]
+    telemetry = [
+        Telemetry.from_json(line["telemetry"])
+        for journal in journals
+        for line in read_lines(journal)
+    ]
     failures = verdict_failures(by_seat.values())
     entry = {
         "judges": [

@@ -365,9 +365,7 @@ class Telemetry(StrictModel):
     context_tokens: Count | None = None
     usage: UsageEntry | None = None
     error: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,79}$")] | None = None
-    lane: Count | None = None
     node: Count | None = None
-    late: Count | bool | None = None
 
 
 class Play(StrictModel):

@@ -16,6 +16,7 @@ from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.reconstruct import sha256
 from membench.leaderboard.validation.rules import RuleViolation
 from membench.records.attempts import CaseAttempt
+from membench.records.telemetry import Telemetry
 
 
 def check_references(case: Case, attempt: CaseAttempt) -> None:
@@ -88,7 +89,7 @@ def listed_changes(content: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def check_context(
     content: Mapping[str, Any],
-    telemetry: Mapping[str, Any],
+    telemetry: Telemetry,
     texts: Sequence[Mapping[str, Any]],
     location: str,
 ) -> None:
@@ -98,7 +99,7 @@ def check_context(
     if content.get("memories") is None:
         raise RuleViolation("rescore.memory", location, "is ok without a list of memories")
     tokens = sum(texts[n]["tokens"] for n in content["memories"])
-    claimed = telemetry.get("context_tokens")
+    claimed = telemetry.context_tokens
     if claimed != tokens:
         raise RuleViolation(
             "rescore.tokens", location, f"says {claimed} tokens, its memories have {tokens}"

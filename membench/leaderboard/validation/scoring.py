@@ -54,6 +54,7 @@ from membench.leaderboard.validation.verifier_data import VerifierData
 from membench.records.attempts import RunRecords
 from membench.records.run_directory import RunDir
 from membench.records.spec import RunSpec
+from membench.records.telemetry import Telemetry
 
 MetricOrigin = Literal["re-scored", "judged", "claimed"]
 
@@ -144,7 +145,7 @@ def judge_lines(bundle: ParsedBundle) -> Iterator[dict[str, Any]]:
 def add_judging(bundle: ParsedBundle, totals: Totals) -> None:
     """Add what judging cost, and the verdicts that failed."""
     by_judge = [verdicts_by_request(lines) for lines in bundle.verdicts.values()]
-    telemetry = [line["telemetry"] for line in judge_lines(bundle)]
+    telemetry = [Telemetry.from_json(line["telemetry"]) for line in judge_lines(bundle)]
     totals.add_judging(verdict_failures(by_judge), telemetry)
 
 
