@@ -18,9 +18,11 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.lower()))
 
 
-def remember(namespace: str, turns: list[dict]) -> list[dict]:
+def remember(namespace: str, session: dict) -> list[dict]:
+    # Most benchmarks date the session and not each turn: without `or`, no memory has a date.
     memories = [
-        {"text": turn["text"], "sources": [turn["id"]], "time": turn.get("time")} for turn in turns
+        {"text": turn["text"], "sources": [turn["id"]], "time": turn["time"] or session["time"]}
+        for turn in session["turns"]
     ]
     stores[namespace].extend(memories)
     return [{"kind": "add", "memory": memory} for memory in memories]
@@ -38,7 +40,7 @@ def handle(path: str, body: dict) -> dict | None:
         stores[namespace] = []
         return {}
     if path == "/ingest":
-        return {"changes": remember(namespace, body["session"]["turns"])}
+        return {"changes": remember(namespace, body["session"])}
     if path == "/recall":
         return {"memories": search(namespace, body["query"])}
     if path == "/close":

@@ -22,7 +22,7 @@ from membench.domain.answer import Answer
 from membench.domain.case import Session
 from membench.domain.labels import Role
 from membench.domain.system import Memory, MemoryChange, MemorySystem, Query
-from membench.testing.histories import SCRIPTS, TALK, huge, info, item, session
+from membench.testing.histories import SCRIPTS, START, TALK, huge, info, item, session
 from membench.tokens import count_tokens
 
 QUESTIONS = (
@@ -38,6 +38,10 @@ CANARY_QUESTION = "What is the vault code, quokka marzipan?"
 
 class Violation(Exception):
     """The system does not keep the promise."""
+
+
+class Weakness(Exception):
+    """Nothing promised is broken, but figures will suffer: a warning."""
 
 
 class NotApplicable(Exception):
@@ -304,6 +308,73 @@ def dataset_clock(subject: Subject) -> str:
     return f"{dated} of {len(memories)} memories carry a time"
 
 
+def _needs_recall(subject: Subject) -> None:
+    if subject.card.reference == "floor":
+        raise NotApplicable("is a floor: it need not recall anything")
+    if subject.card.protocol == "answer-only":
+        raise NotApplicable("answers by itself and recalls nothing")
+
+
+RECALLED = 50
+"""More memories than the short history has turns."""
+
+
+def something_recalled(subject: Subject) -> str:
+    """What was stored can be recalled: an empty reply to everything is no memory."""
+    _needs_recall(subject)
+    with subject.played() as system:
+        found = [bool(_recall(system, subject.query(text, RECALLED))) for _, text in TALK]
+    if not any(found):
+        raise Violation(f"recalled nothing for any of {len(found)} questions in the stored words")
+    return f"{sum(found)} of {len(found)} questions in the stored words recall something"
+
+
+def nothing_lost(subject: Subject) -> None:
+    """Asked for in its own words, every stored text comes back; only a model may rewrite it."""
+    _needs_recall(subject)
+    if Role.MEMORY in subject.card.roles:
+        raise NotApplicable("may rewrite or drop what it is given")
+    with subject.played() as system:
+        recalled = {text: _recall(system, subject.query(text, RECALLED)) for _, text in TALK}
+    lost = [
+        text
+        for text, memories in recalled.items()
+        if not any(text in memory.text for memory in memories)
+    ]
+    if lost:
+        raise Weakness(f"{len(lost)} of {len(TALK)} stored texts never come back, as {lost[0]!r}")
+
+
+def dates_kept(subject: Subject) -> str:
+    """Memories of dated sessions carry their date: in `time`, or in the text."""
+    memories = _everything(subject)
+    dated = sum(m.time is not None or str(START.year) in m.text for m in memories)
+    if not dated:
+        raise Weakness(
+            f"the sessions had dates, none of {len(memories)} memories has one: temporal "
+            "questions will fail (`time` of a memory is `turn.time or session.time`)"
+        )
+    return f"{dated} of {len(memories)} memories have a date"
+
+
+def sources_named(subject: Subject) -> str:
+    """Memories name the turns they came from; without, evidence metrics count nothing."""
+    memories = _everything(subject)
+    named = sum(bool(memory.sources) for memory in memories)
+    if not named:
+        raise Weakness(f"none of {len(memories)} memories names its sources: no evidence metrics")
+    return f"{named} of {len(memories)} memories name their sources"
+
+
+def _everything(subject: Subject) -> list[Memory]:
+    """What the short history leaves to recall."""
+    with subject.played() as system:
+        found = [m for _, text in TALK for m in _recall(system, subject.query(text, RECALLED))]
+    if not found:
+        raise NotApplicable("recalled nothing")
+    return found
+
+
 def remembered_items(subject: Subject) -> None:
     """Items are stored as they are and name themselves as their source."""
     if not subject.can("remember"):
@@ -414,6 +485,10 @@ CHECKS: tuple[Check, ...] = (
     read_only_recall,
     determinism,
     dataset_clock,
+    something_recalled,
+    nothing_lost,
+    dates_kept,
+    sources_named,
     remembered_items,
     evidence_grant,
     snapshots,

@@ -13,6 +13,7 @@ that needs a model is given the scripted model server.
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,10 +24,10 @@ from membench.adapters.registry import SystemCard, checked_parameters, create, g
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role, Scalar
 from membench.domain.system import MemorySystem, ModelEndpoint, SystemContext
-from membench.testing.checks import CHECKS, Check, NotApplicable, Subject, Violation
+from membench.testing.checks import CHECKS, Check, NotApplicable, Subject, Violation, Weakness
 from membench.tokens import count_tokens
 
-Status = Literal["passed", "failed", "skipped"]
+Status = Literal["passed", "warned", "failed", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class CheckResult:
 
     Attributes:
         name: The check.
-        status: `skipped` where the card does not make the promise.
+        status: `warned` where nothing is broken and figures will suffer; `skipped` where the card
+            does not make the promise.
         detail: What went wrong, why it was skipped, or a remark.
     """
 
@@ -138,6 +140,8 @@ def _run(promise: Check, subject: Subject) -> CheckResult:
         return CheckResult(name, "passed", promise(subject) or "")
     except NotApplicable as reason:
         return CheckResult(name, "skipped", str(reason))
+    except Weakness as weakness:
+        return CheckResult(name, "warned", str(weakness))
     except Violation as violation:
         return CheckResult(name, "failed", str(violation))
     except Exception as error:
@@ -152,10 +156,11 @@ def render(report: Report) -> str:
         f"  {result.status:<8}{result.name:<{width}}  {_one_line(result.detail)}".rstrip()
         for result in report.results
     ]
-    failed = sum(result.status == "failed" for result in report.results)
-    passed = sum(result.status == "passed" for result in report.results)
+    lines += [f"WARNING: {r.detail}" for r in report.results if r.status == "warned"]
+    tally = Counter(result.status for result in report.results)
+    warned = f"{tally['warned']} warned, " if tally["warned"] else ""
     lines.append(
-        f"{passed} passed, {failed} failed, {len(report.results) - passed - failed} skipped"
+        f"{tally['passed']} passed, {warned}{tally['failed']} failed, {tally['skipped']} skipped"
     )
     return "\n".join(lines)
 

@@ -76,6 +76,28 @@ def replying(example: ModuleType, monkeypatch: pytest.MonkeyPatch, path: str, re
 def test_the_example_server_conforms(url: str) -> None:
     report = run_conformance("http", {"url": url})
     assert report.passed, render(report)
+    assert "WARNING" not in render(report)
+
+
+@pytest.mark.parametrize(
+    ("lost", "says"),
+    [("time", "the sessions had dates"), ("sources", "names its sources")],
+)
+def test_conformance_warns_of_a_server_that_loses(
+    url: str, example: ModuleType, monkeypatch: pytest.MonkeyPatch, lost: str, says: str
+) -> None:
+    search = example.search
+
+    def losing(namespace: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+        return [
+            {name: value for name, value in memory.items() if name != lost}
+            for memory in search(namespace, query)
+        ]
+
+    monkeypatch.setattr(example, "search", losing)
+    report = run_conformance("http", {"url": url})
+    assert report.passed, render(report)
+    assert says in render(report).partition("WARNING: ")[2]
 
 
 def test_a_case_gets_a_namespace_of_its_own_and_leaves_it(
