@@ -138,12 +138,22 @@ def test_help_loads_no_heavy_library():
 OPTIONAL = MODELS | BOARDS | SERVERS | {"aiohttp", "aiolimiter", "openai", "mcp", "uv"}
 
 
+HIDING = """
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {modules}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+sys.argv = {arguments}
+from membench.cli import main
+main()
+"""
+
+
 def membench_without_extras(*arguments: str) -> subprocess.CompletedProcess:
-    """Run a command where every optional library is missing, as after `pip install -e .`."""
-    code = (
-        f"import sys; sys.modules.update(dict.fromkeys({sorted(OPTIONAL)!r})); "
-        f"from membench.cli import main; sys.argv = {['membench', *arguments]!r}; main()"
-    )
+    """Run a command where no optional library can be found, as after `pip install -e .`."""
+    code = HIDING.format(modules=sorted(OPTIONAL), arguments=["membench", *arguments])
     command = [sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 

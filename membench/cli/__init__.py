@@ -84,3 +84,10 @@ def main() -> None:
         app(prog_name="membench")
     except MembenchError as error:
         sys.exit(report_error(error))
+    except ImportError as error:
+        from membench.cli.extras import missing_module
+
+        message = missing_module(error)
+        if message is None:
+            raise
+        sys.exit(report_error(message))

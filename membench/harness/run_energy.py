@@ -115,6 +115,9 @@ SETTINGS = Protocol()
 """How long each step of the protocol takes."""
 
 
+NO_TOKENS = "no model is called, so there are no tokens to estimate joules from"
+
+
 @contextmanager
 def watched(
     prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress
@@ -122,6 +125,8 @@ def watched(
     """Sample the run's energy sources while its stages work."""
     progress.note(f"energy: {'; '.join(prepared.selection.notes)}")
     with EnergySession(prepared.selection, run.energy, clock=clock.now) as session:
+        if not prepared.models and any(channel.kind == "tokens" for channel in session.channels):
+            progress.note(f"energy: {prepared.selection.spec}: {NO_TOKENS}")
         yield session
     for note in session.notes:
         progress.note(f"energy: {note}")

@@ -16,10 +16,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiolimiter import AsyncLimiter
 
 from membench import tokens
 from membench.domain.errors import ProviderFault, Reason, Stopped
@@ -34,6 +33,9 @@ from membench.llm.upstreams.choose import is_openai
 from membench.llm.upstreams.secrets import redacted
 from membench.llm.usage import stated_usage
 from membench.records.usage import Usage
+
+if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
 
 RETRIED_STATUS = frozenset({408, 409, 425, 429})
 
@@ -350,7 +352,11 @@ class _Gate:
 
 def _per_minute(rate: float | None) -> AsyncLimiter | None:
     """A limiter, if there is a limit."""
-    return AsyncLimiter(rate, 60) if rate else None
+    if not rate:
+        return None
+    from aiolimiter import AsyncLimiter
+
+    return AsyncLimiter(rate, 60)
 
 
 def prepared(spec: ModelSpec, endpoint: str, body: Mapping[str, Any]) -> openai_protocol.Body:

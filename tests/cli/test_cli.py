@@ -112,13 +112,13 @@ def test_one_system_is_shown_with_its_parameters_and_deviations(tmp_path):
 
 def test_the_doctor_knows_every_extra():
     """What it looks for is what pyproject.toml asks for."""
-    from membench.cli.output.doctor import EXTRAS
+    from membench.cli.extras import COLLECTIONS, extras
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     wanted = project["project"]["optional-dependencies"]
-    for extra, packages in EXTRAS.items():
+    for extra, packages in extras().items():
         assert set(packages) == {re.split("[<>=\\[]", name)[0] for name in wanted[extra]}
-    assert set(EXTRAS) == set(wanted) - {"all", "test", "dev"}
+    assert set(extras()) == set(wanted) - set(COLLECTIONS)
 
 
 def test_a_run_that_was_read_back_keeps_the_order_of_categories_and_phases(finished):

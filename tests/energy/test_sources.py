@@ -566,10 +566,11 @@ def test_auto_with_nothing_to_read_picks_nothing_and_says_why() -> None:
     assert all("not here" in line for line in selection.notes[1:])
 
 
-def test_a_named_source_that_is_not_there_leaves_the_run_without_joules() -> None:
-    selection = choose("nvml", parsers(nvml=Fixed("nvml", why="no driver")))
-    assert selection.sources == ()
-    assert "no driver" in selection.notes[0]
+@pytest.mark.parametrize("spec", ["nvml", "nvml+cpu:7", "mixed:cpu:7+nvml"])
+def test_a_named_source_that_is_not_there_is_refused_with_the_reason(spec: str) -> None:
+    cards = {**parsers(nvml=Fixed("nvml", why="no driver")), "cpu": get_source("cpu")}
+    with pytest.raises(UsageError, match=r"nvml cannot be read here: no driver"):
+        choose(spec, cards)
 
 
 def test_unlike_labels_have_to_be_asked_for() -> None:

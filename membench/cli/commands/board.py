@@ -30,6 +30,9 @@ def index(
     ] = True,
 ) -> None:
     """Verify new bundles and renew the index."""
+    from membench.cli.extras import need
+
+    need("pandas", "pyarrow")
     from membench.leaderboard.store.index import refresh
     from membench.leaderboard.store.store import Store
 

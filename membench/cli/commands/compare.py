@@ -34,6 +34,10 @@ def compare(
     Differences with intervals and tests, by category; ratios of costs; the questions on which the
     runs disagree most. Runs whose comparison keys differ are refused.
     """
+    from membench.cli.extras import need
     from membench.cli.output.comparison import print_compare
+
+    if plot is not None:
+        need("plotly")
 
     print_compare(runs, metric=metric or None, plot=plot, cost=cost, as_json=json)

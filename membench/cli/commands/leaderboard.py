@@ -35,6 +35,9 @@ def leaderboard(
             f"there is no folder {results}", "Name one with --results, or make a bundle first."
         )
     if export is not None:
+        from membench.cli.extras import need
+
+        need("pandas", "pyarrow", "plotly")
         from membench.leaderboard.site.export import export as write_site
         from membench.leaderboard.store.store import Store
 

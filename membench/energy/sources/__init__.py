@@ -47,8 +47,8 @@ class Selection:
 def choose(spec: str, cards: Cards | None = None) -> Selection:
     """Find out what a spec means on this machine.
 
-    Every source is opened once to see whether it works. One that does not is left out and said so:
-    the run goes on, and its joules are null.
+    Every source is opened once to see whether it works. One that was asked for by name and does not
+    is refused; `auto` leaves it out and says so.
 
     Args:
         spec: `auto`, or sources as described above.
@@ -56,7 +56,8 @@ def choose(spec: str, cards: Cards | None = None) -> Selection:
 
     Raises:
         UnknownName: There is no such source.
-        UsageError: An argument is wrong, or sources of unlike labels were joined without `mixed:`.
+        UsageError: An argument is wrong, a source cannot be read here, or sources of unlike labels
+            were joined without `mixed:`.
     """
     if spec == "auto":
         return _automatic(list_sources() if cards is None else cards)
@@ -64,6 +65,7 @@ def choose(spec: str, cards: Cards | None = None) -> Selection:
     wanted = [parse(part, cards) for part in spec.removeprefix("mixed:").split("+")]
     probes = [probe(source) for source in wanted]
     found = [p for p in probes if p.channels or isinstance(p.source, NullSource)]
+    _refuse_unread(spec, [p for p in probes if p not in found])
     _refuse_unlike(found, allow_mixed)
     _refuse_double(found)
     return Selection(
@@ -134,6 +136,17 @@ def probe(source: EnergySource) -> SourceCheck:
     if not channels:
         return SourceCheck(source, note="joules are not asked for")
     return SourceCheck(source, channels)
+
+
+def _refuse_unread(spec: str, unread: Sequence[SourceCheck]) -> None:
+    """Refuse what was asked for by name and is not there: a run without its joules is another."""
+    if unread:
+        first = unread[0]
+        remedy = f"{first.remedy.rstrip('.')}. " if first.remedy else ""
+        raise UsageError(
+            f"--energy {spec}: {first.source.name} cannot be read here: {first.note}",
+            f"{remedy}`membench doctor` lists what can; `--energy auto` takes that.",
+        )
 
 
 def _automatic(cards: Cards) -> Selection:

@@ -1,0 +1,100 @@
+"""Every command without any extra: it works, or says before any work which extra it needs."""
+
+import pytest
+import typer
+
+from membench.cli import app
+from tests.cli.test_help import commands
+from tests.test_architecture import membench_without_extras
+
+ROOT = typer.main.get_command(app)
+RUN = "--system bm25 --task locomo --split sample --out {folder}"
+LLM, BOARD = "membench[llm]", "membench[leaderboard]"
+
+GIVEN: dict[str, list[tuple[str, str | None]]] = {
+    "run": [
+        (RUN, None),
+        (RUN + " --reader scripted", LLM),
+        (RUN + " --engine ray", "membench[ray]"),
+        (RUN + " --energy nvml", "membench[energy]"),
+    ],
+    "plan": [(RUN, None), (RUN + " --reader scripted", None)],
+    "suite": [("{folder}/suite.yaml --out {folder}", None)],
+    "read": [
+        ("{folder}/one --reader refuse --out {folder}", None),
+        ("{folder}/one --reader scripted --out {folder}", LLM),
+    ],
+    "judge": [("{folder}/one --judge scripted --out {folder}", LLM)],
+    "score": [("{folder}/one", None)],
+    "show": [("{folder}/one", None)],
+    "runs list": [("--out {folder}", None)],
+    "runs rm": [("{folder}/gone --yes", None)],
+    "compare": [
+        ("{folder}/one {folder}/two", None),
+        ("{folder}/one {folder}/two --plot {folder}/x.html", BOARD),
+    ],
+    "energy show": [("{folder}/one", None)],
+    "energy serve": [("--source nvml", "membench[energy]")],
+    "report": [("{folder}/one --html {folder}/one.html", None)],
+    "submit": [("{folder}/two --to {folder}/more", None)],
+    "verify": [("{folder}/results/locomo/one", None)],
+    "leaderboard": [
+        ("--results {folder}/results", BOARD),
+        ("--results {folder}/results --export {folder}/site", BOARD),
+    ],
+    "board index": [("--results {folder}/results", BOARD)],
+    "board withdraw": [("one --who me --why wrong --results {folder}/results", None)],
+    "board grant": [("one self-reported --who me --why so --results {folder}/results", None)],
+    "board token": [("me", None)],
+    "systems": [("", None)],
+    "systems show": [("bm25", None)],
+    "systems install": [("bm25", None)],
+    "systems remove": [("bm25", None)],
+    "tasks": [("", None)],
+    "tasks show": [("locomo", None)],
+    "data get": [("locomo --split nowhere", None)],
+    "data status": [("", None)],
+    "doctor": [("", None)],
+    "cassette stats": [("{folder}/none", None)],
+    "cassette export": [("{folder}/none", None)],
+    "cassette merge": [("{folder}/none {folder}/nor-this", None)],
+    "new system": [("fresh --parent {folder}", None)],
+    "new task": [("fresh --parent {folder}", None)],
+    "conformance": [("bm25", None), ("dense", LLM), ("mem0", LLM)],
+}
+"""Arguments of every command, and the extra that must be named; None where none is needed."""
+
+CALLS = [(name, given, extra) for name, calls in GIVEN.items() for given, extra in calls]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three runs, a bundle of one, and a suite."""
+    made = tmp_path_factory.mktemp("base")
+    for name in ("one", "two", "gone"):
+        done = membench_without_extras("run", *RUN.format(folder=made).split(), "--run-id", name)
+        assert done.returncode == 0, done.stderr
+    membench_without_extras("submit", str(made / "one"), "--to", str(made / "results"))
+    suite = "name: s\nsystems: [recent]\ntasks: [{task: locomo, split: sample}]\n"
+    (made / "suite.yaml").write_text(suite)
+    return made
+
+
+def test_every_command_is_tried():
+    leaves = {" ".join(words) for words in commands(ROOT)} - {""}
+    groups = {" ".join(words[:-1]) for words in commands(ROOT) if len(words) > 1}
+    assert set(GIVEN) - {"systems", "tasks"} == leaves - groups
+
+
+@pytest.mark.parametrize(("command", "given", "extra"), CALLS)
+def test_a_command_works_or_names_the_extra_that_it_needs(folder, command, given, extra):
+    done = membench_without_extras(*command.split(), *given.format(folder=folder).split())
+    assert "Traceback" not in done.stderr
+    if extra is None:
+        assert done.returncode in (0, 2), done.stderr
+        assert "pip install" not in done.stderr.replace("note: energy", "").partition("error")[2]
+    else:
+        assert done.returncode == 2, done.stderr
+        assert extra in done.stderr
+        assert done.stdout == ""
+        assert not any(folder.glob("site/*"))
