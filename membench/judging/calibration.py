@@ -1,7 +1,7 @@
-"""Calibration of a judge: what it says about answers whose worth is known by construction.
+"""Calibration of a judge: its verdicts on answers whose correctness is known by construction.
 
 From the gold of a task, answers are made by rule. The gold itself and the gold in another form must
-be accepted; the gold of another question, the gold with other dates and numbers, a vague remark on
+be accepted; the gold of another question, the gold with other dates and numbers, a vague answer on
 the topic, and a refusal must be rejected (where a refusal is the right answer, the other way
 round). The shares of false accepts and false rejects stand beside every judged score.
 """
@@ -36,7 +36,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class LabelledCandidate:
-    """A request whose right verdict is known.
+    """A request whose correct verdict is known.
 
     Attributes:
         request: What is judged; its candidate was made by rule.
@@ -51,7 +51,7 @@ class LabelledCandidate:
 
 @dataclass(frozen=True)
 class RuleRate:
-    """What a judge said about the candidates of one rule.
+    """Verdicts of a judge on the candidates of one rule.
 
     Attributes:
         right: Whether they should be accepted.
@@ -73,7 +73,7 @@ class RuleRate:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a judge said about everything known, by request kind and rule."""
+    """Verdicts of a judge on all labelled candidates, by request kind and rule."""
 
     rates: Mapping[str, Mapping[str, RuleRate]]
 
@@ -130,13 +130,13 @@ def calibration_set(
         for request in task.judgements(placeholder_case(case), gold):
             by_kind.setdefault(request.kind, []).append(request)
     drawn = {kind: _drawn(requests, seed) for kind, requests in by_kind.items()}
-    strangers = [
+    references = [
         text for kind in drawn for text in _references(task.card.judges[kind], drawn[kind])
     ]
     return [
         known
         for kind, requests in drawn.items()
-        for known in _of_kind(task, task.card.judges[kind], requests[:per_rule], strangers)
+        for known in _of_kind(task, task.card.judges[kind], requests[:per_rule], references)
     ]
 
 
@@ -176,11 +176,11 @@ def reference_of(card: JudgeCard, request: JudgeRequest) -> str:
 
 
 def _of_kind(
-    task: Task[Any], card: JudgeCard, requests: Sequence[JudgeRequest], strangers: Sequence[str]
+    task: Task[Any], card: JudgeCard, requests: Sequence[JudgeRequest], references: Sequence[str]
 ) -> Iterator[LabelledCandidate]:
     """Every rule that applies, for the requests of one kind."""
-    for place, request in enumerate(requests):
-        other = unrelated_reference(reference_of(card, request), strangers, place)
+    for index, request in enumerate(requests):
+        other = unrelated_reference(reference_of(card, request), references, index)
         made = (
             refusal_wanted(other)
             if task.wants_refusal(request)
@@ -229,17 +229,17 @@ def with_other_dates(gold: str) -> str:
 
 
 def vague(fields: Mapping[str, str]) -> str:
-    """A remark that fits the topic and says nothing."""
+    """An answer that fits the topic without answering the question."""
     topic = next((fields[name] for name in ("question", "query") if fields.get(name)), "")
-    words = [word for word in _WORD.findall(topic) if len(word) > 4 and word[0].islower()][-2:]
-    return f"Something to do with {' and '.join(words) or 'that'}, as came up in conversation."
+    topics = [word for word in _WORD.findall(topic) if len(word) > 4 and word[0].islower()][-2:]
+    return f"Something to do with {' and '.join(topics) or 'that'}, as came up in conversation."
 
 
-def unrelated_reference(gold: str, others: Sequence[str], place: int) -> str | None:
+def unrelated_reference(gold: str, others: Sequence[str], index: int) -> str | None:
     """The gold of another question that shares no word with this one."""
     own = {word.lower() for word in _WORD.findall(gold)}
     for step in range(len(others)):
-        other = others[(place + 1 + step) % len(others)]
+        other = others[(index + 1 + step) % len(others)]
         if other and own.isdisjoint(word.lower() for word in _WORD.findall(other)):
             return other
     return None

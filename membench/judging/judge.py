@@ -26,7 +26,7 @@ from membench.tasks.base import Task
 from membench.tasks.card import JudgeCard
 
 TRIES = 3
-"""How often a vote that cannot be parsed is asked for."""
+"""Attempts at a vote whose reply cannot be parsed."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Vote:
     Attributes:
         values: Parsed output fields; None if no reply could be parsed.
         reason: Why there are none.
-        detail: In words, for telemetry.
+        detail: As text, for telemetry.
         usage: What the vote cost, unparsable tries included.
     """
 

@@ -21,7 +21,7 @@ Messages = Sequence[Mapping[str, str]]
 
 
 class NoWords(ProviderFault):
-    """A reply without words: a refusal to speak is a bad reply, not an answer.
+    """A reply without text: it is a bad reply, not an answer.
 
     Attributes:
         usage: What it cost nevertheless.
@@ -29,7 +29,7 @@ class NoWords(ProviderFault):
 
     def __init__(self, finish_reason: str | None, usage: Usage) -> None:
         """Keep the cost."""
-        super().__init__(Reason.PROVIDER_BAD_REPLY, f"no words (finish_reason={finish_reason})")
+        super().__init__(Reason.PROVIDER_BAD_REPLY, f"no text (finish_reason={finish_reason})")
         self.usage = usage
 
 
@@ -40,10 +40,10 @@ def cost_of(fault: ProviderFault) -> Usage:
 
 @dataclass(frozen=True, slots=True)
 class ChatResult:
-    """What a model said.
+    """The reply of a model.
 
     Attributes:
-        text: The words of the first choice.
+        text: The text of the first choice.
         finish_reason: `stop`, `length`, ...
         usage: What the call cost.
         model: The name that the upstream states.

@@ -1,4 +1,4 @@
-"""What a run says about its models: one `ModelSpec` per role, a budget, a cassette.
+"""Settings of a run's models: one `ModelSpec` per role, a budget, a cassette.
 
 A model is named as litellm names it. Names without an upstream are served by the gateway itself:
 `minilm` (a sentence-transformers embedder) and `scripted` (rules instead of weights; a run that
@@ -92,7 +92,7 @@ class ModelSpec:
 
     @property
     def served_name(self) -> str:
-        """The name that systems are told: without the provider's prefix."""
+        """The name that systems get: without the provider's prefix."""
         return self.model if self.base_url else self.model.split("/", 1)[-1]
 
     def answers_to(self, name: str) -> bool:
@@ -141,7 +141,7 @@ class GatewayConfig:
             follow it as `role=URL`, separated by commas.
         cassette: File of recorded calls.
         cassette_mode: `record` answers from the cassette what it knows and records the rest,
-            `replay` calls nobody, `off` ignores it.
+            `replay` makes no call, `off` ignores it.
         budget: What the run may spend.
         ledger: File in which every paid call is entered; None keeps none.
         host: Address to listen on; loopback unless lanes run on other machines.

@@ -1,7 +1,7 @@
 """The run's gateway: one OpenAI-compatible server on loopback that every system calls.
 
 A lane gets a base URL and a key of its own; either is enough to know whose call it is. Which
-phase it belongs to, the lane process says through control calls. The endpoint decides the role:
+phase it belongs to, the lane process tells by control calls. The endpoint decides the role:
 chat and responses are the system's own LLM, embeddings the embedder, rerank the reranker. Streams
 are read to their end before they are handed on, so a broken one is retried and never half
 delivered.
@@ -55,7 +55,7 @@ _POLL_S = 0.01
 
 @dataclass
 class LaneAccount:
-    """The gateway's memory of one lane: the open account and those that still may cost."""
+    """Per-lane accounts: the open phase, and closed ones with calls in flight."""
 
     token: str
     account: Account = field(default_factory=lambda: Account(closed=True))
@@ -187,7 +187,7 @@ class Gateway:
         return [role for role in SYSTEM_ROLES if role in self.roles]
 
     def _endpoint(self, role: Role, root: str) -> ModelEndpoint:
-        """What a system is told about one of its models."""
+        """Address and name of a model, as a system gets them."""
         spec = self.roles[role]
         width = dimensions_of(spec) if role == Role.EMBEDDER else None
         token = root.rsplit("/", 1)[-1]

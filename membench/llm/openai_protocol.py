@@ -29,7 +29,7 @@ Body = dict[str, Any]
 
 
 def content_text(content: object) -> str:
-    """The words of a message's content: a string, or a list of parts with `text`."""
+    """The text of a message's content: a string, or a list of parts with `text`."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -69,23 +69,23 @@ def embedding_inputs(body: Mapping[str, Any]) -> list[str | list[int]]:
 
 
 def document_text(document: object) -> str:
-    """The words of a rerank document: a string or an object with `text`."""
+    """The text of a rerank document: a string or an object with `text`."""
     if isinstance(document, Mapping):
         return str(document.get("text", ""))
     return str(document)
 
 
 def request_text(endpoint: str, body: Mapping[str, Any]) -> str:
-    """All words of a request that a provider would count, tool definitions included."""
+    """All text of a request that a provider would count, tool definitions included."""
     if endpoint == EMBEDDINGS:
         return "\n".join(text for text in embedding_inputs(body) if isinstance(text, str))
     if endpoint == RERANK:
         documents = [document_text(document) for document in body.get("documents") or ()]
         return "\n".join([str(body.get("query", "")), *documents])
-    words = [content_text(message.get("content")) for message in messages_of(body)]
+    texts = [content_text(message.get("content")) for message in messages_of(body)]
     if body.get("tools"):
-        words.append(orjson.dumps(body["tools"]).decode())
-    return "\n".join(words)
+        texts.append(orjson.dumps(body["tools"]).decode())
+    return "\n".join(texts)
 
 
 def requested_schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -128,20 +128,20 @@ def output_limit(body: Mapping[str, Any]) -> int | None:
 
 
 def reply_text(endpoint: str, reply: Mapping[str, Any]) -> str:
-    """All words a model generated in a reply, tool arguments included."""
+    """All text a model generated in a reply, tool arguments included."""
     if endpoint == RESPONSES:
         return "\n".join(_output_words(reply))
-    words: list[str] = []
+    texts: list[str] = []
     for choice in reply.get("choices") or ():
         message = choice.get("message") or choice.get("delta") or {}
-        words.append(content_text(message.get("content")))
+        texts.append(content_text(message.get("content")))
         for call in message.get("tool_calls") or ():
-            words.append(str((call.get("function") or {}).get("arguments", "")))
-    return "\n".join(words)
+            texts.append(str((call.get("function") or {}).get("arguments", "")))
+    return "\n".join(texts)
 
 
 def _output_words(reply: Mapping[str, Any]) -> Iterator[str]:
-    """The words of a responses reply's output items."""
+    """The text of a responses reply's output items."""
     for item in reply.get("output") or ():
         yield str(item["arguments"]) if "arguments" in item else content_text(item.get("content"))
 
@@ -227,9 +227,9 @@ def response_events(response: Mapping[str, Any]) -> Iterator[Body]:
         place = {"output_index": index, "item_id": item.get("id")}
         yield event("response.output_item.added", output_index=index, item=_emptied(item))
         if item.get("type") == "function_call":
-            words = item.get("arguments", "")
-            yield event("response.function_call_arguments.delta", **place, delta=words)
-            yield event("response.function_call_arguments.done", **place, arguments=words)
+            arguments = item.get("arguments", "")
+            yield event("response.function_call_arguments.delta", **place, delta=arguments)
+            yield event("response.function_call_arguments.done", **place, arguments=arguments)
         for number, part in enumerate(item.get("content") or ()):
             spot = {**place, "content_index": number}
             yield event("response.content_part.added", **spot, part={**part, "text": ""})
@@ -241,7 +241,7 @@ def response_events(response: Mapping[str, Any]) -> Iterator[Body]:
 
 
 def _emptied(item: Mapping[str, Any]) -> Body:
-    """An output item before its words have arrived."""
+    """An output item before its text has arrived."""
     blank: Body = {"content": []} if "content" in item else {"arguments": ""}
     return {**item, **blank, "status": "in_progress"}
 

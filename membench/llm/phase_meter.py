@@ -38,7 +38,7 @@ class GatewayAccess:
 
 
 class PhaseMeter(Protocol):
-    """Opens and closes phases, and says what was spent in them."""
+    """Opens and closes phases, and returns what was spent in them."""
 
     def begin(self, case: str) -> None:
         """Start an attempt at a case: identical calls count from one again."""

@@ -1,6 +1,6 @@
 """The ledger: what a run paid upstream, one line per call, whatever became of its record.
 
-Records say what counts; the ledger says what was spent, by every attempt together. A line is
+Records hold the cost of final attempts; the ledger what all attempts together spent. A line is
 handed to the operating system before the caller sees the reply, so that a budget holds across
 kills. Replayed calls are not in it.
 """

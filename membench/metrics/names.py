@@ -1,4 +1,4 @@
-"""What the names of metrics say about their values."""
+"""Properties of a metric that follow from its name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Two runs over the same questions.
 
 Both runs answered the same questions of the same cases, so everything here works on differences
-row by row, and every interval and test says what it takes for independent: `difference` and
+row by row, and every interval and test names what it assumes independent: `difference` and
 `sign_flip` the cases, `mcnemar` the questions (it is the sharper and the more trusting of them).
 """
 

@@ -3,7 +3,7 @@
 Two answers to "which place": the **rank range** counts whom a system significantly beats or loses
 to (paired by question, Holm over all pairs), the **joint bootstrap** redraws the cases for all
 systems at once. The range is the wider one and the one to publish; ranks are computed on a whole
-board, so that filtering rows moves nobody.
+board, so that filtering rows changes no rank.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Rank:
 
     Attributes:
         rank: By its value; ties share the better place.
-        best: 1 + systems that are better beyond doubt.
-        worst: Systems less those that are worse beyond doubt.
+        best: 1 + systems that are significantly better.
+        worst: Systems less those that are significantly worse.
     """
 
     rank: int
@@ -49,7 +49,7 @@ def rank_ranges(values: Mapping[str, Sequence[float]], clusters: Sequence[str]) 
 
     Returns:
         System name -> rank and range by paired cluster-t tests with Holm's correction over all
-        pairs. With one case nobody can be told apart: every range is (1, N).
+        pairs. With one case no two systems can be distinguished: every range is (1, N).
     """
     pairs = list(combinations(values, 2))
     tests = [difference(values[a], values[b], clusters) for a, b in pairs]

@@ -94,7 +94,7 @@ def cuts(usual: Iterable[int], k: int | None) -> tuple[int, ...]:
 def why_undetermined(
     n: int, units: Units, pool: Collection[str], k: int | None, recalled: int
 ) -> Undetermined | None:
-    """Why a figure at cut n says nothing, or None if it does say something.
+    """Why a figure at cut n has no meaning; None if it has one.
 
     Args:
         n: The cut.

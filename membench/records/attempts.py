@@ -232,7 +232,7 @@ def answer_text(
 def part_text(
     part: Mapping[str, Any], turns: Mapping[str, Turn], memories: Sequence[Memory]
 ) -> str:
-    """The words one recorded part stands for."""
+    """The text that one recorded part refers to."""
     if "generated" in part:
         return str(part["generated"])
     source = turns[part["turn"]].text if "turn" in part else memories[part["memory"]].text

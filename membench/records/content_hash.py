@@ -12,7 +12,7 @@ from membench.records.canonical import canonical_json
 
 
 class ContentHash:
-    """`content_sha256`: what a run says, apart from how it came about.
+    """`content_sha256`: hash of the results of a run, without telemetry.
 
     Per case, the canonical JSON of every record's content in the order (event, phase), and of
     texts.jsonl without its texts; cases in the order of their opaque ids. A free text counts by

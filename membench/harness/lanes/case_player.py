@@ -355,7 +355,7 @@ def check_changes(changes: Any) -> None:
 
 
 def case_info(case: Case) -> CaseInfo:
-    """What `reset` is told."""
+    """The arguments of `reset`."""
     speakers = dict.fromkeys(turn.speaker for turn in case.turns().values())
     return CaseInfo(case.id, case.task, tuple(speakers))
 

@@ -1,4 +1,4 @@
-"""What every engine does: hand jobs to lanes as they fall idle, and say how each job ended.
+"""What every engine does: give jobs to idle lanes, and report how each job ended.
 
 Jobs are drawn one by one, so memory does not grow with their number. A lane that dies is reported
 together with the job it held and replaced. Engines differ in where a lane is and how it is spoken
@@ -192,7 +192,7 @@ class Engine(ABC, Generic[J, R, S]):
 
 
 def result_of(lane: int, job: J, kind: str, value: Any) -> JobDone[J, Any]:
-    """What a lane says at the end of a job.
+    """A lane's last message about a job.
 
     Raises:
         DiskFull: It could not write a record.

@@ -48,8 +48,8 @@ class LaneProcess:
         relayed: Whether its records travel through the pipe instead of to a file.
 
     Attributes:
-        pipe: What it says.
-        ready: Whether it has said that it started.
+        pipe: Its messages.
+        ready: Whether it has reported that it started.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class LaneProcess:
 
     def tell(self, message: object) -> None:
         """Send it a job, or None: no job follows."""
-        with suppress(OSError):  # the lane is dead; listening to it says so
+        with suppress(OSError):  # the lane ended; the next read reports it
             self.pipe.send(message)
 
     def listen(self) -> tuple[str, Any]:
-        """What it says next: a word and its value; `lost` or `unstarted` if it is dead."""
+        """Its next message, a kind and a value; `lost` or `unstarted` if the process ended."""
         try:
             kind, value = self.pipe.recv()
         except (EOFError, ConnectionResetError):
@@ -143,7 +143,7 @@ class LocalEngine(Engine[J, R, LocalSeat[J]]):
                 yield result
 
     def _collect(self, seat: LocalSeat[J]) -> JobDone[J, R] | JobLost[J] | None:
-        """What a lane says; None when it only says that it is ready."""
+        """A lane's message; None if it is only that the lane is ready."""
         kind, value = seat.lane.listen()
         if kind == "ready":
             return None

@@ -1,4 +1,4 @@
-"""The life of a lane process: `python -m membench.harness.lanes.process PIPE LIFE`.
+"""The main loop of a lane process: `python -m membench.harness.lanes.process PIPE LIFE`.
 
 `PIPE` is the descriptor of a connection to the parent; the first message is the worker, the lane's
 site and whether records are relayed; then jobs follow, then None. `LIFE` is the read end of a pipe
@@ -22,7 +22,7 @@ from membench.records.journal import DiskFull
 
 
 def work(pipe: Connection[Any, Any]) -> None:
-    """Serve one parent until it says so."""
+    """Serve one parent until it sends None."""
     worker, site, relayed = pipe.recv()
     if relayed:
         site = replace(site, journal=partial(Relay, pipe))
@@ -40,7 +40,7 @@ def work(pipe: Connection[Any, Any]) -> None:
         pipe.send(("error", f"{type(error).__name__}: {error}"))
     finally:
         if lane is not None:
-            with suppress(EOFError, BrokenPipeError):  # last words that nobody waits for
+            with suppress(EOFError, BrokenPipeError):  # the parent no longer reads the pipe
                 lane.close()
 
 

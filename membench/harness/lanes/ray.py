@@ -2,7 +2,7 @@
 
 Each lane has an actor on some machine, which keeps one lane process there, just as `local` does
 here: the process knows nothing of Ray, and its CPU seconds and memory are its own. The engine and
-an actor take turns. The engine gives a job; the actor answers with what the lane said up to the
+an actor take turns. The engine gives a job; the actor answers with the lane's messages up to the
 first line that must be written before the lane goes on; the engine writes it and says so; and so
 on until the job is done. So the process that plays the run is the only one that writes to the run
 directory, and a record is with its operating system before the next event starts.
@@ -69,10 +69,10 @@ class Turn:
 
 
 class LaneHost:
-    """The actor: keeps one lane process on its machine and speaks for it."""
+    """The actor: keeps one lane process on its machine and forwards its messages."""
 
     def __init__(self) -> None:
-        """Wait to be told what to do."""
+        """Start idle."""
         self._lane: LaneProcess | None = None
         self._recipe: tuple[Worker[Any, Any], LaneLocation]
 

@@ -31,10 +31,10 @@ class RelayLine:
 
 
 class Relay:
-    """A journal at the other end of the pipe."""
+    """A journal that the parent process writes."""
 
     def __init__(self, pipe: Connection[Any, Any], path: Path, *, awaited: bool = True) -> None:
-        """Name the file; the other end opens it."""
+        """Name the file; the parent opens it."""
         self._pipe = pipe
         self._path = path
         self._awaited = awaited

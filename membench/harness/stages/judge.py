@@ -40,7 +40,7 @@ CALIBRATION_CASES = 20
 def judge(
     prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress, gateway: Gateway
 ) -> None:
-    """Have every judge of the run say what it has not said yet.
+    """Collect the verdicts that each judge of the run has not given yet.
 
     Raises:
         UsageError: Official prompts were asked for and are not where the path says.
@@ -64,19 +64,19 @@ def judge(
 
 
 def _calibrate(prepared: ResolvedRun, bench: JudgeRunner, seat: JudgeFiles) -> None:
-    """Have a judge say what it has not said yet about candidates made from gold."""
+    """Collect the verdicts that a judge has not given yet on candidates made from gold."""
     cases = islice(prepared.cases(), CALIBRATION_CASES)
     known = calibration_set(prepared.task, cases, seed=prepared.spec.seed)
     seat.candidates.parent.mkdir(exist_ok=True)
     bench.hear(seat.candidates, ((CASE, each.request) for each in known), NullProgress())
-    said = verdicts_of(seat.candidates)
-    rates = tallied(prepared.task, [(each, said[each.request.id]) for each in known])
+    verdicts = verdicts_of(seat.candidates)
+    rates = tallied(prepared.task, [(each, verdicts[each.request.id]) for each in known])
     replace_json(seat.calibration, rates.to_json())
 
 
 @dataclass(frozen=True)
 class JudgeRunner:
-    """A judge at work: what it says goes into a journal, and nothing is asked twice.
+    """A judge whose verdicts go into a journal; nothing is asked twice.
 
     Attributes:
         gateway: The run's gateway.

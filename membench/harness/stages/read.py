@@ -40,7 +40,7 @@ class AskJob:
 
     Attributes:
         event: Its index in the timeline.
-        question: Its words.
+        question: Its text.
         now: The dataset's clock in ISO form, or None.
         generations: How many answers.
         memories: Numbers n of the recalled memories; None if the recall failed.

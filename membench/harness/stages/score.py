@@ -203,7 +203,7 @@ class ScoreWorker:
     Attributes:
         task: Scores.
         models: Model name by role.
-        verdicts: What the judge said of the run, by request.
+        verdicts: The judge's verdicts on the run, by request.
     """
 
     task: Task[Any]

@@ -1,4 +1,4 @@
-"""What judges said, read back: verdict files, their names, calibrations and agreement.
+"""Recorded verdicts, read back: verdict files, their names, calibrations and agreement.
 
 A verdict file is named by what determines its verdicts: model, prompts and votes. Nothing here
 calls a model or needs a library for it.
@@ -36,7 +36,7 @@ class JudgeFiles:
         key: Names its files.
         path: Its verdicts.
         calibration: How often it was wrong about candidates made from gold.
-        candidates: What it said about each of them.
+        candidates: Its verdict on each of them.
     """
 
     number: int
@@ -48,7 +48,7 @@ class JudgeFiles:
 
     @property
     def journals(self) -> list[Path]:
-        """Everything it said."""
+        """All its verdicts."""
         return [path for path in (self.candidates, self.path) if path.exists()]
 
 
@@ -85,12 +85,12 @@ def verdict_from(line: Mapping[str, Any]) -> Verdict:
 
 @dataclass(frozen=True)
 class JudgeResults:
-    """What the judges of a run said.
+    """The verdicts of a run's judges.
 
     Attributes:
         verdicts: Of the judge that gives the scores.
         failures: How many verdicts of any judge could not be had, by reason.
-        telemetry: Of everything any judge said, candidates of the calibration included.
+        telemetry: Of every verdict, those on calibration candidates included.
         entry: For the summary: models, calibration, agreement; None without a judge.
     """
 
@@ -101,7 +101,7 @@ class JudgeResults:
 
 
 def judged(prepared: ResolvedRun, run: RunDir) -> JudgeResults:
-    """Read back what the judges of the run's spec said."""
+    """Read back the verdicts of the judges in the run's spec."""
     present = [seat for seat in seats(prepared, run) if seat.journals]
     if not present:
         return JudgeResults({}, {}, (), None)

@@ -1,4 +1,4 @@
-"""The cassette: model calls on tape, in one SQLite file.
+"""The cassette: recorded model calls in one SQLite file.
 
 An entry is found by what the call was: the opaque case, the role, which sample the caller wanted,
 the hash of the canonical request, and how many times exactly this had been delivered before. So

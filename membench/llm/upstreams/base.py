@@ -19,7 +19,7 @@ EVENTS = "text/event-stream"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an upstream said.
+    """The reply of an upstream.
 
     Attributes:
         body: Its bytes.

@@ -26,7 +26,7 @@ class ReplyPacer:
     """
 
     def __init__(self) -> None:
-        """Nobody waits."""
+        """No reply is waiting."""
         self._free = asyncio.Lock()
 
     async def take(self) -> None:

@@ -125,7 +125,7 @@ def require_array(file: IO[bytes], path: Path) -> None:
 
 
 def json_error(path: Path, index: int, error: Exception) -> DataError:
-    """What a parser's complaint means: the file ends early, or it is not JSON.
+    """The error for a parser's exception: the file ends early, or it is not JSON.
 
     Only the first line of the complaint is kept: the next ones quote the data.
     """

@@ -1,4 +1,4 @@
-"""Checking a benchmark's JSON field by field, so that every complaint has a place.
+"""Checking a benchmark's JSON field by field, so that every error names its place.
 
 A `Node` is a JSON value that knows where in which file it stands. Reading a field through it
 either gives the value in the wanted type or raises a `DataError` that names the place
@@ -28,7 +28,7 @@ class Node:
     place: str
 
     def error(self, problem: str) -> DataError:
-        """A complaint about this value."""
+        """An error about this value."""
         return DataError(self.file, self.place, problem, REMEDY)
 
     def __getitem__(self, key: str) -> Node:
@@ -99,7 +99,7 @@ class Node:
         return float(value)
 
     def one_of(self, known: Sequence[str]) -> str:
-        """One of the known words."""
+        """One of the known values."""
         text = self.text()
         if text not in known:
             raise self.error(f"'{text[:60]}' is none of {', '.join(known)}")

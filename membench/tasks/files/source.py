@@ -1,4 +1,4 @@
-"""A benchmark file: its bytes, its hashes, and what the operating system says about it.
+"""A benchmark file: its bytes, its hashes, and errors of reading it as `DataError`.
 
 `tasks.find` says where a `Source` is looked for. Whatever is wrong with a file is a `DataError`.
 """
@@ -92,10 +92,10 @@ def open_json(path: Path) -> IO[bytes]:
 
 
 class reading:  # noqa: N801  (reads as a verb: `with reading(path):`)
-    """Turn whatever the operating system or gzip says about a file into a `DataError`."""
+    """Turn errors of the operating system and of gzip about a file into a `DataError`."""
 
     def __init__(self, path: Path) -> None:
-        """Remember the file to blame."""
+        """Keep the path for the message."""
         self.path = path
 
     def __enter__(self) -> None:

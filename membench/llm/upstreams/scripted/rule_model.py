@@ -86,9 +86,9 @@ class ScriptedModel:
 
     def _chat(self, request: Request) -> openai_protocol.Body:
         """A chat completion with `n` choices."""
-        said = self._samples(request)
-        choices = [_choice(reply, request, salt) for salt, reply in enumerate(said)]
-        usage = _chat_usage(request, choices, sum(_reasoning(reply) for reply in said))
+        replies = self._samples(request)
+        choices = [_choice(reply, request, salt) for salt, reply in enumerate(replies)]
+        usage = _chat_usage(request, choices, sum(_reasoning(reply) for reply in replies))
         return openai_protocol.chat_completion(_model(request), choices, usage)
 
     def _samples(self, request: Request) -> list[Reply]:
@@ -116,7 +116,7 @@ class ScriptedModel:
         )
 
     def _say(self, request: Request) -> Reply:
-        """What the script, or else the default, says."""
+        """The reply of the script, or else the default."""
         reply = self.script.find(request)
         return default_reply(request) if reply is None else reply
 
@@ -159,17 +159,17 @@ class ScriptedModel:
 
 
 def default_reply(request: Request) -> Reply:
-    """What is said when no rule covers a chat or responses request."""
+    """The reply when no rule covers a chat or responses request."""
     call = _wanted_call(request)
     if call is not None:
         return ToolCalls([call])
-    words = sentences(request.last)
+    texts = sentences(request.last)
     if request.schema is not None:
-        return Json(instance(request.schema, seed_of(request), words))
+        return Json(instance(request.schema, seed_of(request), texts))
     offered = _TWO_WORDS.search(request.last)
     if offered:
         return Text(offered[1 + _number(seed_of(request)) % 2])
-    sentence = words[_number(seed_of(request)) % len(words)] if words else NAME
+    sentence = texts[_number(seed_of(request)) % len(texts)] if texts else NAME
     return (
         Json({"answer": sentence})
         if openai_protocol.wants_json_object(request.body)
@@ -197,7 +197,7 @@ def sentences(text: str) -> list[str]:
 
 
 def seed_of(request: Request) -> str:
-    """What default choices depend on: the words and which sample it is."""
+    """What default choices depend on: the text and which sample it is."""
     return f"{hashlib.sha256(request.text.encode()).hexdigest()}/{request.sample}"
 
 
@@ -207,7 +207,7 @@ def _number(seed: str) -> int:
 
 
 def _choice(reply: Reply, request: Request, index: int) -> openai_protocol.Body:
-    """A chat choice from what was said, cut at the request's output limit."""
+    """A chat choice from a reply, cut at the request's output limit."""
     message: openai_protocol.Body = {"role": "assistant", "content": None, "refusal": None}
     if isinstance(reply, ToolCalls):
         message["tool_calls"] = [
@@ -224,7 +224,7 @@ def _choice(reply: Reply, request: Request, index: int) -> openai_protocol.Body:
 
 
 def _words(reply: Reply) -> str:
-    """The words of a text reply."""
+    """The text of a reply."""
     if not isinstance(reply, Text):
         raise TypeError(f"a rule answered a chat request with {type(reply).__name__}")
     return reply.content
@@ -245,7 +245,7 @@ def _tool_call(call: Call, request: Request, place: str) -> openai_protocol.Body
 
 
 def _output_items(message: Mapping[str, Any]) -> list[openai_protocol.Body]:
-    """The output items of a responses object that say what a chat message says."""
+    """The output items of a responses object with the content of a chat message."""
     calls = message.get("tool_calls")
     if calls:
         return [
@@ -269,8 +269,8 @@ def _chat_usage(
 ) -> dict[str, Any]:
     """Usage of a chat reply, counted with `membench.tokens`."""
     taken = tokens.count_tokens(request.text)
-    said = openai_protocol.reply_text(openai_protocol.CHAT, {"choices": choices})
-    given = tokens.count_tokens(said) + reasoning
+    text = openai_protocol.reply_text(openai_protocol.CHAT, {"choices": choices})
+    given = tokens.count_tokens(text) + reasoning
     return {
         "prompt_tokens": taken,
         "completion_tokens": given,
@@ -291,7 +291,7 @@ def _model(request: Request) -> str:
 
 
 def _as_text(given: str | list[int]) -> str:
-    """An embedding input as words; token ids become one word each."""
+    """An embedding input as text; token ids become one word each."""
     return given if isinstance(given, str) else " ".join(f"token{number}" for number in given)
 
 

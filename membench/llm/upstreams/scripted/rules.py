@@ -38,12 +38,12 @@ class Request:
 
     @property
     def text(self) -> str:
-        """All words of the request."""
+        """All text of the request."""
         return openai_protocol.request_text(self.endpoint, self.body)
 
     @property
     def last(self) -> str:
-        """The words of the last message."""
+        """The text of the last message."""
         messages = openai_protocol.messages_of(self.body)
         return openai_protocol.content_text(messages[-1].get("content")) if messages else ""
 
@@ -66,7 +66,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Text:
-    """Plain words."""
+    """Plain text."""
 
     content: str
     finish_reason: str = "stop"
@@ -126,7 +126,7 @@ class Rule:
 
 
 def contains(*parts: str) -> Callable[[Request], bool]:
-    """A condition: the request's words contain every one of `parts`."""
+    """A condition: the request's text contains every one of `parts`."""
     return lambda request: all(part in request.text for part in parts)
 
 
@@ -159,7 +159,7 @@ class Script:
 
 
 class FileRule(BaseModel):
-    """One rule of a rules file; exactly one of `text`, `value`, `calls` says what to reply."""
+    """One rule of a rules file; exactly one of `text`, `value`, `calls` is the reply."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -182,7 +182,7 @@ class FileRule(BaseModel):
         return contains(*self.contains)(request)
 
     def _reply(self) -> Reply:
-        """What to say."""
+        """The reply."""
         if self.calls is not None:
             return ToolCalls(self.calls)
         return Json(self.value) if self.text is None else Text(self.text)
