@@ -39,7 +39,6 @@ class Component(StrEnum):
     GPU = "gpu"
     CPU = "cpu"
     DRAM = "dram"
-    SOC = "soc"
     NODE = "node"
     REMOTE_API = "remote_api"
 
@@ -153,10 +152,6 @@ class EnergyFigure:
             net_joules=_times(self.net_joules, factor),
             shares=tuple((label, joules * factor) for label, joules in self.shares),
         )
-
-    def flagged(self, *flags: Flag) -> EnergyFigure:
-        """The same figure with more flags."""
-        return replace(self, flags=self.flags | set(flags))
 
     def weakened(
         self, provenance: Provenance, allocation: Allocation | None = None

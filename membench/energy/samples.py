@@ -10,7 +10,7 @@ sessions; nothing is known about the time between them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -194,20 +194,6 @@ def entry_line(line: str, **values: Any) -> bytes:
     return orjson.dumps({"line": line, **values}) + b"\n"
 
 
-def write_log(log: SampleLog, path: Path) -> None:
-    """Write a log as one session; the inverse of `read_log` for logs of one session."""
-    with path.open("wb") as file:
-        file.write(entry_line("session", selection=log.selection, allow_mixed=log.allow_mixed))
-        for number, channel in enumerate((*(t.channel for t in log.traces), *log.models)):
-            file.write(channel_line(number, channel))
-        for number, trace in enumerate(log.traces):
-            file.writelines(_trace_lines(number, trace))
-        for event in log.flag_events:
-            file.write(flag_line(event))
-        for window in log.windows:
-            file.write(window_line(window))
-
-
 def channel_line(number: int, channel: Channel) -> bytes:
     """A channel's description as a line."""
     return entry_line("channel", c=number, **channel.to_json())
@@ -223,13 +209,6 @@ def flag_line(event: FlagEvent) -> bytes:
 def window_line(window: Window) -> bytes:
     """A marked window as a line."""
     return entry_line("window", name=window.name, start=window.start, end=window.end)
-
-
-def _trace_lines(number: int, trace: Trace) -> Iterable[bytes]:
-    for t, joules, watts in zip(
-        trace.t.tolist(), trace.joules.tolist(), trace.watts.tolist(), strict=True
-    ):
-        yield sample_line(number, t, joules, watts)  # orjson writes NaN as null
 
 
 def read_log(path: Path) -> SampleLog:

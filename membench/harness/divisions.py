@@ -47,7 +47,6 @@ class Division:
         roles: The model of every role.
         token_budget: Tokens the recalled texts may hold together.
         judge_votes: Votes per judgement.
-        needs_base_url: Whether its models are served by the user.
     """
 
     name: str
@@ -55,7 +54,6 @@ class Division:
     roles: Mapping[Role, ModelSpec]
     token_budget: int
     judge_votes: int
-    needs_base_url: bool = False
 
     def pins(self) -> dict[str, Any]:
         """Fields of a run's spec that the division decides."""

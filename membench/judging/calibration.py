@@ -18,7 +18,6 @@ from membench.domain.case import Ask, Case, Ingest, Probe, Remember
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.score import Gold, JudgeRequest, Verdict
 from membench.domain.system import Memory, MemoryChange
-from membench.judging.judge import Judge
 from membench.tasks.base import Task
 from membench.tasks.card import JudgeCard
 
@@ -245,18 +244,7 @@ def unrelated_reference(gold: str, others: Sequence[str], index: int) -> str | N
     return None
 
 
-# --- running it --------------------------------------------------------------------------------
-
-
-async def calibrate(
-    judge: Judge, known: Sequence[LabelledCandidate], concurrency: int = 64
-) -> Calibration:
-    """Run a judge over a calibration set."""
-    by_id = {each.request.id: each for each in known}
-    jobs = ((CASE, each.request) for each in known)
-    judgements = [judgement async for judgement in judge.judge_all(jobs, concurrency)]
-    verdicts = [each.verdict for each in judgements]
-    return tallied(judge.task, [(by_id[each.request_id], each) for each in verdicts])
+# --- counting what it said ---------------------------------------------------------------------
 
 
 def tallied(task: Task[Any], judged: Iterable[tuple[LabelledCandidate, Verdict]]) -> Calibration:

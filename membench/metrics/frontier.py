@@ -15,8 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 QUESTIONS = (1, 10, 100)
 """Numbers of questions per history at which a cost per correct answer is shown."""
@@ -105,30 +104,6 @@ def hypervolume(points: Iterable[Point], worst_cost: float, worst_accuracy: floa
         (point.accuracy - worst_accuracy) * (right - left)
         for point, (left, right) in zip(front, pairwise(edges), strict=True)
     )
-
-
-def frontier_frequency(
-    costs: NDArray[np.float64], accuracies: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """How often each point is on the frontier over joint resamples.
-
-    Args:
-        costs: Shape (R, s), one row per resample (`ranks.joint_means`), one column per point.
-        accuracies: Shape (R, s), of the same resamples.
-
-    Returns:
-        Shares, shape (s,). Points that tie in both count as on the frontier together.
-    """
-    import numpy as np
-
-    cheaper = costs[:, None, :] <= costs[:, :, None]
-    better = accuracies[:, None, :] >= accuracies[:, :, None]
-    strictly = (costs[:, None, :] < costs[:, :, None]) | (
-        accuracies[:, None, :] > accuracies[:, :, None]
-    )
-    dominated = np.any(cheaper & better & strictly, axis=2)
-    shares: NDArray[np.float64] = 1.0 - dominated.mean(axis=0)
-    return shares
 
 
 # --- preparing memory pays off, or not ----------------------------------------------------------

@@ -14,7 +14,18 @@ from typing import Any
 
 from membench.domain.labels import Provenance
 from membench.energy.figure import Component
-from membench.energy.samples import Channel, SampleLog, Span, Tokens, Trace
+from membench.energy.samples import (
+    Channel,
+    SampleLog,
+    Span,
+    Tokens,
+    Trace,
+    channel_line,
+    entry_line,
+    flag_line,
+    sample_line,
+    window_line,
+)
 
 
 @dataclass
@@ -149,6 +160,22 @@ def steady(watts: float, seconds: float, start: float = 0.0, period: float = 0.1
 
 def log_of(*traces: Trace, **changes: Any) -> SampleLog:
     return SampleLog(traces=traces, **changes)
+
+
+def write_log(log: SampleLog, path: Path) -> None:
+    """Write a log as one session; the inverse of `read_log` for logs of one session."""
+    with path.open("wb") as file:
+        file.write(entry_line("session", selection=log.selection, allow_mixed=log.allow_mixed))
+        for number, channel in enumerate((*(t.channel for t in log.traces), *log.models)):
+            file.write(channel_line(number, channel))
+        for number, trace in enumerate(log.traces):
+            columns = (trace.t.tolist(), trace.joules.tolist(), trace.watts.tolist())
+            for reading in zip(*columns, strict=True):  # orjson writes NaN as null
+                file.write(sample_line(number, *reading))
+        for event in log.flag_events:
+            file.write(flag_line(event))
+        for window in log.windows:
+            file.write(window_line(window))
 
 
 def span(start: float, end: float, phase: str = "ingest", **changes: Any) -> Span:

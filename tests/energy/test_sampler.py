@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from energy.fakes import FakeClock, gpu_channel, log_of, span, steady
+from energy.fakes import FakeClock, gpu_channel, log_of, span, steady, write_log
 from membench.domain.errors import DataError
 from membench.energy.attribution.ledger import attribute
 from membench.energy.figure import Flag
-from membench.energy.samples import IDLE, Channel, FlagEvent, Window, read_log, write_log
+from membench.energy.samples import IDLE, Channel, FlagEvent, Window, read_log
 from membench.energy.sampling.sampler import EnergySession
 from membench.energy.sources import Selection, choose
 from membench.energy.sources.base import EnergySource, Reading, SourceUnavailable

@@ -20,11 +20,12 @@ from energy.fakes import (
     log_of,
     powercap,
     steady,
+    write_log,
 )
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
-from membench.energy.samples import Channel, write_log
+from membench.energy.samples import Channel
 from membench.energy.sampling.sidecar import SidecarServer
 from membench.energy.sources import automatic, choose, doctor, parse, probe
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id

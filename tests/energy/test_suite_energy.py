@@ -13,10 +13,10 @@ import orjson
 import pytest
 from rich.console import Console
 
-from energy.fakes import gpu_channel, log_of, steady
+from energy.fakes import gpu_channel, log_of, steady, write_log
 from membench.cli.output import suite
 from membench.domain.errors import DataError, Stopped
-from membench.energy.samples import IDLE, RECHECK, Trace, Window, write_log
+from membench.energy.samples import IDLE, RECHECK, Trace, Window
 from membench.energy.verification.overhead import ROUND
 from membench.energy.verification.protocol import Protocol
 from membench.harness import run_energy

@@ -20,10 +20,12 @@ from membench.domain.outcome import Outcome
 from membench.domain.score import JudgeRequest, Verdict
 from membench.domain.system import Memory
 from membench.judging.calibration import (
+    CASE,
+    Calibration,
     LabelledCandidate,
-    calibrate,
     calibration_set,
     reformatted,
+    tallied,
     with_other_dates,
 )
 from membench.judging.judge import Judge, Judgement, Vote, agreement, combined
@@ -50,6 +52,14 @@ def say(reply: Any) -> list[Rule]:
 def request(answer: str = "green tea", votes: int = 1, name: str = "q1") -> JudgeRequest:
     fields = {"question": "Which tea?", "gold": "green tea", "answer": answer}
     return JudgeRequest(name, "answer", fields, votes)
+
+
+async def calibrate(judge: Judge, known: Sequence[LabelledCandidate]) -> Calibration:
+    """Ask a judge about every candidate, and count."""
+    by_id = {each.request.id: each for each in known}
+    jobs = ((CASE, each.request) for each in known)
+    verdicts = [judgement.verdict async for judgement in judge.judge_all(jobs)]
+    return tallied(judge.task, [(by_id[each.request_id], each) for each in verdicts])
 
 
 def judged(gateway: Gateway, *requests: JudgeRequest, **options: Any) -> list[Judgement]:

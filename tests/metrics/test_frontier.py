@@ -18,7 +18,6 @@ from membench.metrics.frontier import (
     cost_per_correct,
     frontier,
     frontier_area,
-    frontier_frequency,
     frontier_score,
     hypervolume,
 )
@@ -97,20 +96,6 @@ def test_hypervolume_is_the_area_under_the_steps(points: list[Point]) -> None:
     steps = itertools.pairwise(edges)
     expected = sum(best_within(points, left) * (right - left) for left, right in steps)
     assert hypervolume(points, 100.0) == pytest.approx(expected)
-
-
-def test_frontier_frequency_counts_resamples() -> None:
-    costs = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
-    accuracies = np.array([[0.5, 0.6, 0.55], [0.5, 0.4, 0.9]])
-    assert frontier_frequency(costs, accuracies).tolist() == [1.0, 0.5, 0.5]
-
-
-def test_frontier_frequency_agrees_with_the_frontier() -> None:
-    random = np.random.default_rng(2)
-    costs, accuracies = random.random((1, 20)), random.random((1, 20))
-    points = [Point(str(i), float(costs[0, i]), float(accuracies[0, i])) for i in range(20)]
-    shares = frontier_frequency(costs, accuracies)
-    assert {str(i) for i in np.flatnonzero(shares)} == {p.name for p in frontier(points)}
 
 
 def test_break_even_of_a_memory_that_saves_per_question() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,6 @@ class _Device:
     handle: Any
     uuid: str
     name: str
-    temperatures: list[int] = field(default_factory=list)
 
 
 class NvmlSource:

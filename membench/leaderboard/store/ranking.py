@@ -1,8 +1,11 @@
 """Ranks and frontiers of a whole board, from sums by case.
 
-The statistics are those of `metrics.paired`, `metrics.ranks` and `metrics.frontier`. Those work
-on one value per question; a board of 10,000 rows keeps sums by case only, which hold all that a
-cluster-t test and a joint bootstrap need. A test shows that both ways agree.
+The range of a rank counts which rows a row is significantly better or worse than (paired by
+question, Holm over all pairs); ranks are of a whole board, so that filtering rows moves nobody.
+
+The statistics are those of `metrics.paired` and `metrics.frontier`. Those work on one value per
+question; a board of 10,000 rows keeps sums by case only, which hold all that a cluster-t test and
+a joint bootstrap need. A test compares both with plain definitions.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from membench.metrics.ranks import ALPHA, Rank
 from membench.metrics.statistics import FEWEST_DEGREES, NO_SPREAD, satterthwaite
 
 if TYPE_CHECKING:
@@ -20,12 +22,28 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+ALPHA = 0.05
 RESAMPLES = 2_000
 PAIRED = 2_000
 """Rows up to which all pairs are tested; beyond, places are shown without ranges."""
 
 CELLS_AT_ONCE = 2_000_000
 """Differences by case held in memory together."""
+
+
+@dataclass(frozen=True)
+class Rank:
+    """The place of one system.
+
+    Attributes:
+        rank: By its value; ties share the better place.
+        best: 1 + systems that are better beyond doubt.
+        worst: Systems less those that are worse beyond doubt.
+    """
+
+    rank: int
+    best: int
+    worst: int
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from membench.leaderboard.store.index import Frame, Index
-from membench.leaderboard.store.ranking import ScoreTable, frontier_shares, rank_rows, stacked
+from membench.leaderboard.store.ranking import Rank, ScoreTable, frontier_shares, rank_rows, stacked
 from membench.leaderboard.store.rows import AXES, RowFigure, lower_is_better
 from membench.metrics.frontier import Point, frontier
-from membench.metrics.ranks import Rank
 from membench.tasks.registry import get_task
 
 CEILING = "a ceiling: it is granted the evidence"
