@@ -6,6 +6,7 @@ Exit codes: 0 done and complete, 1 done with failures, 2 bad usage or input (one
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -78,8 +79,16 @@ def root(
     """How well does a memory system remember, and what does that cost?"""
 
 
+def end_like_an_interrupt() -> None:
+    """Let SIGTERM and SIGHUP stop a run as Ctrl-C does; what ignores them (`nohup`) still does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
 def main() -> None:
     """Entry point of `membench` and `python -m membench`."""
+    end_like_an_interrupt()
     try:
         app(prog_name="membench")
     except MembenchError as error:
@@ -88,6 +97,13 @@ def main() -> None:
         from membench.cli.extras import missing_module
 
         message = missing_module(error)
+        if message is None:
+            raise
+        sys.exit(report_error(message))
+    except OSError as error:
+        from membench.cli.output.console import unusable_file
+
+        message = unusable_file(error)
         if message is None:
             raise
         sys.exit(report_error(message))

@@ -64,7 +64,7 @@ FLAGS: Mapping[str, Flag] = {
     "seed": Flag(WHAT, "Seed of everything random."),
     "errata": Flag(WHAT, "Score known gold errors too."),
     "division": Flag(WHAT, "Pinned division (divisions.toml)."),
-    "reader": Flag(MODELS, "extractive, refuse, none, system, scripted or a model name."),
+    "reader": Flag(MODELS, "extractive, refuse, system, scripted or a model name."),
     "judge": Flag(MODELS, "none, scripted or model names, separated by commas."),
     "judge_votes": Flag(MODELS, "Votes per judgement.", default=TASKS_OWN),
     "memory_model": Flag(MODELS, "The system's own LLM."),

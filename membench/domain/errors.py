@@ -73,6 +73,9 @@ class UsageError(UserError):
     """An option, its value, or a combination of options."""
 
 
+LONGEST_NAME = 80
+"""Characters of a name that a message repeats."""
+
 LISTED = 20
 """Known names that a message lists; a benchmark has thousands of questions."""
 
@@ -81,7 +84,7 @@ class UnknownName(UserError):
     """No such system, task, split, parameter.
 
     Args:
-        kind: What was looked for (`"system"`).
+        kind: What was looked for (`"system"`, `"parameter of system 'bm25'"`).
         name: The name that was given.
         known: The names there are.
     """
@@ -94,7 +97,9 @@ class UnknownName(UserError):
         listed = ", ".join(names[:LISTED])
         more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
         listing = f"Known: {listed}{more}." if names else f"There is no {kind} to choose from."
-        super().__init__(f"unknown {kind} '{name}'", f"{remedy} {listing}".strip())
+        what, of, whole = kind.partition(" of ")
+        shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+        super().__init__(f"unknown {what} '{shown}'{of}{whole}", f"{remedy} {listing}".strip())
 
 
 class DataError(UserError):

@@ -124,11 +124,17 @@ def versions() -> dict[str, str]:
 
 
 def code_version() -> dict[str, Any]:
-    """Commit of a source checkout, and whether it was changed; nulls for an installed package."""
+    """Commit of a source checkout, and whether the package in it was changed.
+
+    Nulls for an installed package.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return {"commit": None, "dirty": None}
-    commit, status = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain")
+    commit, status = (
+        _git(root, "rev-parse", "HEAD"),
+        _git(root, "status", "--porcelain", "--", "membench"),
+    )
     return {"commit": commit, "dirty": None if status is None else bool(status)}
 
 

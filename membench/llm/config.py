@@ -2,7 +2,7 @@
 
 A model is named as litellm names it. Names without an upstream are served by the gateway itself:
 `minilm` (a sentence-transformers embedder) and `scripted` (rules instead of weights; a run that
-uses it is marked and no board takes it).
+uses it is flagged as a rehearsal and never ranked).
 """
 
 from __future__ import annotations

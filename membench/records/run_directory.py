@@ -149,9 +149,15 @@ class RunDir:
         """Hold the run for writing.
 
         Raises:
-            RunStateError: Another process holds it.
+            RunStateError: Another process holds it, or it cannot be written.
         """
-        fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise RunStateError(
+                f"run {self.run_id} cannot be written: {error.strerror}",
+                f"Make {self.path} writable, or copy it to a folder that is.",
+            ) from None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -240,7 +240,15 @@ def refused(done: subprocess.CompletedProcess, *words: str) -> None:
         (["--system", "bm52"], ["unknown system 'bm52'", "bm25"]),
         (["--task", "locomoo"], ["unknown task 'locomoo'", "locomo"]),
         (["--split", "smaple"], ["unknown split", "sample"]),
-        (["--split", "sample", "--set", "tokeniser=stem"], ["tokeniser", "tokenizer"]),
+        (
+            ["--split", "sample", "--set", "tokeniser=stem"],
+            ["unknown parameter 'tokeniser' of system 'bm25'", "tokenizer"],
+        ),
+        (
+            ["--split", "sample", "--energy", "remote:membench://127.0.0.1:1"],
+            ["cannot be read here"],
+        ),
+        (["--split", "sample", "--reader", "none"], ["--reader none", "--reader refuse"]),
         (["--split", "sample", "--set", "tokenizer=words"], ["tokenizer", "stem"]),
         (["--split", "sample", "--set", "tokenizer"], ["expected key=value"]),
         (["--split", "sample", "--task-set", "captions=maybe"], ["captions", "on, off"]),
@@ -287,6 +295,37 @@ def test_a_bad_data_file_is_refused_with_file_and_place(tmp_path, content, words
 def test_resuming_with_another_spec_names_the_difference(finished):
     folder, _ = finished
     refused(run("--resume", "runs/one", "--k", 3, cwd=folder), "another spec", "k was None")
+
+
+LONG = "x" * 3000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--system", LONG, "--task", "locomo"],
+        ["run", "--system", "bm25", "--task", "locomo", "--data", LONG],
+        ["run", "--system", "bm25", "--task", "locomo", "--split", "sample", "--out", LONG],
+        ["run", "--resume", LONG],
+        ["show", LONG],
+        ["verify", LONG],
+        ["runs", "list", "--out", LONG],
+    ],
+    ids=lambda given: given[0],
+)
+def test_a_name_of_3000_characters_is_refused(tmp_path, arguments):
+    done = membench(*arguments, cwd=tmp_path)
+    refused(done)
+    assert "name too long" in done.stderr.lower()
+
+
+def test_a_run_that_cannot_be_written_is_not_resumed(tmp_path):
+    run("--split", "sample", "--run-id", "kept", cwd=tmp_path)
+    lock = tmp_path / "runs" / "kept" / ".lock"
+    lock.unlink()
+    lock.mkdir()
+    done = run("--split", "sample", "--resume", "runs/kept", cwd=tmp_path)
+    refused(done, "run kept cannot be written", "runs/kept")
 
 
 def test_an_unknown_key_of_a_spec_file_is_named(tmp_path):

@@ -109,7 +109,7 @@ def test_a_malformed_suite_names_the_place(tmp_path: Path, text: str, message: s
 )
 def test_a_setting_that_no_run_has_is_named(tmp_path: Path, extra: str) -> None:
     text = f"name: s\nsystems: [x]\ntasks: [y]\n{extra}"
-    with pytest.raises(UnknownName, match="setting of a run"):
+    with pytest.raises(UnknownName, match=r"unknown setting '.*' of a run"):
         read_suite(write(tmp_path, text))
 
 

@@ -128,7 +128,8 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_resumable_run_and_says_how(reference, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_run_is_resumable_and_says_how(reference, tmp_path, number):
     flag = tmp_path / "go"
     process = subprocess.Popen(
         run_command(
@@ -144,7 +145,7 @@ def test_ctrl_c_leaves_a_resumable_run_and_says_how(reference, tmp_path):
         text=True,
     )
     wait_for(tmp_path / "stopped" / "play.jsonl", process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, message = process.communicate(timeout=30)
     assert process.returncode == 3
     assert f"membench run --resume {tmp_path / 'stopped'}" in message

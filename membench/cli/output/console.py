@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -9,7 +10,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, TextIO
 
-from membench.domain.errors import Fault, MembenchError, Stopped, UserError
+from membench.domain.errors import (
+    LONGEST_NAME,
+    Fault,
+    MembenchError,
+    Stopped,
+    UsageError,
+    UserError,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,6 +105,28 @@ def report(error: MembenchError) -> int:
         return error.exit_code
     _say("failed", str(error))
     return Stopped.exit_code if isinstance(error, Fault) else 1
+
+
+UNUSABLE = {
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+"""Errors of the operating system that are about a name which the user gave."""
+
+
+def unusable_file(error: OSError) -> UsageError | None:
+    """The message for a file or folder that cannot be used; None if it is another trouble."""
+    if error.errno not in UNUSABLE or error.filename is None:
+        return None
+    name = os.fsdecode(error.filename)
+    shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+    return UsageError(f"{shown}: {error.strerror}", "Name a file or folder that can be used.")
 
 
 def _say(label: str, message: str) -> None:

@@ -142,10 +142,11 @@ def _refuse_unread(spec: str, unread: Sequence[SourceCheck]) -> None:
     """Refuse what was asked for by name and is not there: a run without its joules is another."""
     if unread:
         first = unread[0]
-        remedy = f"{first.remedy.rstrip('.')}. " if first.remedy else ""
+        remedy = first.remedy + ("" if first.remedy.endswith(("?", ".")) else ".")
+        said = f"{remedy} " if first.remedy else ""
         raise UsageError(
             f"--energy {spec}: {first.source.name} cannot be read here: {first.note}",
-            f"{remedy}`membench doctor` lists what can; `--energy auto` takes that.",
+            f"{said}`membench doctor` lists what can; `--energy auto` takes that.",
         )
 
 

@@ -1,8 +1,8 @@
 """`replay:TRACE`: a recorded `energy.jsonl`, played back from the start of the session.
 
 For tests, demonstrations and the recomputation of bundles. Labels are those of the recording, and
-every figure is flagged as replayed, so that no board takes it. When the recording ends, so do the
-readings: nothing is repeated or extrapolated.
+the method of every channel says that it is a replay. When the recording ends, so do the readings:
+nothing is repeated or extrapolated.
 """
 
 from __future__ import annotations
@@ -105,6 +105,6 @@ def _known(value: float) -> float | None:
 SOURCE = SourceCard(
     "replay",
     ReplaySource.parse,
-    needs="a recording: replay:RUN/energy.jsonl (never ranked)",
+    needs="a recording: replay:RUN/energy.jsonl (for tests and demonstrations)",
     label=Provenance.MEASURED,
 )
