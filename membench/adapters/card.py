@@ -112,6 +112,9 @@ class SystemCard:
         time: How the dataset's dates reach it.
         replay: What a replay from a cassette reproduces, as measured.
         capabilities: Words of `CAPABILITIES`.
+        drives: Whether it only speaks for another system, whose name and version are its
+            parameters `name` and `version`.
+        adapter: Name of the card it was found under, where it is run as another system.
         reference: What the others are compared with it as, None for a system like any other.
         roles: The models it calls.
         parameters: By name.
@@ -142,3 +145,5 @@ class SystemCard:
     package: str | None = None
     environment: EnvironmentCard | None = None
     reference: Reference | None = None
+    drives: bool = False
+    adapter: str | None = None

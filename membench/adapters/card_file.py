@@ -114,6 +114,7 @@ class _System(BaseModel):
     replay: Replay
     capabilities: tuple[str, ...] = ()
     reference: Reference | None = None
+    drives: bool = False
     roles: tuple[Role, ...] = ()
     entry: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*$")] = "adapter:System"
     parameters: dict[str, _Parameter] = {}
@@ -125,6 +126,14 @@ class _System(BaseModel):
         unknown = sorted(set(self.capabilities) - set(CAPABILITIES))
         if unknown:
             raise ValueError(f"unknown capabilities {unknown}; known: {sorted(CAPABILITIES)}")
+        return self
+
+    @model_validator(mode="after")
+    def _drivers_are_told_what(self) -> Self:
+        """Two systems behind one adapter are two rows, by these parameters."""
+        texts = {name for name, given in self.parameters.items() if given.type == "str"}
+        if self.drives and not {"name", "version"} <= texts:
+            raise ValueError("with drives = true it needs the parameters 'name' and 'version'")
         return self
 
     @model_validator(mode="after")

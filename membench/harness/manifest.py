@@ -80,6 +80,7 @@ def system_entry(prepared: ResolvedRun) -> dict[str, Any]:
     card = prepared.system
     return {
         "name": card.name,
+        "adapter": card.adapter,
         "title": card.title,
         "version": card.version,
         "fidelity": card.fidelity,

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from membench.adapters import registry as systems
+from membench.adapters.driven import driven_card
 from membench.domain.case import Ask, Case, Ingest, opaque_ids
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role, Scalar
@@ -130,6 +131,7 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     task = task_type(spec.task_set, spec.seed, errata)
     check(spec, options, card, task.card)
     parameters = systems.checked_parameters(card, spec.set)
+    card = driven_card(card, parameters)
     source = find_source(task_type, spec.split, options.data)
     k = spec.k if spec.k is not None else task.card.default_k
     places = places_of(card, task_type)

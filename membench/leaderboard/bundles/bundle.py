@@ -51,7 +51,7 @@ def make_bundle(run_path: Path, to: Path) -> Bundle:
 
     Raises:
         RunStateError: The run is not finished, or `to` exists.
-        BundleError: Something in it names the machine it was made on.
+        BundleError: Something in it names the machine it was made on, or nothing says what ran.
     """
     run = open_run(run_path)
     if to.exists():
@@ -75,6 +75,7 @@ def make_bundle(run_path: Path, to: Path) -> Bundle:
 def bundle_files(run: RunDir) -> dict[str, bytes]:
     """Every file of a run's bundle, SHA256SUMS last."""
     manifest, summary = redact.manifest(run.manifest()), redact.summary(run.summary())
+    check_named(manifest["system"])
     free = get_task(summary["task"]).card.may_redistribute_text
     files = {
         layout.MANIFEST: json_file(manifest),
@@ -95,6 +96,19 @@ def bundle_files(run: RunDir) -> dict[str, bytes]:
     check_private(files)
     files[layout.CHECKSUMS] = checksums(files)
     return files
+
+
+def check_named(system: Mapping[str, Any]) -> None:
+    """Refuse a run that only says which adapter drove it: two vendors would be one row.
+
+    Raises:
+        BundleError: Says how to name what ran.
+    """
+    if system.get("adapter") == system["name"]:
+        raise BundleError(
+            f"'{system['name']}' drives a system of yours, and the run does not say which",
+            "Run it again with --set name=my-memory --set version=1.2.0.",
+        )
 
 
 def play_lines(path: Path, *, text_allowed: bool) -> Iterator[dict[str, Any]]:

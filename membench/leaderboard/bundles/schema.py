@@ -91,6 +91,7 @@ class SystemEntry(StrictModel):
     """Which system was run, as its card declares it."""
 
     name: Name
+    adapter: Name | None = None
     title: Line
     version: Word
     fidelity: Literal["package", "weights", "native", "adapted", "control"]

@@ -38,6 +38,9 @@ UNSHOWN = re.compile(r"[^A-Za-z0-9._+@:/ ,()=\[\]-]")
 """Characters that a label does not show: charts read some markup in their words."""
 
 
+DRIVEN = ("name", "version")
+"""Parameters that say which system an adapter drives: they are its name, not its settings."""
+
 TOKEN_KINDS = ("prompt_tokens", "completion_tokens", "embedding_tokens")
 
 
@@ -152,7 +155,9 @@ def configuration(manifest: Mapping[str, Any]) -> str:
 
 def label(manifest: Mapping[str, Any]) -> str:
     """The system's name with the parameters that were set."""
-    chosen = manifest["spec"]["set"]
+    chosen = dict(manifest["spec"]["set"])
+    if manifest["system"].get("adapter"):
+        chosen = {key: value for key, value in chosen.items() if key not in DRIVEN}
     listed = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
     name = str(manifest["system"]["name"])
     return UNSHOWN.sub("_", f"{name} ({listed})" if listed else name)[:120]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from membench.adapters.registry import list_systems
 from membench.domain.errors import UserError
 from membench.harness.divisions import division_of, pinned
 from membench.harness.manifest import judge_prompts_sha256
@@ -266,7 +267,7 @@ def agreement_findings(bundle: ParsedBundle) -> Iterator[Finding]:
         ("division", summary["division"], manifest["division"]),
         ("comparison_key", summary["comparison_key"], manifest["comparison_key"]),
         ("spec.task", manifest["spec"]["task"], manifest["task"]["name"]),
-        ("spec.system", manifest["spec"]["system"], manifest["system"]["name"]),
+        ("spec.system", manifest["spec"]["system"], found_as(manifest["system"])),
         ("models", summary["models"], manifest["models"]),
         ("energy.boundary", summary["energy"].get("boundary"), cost.get("energy_boundary")),
         ("energy.provenance", energy["provenance"], cost.get("energy_provenance")),
@@ -278,6 +279,17 @@ def agreement_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     for name, mine, theirs in same:
         if mine != theirs:
             yield Finding("schema.agree", f"{layout.SUMMARY}: {name}", "differs from the manifest")
+
+
+def found_as(system: Mapping[str, Any]) -> str:
+    """What `--system` called it: its name, or its adapter where that drives another system.
+
+    Empty for one that took the name of a system known here, which nothing is called.
+    """
+    adapter = system.get("adapter")
+    if adapter and adapter != system["name"] and system["name"] in list_systems():
+        return ""
+    return str(adapter or system["name"])
 
 
 def private_findings(bundle: ParsedBundle) -> Iterator[Finding]:

@@ -1,0 +1,78 @@
+"""An adapter that drives another system appears under that system's name and version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from membench.adapters.driven import driven_card
+from membench.adapters.registry import checked_parameters, get_card
+from membench.domain.errors import UsageError
+from membench.harness.manifest import system_entry
+from membench.harness.prepare import prepare
+from membench.leaderboard.bundles.bundle import BundleError, check_named
+from membench.leaderboard.store.rows import label
+from membench.leaderboard.validation.parsing import found_as
+from membench.records.spec import ExecOptions, RunSpec
+
+DRIVERS = ["http", "mcp"]
+
+
+def entry(adapter: str, **given: str) -> dict[str, object]:
+    spec = RunSpec(adapter, "locomo", "sample", set=given)
+    return system_entry(prepare(spec, ExecOptions()))
+
+
+@pytest.mark.parametrize("adapter", DRIVERS)
+def test_two_vendors_behind_one_adapter_are_two_systems(adapter: str) -> None:
+    ours, theirs = (entry(adapter, name=name, version="1.2") for name in ("acme", "other-memory"))
+    assert (ours["name"], ours["version"], ours["adapter"]) == ("acme", "1.2", adapter)
+    assert theirs["name"] == "other-memory"
+    assert found_as(ours) == found_as(theirs) == adapter
+    check_named(ours)
+
+
+@pytest.mark.parametrize("adapter", DRIVERS)
+def test_a_run_that_does_not_say_what_ran_is_run_and_not_submitted(adapter: str) -> None:
+    unnamed = entry(adapter)
+    assert unnamed["name"] == adapter
+    with pytest.raises(BundleError, match="--set name=my-memory --set version"):
+        check_named(unnamed)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"name": "acme"}, "only one of name and version"),
+        ({"version": "1"}, "only one of name and version"),
+        ({"name": "Acme Memory", "version": "1"}, "no name for a system"),
+        ({"name": "../x", "version": "1"}, "no name for a system"),
+        ({"name": "oracle", "version": "1"}, "there is a system of that name"),
+    ],
+)
+def test_a_name_that_does_not_do_is_refused(given: dict[str, str], says: str) -> None:
+    card = get_card("http")
+    with pytest.raises(UsageError, match=says):
+        driven_card(card, checked_parameters(card, given))
+
+
+def test_a_published_run_cannot_take_the_name_of_a_known_system() -> None:
+    assert found_as({"name": "bm25", "adapter": "http"}) == ""
+    assert found_as({"name": "bm25", "adapter": None}) == found_as({"name": "bm25"}) == "bm25"
+
+
+def test_a_row_shows_the_name_once() -> None:
+    spec = {"set": {"name": "acme", "version": "1.2", "timeout_s": 9}}
+    system = {"name": "acme", "adapter": "http"}
+    assert label({"spec": spec, "system": system}) == "acme (timeout_s=9)"
+
+
+def test_a_driver_without_these_parameters_is_refused(tmp_path: Path) -> None:
+    from membench.adapters.scaffold import new_system
+    from membench.domain.errors import DataError
+
+    file = new_system("mine", tmp_path) / "system.toml"
+    file.write_text(f"drives = true\n{file.read_text()}")
+    with pytest.raises(DataError, match="'name' and 'version'"):
+        get_card(str(file.parent))
