@@ -129,6 +129,13 @@ class _System(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _answers_are_given(self) -> Self:
+        """A system that only answers must be able to."""
+        if self.protocol == "answer-only" and "answer" not in self.capabilities:
+            raise ValueError("protocol 'answer-only' needs the capability 'answer'")
+        return self
+
+    @model_validator(mode="after")
     def _drivers_are_told_what(self) -> Self:
         """Two systems behind one adapter are two rows, by these parameters."""
         texts = {name for name, given in self.parameters.items() if given.type == "str"}

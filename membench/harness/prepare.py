@@ -21,7 +21,7 @@ from membench.domain.score import Gold
 from membench.energy.sources import Selection, choose
 from membench.harness import divisions
 from membench.harness.places import places_of, without_places
-from membench.readers.registry import choose_reader
+from membench.readers.registry import OWN_READER, choose_reader
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import Task
@@ -124,8 +124,8 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     Raises:
         UserError: Whatever is wrong, with its remedy.
     """
-    spec = divisions.pinned(spec)
     card = systems.get_card(spec.system)
+    spec = divisions.pinned(with_own_reader(spec, card))
     task_type = tasks.get_task(spec.task)
     errata = find_errata(task_type, options.data) if spec.errata else None
     task = task_type(spec.task_set, spec.seed, errata)
@@ -146,6 +146,22 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
 
         ray.check(models=bool(prepared.models))
     return prepared
+
+
+def with_own_reader(spec: RunSpec, system: systems.SystemCard) -> RunSpec:
+    """The spec, with the system as its reader where it does nothing but answer.
+
+    Raises:
+        UsageError: Another reader was asked for, which would be given nothing.
+    """
+    if system.protocol != "answer-only" or choose_reader(spec.reader).card.kind == "system":
+        return spec
+    if spec.reader != RunSpec.reader:
+        raise UsageError(
+            f"--reader {spec.reader}: '{system.name}' shows no memories that it could read",
+            f"Leave --reader out: its own answers are scored (--reader {OWN_READER}).",
+        )
+    return replace(spec, reader=OWN_READER)
 
 
 def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task: TaskCard) -> None:

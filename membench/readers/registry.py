@@ -23,6 +23,8 @@ GROUP = "membench.readers"
 FOLDER = Path(__file__).parent
 MODEL_READER = "llm"
 """The folder of the reader that a model's bare name means."""
+OWN_READER = "system"
+"""The reader that takes the answers which the system gave itself."""
 NOBODY = "none"
 """No reader: what the flags of other roles mean by it, a run cannot do."""
 

@@ -189,6 +189,11 @@ class RunRecords:
         return self.lines(case).load()
 
 
+def is_answer_alone(content: Mapping[str, Any]) -> bool:
+    """Whether a system answered without showing what it recalled: retrieval is then not scored."""
+    return content["status"] == "ok" and content.get("memories") is None
+
+
 def played_case(case: Case, recorded: CaseAttempt) -> PlayedCase:
     """Turn records back into what scoring works on."""
     memories = [memory_from_line(line) for line in recorded.texts]
@@ -199,6 +204,8 @@ def played_case(case: Case, recorded: CaseAttempt) -> PlayedCase:
     for record in recorded.records:
         content, outcome = record.content, outcome_of(record.content)
         if isinstance(case.timeline[record.event], Ask | Probe):
+            if is_answer_alone(content):
+                continue
             chosen = tuple(memories[n] for n in content.get("memories", ()))
             recalled[record.event] = Recalled(outcome, chosen, content.get("k"))
         else:

@@ -16,7 +16,7 @@ from membench.leaderboard.store.rows import label
 from membench.leaderboard.validation.parsing import found_as
 from membench.records.spec import ExecOptions, RunSpec
 
-DRIVERS = ["http", "mcp"]
+DRIVERS = ["http", "mcp", "chat_agent"]
 
 
 def entry(adapter: str, **given: str) -> dict[str, object]:

@@ -24,7 +24,7 @@ from membench.testing.checks import CHECKS
 from membench.testing.conformance import CheckResult, Report, check, render, run_conformance
 from membench.tokens import count_tokens
 
-SERVERS = {"http", "mcp"}
+SERVERS = {"http", "mcp", "chat_agent"}
 """These drive what others run; their own tests check them against an example server."""
 
 OFFLINE = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -224,16 +224,21 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     if SCRIPTED in summary.get("models", {}).values():
         lines.append("note: a scripted model took part; this is a rehearsal, not a result")
     lines.extend(f"note: {note}" for note in headline_notes(summary))
-    if path is not None and is_granted(path):
-        lines.append(f"note: {summary['system']} is granted the evidence; it is a ceiling")
+    lines.extend(f"note: {summary['system']} {said}" for said in system_notes(path))
     if path is not None:
         lines.append(f"run: {path}")
     return lines
 
 
-def is_granted(path: Path) -> bool:
-    """Whether the system of a run was shown the evidence, as its manifest says."""
-    return GRANT in RunDir.open(path).manifest()["system"]["capabilities"]
+def system_notes(path: Path | None) -> Iterator[str]:
+    """What a reader of the figures should know of the system, as the run's manifest says."""
+    if path is None:
+        return
+    system = RunDir.open(path).manifest()["system"]
+    if GRANT in system["capabilities"]:
+        yield "is granted the evidence; it is a ceiling"
+    if system["protocol"] == "answer-only":
+        yield "answers by itself; what it recalls cannot be seen, so retrieval is not scored"
 
 
 def first_errors(path: Path | None, reasons: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from membench.domain.answer import Answer
 from membench.domain.case import (
     Ask,
     Case,
@@ -51,12 +52,14 @@ class PlaySettings:
         token_budget: Tokens the recalled texts may hold together.
         record_changes: Whether changes of the store are recorded (extraction is scored).
         own_answer: Whether the system answers itself.
+        answer_only: Whether it does nothing else: what it recalls cannot be seen.
     """
 
     k: int
     token_budget: int | None = None
     record_changes: bool = False
     own_answer: bool = False
+    answer_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -273,7 +276,7 @@ class CasePlayer:
 
     def _recall(self, system: MemorySystem, index: int, event: Ask | Probe) -> Any:
         query = self._query(index, event)
-        memories = system.recall(query)
+        memories = None if self._settings.answer_only else system.recall(query)
         if not self._settings.own_answer or isinstance(event, Probe):
             return memories, None
         answer = getattr(system, "answer", None)
@@ -306,6 +309,9 @@ class CasePlayer:
 
     def _recalled(self, index: int, event: Ask | Probe, returned: Any) -> tuple[Content, EventSize]:
         memories, answer = returned
+        if self._settings.answer_only:
+            alone: Content = {"status": "ok"}
+            return with_answer(alone, answer), EventSize()
         query = self._query(index, event)
         check_recall(memories, query, ignores_k=self._ignores_k)
         numbers = [self._memories.index(memory) for memory in memories]
@@ -318,9 +324,20 @@ class CasePlayer:
         scored = any(score is not None for score in scores)
         size = EventSize(context_tokens=tokens, scores=scores if scored else None)
         content: Content = {"status": "ok", "k": query.k, "memories": numbers}
-        if answer is not None:
-            content["answer"] = free_text(answer.text)
-        return content, size
+        return with_answer(content, answer), size
+
+
+def with_answer(content: Content, answer: Any) -> Content:
+    """The content of a recall with the system's own answer, if it gave one.
+
+    Raises:
+        SystemFault: `system_bad_reply`: what it returned is no answer.
+    """
+    if answer is None:
+        return content
+    if not isinstance(answer, Answer):
+        raise SystemFault(Reason.SYSTEM_BAD_REPLY, "answer() did not return an Answer")
+    return {**content, "answer": free_text(answer.text)}
 
 
 def check_recall(memories: Any, query: Query, *, ignores_k: bool) -> None:

@@ -76,6 +76,7 @@ def settings(prepared: ResolvedRun) -> PlaySettings:
         prepared.spec.token_budget,
         record_changes=prepared.card.records_changes,
         own_answer=choose_reader(prepared.spec.reader).card.kind == "system",
+        answer_only=prepared.system.protocol == "answer-only",
     )
 
 

@@ -26,7 +26,7 @@ from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
 from membench.readers.base import LocalReader
 from membench.readers.registry import local_reader
-from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords
+from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, is_answer_alone
 from membench.records.journal import Sink, terminate_torn_line
 from membench.records.memories import memory_from_line
 from membench.records.record import Content, Record, answer_parts, describe, failed, free_text
@@ -113,7 +113,8 @@ class UnreadCase:
             answered = (loaded.answers or {}).get(record.event)
             if answered is not None and answered.content["status"] == "ok":
                 continue
-            numbers = record.content.get("memories")
+            alone = is_answer_alone(record.content)
+            numbers = () if alone else record.content.get("memories")
             now = event.question.now
             yield AskJob(
                 record.event,

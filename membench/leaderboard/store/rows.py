@@ -160,6 +160,8 @@ def label(manifest: Mapping[str, Any]) -> str:
         chosen = {key: value for key, value in chosen.items() if key not in DRIVEN}
     listed = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
     name = str(manifest["system"]["name"])
+    if manifest["system"].get("protocol") == "answer-only":
+        name += " [answers by itself]"
     return UNSHOWN.sub("_", f"{name} ({listed})" if listed else name)[:120]
 
 

@@ -1,0 +1,1 @@
+"""Any agent that remembers by itself, met as a chat partner."""
