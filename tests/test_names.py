@@ -27,7 +27,7 @@ ALLOWED = {
 }
 """Files that may hold such names, and why."""
 
-EXAMPLE = re.compile(r"--?[a-z-]+[ =][\w./:-]+|`[^`]*`|minilm, scripted or a model name")
+EXAMPLE = re.compile(r"--?[a-z-]+[ =][\w./:,-]+|`[^`]*`|minilm, scripted or a model name")
 """An option with its value in a message, a command in back quotes."""
 
 
