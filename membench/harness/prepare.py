@@ -30,11 +30,7 @@ from membench.tasks.files.source import Source, file_sha256
 from membench.tasks.find import Version, find_errata, find_source
 
 KEPT_BYTES = 32 * 2**20
-"""Files up to this size are parsed once per run; larger ones are streamed by every stage."""
-
-
-PACKING = 10
-"""How many times larger a compressed file may be once unpacked."""
+"""Data up to this size is parsed once per run; larger data is streamed by every stage."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +79,7 @@ class ResolvedRun:
 
     @cached_property
     def _is_small(self) -> bool:
-        paths = (self.source.path, *self.source.more)
-        packed = any(path.suffix == ".gz" for path in paths)
-        size = sum(path.stat().st_size for path in paths)
-        return size * (PACKING if packed else 1) <= KEPT_BYTES
+        return self.task.content_bytes(self.source) <= KEPT_BYTES
 
     @cached_property
     def _kept(self) -> list[tuple[Case, Gold]]:

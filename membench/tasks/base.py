@@ -23,8 +23,8 @@ from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, Gold, JudgeRequest, Score, Verdict
 from membench.tasks.card import TaskCard
 from membench.tasks.external_format import PredictionFormat
-from membench.tasks.files.source import Source, file_sha256
-from membench.tasks.find import Version, identify, locate
+from membench.tasks.files.source import Source, file_sha256, unpacked_bytes
+from membench.tasks.find import SAMPLE, Version, identify, locate
 from membench.tasks.prompts import checked_label, external_label, json_object
 
 G = TypeVar("G", bound=Gold)
@@ -153,6 +153,15 @@ class Task(ABC, Generic[G]):
     def prompt(cls, name: str) -> str:
         """The text of a file in the task's `prompts/` folder, read once."""
         return (cls.folder() / "prompts" / name).read_text(encoding="utf-8")
+
+    @classmethod
+    def shipped(cls, split: str) -> Path | None:
+        """The file of a split that comes with membench, if it does: the sample always."""
+        return cls.sample() if split == SAMPLE else None
+
+    def content_bytes(self, source: Source) -> int:
+        """About how many bytes a source's content has; the cases of small ones are kept."""
+        return sum(unpacked_bytes(path) for path in (source.path, *source.more))
 
     @classmethod
     def locate(cls, folder: Path, split: str) -> Source | None:

@@ -2,7 +2,8 @@
 
 Where a file is looked for: `--data` (a file, a folder, or a folder with `<task>/` in it), then
 `$MEMBENCH_DATA`, then the user cache. `--split sample` is a file of our own inside the task's
-folder. What is found is a `Source`; which published version it is, `identify` says by its hash.
+folder, and so is every split of a task that generates its data. What is found is a `Source`; which
+published version it is, `identify` says by its hash.
 """
 
 from __future__ import annotations
@@ -68,6 +69,9 @@ def find_source(task: type[Task[Any]], split: str | None, data: Path | None) -> 
     if data is not None and not data.exists():
         raise DataError(data, "", "there is no such file or folder", remedy(card))
     wanted = split or card.default_split
+    shipped = task.shipped(wanted)
+    if shipped is not None:
+        return Source(shipped, wanted)
     folders = search_folders(card.name, data)
     for folder in folders:
         found = task.locate(folder, wanted) if folder.is_dir() else None

@@ -60,6 +60,15 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+PACKING = 10
+"""How many times larger a compressed file may be once unpacked."""
+
+
+def unpacked_bytes(path: Path) -> int:
+    """Size of a file's content; for a compressed one, an upper guess."""
+    return path.stat().st_size * (PACKING if path.suffix == ".gz" else 1)
+
+
 # --- reading -----------------------------------------------------------------------------------
 
 

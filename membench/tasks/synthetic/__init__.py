@@ -1,0 +1,1 @@
+"""A benchmark made by a seeded generator: no contamination, exact gold, any size."""
