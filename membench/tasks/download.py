@@ -382,7 +382,7 @@ def split_status(task: type[Task[Any]], split: str, data: Path | None, verify: b
         warning=warning,
         bytes=size(source) if source else sum(file.bytes for file in files),
         licence="Apache-2.0" if split == SAMPLE else card.licence,
-        accepted=split == SAMPLE or is_accepted(card),
+        accepted=task.shipped(split) is not None or is_accepted(card),
         source=files[0].url if files else "",
     )
 

@@ -316,5 +316,6 @@ def test_status_tells_what_is_there_and_what_is_missing(site: Site) -> None:
 
 def test_every_task_has_a_status_without_any_data() -> None:
     found = list(status([get_task(name) for name in list_tasks()]))
-    assert {entry.version for entry in found} == {"missing", "sample"}
+    assert {entry.version for entry in found} == {"missing", "sample", "generated"}
+    assert all(entry.accepted for entry in found if entry.version != "missing")
     assert all(entry.licence for entry in found)

@@ -1,7 +1,8 @@
 """Scoring what a system stored, session by session, against what it was told.
 
 The store is rebuilt from the changes that the system reports: `add` puts a memory in, `update`
-puts it in the place of the one with its id, `delete` takes it out. After each session is asked
+puts it in the place of the one with its id, `delete` takes it out. An update without an id does not
+say what it replaced; from there on `memory.stale` is not listed. After each session is asked
 whether the store holds what the session told (`memory.recall`), whether it still holds what the
 session made untrue (`memory.stale`), and whether the memories that came in name somebody or some
 number that nobody has ever mentioned (`memory.invented`). `memory.kept` asks at the end for
@@ -31,9 +32,6 @@ RECALL, STALE, INVENTED, KEPT = (
     "memory.kept",
 )
 CANNOT_TELL = "changes_unknown"
-SMALL_NUMBER = 31
-"""Numbers up to it may be a day of a date that was worked out."""
-
 CAPITALISED = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
 """A capitalised word inside a sentence."""
 
@@ -50,16 +48,19 @@ class Store:
         memories: Words of each memory by key: its id, or a number where it has none.
         keys: Keys of the memories that hold a word.
         unnamed: How many memories without an id there have been.
+        blurred: Whether an update did not say what it took the place of.
     """
 
     memories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     keys: dict[str, set[str]] = field(default_factory=dict)
     unnamed: int = 0
+    blurred: bool = False
 
     def apply(self, change: MemoryChange) -> None:
         """Follow one change."""
         memory = change.memory
         key = self.key_of(memory, change.kind)
+        self.blurred |= change.kind == "update" and key not in self.memories
         self.remove(key)
         if change.kind != "delete":
             self.memories[key] = words(memory.text)
@@ -106,17 +107,17 @@ class Store:
 
 def score_store(played: PlayedCase, gold: SyntheticGold) -> list[Score]:
     """Rows of a case's store; one unscored row if the system cannot tell what it stores."""
-    sessions = sessions_of(played)
-    if any(done.outcome.ok and done.changes is None for _, done in sessions):
-        return [row(gold, "store", "session", {}, reason=CANNOT_TELL)]
-    if not played.ingested:
+    sessions = sorted(played.ingested.items())
+    if not sessions:
         return []
     rows: list[Score] = []
     store, known = Store(), Heard()
     for event, done in sessions:
-        ingest = played.case.timeline[event]
-        if isinstance(ingest, Ingest):
-            known.hear(turn.text for turn in ingest.session.turns)
+        told = played.case.timeline[event]
+        if isinstance(told, Ingest):
+            if done.outcome.ok and done.changes is None:
+                return [row(gold, "store", "session", {}, reason=CANNOT_TELL)]
+            known.hear(turn.text for turn in told.session.turns)
         for change in done.changes or ():
             store.apply(change)
         rows += session_rows(gold, event, done, store, known)
@@ -127,11 +128,6 @@ def score_store(played: PlayedCase, gold: SyntheticGold) -> list[Score]:
     return rows
 
 
-def sessions_of(played: PlayedCase) -> list[tuple[int, Ingested]]:
-    """Every ingest and finalize event that was recorded, in order."""
-    return sorted(played.ingested.items())
-
-
 def session_rows(
     gold: SyntheticGold, event: int, done: Ingested, store: Store, known: Heard
 ) -> Iterator[Score]:
@@ -139,7 +135,7 @@ def session_rows(
     reason = None if done.outcome.ok else done.outcome.reason or Reason.HARNESS_ERROR
     for number, point in enumerate(gold.points.get(event, ())):
         values: dict[str, float | None] = {RECALL: None if reason else float(store.holds(point))}
-        if point.replaces is not None and not reason:
+        if point.replaces is not None and not reason and not store.blurred:
             values[STALE] = float(store.is_stale(point))
         yield row(gold, f"s{event}/{number}", point.kind, values, event, reason)
     added = [change.memory.text for change in done.changes or () if change.kind != "delete"]
@@ -198,4 +194,6 @@ class Heard:
 
 def may_be_date(number: str) -> bool:
     """Whether a number may be the day, the year or the time of a date that was worked out."""
-    return int(number) <= SMALL_NUMBER or 2000 <= int(number) < 2100 or len(number) == 2
+    if len(number) > len("2023"):
+        return False
+    return len(number) <= len("59") or 2000 <= int(number) < 2100
