@@ -1,7 +1,7 @@
 """How fast histories are generated, and how much memory that takes.
 
-Run from a checkout: `python -m benchmarks.synthetic [--splits mini,base,long] [--json]`. Each split is
-generated whole in a process of its own, so that peak memory is its own. Tokens (o200k_base) are
+Run from a checkout: `python -m benchmarks.synthetic [--splits mini,base,long] [--json]`. Each split
+is generated whole in a process of its own, so that peak memory is its own. Tokens (o200k_base) are
 counted in a second process, whose time does not count. `stream` takes minutes.
 """
 
