@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 Scalar = str | int | float | bool
 """A value that fits a parameter, an option or a JSON leaf."""
+
+JsonObject = dict[str, Any]
+"""A JSON object as it stands in a file or on the wire, before or after it has a type of ours."""
 
 
 class Phase(StrEnum):

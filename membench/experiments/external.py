@@ -13,9 +13,9 @@ from membench.domain.labels import Scalar
 from membench.domain.score import Score
 from membench.experiments.prediction_files import read_prediction_file
 from membench.experiments.predictions import load_verdicts, score_predictions
-from membench.harness.run_costs import CostTally
 from membench.harness.summary import aggregate_json, unavailable_energy
-from membench.records.run_directory import SCHEMA
+from membench.records.manifest import SCHEMA
+from membench.records.summary import RunCosts
 from membench.tasks.base import Task
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
@@ -65,7 +65,7 @@ def score_external(given: External, options: Mapping[str, Scalar]) -> dict[str, 
 def external_summary(task: Task[Any], source: Source, rows: Sequence[Score]) -> dict[str, Any]:
     """A summary in the shape of a run's; what was not observed is null."""
     counts = question_counts(rows)
-    cost = CostTally().to_json() | {"ingested": {"turns": None, "tokens": None}}
+    cost = RunCosts().to_json() | {"ingested": {"turns": None, "tokens": None}}
     cost["context_tokens"] = {"mean": None, "p95": None}
     return {
         "schema": SCHEMA,

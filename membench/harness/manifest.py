@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from membench import __version__
 from membench.harness.divisions import division_of, divisions_sha256
@@ -21,36 +20,36 @@ from membench.harness.prepare import DatasetStats, ResolvedRun, judges
 from membench.llm.prices import price_map_sha256
 from membench.readers.registry import choose_reader
 from membench.records.canonical import canonical_sha256
-from membench.records.run_directory import SCHEMA
+from membench.records.comparison_key import ComparisonKey, CostKey
+from membench.records.manifest import CodeEntry, HardwareEntry, Manifest, SystemEntry, TaskEntry
 
 LIBRARIES = ("numpy", "scipy", "nltk", "tiktoken", "rank-bm25", "bm25s", "litellm", "pydantic")
 """Libraries whose version may show in a result."""
 
 
-def new_manifest(prepared: ResolvedRun, survey: DatasetStats, run_id: str) -> dict[str, Any]:
+def new_manifest(prepared: ResolvedRun, survey: DatasetStats, run_id: str) -> Manifest:
     """The manifest at the start of a run."""
-    return {
-        "schema": SCHEMA,
-        "run_id": run_id,
-        "created_utc": now_utc(),
-        "status": "running",
-        "attempts": 1,
-        "parent": None,
-        "spec": prepared.spec.to_json(),
-        "spec_sha256": prepared.spec.sha256,
-        "options": prepared.options.to_json(),
-        "task": task_entry(prepared, survey),
-        "system": system_entry(prepared),
-        "models": {role.value: name for role, name in prepared.models.items()},
-        "prompts": prompt_hashes(prepared),
-        "pins": pins(prepared),
-        "versions": versions(),
-        "code": code_version(),
-        "hardware": hardware(),
-        "division": division_of(prepared.spec),
-        "subset": prepared.spec.limit is not None or prepared.source.partial,
-        "comparison_key": comparison_key(prepared, survey),
-    }
+    return Manifest(
+        run_id=run_id,
+        created_utc=now_utc(),
+        status="running",
+        attempts=1,
+        parent=None,
+        spec=prepared.spec,
+        spec_sha256=prepared.spec.sha256,
+        options=prepared.options.to_json(),
+        task=task_entry(prepared, survey),
+        system=system_entry(prepared),
+        models={role.value: name for role, name in prepared.models.items()},
+        prompts=prompt_hashes(prepared),
+        pins=pins(prepared),
+        versions=versions(),
+        code=code_version(),
+        hardware=hardware(),
+        division=division_of(prepared.spec),
+        subset=prepared.spec.limit is not None or prepared.source.partial,
+        comparison_key=comparison_key(prepared, survey),
+    )
 
 
 def now_utc() -> str:
@@ -58,43 +57,43 @@ def now_utc() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def task_entry(prepared: ResolvedRun, survey: DatasetStats) -> dict[str, Any]:
+def task_entry(prepared: ResolvedRun, survey: DatasetStats) -> TaskEntry:
     """Which data was used."""
-    return {
-        "name": prepared.card.name,
-        "split": prepared.source.split,
-        "file": prepared.source.path.name,
-        "dataset_sha256": prepared.source.sha256,
-        "dataset_version": prepared.version.name,
-        "partial": prepared.source.partial,
-        "question_set_sha256": survey.question_set_sha256,
-        "cases": survey.cases,
-        "questions": survey.questions,
-        "events": survey.events,
-        "options": dict(prepared.task.options),
-    }
+    return TaskEntry(
+        name=prepared.card.name,
+        split=prepared.source.split,
+        file=prepared.source.path.name,
+        dataset_sha256=prepared.source.sha256,
+        dataset_version=prepared.version.name,
+        partial=prepared.source.partial,
+        question_set_sha256=survey.question_set_sha256,
+        cases=survey.cases,
+        questions=survey.questions,
+        events=survey.events,
+        options=dict(prepared.task.options),
+    )
 
 
-def system_entry(prepared: ResolvedRun) -> dict[str, Any]:
+def system_entry(prepared: ResolvedRun) -> SystemEntry:
     """Which system was run, as its card declares it."""
     card = prepared.system
-    return {
-        "name": card.name,
-        "adapter": card.adapter,
-        "title": card.title,
-        "version": card.version,
-        "fidelity": card.fidelity,
-        "deviations": list(card.deviations),
-        "protocol": card.protocol,
-        "granularity": card.granularity,
-        "time": card.time,
-        "replay": card.replay,
-        "capabilities": sorted(card.capabilities),
-        "reference": card.reference,
-        "parameters": prepared.parameters,
-        "order_dependent": "mutates_on_recall" in card.capabilities
+    return SystemEntry(
+        name=card.name,
+        adapter=card.adapter,
+        title=card.title,
+        version=card.version,
+        fidelity=card.fidelity,
+        deviations=tuple(card.deviations),
+        protocol=card.protocol,
+        granularity=card.granularity,
+        time=card.time,
+        replay=card.replay,
+        capabilities=tuple(sorted(card.capabilities)),
+        reference=card.reference,
+        parameters=prepared.parameters,
+        order_dependent="mutates_on_recall" in card.capabilities
         and "snapshot" not in card.capabilities,
-    }
+    )
 
 
 def prompt_hashes(prepared: ResolvedRun) -> dict[str, str]:
@@ -124,19 +123,17 @@ def versions() -> dict[str, str]:
     return found
 
 
-def code_version() -> dict[str, Any]:
+def code_version() -> CodeEntry:
     """Commit of a source checkout, and whether the package in it was changed.
 
     Nulls for an installed package.
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
-        return {"commit": None, "dirty": None}
-    commit, status = (
-        _git(root, "rev-parse", "HEAD"),
-        _git(root, "status", "--porcelain", "--", "membench"),
-    )
-    return {"commit": commit, "dirty": None if status is None else bool(status)}
+        return CodeEntry()
+    commit = _git(root, "rev-parse", "HEAD")
+    status = _git(root, "status", "--porcelain", "--", "membench")
+    return CodeEntry(commit, None if status is None else bool(status))
 
 
 def _git(root: Path, *arguments: str) -> str | None:
@@ -148,19 +145,17 @@ def _git(root: Path, *arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def hardware() -> dict[str, Any]:
+def hardware() -> HardwareEntry:
     """The machine, by kind: never by name."""
-    cpu = cpu_model()
-    cores = len(os.sched_getaffinity(0))
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "cpu": cpu,
-        "cores": cores,
-        "memory_bytes": memory,
-        "system": f"{platform.system()} {platform.machine()}",
-        "gpus": gpu_names(),
-        "class": f"{cpu} x{cores}" + "".join(f" + {name}" for name in gpu_names()),
-    }
+    cpu, cores, gpus = cpu_model(), len(os.sched_getaffinity(0)), gpu_names()
+    return HardwareEntry(
+        cpu=cpu,
+        cores=cores,
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        system=f"{platform.system()} {platform.machine()}",
+        gpus=tuple(gpus),
+        kind=f"{cpu} x{cores}" + "".join(f" + {name}" for name in gpus),
+    )
 
 
 def cpu_model() -> str:
@@ -183,36 +178,32 @@ def gpu_names() -> list[str]:
     return found
 
 
-def comparison_key(prepared: ResolvedRun, survey: DatasetStats) -> dict[str, Any]:
-    """What must be equal to compare two runs; under `cost`, what must be equal to compare costs."""
+def comparison_key(prepared: ResolvedRun, survey: DatasetStats) -> ComparisonKey:
+    """What must be equal to compare two runs, and under `cost` to compare costs."""
     spec, options = prepared.spec, prepared.options
     prompts = prompt_hashes(prepared)
-    return {
-        "task": prepared.card.name,
-        "split": prepared.source.split,
-        "question_set_sha256": survey.question_set_sha256,
-        "dataset_sha256": prepared.source.sha256,
-        "errata": prepared.errata_sha256,
-        "division": division_of(spec),
-        "reader": spec.reader,
-        "answer_prompt_sha256": prompts.get("answer"),
-        "judge": spec.judge,
-        "judge_prompt_sha256": judge_prompts_sha256(prompts),
-        "k": prepared.k,
-        "token_budget": spec.token_budget,
-        "generations": survey.generations,
-        "task_options": dict(prepared.task.options),
-        **({"model_set": dict(spec.model_set)} if spec.model_set else {}),
-        "cost": {
-            "hardware_class": hardware()["class"],
-            "concurrency": options.concurrency,
-            "serving_profile": None,
-            "energy_boundary": None,
-            "energy_provenance": None,
-            "schedule": options.schedule,
-            "prefix_cache": None,
-        },
-    }
+    return ComparisonKey(
+        task=prepared.card.name,
+        split=prepared.source.split,
+        question_set_sha256=survey.question_set_sha256,
+        dataset_sha256=prepared.source.sha256,
+        errata=prepared.errata_sha256,
+        division=division_of(spec),
+        reader=spec.reader,
+        answer_prompt_sha256=prompts.get("answer"),
+        judge=spec.judge,
+        judge_prompt_sha256=judge_prompts_sha256(prompts),
+        k=prepared.k,
+        token_budget=spec.token_budget,
+        generations=tuple(survey.generations),
+        task_options=dict(prepared.task.options),
+        model_set=dict(spec.model_set),
+        cost=CostKey(
+            hardware_class=hardware().kind,
+            concurrency=options.concurrency,
+            schedule=options.schedule,
+        ),
+    )
 
 
 def judge_prompts_sha256(prompts: Mapping[str, str]) -> str | None:

@@ -34,8 +34,10 @@ from membench.harness.stages.verdicts import judged
 from membench.harness.summary import summarise
 from membench.llm.spending import spent_by_role
 from membench.records.journal import DiskFull
+from membench.records.manifest import Manifest, ParentEntry
 from membench.records.run_directory import RunDir, new_run_id
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import EnergySummary
 from membench.records.usage import PhaseUsage
 
 PLAYED = ("play.jsonl", "texts.jsonl", "energy.jsonl")
@@ -89,14 +91,13 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
     progress = progress or NullProgress()
     run = open_run(path)
     with run.locked():
-        manifest = run.manifest()
+        manifest = run.read_manifest()
         prepared = prepare(stored_spec(run), with_own_cassette(options, run))
         check_models(prepared, run)
         surveyed = survey(prepared)
         check_unchanged(manifest, prepared, surveyed)
         environments.ensure(prepared.system, progress.note)
-        manifest.update(status="running", attempts=manifest["attempts"] + 1)
-        run.write_manifest(manifest)
+        run.write_manifest(replace(manifest, status="running", attempts=manifest.attempts + 1))
         return execute(prepared, run, surveyed, progress)
 
 
@@ -124,7 +125,7 @@ def derive(
     """
     progress = progress or NullProgress()
     parent = open_run(path)
-    manifest = parent.manifest()
+    manifest = parent.read_manifest()
     prepared = prepare(replace(stored_spec(parent), **changes), options)
     run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     asked = [role for role in (Role.READER, Role.JUDGE) if role.value in changes]
@@ -135,9 +136,9 @@ def derive(
     with run.locked():
         for name in keep:
             copy_records(parent.path / name, run.path / name)
-        origin = {"run_id": parent.run_id, "spec_sha256": manifest["spec_sha256"]}
+        origin = ParentEntry(parent.run_id, manifest.spec_sha256)
         run.write_places(prepared.places)
-        run.write_manifest(new_manifest(prepared, surveyed, run_id) | {"parent": origin})
+        run.write_manifest(replace(new_manifest(prepared, surveyed, run_id), parent=origin))
         return execute(prepared, run, surveyed, progress)
 
 
@@ -156,25 +157,23 @@ def copy_records(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def check_unchanged(
-    manifest: dict[str, Any], prepared: ResolvedRun, surveyed: DatasetStats
-) -> None:
+def check_unchanged(manifest: Manifest, prepared: ResolvedRun, surveyed: DatasetStats) -> None:
     """Refuse to continue with other data or another system than the run began with.
 
     Raises:
         RunStateError: Names what differs.
     """
-    fresh = new_manifest(prepared, surveyed, manifest["run_id"])
-    for part, key in (
-        ("data", ("task", "dataset_sha256")),
-        ("questions", ("task", "question_set_sha256")),
-        ("system version", ("system", "version")),
-        ("system parameters", ("system", "parameters")),
+    fresh = new_manifest(prepared, surveyed, manifest.run_id)
+    task, system = manifest.task, manifest.system
+    for part, before, now in (
+        ("data", task.dataset_sha256, fresh.task.dataset_sha256),
+        ("questions", task.question_set_sha256, fresh.task.question_set_sha256),
+        ("system version", system.version, fresh.system.version),
+        ("system parameters", system.parameters, fresh.system.parameters),
     ):
-        before, now = (m[key[0]][key[1]] for m in (manifest, fresh))
         if before != now:
             raise RunStateError(
-                f"run {manifest['run_id']} cannot be resumed: {part} changed",
+                f"run {manifest.run_id} cannot be resumed: {part} changed",
                 f"It began with {before}, there is now {now}. Start a new run instead.",
             )
 
@@ -207,7 +206,7 @@ def work(prepared: ResolvedRun, run: RunDir, surveyed: DatasetStats, progress: P
         if prepared.options.energy_protocol:
             warm_up = warm_up_run(prepared, run, clock, models)
             checks = under_protocol(session, stages, warm_up, progress)
-            run.write_manifest(run.manifest() | {"energy_protocol": checks})
+            run.write_manifest(replace(run.read_manifest(), energy_protocol=checks))
         else:
             stages()
         judge_stage(prepared, run, clock, progress, models)
@@ -274,25 +273,25 @@ def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
     verdicts = judged(prepared, run)
     scored = score(prepared, run, verdicts.verdicts)
     scored.totals.add_judging(verdicts.failures, verdicts.telemetry)
-    manifest = run.manifest()
+    manifest = run.read_manifest()
     ledger, checks = energy_of(run, scored.totals.spans)
-    energy = ledger.summary()
-    manifest["energy"] = energy_report(ledger, checks)
-    key = manifest["comparison_key"]["cost"]
-    key["energy_boundary"] = energy["boundary"]
-    key["energy_provenance"] = energy["total"]["provenance"]
-    summary = summarise(manifest, prepared.task, scored, energy)
-    summary["judge"] = verdicts.entry
-    summary["spent"] = spent_entry(run)
+    energy = EnergySummary.from_json(ledger.summary())
+    manifest = replace(
+        manifest,
+        energy=energy_report(ledger, checks),
+        comparison_key=manifest.comparison_key.with_energy(
+            energy.boundary, energy.total.provenance
+        ),
+    )
+    summary = replace(
+        summarise(manifest, prepared.task, scored, energy),
+        judge=verdicts.entry,
+        spent=PhaseUsage.of(spent_by_role(run.spent)),
+    )
     run.write_summary(summary)
-    manifest["status"] = "complete" if summary["complete"] else "finished with failures"
-    run.write_manifest(manifest)
-    return RunResult(run, summary)
-
-
-def spent_entry(run: RunDir) -> dict[str, Any]:
-    """What this run paid upstream, every attempt together; unlike `usage`, without replays."""
-    return PhaseUsage.of(spent_by_role(run.spent)).to_json()
+    status = "complete" if summary.complete else "finished with failures"
+    run.write_manifest(replace(manifest, status=status))
+    return RunResult(run, summary.to_json())
 
 
 @contextmanager
@@ -344,7 +343,7 @@ def resuming(run: RunDir, options: ExecOptions) -> str:
 def mark_interrupted(run: RunDir) -> None:
     """Say so in the manifest, unless the disk has no room even for that."""
     try:
-        run.write_manifest(run.manifest() | {"status": "interrupted"})
+        run.write_manifest(replace(run.read_manifest(), status="interrupted"))
     except OSError:
         return
 

@@ -16,6 +16,7 @@ from membench.domain.case import Ask, Case
 from membench.domain.labels import Phase
 from membench.records.attempts import CaseAttempt
 from membench.records.record import Record
+from membench.records.summary import AbandonedCost, ContextTokens, PhaseTime, RunCosts
 from membench.records.telemetry import Telemetry
 from membench.records.usage import LateUsage, PhaseUsage
 
@@ -108,39 +109,38 @@ class CostTally:
         if telemetry.usage is not None:
             add_usage(self._usage, phase, telemetry.usage)
 
-    def to_json(self) -> dict[str, Any]:
+    def costs(self) -> RunCosts:
         """The cost part of a summary."""
         phases = [phase.value for phase in Phase if phase.value in self._cpu_s]
-        return {
-            "usage": {phase: self._usage.get(phase, PhaseUsage()).to_json() for phase in phases},
-            "ingested": {"turns": self.turns, "tokens": self.tokens},
-            "context_tokens": {
-                "mean": mean_of(self._context),
-                "p95": quantile_of(self._context, 0.95),
-            },
-            "recalled": {"mean": mean_of(self._recalled)},
-            "time_s": {phase: self._time(phase) for phase in phases},
-            "cpu_s": {phase: self._cpu_s[phase] for phase in phases},
-            "peak_rss_bytes": self.peak_rss_bytes,
-            "store_bytes": self.store_bytes,
-            "late_calls": self._late_calls,
-            "abandoned": {
-                "time_s": self._abandoned_s,
-                "cpu_s": self._abandoned_cpu_s,
-                "usage": {phase: u.to_json() for phase, u in self._abandoned_usage.items()},
-            },
-        }
+        return RunCosts(
+            usage={phase: self._usage.get(phase, PhaseUsage()) for phase in phases},
+            turns=self.turns,
+            tokens=self.tokens,
+            context_tokens=ContextTokens(
+                mean_of(self._context),
+                quantile_of(self._context, 0.95),
+            ),
+            recalled=mean_of(self._recalled),
+            time_s={phase: self._time(phase) for phase in phases},
+            cpu_s={phase: self._cpu_s[phase] for phase in phases},
+            peak_rss_bytes=self.peak_rss_bytes,
+            store_bytes=self.store_bytes,
+            late_calls=self._late_calls,
+            abandoned=AbandonedCost(
+                self._abandoned_s, self._abandoned_cpu_s, dict(self._abandoned_usage)
+            ),
+        )
 
-    def _time(self, phase: str) -> dict[str, float | None]:
+    def _time(self, phase: str) -> PhaseTime:
         starts = np.asarray(self._starts.get(phase, ()), dtype=float)
         ends = np.asarray(self._ends.get(phase, ()), dtype=float)
         spent = ends - starts
-        return {
-            "total": float(spent.sum()),
-            "wall": union_length(starts, ends),
-            "p50": quantile_of(spent, 0.5),
-            "p95": quantile_of(spent, 0.95),
-        }
+        return PhaseTime(
+            total=float(spent.sum()),
+            wall=union_length(starts, ends),
+            p50=quantile_of(spent, 0.5),
+            p95=quantile_of(spent, 0.95),
+        )
 
 
 def union_length(starts: Floats, ends: Floats) -> float:

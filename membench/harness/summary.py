@@ -1,80 +1,57 @@
-"""`summary.json`: what a run came to, in the fixed shape of docs/run-directory.md."""
+"""`summary.json`: what a run came to, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from membench.domain.score import Aggregate, Category, Metric
+from membench.domain.labels import JsonObject
+from membench.domain.score import Aggregate
 from membench.harness.stages.score import ScoreResults
-from membench.records.run_directory import SCHEMA
+from membench.records.manifest import Manifest
+from membench.records.summary import (
+    EnergySummary,
+    Summary,
+    categories_to_json,
+    metrics_to_json,
+)
 from membench.tasks.base import Task
 
 
 def summarise(
-    manifest: Mapping[str, Any], task: Task[Any], scored: ScoreResults, energy: Mapping[str, Any]
-) -> dict[str, Any]:
+    manifest: Manifest, task: Task[Any], scored: ScoreResults, energy: EnergySummary
+) -> Summary:
     """Put together the summary of a run."""
     aggregate = task.aggregate(scored.rows)
-    counts = scored.totals.tally.to_json()
+    counts = scored.totals.tally.counts()
     content_sha256 = scored.totals.content.hexdigest()
-    unfinished = content_sha256 is None or bool(counts["failures"])
-    return {
-        "schema": SCHEMA,
-        "run_id": manifest["run_id"],
-        "task": manifest["task"]["name"],
-        "split": manifest["task"]["split"],
-        "system": manifest["system"]["name"],
-        "division": manifest["division"],
-        "models": manifest["models"],
-        "comparison_key": manifest["comparison_key"],
-        "complete": not unfinished,
-        "content_sha256": content_sha256,
-        "counts": counts,
-        **aggregate_json(aggregate),
-        **scored.totals.cost.to_json(),
-        "energy": energy,
-    }
+    return Summary(
+        run_id=manifest.run_id,
+        task=manifest.task.name,
+        split=manifest.task.split,
+        system=manifest.system.name,
+        division=manifest.division,
+        models=manifest.models,
+        comparison_key=manifest.comparison_key,
+        complete=content_sha256 is not None and not counts.failures,
+        content_sha256=content_sha256,
+        counts=counts,
+        metrics=aggregate.metrics,
+        categories=aggregate.categories,
+        notes=aggregate.notes,
+        costs=scored.totals.cost.costs(),
+        energy=energy,
+    )
 
 
-def aggregate_json(aggregate: Aggregate) -> dict[str, Any]:
-    """Metrics and categories."""
+def aggregate_json(aggregate: Aggregate) -> JsonObject:
+    """Metrics, categories and notes as they stand in a summary."""
     return {
-        "metrics": metrics_json(aggregate.metrics),
-        "categories": {
-            name: category_json(category) for name, category in aggregate.categories.items()
-        },
+        "metrics": metrics_to_json(aggregate.metrics),
+        "categories": categories_to_json(aggregate.categories),
         "notes": list(aggregate.notes),
     }
 
 
-def category_json(category: Category) -> dict[str, Any]:
-    """One category."""
-    return {"id": category.id, "n": category.n, "metrics": metrics_json(category.metrics)}
-
-
-def metrics_json(metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    """Metrics by name."""
-    return {
-        name: {
-            "value": metric.value,
-            "ci95": None if metric.ci95 is None else list(metric.ci95),
-            "n": metric.n,
-            "clusters": metric.clusters,
-        }
-        for name, metric in metrics.items()
-    }
-
-
-def unavailable_energy() -> dict[str, Any]:
+def unavailable_energy() -> JsonObject:
     """The energy of a run that no sensor watched: null, never zero."""
-    blank = {"joules": None, "net_joules": None, "provenance": "unavailable", "u_joules": None}
-    return {
-        "total": blank,
-        "phases": {},
-        "idle": blank,
-        "unattributed": blank,
-        "judge": blank,
-        "boundary": None,
-        "sources": [],
-    }
+    return EnergySummary().to_json()

@@ -19,9 +19,11 @@ from typing import Any
 import orjson
 
 from membench.domain.errors import RunStateError, UsageError
+from membench.records.manifest import SCHEMA, Manifest
+from membench.records.summary import Summary
 
-SCHEMA = 1
-"""Version of manifest and summary. Older ones are read, newer ones refused."""
+MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
+"""What reading an object of another shape ends in."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -107,9 +109,20 @@ class RunDir:
         """
         return self._load(self._manifest)
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def read_manifest(self) -> Manifest:
+        """The manifest as a class.
+
+        Raises:
+            RunStateError: It is not JSON, or lacks something.
+        """
+        try:
+            return Manifest.from_json(self.manifest())
+        except MALFORMED as error:
+            raise self._damaged(self._manifest, error) from None
+
+    def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest atomically."""
-        replace_json(self._manifest, manifest)
+        replace_json(self._manifest, manifest.to_json())
 
     def places(self) -> dict[str, str]:
         """Folders on this machine of what the spec gave by a path: `system`, `task`.
@@ -136,9 +149,20 @@ class RunDir:
             )
         return self._load(self._summary)
 
-    def write_summary(self, summary: Mapping[str, Any]) -> None:
+    def read_summary(self) -> Summary:
+        """The summary as a class.
+
+        Raises:
+            RunStateError: The run has none yet, or it is not JSON, or lacks something.
+        """
+        try:
+            return Summary.from_json(self.summary())
+        except MALFORMED as error:
+            raise self._damaged(self._summary, error) from None
+
+    def write_summary(self, summary: Summary) -> None:
         """Replace the summary atomically."""
-        replace_json(self._summary, summary)
+        replace_json(self._summary, summary.to_json())
 
     def finished(self) -> bool:
         """Whether there is a summary."""
@@ -169,6 +193,10 @@ class RunDir:
             yield
         finally:
             os.close(fd)
+
+    def _damaged(self, path: Path, error: Exception) -> RunStateError:
+        problem = f"lacks {error}" if isinstance(error, KeyError) else f"is malformed: {error}"
+        return RunStateError(f"{path} {problem}", "The run is damaged.")
 
     def _load(self, path: Path) -> dict[str, Any]:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Machine:
         for path in (run.play, run.answers):
             told_the_time(path)
         sampled(run.energy, next(self.watts[spec.system]))
-        run.write_manifest(run.manifest() | {"energy_protocol": [PASSED]})
+        run.write_manifest(replace(run.read_manifest(), energy_protocol=[PASSED]))
         return rescore(run.path, options)
 
 

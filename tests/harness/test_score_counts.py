@@ -1,5 +1,7 @@
 """Counts of a run: a verdict that could not be had is a failure, never a quiet zero."""
 
+from dataclasses import asdict
+
 from membench.domain.case import Ask, Case, Question
 from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
 from membench.domain.score import Score
@@ -20,7 +22,7 @@ def row(event: int, kind: str, status: str, reason: str | None = None) -> Score:
 def tallied(*rows: Score) -> dict:
     tally = OutcomeTally()
     tally.add(CASE, PLAYED, list(rows))
-    return tally.to_json()
+    return asdict(tally.counts())
 
 
 def test_a_question_whose_verdict_failed_is_failed():
@@ -33,7 +35,7 @@ def test_a_failed_verdict_about_anything_else_is_a_failure_of_the_run():
     tally = OutcomeTally()
     tally.add(CASE, PLAYED, [row(0, "integrity", "failed", "judge_unparsable")])
     tally.add_verdicts({"judge_unparsable": 1})
-    counts = tally.to_json()
+    counts = asdict(tally.counts())
     assert (counts["ok"], counts["failed"]) == (2, 0)
     assert counts["failures"] == {"judge_unparsable": 1}
 
@@ -42,7 +44,7 @@ def test_a_failed_verdict_about_a_question_is_counted_once():
     tally = OutcomeTally()
     tally.add(CASE, PLAYED, [row(0, "question", "failed", "judge_error")])
     tally.add_verdicts({"judge_error": 1})
-    assert tally.to_json()["failures"] == {"judge_error": 1}
+    assert tally.counts().failures == {"judge_error": 1}
 
 
 def test_a_question_without_a_judge_is_unscored_and_not_failed():

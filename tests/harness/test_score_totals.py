@@ -55,8 +55,8 @@ def added(totals: Totals, case: Any, gold: Any, lines: RawCaseRecords) -> Totals
 def plain(totals: Totals) -> Any:
     """Everything a summary takes from totals."""
     return (
-        totals.tally.to_json(),
-        totals.cost.to_json(),
+        totals.tally.counts(),
+        totals.cost.costs().to_json(),
         sorted(totals.spans.spans, key=lambda span: (span.start, span.case)),
         totals.spans.from_cassette,
         totals.content.hexdigest(),

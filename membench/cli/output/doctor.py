@@ -29,11 +29,11 @@ def print_doctor(*, as_json: bool) -> None:
 def machine_rows() -> list[tuple[str, str, str]]:
     """Interpreter and hardware."""
     machine = hardware()
-    memory = machine["memory_bytes"] / 2**30
+    memory = machine.memory_bytes / 2**30
     python = ".".join(str(part) for part in sys.version_info[:3])
     return [
         ("membench", "ok", f"{__version__}, Python {python}"),
-        ("machine", "ok", f"{machine['class']}, {memory:.0f} GiB, {machine['system']}"),
+        ("machine", "ok", f"{machine.kind}, {memory:.0f} GiB, {machine.system}"),
     ]
 
 

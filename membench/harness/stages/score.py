@@ -23,6 +23,7 @@ from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, p
 from membench.records.content_hash import ContentHash
 from membench.records.run_directory import RunDir
 from membench.records.scores import write_scores
+from membench.records.summary import Counts
 from membench.records.telemetry import Telemetry
 from membench.tasks.base import Task
 
@@ -90,16 +91,16 @@ class OutcomeTally:
         for reason, count in failures.items():
             self.failures[reason] = max(self.failures.get(reason, 0), count)
 
-    def to_json(self) -> dict[str, Any]:
+    def counts(self) -> Counts:
         """As in the summary."""
-        return {
-            "cases": self.cases,
-            "questions": self.questions,
-            "ok": self.ok,
-            "failed": self.failed,
-            "unscored": self.unscored,
-            "failures": dict(sorted(self.failures.items())),
-        }
+        return Counts(
+            self.cases,
+            self.questions,
+            self.ok,
+            self.failed,
+            self.unscored,
+            dict(sorted(self.failures.items())),
+        )
 
 
 def ask_failure(played: PlayedCase, event: int) -> str | None:

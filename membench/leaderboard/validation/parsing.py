@@ -19,7 +19,7 @@ from membench.leaderboard.bundles.layout import LIMITS, Limits
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.strict import parse_lines, parse_object
 from membench.leaderboard.validation.unpacking import UnpackedBundle
-from membench.records.run_directory import SCHEMA
+from membench.records.manifest import SCHEMA
 from membench.records.spec import RunSpec
 
 MANY = 20

@@ -52,8 +52,10 @@ from membench.leaderboard.validation.references import check_references
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.verifier_data import VerifierData
 from membench.records.attempts import RunRecords
-from membench.records.run_directory import RunDir
+from membench.records.manifest import Manifest
+from membench.records.run_directory import MALFORMED, RunDir
 from membench.records.spec import RunSpec
+from membench.records.summary import EnergySummary
 from membench.records.telemetry import Telemetry
 
 MetricOrigin = Literal["re-scored", "judged", "claimed"]
@@ -292,6 +294,13 @@ def recomputed_summary(
     bundle: ParsedBundle, reference: VerifierData, results: ScoreResults, energy: RecomputedEnergy
 ) -> dict[str, Any]:
     """The summary as the harness would write it from the verifier's rows."""
-    summary = summarise(bundle.manifest, reference.task, results, energy.summary)
-    summary["judge"] = bundle.summary["judge"]
-    return pruned(Summary, orjson.loads(orjson.dumps(summary)))
+    try:
+        manifest = Manifest.from_json(bundle.manifest)
+    except MALFORMED as error:
+        raise RuleViolation(
+            "schema.manifest", layout.MANIFEST, f"cannot be read: {error}"[:300]
+        ) from None
+    joules = EnergySummary.from_json(energy.summary)
+    own = summarise(manifest, reference.task, results, joules).to_json()
+    summary = orjson.loads(orjson.dumps(own)) | {"judge": bundle.summary["judge"]}
+    return pruned(Summary, summary)

@@ -1,0 +1,357 @@
+"""`summary.json`: what a run came to, as frozen classes in the shape of docs/run-directory.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from membench.domain.labels import JsonObject, Provenance
+from membench.domain.score import Category, Metric
+from membench.records.comparison_key import ComparisonKey
+from membench.records.fields import known_fields, plain_fields
+from membench.records.manifest import SCHEMA
+from membench.records.usage import PhaseUsage
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of asks.
+
+    Attributes:
+        cases: Cases.
+        questions: Asks; probes and generations are none.
+        ok: Asks without a fault.
+        failed: The others.
+        unscored: Asks that no judge was run for.
+        failures: By reason, of any event and of judging.
+    """
+
+    cases: int = 0
+    questions: int = 0
+    ok: int = 0
+    failed: int = 0
+    unscored: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PhaseTime:
+    """Seconds of a phase.
+
+    Attributes:
+        total: Sum of spans.
+        wall: Length of their union.
+        p50: Median span; None without any.
+        p95: 95th percentile; None without any.
+    """
+
+    total: float
+    wall: float
+    p50: float | None = None
+    p95: float | None = None
+
+
+@dataclass(frozen=True)
+class ContextTokens:
+    """Tokens recalled per ask; None where nothing was recalled."""
+
+    mean: float | None = None
+    p95: float | None = None
+
+
+@dataclass(frozen=True)
+class EnergyEntry:
+    """Joules with their label.
+
+    Attributes:
+        joules: None if and only if unavailable.
+        net_joules: Less the idle power; None without a baseline.
+        provenance: How the figure came about.
+        u_joules: One-sigma uncertainty; None if unknown.
+    """
+
+    joules: float | None = None
+    net_joules: float | None = None
+    provenance: str = Provenance.UNAVAILABLE.value
+    u_joules: float | None = None
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any] | None) -> Self:
+        """Read it back; an entry that is not there is unavailable."""
+        return cls(**known_fields(cls, stored or {}))
+
+
+@dataclass(frozen=True)
+class PhaseEnergy:
+    """Joules of a phase, and of each role in it where models were called."""
+
+    total: EnergyEntry = field(default_factory=EnergyEntry)
+    roles: Mapping[str, EnergyEntry] = field(default_factory=dict)
+
+    def to_json(self) -> JsonObject:
+        """As in the summary."""
+        roles = {role: plain_fields(figure) for role, figure in self.roles.items()}
+        return {**plain_fields(self.total), "roles": roles}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read it back."""
+        roles = {r: EnergyEntry.from_json(entry) for r, entry in stored.get("roles", {}).items()}
+        return cls(EnergyEntry.from_json(stored), roles)
+
+
+@dataclass(frozen=True)
+class EnergySummary:
+    """Joules of a run: phases + idle + unattributed = total.
+
+    Attributes:
+        total: Without the judge.
+        phases: By phase.
+        idle: While nothing was at work.
+        unattributed: What cannot be assigned.
+        judge: The judge's own.
+        boundary: What the counters are of; None without a source.
+        sources: Name, provenance and method of each.
+    """
+
+    total: EnergyEntry = field(default_factory=EnergyEntry)
+    phases: Mapping[str, PhaseEnergy] = field(default_factory=dict)
+    idle: EnergyEntry = field(default_factory=EnergyEntry)
+    unattributed: EnergyEntry = field(default_factory=EnergyEntry)
+    judge: EnergyEntry = field(default_factory=EnergyEntry)
+    boundary: str | None = None
+    sources: Sequence[Mapping[str, Any]] = ()
+
+    def to_json(self) -> JsonObject:
+        """As in the summary."""
+        return {
+            **{name: plain_fields(getattr(self, name)) for name in _FIGURES},
+            "phases": {name: figure.to_json() for name, figure in self.phases.items()},
+            "boundary": self.boundary,
+            "sources": [dict(source) for source in self.sources],
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read it back."""
+        return cls(
+            **{name: EnergyEntry.from_json(stored.get(name)) for name in _FIGURES},
+            phases={n: PhaseEnergy.from_json(e) for n, e in stored.get("phases", {}).items()},
+            boundary=stored.get("boundary"),
+            sources=tuple(stored.get("sources", ())),
+        )
+
+
+_FIGURES = ("total", "idle", "unattributed", "judge")
+
+
+@dataclass(frozen=True)
+class AbandonedCost:
+    """What attempts that do not count cost.
+
+    Attributes:
+        time_s: Sum of spans.
+        cpu_s: CPU seconds.
+        usage: Model calls by phase.
+    """
+
+    time_s: float = 0.0
+    cpu_s: float = 0.0
+    usage: Mapping[str, PhaseUsage] = field(default_factory=dict)
+
+    def to_json(self) -> JsonObject:
+        """As in the summary."""
+        return plain_fields(self) | {"usage": usage_to_json(self.usage)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read it back."""
+        return cls(**known_fields(cls, stored) | {"usage": usage_from_json(stored.get("usage"))})
+
+
+@dataclass(frozen=True)
+class RunCosts:
+    """What a run cost without joules.
+
+    Attributes:
+        usage: Model calls by phase.
+        turns: Turns that were ingested.
+        tokens: Tokens of their texts.
+        context_tokens: Tokens recalled per ask.
+        recalled: Mean memories per ask; None where nothing was recalled.
+        time_s: Seconds by phase.
+        cpu_s: CPU seconds by phase, of lanes, their children and hosted models.
+        peak_rss_bytes: Largest resident memory of a lane.
+        store_bytes: Largest store.
+        late_calls: Calls after their phase was closed.
+        abandoned: What attempts that do not count cost.
+    """
+
+    usage: Mapping[str, PhaseUsage] = field(default_factory=dict)
+    turns: int = 0
+    tokens: int = 0
+    context_tokens: ContextTokens = field(default_factory=ContextTokens)
+    recalled: float | None = None
+    time_s: Mapping[str, PhaseTime] = field(default_factory=dict)
+    cpu_s: Mapping[str, float] = field(default_factory=dict)
+    peak_rss_bytes: int | None = None
+    store_bytes: int | None = None
+    late_calls: int = 0
+    abandoned: AbandonedCost = field(default_factory=AbandonedCost)
+
+    def to_json(self) -> JsonObject:
+        """The cost part of a summary."""
+        return {
+            "usage": usage_to_json(self.usage),
+            "ingested": {"turns": self.turns, "tokens": self.tokens},
+            "context_tokens": plain_fields(self.context_tokens),
+            "recalled": {"mean": self.recalled},
+            "time_s": {phase: plain_fields(time) for phase, time in self.time_s.items()},
+            "cpu_s": dict(self.cpu_s),
+            "peak_rss_bytes": self.peak_rss_bytes,
+            "store_bytes": self.store_bytes,
+            "late_calls": self.late_calls,
+            "abandoned": self.abandoned.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read it back from a summary."""
+        context = known_fields(ContextTokens, stored["context_tokens"])
+        times = stored["time_s"].items()
+        return cls(
+            usage=usage_from_json(stored["usage"]),
+            turns=stored["ingested"]["turns"],
+            tokens=stored["ingested"]["tokens"],
+            context_tokens=ContextTokens(**context),
+            recalled=stored["recalled"]["mean"],
+            time_s={phase: PhaseTime(**known_fields(PhaseTime, entry)) for phase, entry in times},
+            cpu_s=dict(stored["cpu_s"]),
+            peak_rss_bytes=stored.get("peak_rss_bytes"),
+            store_bytes=stored.get("store_bytes"),
+            late_calls=stored.get("late_calls", 0),
+            abandoned=AbandonedCost.from_json(stored.get("abandoned") or {}),
+        )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to.
+
+    Attributes:
+        run_id: Name of the run directory.
+        task: Name of the task.
+        split: Its split.
+        system: Name of the system.
+        division: The division.
+        models: Model by role.
+        comparison_key: What must be equal to compare two runs.
+        complete: Every case was played and nothing failed.
+        content_sha256: Hash of what was recorded; None while a case is unfinished.
+        counts: Counts of asks.
+        metrics: By name.
+        categories: By name.
+        notes: Of the task's aggregation.
+        costs: Time, CPU, memory, tokens, dollars.
+        energy: Joules.
+        judge: Judges, calibration, agreement; None without a judge.
+        spent: What this run paid upstream, replays left out; None in a bundle.
+        schema: Version of the file.
+    """
+
+    run_id: str
+    task: str
+    split: str
+    system: str
+    division: str
+    models: Mapping[str, str]
+    comparison_key: ComparisonKey
+    complete: bool
+    content_sha256: str | None
+    counts: Counts
+    metrics: Mapping[str, Metric]
+    categories: Mapping[str, Category]
+    notes: tuple[str, ...]
+    costs: RunCosts
+    energy: EnergySummary
+    judge: Mapping[str, Any] | None = None
+    spent: PhaseUsage | None = None
+    schema: int = SCHEMA
+
+    def to_json(self) -> JsonObject:
+        """As on disk: costs stand beside everything else."""
+        entry = plain_fields(self) | {
+            "comparison_key": self.comparison_key.to_json(),
+            "counts": plain_fields(self.counts),
+            "metrics": metrics_to_json(self.metrics),
+            "categories": categories_to_json(self.categories),
+            "energy": self.energy.to_json(),
+            **self.costs.to_json(),
+        }
+        entry.pop("costs")
+        spent = entry.pop("spent")
+        return entry if spent is None else entry | {"spent": spent.to_json()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read it back; keys of newer versions are ignored.
+
+        Raises:
+            KeyError, TypeError, AttributeError: A key is missing, or a value of another kind.
+        """
+        spent = stored.get("spent")
+        values = known_fields(cls, stored) | {
+            "models": dict(stored.get("models", {})),
+            "comparison_key": ComparisonKey.from_json(stored["comparison_key"]),
+            "counts": Counts(**known_fields(Counts, stored["counts"])),
+            "metrics": metrics_from_json(stored["metrics"]),
+            "categories": categories_from_json(stored["categories"]),
+            "notes": tuple(stored.get("notes", ())),
+            "costs": RunCosts.from_json(stored),
+            "energy": EnergySummary.from_json(stored["energy"]),
+            "spent": None if spent is None else PhaseUsage.from_json(spent),
+        }
+        return cls(**values)
+
+
+def usage_to_json(usage: Mapping[str, PhaseUsage]) -> JsonObject:
+    """Usage by phase."""
+    return {phase: part.to_json() for phase, part in usage.items()}
+
+
+def usage_from_json(stored: Mapping[str, Any] | None) -> dict[str, PhaseUsage]:
+    """Read it back."""
+    return {phase: PhaseUsage.from_json(part) for phase, part in (stored or {}).items()}
+
+
+def metrics_to_json(metrics: Mapping[str, Metric]) -> JsonObject:
+    """Metrics by name."""
+    return {name: plain_fields(metric) for name, metric in metrics.items()}
+
+
+def metrics_from_json(stored: Mapping[str, Any]) -> dict[str, Metric]:
+    """Read them back."""
+    found = {}
+    for name, entry in stored.items():
+        values = known_fields(Metric, entry)
+        interval = values["ci95"]
+        values["ci95"] = None if interval is None else (interval[0], interval[1])
+        found[name] = Metric(**values)
+    return found
+
+
+def categories_to_json(categories: Mapping[str, Category]) -> JsonObject:
+    """Categories by name."""
+    return {
+        name: {"id": category.id, "n": category.n, "metrics": metrics_to_json(category.metrics)}
+        for name, category in categories.items()
+    }
+
+
+def categories_from_json(stored: Mapping[str, Any]) -> dict[str, Category]:
+    """Read them back."""
+    return {
+        name: Category(entry["id"], entry["n"], metrics_from_json(entry["metrics"]))
+        for name, entry in stored.items()
+    }

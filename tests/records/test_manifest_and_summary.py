@@ -1,0 +1,189 @@
+"""Manifest and summary: classes inside, the same JSON on disk as ever."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from membench.domain.errors import RunStateError
+from membench.domain.labels import Phase, Role
+from membench.domain.score import Category, Metric, Score
+from membench.harness.run import start
+from membench.leaderboard.bundles import schema
+from membench.records import manifest as manifests
+from membench.records import summary as summaries
+from membench.records.comparison_key import ComparisonKey, CostKey
+from membench.records.manifest import Manifest
+from membench.records.run_directory import RunDir
+from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import Summary
+from membench.records.usage import PhaseUsage, Usage
+
+PUBLISHED = Path(__file__).parents[2] / "results"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    out = tmp_path_factory.mktemp("runs")
+    return start(RunSpec("bm25", "locomo", "sample"), ExecOptions(out, run_id="r")).run
+
+
+def plain(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(value))
+
+
+def missing(old: Any, new: Any, place: str = "") -> list[str]:
+    """Leaves of `old` that `new` does not say alike; further keys of `new` are no matter."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [m for key in old for m in missing(old[key], new.get(key, "-"), f"{place}.{key}")]
+    return [] if old == new else [place]
+
+
+def test_what_a_run_wrote_is_what_its_classes_write(run: RunDir) -> None:
+    assert plain(run.read_manifest().to_json()) == run.manifest()
+    assert plain(run.read_summary().to_json()) == run.summary()
+
+
+def test_classes_come_back_from_disk(run: RunDir) -> None:
+    manifest, summary = run.read_manifest(), run.read_summary()
+    assert Manifest.from_json(plain(manifest.to_json())) == manifest
+    assert Summary.from_json(plain(summary.to_json())) == summary
+    assert summary.comparison_key == manifest.comparison_key
+    assert manifest.comparison_key.cost.energy_provenance == summary.energy.total.provenance
+
+
+@pytest.mark.parametrize("folder", sorted(PUBLISHED.glob("*/*-r0")), ids=lambda f: f.name)
+def test_published_results_are_read_in_full(folder: Path) -> None:
+    stored = orjson.loads((folder / "manifest.json").read_bytes())
+    assert missing(stored, plain(Manifest.from_json(stored).to_json())) == []
+    stored = orjson.loads((folder / "summary.json").read_bytes())
+    assert missing(stored, plain(Summary.from_json(stored).to_json())) == []
+
+
+def test_the_comparison_key_of_a_published_result_is_written_as_it_was() -> None:
+    for path in PUBLISHED.glob("*/*/manifest.json"):
+        stored = orjson.loads(path.read_bytes())["comparison_key"]
+        assert plain(ComparisonKey.from_json(stored).to_json()) == stored
+
+
+def test_keys_of_a_newer_version_are_ignored_but_those_that_tell_runs_apart(run: RunDir) -> None:
+    stored = run.manifest()
+    stored |= {"weather": "fine", "task": stored["task"] | {"weather": "fine"}}
+    stored["comparison_key"] = stored["comparison_key"] | {"weather": "fine"}
+    stored["comparison_key"]["cost"] = stored["comparison_key"]["cost"] | {"rain": 1}
+    read = Manifest.from_json(stored)
+    assert read.task == run.read_manifest().task
+    assert read.comparison_key.to_json() == stored["comparison_key"]
+    assert "weather" not in read.to_json()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("manifest", b'{"schema": 1}', "lacks 'spec'"),
+        ("manifest", b"[1]", "is not a JSON object"),
+        ("manifest", b"{", "cannot be read"),
+        ("summary", b'{"schema": 1}', "lacks 'comparison_key'"),
+        ("summary", b'{"schema": 1, "comparison_key": 7}', "is malformed"),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / f"{name}.json").write_bytes(content)
+    run = RunDir(tmp_path)
+    with pytest.raises(RunStateError, match=said) as caught:
+        run.read_manifest() if name == "manifest" else run.read_summary()
+    assert f"{name}.json" in str(caught.value)
+
+
+REALS = st.none() | st.floats(-1e6, 1e6)
+METRICS = st.dictionaries(
+    st.sampled_from(("f1", "recall@5")),
+    st.builds(
+        Metric, REALS, st.none() | st.tuples(st.floats(0, 1), st.floats(1, 2)),
+        st.integers(0, 9), st.integers(0, 9),
+    ),
+)  # fmt: skip
+PHASES = st.dictionaries(
+    st.sampled_from([str(phase) for phase in Phase]),
+    st.builds(
+        PhaseUsage.of,
+        st.dictionaries(st.sampled_from(Role), st.builds(Usage, st.integers(0, 9))),
+    ),
+)
+FIGURES = st.builds(summaries.EnergyEntry, REALS, REALS, st.just("measured"), REALS)
+SUMMARIES = st.builds(
+    Summary,
+    **dict.fromkeys(("run_id", "task", "split", "system", "division"), st.text(max_size=5)),
+    models=st.just({"reader": "m"}),
+    comparison_key=st.builds(
+        ComparisonKey,
+        task=st.none() | st.text(max_size=5),
+        generations=st.lists(st.integers(1, 4)).map(tuple),
+        model_set=st.dictionaries(st.just("temperature"), st.floats(0, 1)),
+        cost=st.builds(CostKey, concurrency=st.none() | st.integers(1, 9)),
+    ),
+    complete=st.booleans(),
+    content_sha256=st.none() | st.just("0" * 64),
+    counts=st.builds(summaries.Counts, st.integers(0, 9), failures=st.just({"missing": 1})),
+    metrics=METRICS,
+    categories=st.dictionaries(
+        st.just("single-hop"), st.builds(Category, st.just("1"), st.integers(0, 9), METRICS)
+    ),
+    notes=st.lists(st.text(max_size=5)).map(tuple),
+    costs=st.builds(
+        summaries.RunCosts,
+        usage=PHASES,
+        time_s=st.dictionaries(
+            st.just("recall"), st.builds(summaries.PhaseTime, st.floats(0, 9), st.floats(0, 9))
+        ),
+        abandoned=st.builds(summaries.AbandonedCost, usage=PHASES),
+    ),
+    energy=st.builds(
+        summaries.EnergySummary,
+        total=FIGURES,
+        phases=st.dictionaries(
+            st.just("recall"),
+            st.builds(summaries.PhaseEnergy, FIGURES, st.dictionaries(st.just("reader"), FIGURES)),
+        ),
+    ),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SUMMARIES)
+def test_a_summary_comes_back_from_its_json(summary: Summary) -> None:
+    assert Summary.from_json(plain(summary.to_json())) == summary
+
+
+def keys(cls: type[Any]) -> set[str]:
+    return {field.name for field in fields(cls)}
+
+
+def published(model: type[schema.StrictModel]) -> set[str]:
+    return {info.alias or name for name, info in model.model_fields.items()}
+
+
+def test_the_published_schema_has_the_fields_of_the_classes() -> None:
+    assert published(schema.Manifest) == keys(Manifest)
+    assert published(schema.TaskEntry) == keys(manifests.TaskEntry)
+    assert published(schema.SystemEntry) == keys(manifests.SystemEntry)
+    assert published(schema.CodeEntry) == keys(manifests.CodeEntry)
+    assert published(schema.Parent) == keys(manifests.ParentEntry)
+    assert published(schema.HardwareEntry) == keys(manifests.HardwareEntry) - {"kind"} | {"class"}
+    own = keys(Summary) - {"costs", "spent"} | set(summaries.RunCosts().to_json())
+    assert published(schema.Summary) == own
+    assert published(schema.Counts) == keys(summaries.Counts)
+    assert published(schema.MetricEntry) == keys(Metric)
+    assert published(schema.CategoryEntry) == keys(Category)
+    assert published(schema.TimeEntry) == keys(summaries.PhaseTime)
+    assert published(schema.Context) == keys(summaries.ContextTokens)
+    assert published(schema.AbandonedEntry) == keys(summaries.AbandonedCost)
+    assert published(schema.ScoreLine) == keys(Score)
