@@ -73,7 +73,7 @@ class SystemEntry:
         parameters: All of them, defaults included.
         order_dependent: Whether a recall may change what the next one finds.
         reference: What others are compared with it as; None for most.
-        adapter: The adapter that serves several systems; None in older manifests.
+        adapter: Name of the card it was found under, where it is run as another system.
         environment: The environment a package was run in; None for built-in systems.
     """
 
