@@ -242,6 +242,20 @@ def test_the_page_of_the_command_line_is_up_to_date():
     assert done.stdout == page, "write it anew: python docs/make_cli.py"
 
 
+def test_the_fields_in_the_guide_to_a_system_are_those_of_the_classes():
+    done = subprocess.run(
+        [sys.executable, "-c", "import make_fields; print(make_fields.page(), end='')"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'docs'}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    page = (ROOT / "docs" / "new-system.md").read_text()
+    assert done.stdout == page, "write it anew: python docs/make_fields.py"
+    assert "| `end_time` |" in page
+
+
 def test_the_results_in_the_readme_are_those_of_the_bundles():
     done = subprocess.run(
         [sys.executable, "-c", "import make_results; print(make_results.page(), end='')"],

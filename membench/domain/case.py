@@ -79,7 +79,15 @@ def turn_of(
 
 @dataclass(frozen=True)
 class Session:
-    """A dated list of turns. `time` is the dataset's clock, without a time zone."""
+    """A dated list of turns.
+
+    Attributes:
+        id: Source id, unique in its case.
+        index: Its place among the sessions of its case, from 0.
+        turns: The utterances in order; may be empty.
+        time: When it began, by the dataset's clock, without a time zone.
+        end_time: When it ended, where the dataset says.
+    """
 
     id: str
     index: int
@@ -90,7 +98,13 @@ class Session:
 
 @dataclass(frozen=True)
 class Item:
-    """One ready-made memory that a case hands over as it is (PersistBench)."""
+    """One ready-made memory that a case hands over as it is (PersistBench).
+
+    Attributes:
+        id: Source id; what a `Memory` of it names in `sources`.
+        text: The memory, to be stored as it is.
+        time: Dataset time, where the dataset has one.
+    """
 
     id: str
     text: str

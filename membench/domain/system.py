@@ -35,7 +35,12 @@ class Memory:
 
 @dataclass(frozen=True)
 class MemoryChange:
-    """What one `ingest` did to the store."""
+    """What one `ingest` did to the store.
+
+    Attributes:
+        kind: Whether the memory was stored, rewritten or removed.
+        memory: The memory as it is now; for `delete`, as it was. Its `id` tells which one.
+    """
 
     kind: Literal["add", "update", "delete"]
     memory: Memory
