@@ -63,13 +63,18 @@ class Rewriter:
 
 
 @pytest.fixture(scope="module")
-def rewriter(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """A judged run of the system on our HaluMem sample."""
+def spec(tmp_path_factory: pytest.TempPathFactory) -> RunSpec:
+    """The system on our HaluMem sample, with a judge."""
     folder = tmp_path_factory.mktemp("rewriter")
     (folder / "system.toml").write_text(CARD)
     (folder / "adapter.py").write_text(ADAPTER)
-    spec = RunSpec(str(folder), "halumem", split="sample", judge="scripted")
-    return start(spec, ExecOptions(out=folder / "runs", run_id="rewriter")).run
+    return RunSpec(str(folder), "halumem", split="sample", judge="scripted")
+
+
+@pytest.fixture(scope="module")
+def rewriter(spec: RunSpec, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """A run of it."""
+    return start(spec, ExecOptions(out=tmp_path_factory.mktemp("runs"), run_id="rewriter")).run
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +108,9 @@ def test_ids_are_numbers_in_order_of_first_appearance(rewriter: RunDir) -> None:
     assert {change["id"] for change in second} <= {0, 1, 2, 3}
 
 
-def test_ids_drawn_at_random_give_equal_content(rewriter: RunDir, tmp_path: Path) -> None:
-    spec = RunSpec.from_json(rewriter.manifest()["spec"])
+def test_ids_drawn_at_random_give_equal_content(
+    spec: RunSpec, rewriter: RunDir, tmp_path: Path
+) -> None:
     again = start(spec, ExecOptions(out=tmp_path, run_id="again", concurrency=2)).run
     assert again.summary()["content_sha256"] == rewriter.summary()["content_sha256"]
 

@@ -12,7 +12,13 @@ from starlette.testclient import TestClient
 from membench.domain.errors import DataError, UsageError
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.submission import server, submission
-from membench.leaderboard.submission.server import PATH, Gate, Refusal, read_tokens, token_hash
+from membench.leaderboard.submission.server import (
+    PATH,
+    AccessControl,
+    Refusal,
+    read_tokens,
+    token_hash,
+)
 from tests.leaderboard.conftest import Spoil
 
 TOKEN = "a-token-for-tests"
@@ -101,7 +107,7 @@ def test_only_zips_are_taken(client: TestClient) -> None:
 
 def test_a_submitter_may_post_so_often_and_no_more() -> None:
     now = [0.0]
-    gate = Gate({token_hash("t"): "alice"}, per_hour=2, clock=lambda: now[0])
+    gate = AccessControl({token_hash("t"): "alice"}, per_hour=2, clock=lambda: now[0])
     gate.admit("alice")
     gate.admit("alice")
     with pytest.raises(Refusal) as refused:

@@ -1,4 +1,4 @@
-"""Parts that several pages share. Strangers' words are shown as text, never as markup."""
+"""Parts that several pages share. Submitted text is shown as text, never as markup."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ WIDTHS = {"system": 190, "frontier": 110, "score badge": 120, "energy badge": 12
 
 
 def widths(records: Records) -> dict[str, Any]:
-    """Columns whose words would be cut off by a width that fits the first rows."""
+    """Columns whose text would be cut off by a width that fits the first rows."""
     names = records[0] if records else {}
     return {
         name: st.column_config.TextColumn(width=WIDTHS[name]) for name in names if name in WIDTHS

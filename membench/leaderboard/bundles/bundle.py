@@ -119,10 +119,10 @@ def play_lines(path: Path, *, text_allowed: bool) -> Iterator[dict[str, Any]]:
 
 
 def records(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a journal that belong to a case, in the order of case, attempt and place."""
+    """The lines of a journal that belong to a case, by case, attempt and number (n or event)."""
     lines = [line for line in read_lines(path) if "case" in line]
-    place = "n" if lines and "n" in lines[0] else "event"
-    yield from sorted(lines, key=lambda line: (line["case"], line["attempt"], line[place]))
+    number = "n" if lines and "n" in lines[0] else "event"
+    yield from sorted(lines, key=lambda line: (line["case"], line["attempt"], line[number]))
 
 
 def json_file(value: Mapping[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""What a bundle is made of: file names, sizes, and the shapes of its words.
+"""What a bundle is made of: file names, sizes, and patterns of its names.
 
 A **bundle** is the redacted part of a run directory, as a folder or a zip of the same files. Its
 entries are an allow-list, so nothing else can travel in it. A bundle is identified by the hash of
@@ -25,7 +25,7 @@ VERDICTS = re.compile(r"verdicts\.([A-Za-z0-9][A-Za-z0-9._-]{0,95})\.jsonl\.gz")
 """A run's `verdicts/<judge_key>.jsonl`; flat, so that no entry of a bundle has a folder."""
 
 CALIBRATION = re.compile(r"calibration\.([A-Za-z0-9][A-Za-z0-9._-]{0,95})\.jsonl\.gz")
-"""A run's `verdicts/calibration/<judge_key>.jsonl`: what a judge said of candidates."""
+"""A run's `verdicts/calibration/<judge_key>.jsonl`: verdicts on candidates made from gold."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+@ -]{0,63}$"
 """Names of systems and submitters: what may be shown without further thought."""
@@ -60,5 +60,5 @@ def allowed(name: str) -> bool:
 
 
 def judge_file(name: str) -> bool:
-    """Whether an entry holds what a judge said."""
+    """Whether an entry holds verdicts of a judge."""
     return any(pattern.fullmatch(name) for pattern in (VERDICTS, CALIBRATION))

@@ -1,4 +1,4 @@
-"""What of a run may be published: records without texts, errors without words, no paths.
+"""What of a run may be published: records without texts, errors without messages, no paths.
 
 Memory texts never leave; their hashes, tokens and sources do. Free answers leave where the
 task's licence allows, otherwise as their hash. Extractive answers leave as parts, which mean
@@ -70,7 +70,7 @@ def record(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def telemetry(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures, and of an error the name of its type: its words may hold paths and hosts.
+    """Figures, and of an error the name of its type: its message may hold paths and hosts.
 
     Of the machine of a cluster its number stays: the energy ledger needs to know which spans a
     sensor could not see. A name would not.
@@ -100,7 +100,7 @@ def texts(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def verdict(line: Mapping[str, Any]) -> dict[str, Any]:
-    """A verdict without the judge's words: labels and numbers remain."""
+    """A verdict without the judge's free text: labels and numbers remain."""
     kept = schema.pruned(schema.VerdictEntry, line)
     kept["values"] = {name: v for name, v in line.get("values", {}).items() if publishable(v)}
     kept["votes"] = [v if publishable(v) else "other" for v in line.get("votes", ())]

@@ -1,4 +1,4 @@
-"""The files of a bundle as pydantic models: the edge between strangers' JSON and ours.
+"""The files of a bundle as pydantic models: untrusted JSON is checked here.
 
 The same models serve twice. Making a bundle keeps of a run's files what a model names (`pruned`);
 verifying one refuses whatever a model does not name. Strings are short and of known shape, so
@@ -16,14 +16,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from membench.domain.errors import Reason
 from membench.leaderboard.bundles.layout import NAME
 
-Name = Annotated[str, Field(pattern=NAME)]
-Word = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@:/ ,()&\[\]-]*$")]
-Line = Annotated[str, Field(max_length=400)]
-"""Free words of a card (a title, a deviation): shown as text, never as markup."""
+Identifier = Annotated[str, Field(pattern=NAME)]
+Label = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@:/ ,()&\[\]-]*$")]
+ShortText = Annotated[str, Field(max_length=400)]
+"""Free text of a card (a title, a deviation): shown as text, never as markup."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 CaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Id = Annotated[str, Field(min_length=1, max_length=200)]
+ItemId = Annotated[str, Field(min_length=1, max_length=200)]
 Stamp = Annotated[
     str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})?$")
 ]
@@ -36,7 +36,7 @@ REASONS = frozenset(map(str, Reason))
 
 
 def known_reason(value: str) -> str:
-    """A word of the failure vocabulary."""
+    """Check that a reason is of the failure vocabulary."""
     if value not in REASONS:
         raise ValueError(f"'{value[:40]}' is no reason of the failure vocabulary")
     return value
@@ -46,7 +46,7 @@ ReasonName = Annotated[str, AfterValidator(known_reason)]
 
 
 def bounded(value: JsonValue) -> JsonValue:
-    """Plain facts: every string in them is at most 1,000 characters."""
+    """Check that no string in a JSON value has more than 1,000 characters."""
     stack: list[Any] = [value]
     while stack:
         item = stack.pop()
@@ -59,7 +59,7 @@ def bounded(value: JsonValue) -> JsonValue:
     return value
 
 
-Facts = Annotated[dict[str, JsonValue], AfterValidator(bounded)]
+PlainJson = Annotated[dict[str, JsonValue], AfterValidator(bounded)]
 
 
 class StrictModel(BaseModel):
@@ -74,37 +74,37 @@ class StrictModel(BaseModel):
 class TaskEntry(StrictModel):
     """Which data was used."""
 
-    name: Name
-    split: Word
+    name: Identifier
+    split: Label
     file: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     dataset_sha256: Sha256
-    dataset_version: Word
+    dataset_version: Label
     partial: bool
     question_set_sha256: Sha256
     cases: Count
     questions: Count
     events: Count
-    options: dict[Word, Scalar] = {}
+    options: dict[Label, Scalar] = {}
 
 
 class SystemEntry(StrictModel):
     """Which system was run, as its card declares it."""
 
-    name: Name
-    adapter: Name | None = None
-    title: Line
-    version: Word
+    name: Identifier
+    adapter: Identifier | None = None
+    title: ShortText
+    version: Label
     fidelity: Literal["package", "weights", "native", "adapted", "control"]
-    deviations: list[Line] = []
+    deviations: list[ShortText] = []
     protocol: Literal["blind", "question-aware", "answer-only"]
-    granularity: Line
-    time: Line
+    granularity: ShortText
+    time: ShortText
     replay: Literal["exact", "answers", "none"]
-    capabilities: list[Word]
+    capabilities: list[Label]
     reference: Literal["ceiling", "floor", "full-context", "baseline"] | None = None
-    parameters: dict[Word, Scalar]
+    parameters: dict[Label, Scalar]
     order_dependent: bool
-    environment: Facts | None = None
+    environment: PlainJson | None = None
 
 
 class SpecEntry(StrictModel):
@@ -114,24 +114,24 @@ class SpecEntry(StrictModel):
     name none either.
     """
 
-    system: Name
-    task: Name
-    split: Word | None
-    set: dict[Word, Scalar]
-    task_set: dict[Word, Scalar]
+    system: Identifier
+    task: Identifier
+    split: Label | None
+    set: dict[Label, Scalar]
+    task_set: dict[Label, Scalar]
     limit: Count | None
     k: Count | None
     token_budget: Count | None
-    reader: Line
-    judge: Line
+    reader: ShortText
+    judge: ShortText
     judge_votes: Count | None
-    memory_model: Line
-    embedder: Line
-    model_set: Facts = {}
+    memory_model: ShortText
+    embedder: ShortText
+    model_set: PlainJson = {}
     seed: StrictInt
     errata: bool
-    division: Word | None
-    prompts: Word | None
+    division: Label | None
+    prompts: Label | None
 
 
 class CodeEntry(StrictModel):
@@ -144,13 +144,13 @@ class CodeEntry(StrictModel):
 class HardwareEntry(StrictModel):
     """The machine, by kind."""
 
-    cpu: Line
+    cpu: ShortText
     cores: Count
     memory_bytes: Count
-    system: Line
-    gpus: list[Line]
+    system: ShortText
+    gpus: list[ShortText]
     # written as `class`
-    klass: Annotated[Line, Field(alias="class")]
+    klass: Annotated[ShortText, Field(alias="class")]
 
 
 class Parent(StrictModel):
@@ -171,20 +171,20 @@ class Manifest(StrictModel):
     parent: Parent | None
     spec: SpecEntry
     spec_sha256: Sha256
-    options: Facts
+    options: PlainJson
     task: TaskEntry
     system: SystemEntry
-    models: dict[Word, Line]
-    prompts: dict[Word, Sha256]
-    versions: dict[Word, Line]
+    models: dict[Label, ShortText]
+    prompts: dict[Label, Sha256]
+    versions: dict[Label, ShortText]
     code: CodeEntry
     hardware: HardwareEntry
-    division: Word
+    division: Label
     subset: bool
-    comparison_key: Facts
-    energy: Facts | None = None
-    energy_protocol: list[Facts] = []
-    pins: dict[Word, Sha256 | None] = {}
+    comparison_key: PlainJson
+    energy: PlainJson | None = None
+    energy_protocol: list[PlainJson] = []
+    pins: dict[Label, Sha256 | None] = {}
 
 
 # --- summary -----------------------------------------------------------------------------------
@@ -199,13 +199,13 @@ class MetricEntry(StrictModel):
     clusters: Count
 
 
-Metrics = dict[Word, MetricEntry]
+Metrics = dict[Label, MetricEntry]
 
 
 class CategoryEntry(StrictModel):
     """One category."""
 
-    id: Word
+    id: Label
     n: Count
     metrics: Metrics
 
@@ -237,7 +237,7 @@ class RoleUsage(StrictModel):
     late: Count = 0
     latency_s: Amount | None = None
     cpu_s: Amount | None = None
-    source: Word | None = None
+    source: Label | None = None
     usd: Amount | None = None
 
 
@@ -245,7 +245,7 @@ class UsageEntry(RoleUsage):
     """Model calls of a phase or an event."""
 
     faults: list[ReasonName] = []
-    roles: dict[Word, RoleUsage] = {}
+    roles: dict[Label, RoleUsage] = {}
 
 
 class LateUsage(UsageEntry):
@@ -298,18 +298,18 @@ class Summary(StrictModel):
 
     schema_: Annotated[StrictInt, Field(alias="schema")]
     run_id: RunId
-    task: Name
-    split: Word
-    system: Name
-    division: Word
-    models: dict[Word, Line] = {}
-    comparison_key: Facts
+    task: Identifier
+    split: Label
+    system: Identifier
+    division: Label
+    models: dict[Label, ShortText] = {}
+    comparison_key: PlainJson
     complete: bool
     content_sha256: Sha256 | None
     counts: Counts
     metrics: Metrics
-    categories: dict[Word, CategoryEntry]
-    notes: list[Line] = []
+    categories: dict[Label, CategoryEntry]
+    notes: list[ShortText] = []
     usage: dict[PhaseName, UsageEntry]
     ingested: IngestedEntry
     context_tokens: Context
@@ -320,8 +320,8 @@ class Summary(StrictModel):
     store_bytes: Count | None
     abandoned: AbandonedEntry = AbandonedEntry(time_s=0.0, cpu_s=0.0)
     late_calls: Count = 0
-    energy: Facts
-    judge: Facts | None = None
+    energy: PlainJson
+    judge: PlainJson | None = None
 
 
 # --- records -----------------------------------------------------------------------------------
@@ -389,15 +389,15 @@ class Note(StrictModel):
 
 
 class TurnSpan(StrictModel):
-    """Words of a turn."""
+    """A quote from a turn: code points of its text."""
 
-    turn: Id
+    turn: ItemId
     start: Count
     end: Count
 
 
 class MemorySpan(StrictModel):
-    """Words of a recalled memory."""
+    """A quote from a recalled memory: code points of its text."""
 
     memory: Count
     start: Count
@@ -449,37 +449,37 @@ class TextLine(StrictModel):
     n: Count
     sha256: Sha256
     tokens: Count
-    sources: Annotated[list[Id], Field(max_length=10_000)]
+    sources: Annotated[list[ItemId], Field(max_length=10_000)]
     time: Stamp | None
 
 
 class ScoreLine(StrictModel):
     """A line of scores.jsonl."""
 
-    case_id: Id
-    item_id: Id
-    kind: Word
-    category: Word | None
+    case_id: ItemId
+    item_id: ItemId
+    kind: Label
+    category: Label | None
     status: Literal["scored", "unscored", "failed"]
-    values: dict[Word, Real | None]
-    reason: Line | None
-    flags: list[Word]
+    values: dict[Label, Real | None]
+    reason: ShortText | None
+    flags: list[Label]
     event: Count | None
 
 
-Label = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]*$")]
+VerdictLabel = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]*$")]
 
 
 class VerdictEntry(StrictModel):
-    """A line of verdicts: what a judge said, without its words."""
+    """A line of a verdict file: labels and numbers, without the judge's free text."""
 
     case: CaseId | Literal["calibration"]
-    request: Id
+    request: ItemId
     fields_sha256: Sha256 | None = None
     status: Literal["ok", "failed"]
     reason: ReasonName | None
-    values: dict[Word, bool | int | Real | Label | dict[Label, Count] | None]
-    votes: Annotated[list[Label | None], Field(max_length=100)] = []
+    values: dict[Label, bool | int | Real | VerdictLabel | dict[VerdictLabel, Count] | None]
+    votes: Annotated[list[VerdictLabel | None], Field(max_length=100)] = []
     telemetry: Telemetry
 
 

@@ -1,4 +1,4 @@
-"""Charts as Plotly figures of views. Shape and words carry what colour does."""
+"""Charts as Plotly figures of views. Shapes and labels repeat what colours say."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def bar(spreads: Sequence[tuple[float, float]]) -> dict[str, Any]:
 
 
 def hover(row: BoardRow, metric: str) -> str:
-    """Words beside the pointer; names are of the allow-list, so nothing needs escaping."""
+    """Hover text; names are of the allow-list, so nothing needs escaping."""
     return "<br>".join(
         [
             f"<b>{row.label}</b> ({row.fidelity})",

@@ -1,4 +1,4 @@
-"""HTML without a framework: every word is escaped, nothing is loaded from elsewhere."""
+"""HTML without a framework: all text is escaped, nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ p.note { color: var(--faint); } pre { white-space: pre-wrap; }
 
 
 def escaped(value: Any) -> str:
-    """Words as text."""
+    """Text, escaped."""
     return html.escape(str(value), quote=True)
 
 
@@ -99,7 +99,7 @@ def section(title: str, *parts: str) -> str:
 
 
 def bars(values: Mapping[str, float], caption: str) -> str:
-    """Fractions as horizontal bars with their words."""
+    """Fractions as horizontal bars with their labels."""
     rows = "".join(
         f'<tr><th scope="row">{escaped(name)}</th><td>{100 * value:.1f} %</td>'
         f'<td class="wide"><div class="bar" style="width:{100 * value:.1f}%"></div></td></tr>'

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 RESAMPLES = 2_000
 PAIRED = 2_000
-"""Rows up to which all pairs are tested; beyond, places are shown without ranges."""
+"""Rows up to which all pairs are tested; beyond, ranks are shown without ranges."""
 
 CELLS_AT_ONCE = 2_000_000
 """Differences by case held in memory together."""
@@ -33,10 +33,10 @@ CELLS_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class Rank:
-    """The place of one system.
+    """The rank of one system, and the range it may have.
 
     Attributes:
-        rank: By its value; ties share the better place.
+        rank: By its value; ties share the better rank.
         best: 1 + systems that are better beyond doubt.
         worst: Systems less those that are worse beyond doubt.
     """
@@ -67,7 +67,7 @@ class ScoreTable:
 
 
 def rank_rows(table: ScoreTable) -> list[Rank]:
-    """Place and range of each row: paired cluster-t tests, Holm over all pairs.
+    """Rank and range of each row: paired cluster-t tests, Holm over all pairs.
 
     Nobody can be told apart with too few cases (`metrics.statistics`), nor is anybody beyond
     `PAIRED` rows: (1, N).
@@ -76,9 +76,9 @@ def rank_rows(table: ScoreTable) -> list[Rank]:
 
     means = table.means
     count = len(means)
-    place = 1 + np.sum(means[None, :] > means[:, None] + 1e-12, axis=1)
+    ranks = 1 + np.sum(means[None, :] > means[:, None] + 1e-12, axis=1)
     if count < 2 or too_few(table) or count > PAIRED:
-        return [Rank(int(rank), 1, count) for rank in place]
+        return [Rank(int(rank), 1, count) for rank in ranks]
     first, second = np.triu_indices(count, k=1)
     values, p = pair_tests(table, first, second)
     certain = (adjusted(p) < ALPHA) & (np.abs(values) > 0)
@@ -87,7 +87,7 @@ def rank_rows(table: ScoreTable) -> list[Rank]:
     np.add.at(worse, np.where(values < 0, second, first)[certain], 1)
     return [
         Rank(int(rank), 1 + int(b), count - int(w))
-        for rank, b, w in zip(place, better, worse, strict=True)
+        for rank, b, w in zip(ranks, better, worse, strict=True)
     ]
 
 

@@ -142,8 +142,10 @@ class Store:
             raise Rejected([Finding(rule, run_id, f"is in the store as {known.task}/{run_id}")])
         for badge in self.badges().values():
             if badge["bundle_sha256"] == sha256:
-                place = badge["run_id"]
-                raise Rejected([Finding("identity.replay", place, "this bundle is in the store")])
+                location = badge["run_id"]
+                raise Rejected(
+                    [Finding("identity.replay", location, "this bundle is in the store")]
+                )
 
     # --- what the board says ---------------------------------------------------------------
 

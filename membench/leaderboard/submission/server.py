@@ -39,7 +39,7 @@ class Refusal(Exception):
     """An answer other than success."""
 
     def __init__(self, status: int, problem: str, remedy: str = "") -> None:
-        """Status and words."""
+        """An HTTP status and its message."""
         super().__init__(problem)
         self.status, self.problem, self.remedy = status, problem, remedy
 
@@ -77,8 +77,8 @@ def read_tokens(path: Path) -> dict[str, str]:
 
 
 @dataclass
-class Gate:
-    """Who may post, and how often.
+class AccessControl:
+    """Who may submit, and how often.
 
     Attributes:
         tokens: Hash -> submitter.
@@ -95,7 +95,7 @@ class Gate:
         """The submitter of a request.
 
         Raises:
-            Refused: 401.
+            Refusal: 401.
         """
         scheme, _, token = authorization.partition(" ")
         mine = token_hash(token.strip())
@@ -111,7 +111,7 @@ class Gate:
         """Count a post.
 
         Raises:
-            Refused: 429.
+            Refusal: 429.
         """
         now = self.clock()
         recent = self._posted.setdefault(submitter, deque())
@@ -133,7 +133,7 @@ class SubmissionHandler:
     """
 
     store: Store
-    gate: Gate
+    gate: AccessControl
     data: Path | None = None
 
     def __post_init__(self) -> None:
@@ -185,7 +185,7 @@ class SubmissionHandler:
 
 
 def reply(task: str, run_id: str, verification: Verification, state: str) -> dict[str, Any]:
-    """What the submitter is told."""
+    """The reply to the submitter."""
     return {
         "state": state,
         "task": task,
@@ -200,7 +200,7 @@ async def receive(request: Request, path: Path, limit: int = LIMITS.wire_bytes) 
     """Write a request's body to a file, counting.
 
     Raises:
-        Refused: 413 when it is larger than allowed, 415 when it is no zip.
+        Refusal: 413 when it is larger than allowed, 415 when it is no zip.
     """
     if request.headers.get("content-type", "").partition(";")[0] != "application/zip":
         raise Refusal(415, "not application/zip", "Use `membench submit RUN --server URL`.")
@@ -224,5 +224,5 @@ def submission_routes(results: Path, tokens: Path, data: Path | None) -> Sequenc
     """
     from starlette.routing import Route
 
-    desk = SubmissionHandler(Store(results), Gate(read_tokens(tokens)), data)
-    return [Route(PATH, desk.submit, methods=["POST"])]
+    handler = SubmissionHandler(Store(results), AccessControl(read_tokens(tokens)), data)
+    return [Route(PATH, handler.submit, methods=["POST"])]

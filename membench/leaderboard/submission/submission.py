@@ -75,11 +75,11 @@ def submit_to(run: Path, folder: Path, data: Path | None = None) -> Submission:
     folder.mkdir(parents=True, exist_ok=True)
     with checked_bundle(run, data, folder) as (made, verification):
         target = folder / made.task / made.run_id
-        place(made.path, target)
+        move_into_place(made.path, target)
     return Submission(str(target), verification, made.sha256, {})
 
 
-def place(source: Path, target: Path) -> None:
+def move_into_place(source: Path, target: Path) -> None:
     """Move a bundle to where nothing is yet.
 
     Raises:
@@ -102,7 +102,7 @@ def submit_pr(run: Path, folder: Path, data: Path | None = None) -> Submission:
         raise RunStateError(f"{folder} is not empty", "Name a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
     with checked_bundle(run, data, folder) as (made, verification):
-        place(made.path, folder / "results" / made.task / made.run_id)
+        move_into_place(made.path, folder / "results" / made.task / made.run_id)
     (folder / "PULL_REQUEST.md").write_text(request_text(made, verification), encoding="utf-8")
     return Submission(str(folder), verification, made.sha256, {})
 

@@ -30,7 +30,7 @@ Lines = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class ParsedBundle:
-    """A bundle whose every value has its location and shape.
+    """A bundle that fits the schema, file by file.
 
     Attributes:
         sha256: What identifies it.
@@ -130,7 +130,7 @@ def read_play(opened: UnpackedBundle, limits: Limits) -> tuple[Lines, Lines]:
 
 
 def check_energy(lines: Lines) -> None:
-    """Words of the sampler are short, and name no path or host."""
+    """Strings of the sampler are short, and name no path or host."""
     for number, line in enumerate(lines, start=1):
         location = f"{layout.ENERGY}: line {number}"
         for text in strings(line):
@@ -255,7 +255,7 @@ def expected_key(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def agreement_findings(bundle: ParsedBundle) -> Iterator[Finding]:
-    """The summary must speak of the manifest's run."""
+    """The summary must agree with the manifest."""
     manifest, summary = bundle.manifest, bundle.summary
     cost = manifest["comparison_key"].get("cost") or {}
     energy = {"provenance": None, **(summary["energy"].get("total") or {})}
@@ -293,7 +293,7 @@ def found_as(system: Mapping[str, Any]) -> str:
 
 
 def private_findings(bundle: ParsedBundle) -> Iterator[Finding]:
-    """No path or host in the words of manifest and summary."""
+    """No path or host in any string of manifest and summary."""
     for name, value in ((layout.MANIFEST, bundle.manifest), (layout.SUMMARY, bundle.summary)):
         for text in strings(value):
             if schema.private(text):

@@ -138,7 +138,7 @@ def verdicts_by_request(lines: Lines) -> dict[str, Verdict]:
 
 
 def judge_lines(bundle: ParsedBundle) -> Iterator[dict[str, Any]]:
-    """Everything that judges said, judge by judge: candidates first, as the harness reads it."""
+    """Lines of all judges, judge by judge: candidates first, as the harness reads it."""
     for key in dict.fromkeys((*bundle.verdicts, *bundle.candidates)):
         yield from bundle.candidates.get(key, [])
         yield from bundle.verdicts.get(key, [])

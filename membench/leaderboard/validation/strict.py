@@ -1,4 +1,4 @@
-"""JSON as strangers may send it: every doubtful reading is refused.
+"""A strict reader of untrusted JSON: whatever readers may understand differently is refused.
 
 Python's `json` takes NaN, 1e999 and duplicate keys (the last one wins), so that two readers of one
 file can see different things. Here each of these is a broken rule with its location.

@@ -1,4 +1,4 @@
-"""Opening a bundle that a stranger made: a folder or a zip, read by name and counted.
+"""Reading an untrusted bundle: a folder or a zip, by names and sizes that are checked.
 
 Nothing is ever extracted. Sizes are counted while reading, because the sizes in a zip's or a
 gzip's header can lie.

@@ -220,7 +220,7 @@ def first(names: Any) -> str:
 
 
 def names_by_size(runs: Frame, key: str, words: str) -> dict[str, str]:
-    """Values of a column with their words, the most frequent first."""
+    """Values of a column with their labels, the most frequent first."""
     if not len(runs):
         return {}
     counts = runs[key].value_counts()
@@ -256,7 +256,7 @@ def on_machine(runs: Frame, choice: Choice) -> tuple[Frame, int]:
 
 
 def build_rows(index: Index, runs: Frame, choice: Choice) -> tuple[BoardRow, ...]:
-    """Rows of a group, ranked ones first by place, then the others."""
+    """Rows of a group, ranked ones first by rank, then the others."""
     if not len(runs) or not choice.metric:
         return ()
     figures = figure_lookup(index, runs, choice)
@@ -264,10 +264,10 @@ def build_rows(index: Index, runs: Frame, choice: Choice) -> tuple[BoardRow, ...
     ranked = representatives([row for row in rows if not row.why], runs)
     others = [row for row in rows if row.why]
     placed = with_ranks(index, ranked, choice)
-    return (*sorted(placed, key=place), *sorted(others, key=lambda row: row.label))
+    return (*sorted(placed, key=rank_key), *sorted(others, key=lambda row: row.label))
 
 
-def place(row: BoardRow) -> tuple[int, str]:
+def rank_key(row: BoardRow) -> tuple[int, str]:
     """Order of ranked rows."""
     return (row.rank.rank if row.rank else 10**9, row.label)
 
@@ -394,7 +394,7 @@ def goodness(row: BoardRow, choice: Choice) -> float:
 
 
 def by_score(rows: Sequence[BoardRow], choice: Choice) -> list[tuple[int, BoardRow]]:
-    """Places by value alone; ties share the better one."""
+    """Ranks by value alone; ties share the better one."""
     values = [goodness(row, choice) for row in rows]
     ordered = sorted(values)
     return [

@@ -32,12 +32,12 @@ def system_records(index: Index) -> list[Record]:
         }
         for name, card in cards.items()
     ]
-    strangers = [
+    unlisted = [
         dict.fromkeys(known[0] if known else ("system", "rows"), "–") | {"system": name, "rows": n}
         for name, n in sorted(counts.items())
         if name not in cards
     ]
-    return known + strangers
+    return known + unlisted
 
 
 def task_records(index: Index) -> list[Record]:

@@ -195,7 +195,7 @@ def one(lines: Sequence[dict[str, Any]], event: int | None) -> dict[str, Any] | 
 
 
 def turn_words(case: Case | None) -> dict[str, str]:
-    """Words of the turns of a case by their hash."""
+    """Texts of the turns of a case by their hash."""
     turns = case.turns().values() if case else ()
     return {hashlib.sha256(turn.text.encode()).hexdigest(): turn.text for turn in turns}
 
@@ -206,7 +206,7 @@ def recalled_line(
     words: Mapping[str, str],
     evidence: frozenset[str] | None,
 ) -> RecalledLine:
-    """One memory in words, where they are a turn's."""
+    """The text of a memory, where it is a turn's."""
     sources = tuple(memory["sources"])
     hit = None if evidence is None else bool(evidence & set(sources))
     text = words.get(memory["sha256"], WITHHELD)
@@ -214,7 +214,7 @@ def recalled_line(
 
 
 def answer_words(answer: Mapping[str, Any], case: Case | None) -> str:
-    """An answer in words, where they can be had."""
+    """The text of an answer, where the bundle and the data give it."""
     if answer["status"] != "ok":
         return f"failed: {answer.get('reason')}"
     if "text" in answer:
@@ -226,7 +226,7 @@ def answer_words(answer: Mapping[str, Any], case: Case | None) -> str:
 
 
 def part_words(part: Mapping[str, Any], turns: Mapping[str, Any]) -> str:
-    """One part in words."""
+    """The text of one part."""
     if "generated" in part:
         return str(part["generated"])
     if "turn" in part:
@@ -237,7 +237,7 @@ def part_words(part: Mapping[str, Any], turns: Mapping[str, Any]) -> str:
 
 
 def verdicts_of(bundle: LoadedBundle, question_id: str) -> dict[str, str]:
-    """What judges said of a question."""
+    """Verdicts on a question."""
     found = {}
     for name in sorted(bundle.opened.unpacked):
         if layout.VERDICTS.fullmatch(name):

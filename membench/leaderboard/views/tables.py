@@ -1,4 +1,4 @@
-"""Views as tables of words: for screens, for CSV and JSON downloads, for readers without charts."""
+"""Views as tables of text: for screens, for CSV and JSON downloads, for readers without charts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BADGES = {
     "re-scored": "◐ re-scored",
     "reproduced": "● reproduced",
 }
-"""Word and shape: never colour alone."""
+"""Label and shape: never colour alone."""
 
 ENERGY_BADGES = {
     "measured": "■ measured",

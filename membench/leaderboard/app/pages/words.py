@@ -1,4 +1,4 @@
-"""Method and Submit: pages of words, all of them ours."""
+"""Method and Submit: pages of text, all of it from this package."""
 
 from __future__ import annotations
 
