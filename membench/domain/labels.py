@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -10,6 +11,9 @@ Scalar = str | int | float | bool
 
 JsonObject = dict[str, Any]
 """A JSON object as it stands in a file or on the wire, before or after it has a type of ours."""
+
+JsonView = Mapping[str, Any]
+"""The same where it is only read."""
 
 
 class Phase(StrEnum):

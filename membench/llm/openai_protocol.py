@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from membench.domain.labels import JsonObject, JsonView
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -22,7 +24,7 @@ EMBEDDINGS = "embeddings"
 RERANK = "rerank"
 ENDPOINTS = (CHAT, RESPONSES, EMBEDDINGS, RERANK)
 
-Body = dict[str, Any]
+Body = JsonObject
 
 
 # --- requests ----------------------------------------------------------------------------------
@@ -38,11 +40,11 @@ def content_text(content: object) -> str:
     return ""
 
 
-def messages_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def messages_of(body: JsonView) -> list[JsonView]:
     """The messages of a chat or responses request, in one shape."""
     if "messages" in body:
         return [message for message in body["messages"] or () if isinstance(message, Mapping)]
-    messages: list[Mapping[str, Any]] = []
+    messages: list[JsonView] = []
     if isinstance(body.get("instructions"), str):
         messages.append({"role": "system", "content": body["instructions"]})
     given = body.get("input")
@@ -58,7 +60,7 @@ def messages_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return messages
 
 
-def embedding_inputs(body: Mapping[str, Any]) -> list[str | list[int]]:
+def embedding_inputs(body: JsonView) -> list[str | list[int]]:
     """The texts (or token id lists) an embeddings request asks about."""
     given = body.get("input")
     if isinstance(given, str):
@@ -75,7 +77,7 @@ def document_text(document: object) -> str:
     return str(document)
 
 
-def request_text(endpoint: str, body: Mapping[str, Any]) -> str:
+def request_text(endpoint: str, body: JsonView) -> str:
     """All text of a request that a provider would count, tool definitions included."""
     if endpoint == EMBEDDINGS:
         return "\n".join(text for text in embedding_inputs(body) if isinstance(text, str))
@@ -88,7 +90,7 @@ def request_text(endpoint: str, body: Mapping[str, Any]) -> str:
     return "\n".join(texts)
 
 
-def requested_schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def requested_schema(body: JsonView) -> JsonView | None:
     """The JSON schema a request wants its reply to satisfy, if it names one."""
     form = _format(body)
     if form.get("type") != "json_schema":
@@ -97,12 +99,12 @@ def requested_schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def wants_json_object(body: Mapping[str, Any]) -> bool:
+def wants_json_object(body: JsonView) -> bool:
     """Whether a request wants any JSON object."""
     return _format(body).get("type") == "json_object"
 
 
-def _format(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _format(body: JsonView) -> JsonView:
     """`response_format` of chat, `text.format` of responses."""
     text = body.get("text")
     nested = text.get("format") if isinstance(text, Mapping) else None
@@ -110,13 +112,13 @@ def _format(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return form if isinstance(form, Mapping) else {}
 
 
-def functions_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def functions_of(body: JsonView) -> list[JsonView]:
     """The functions a request offers as tools; responses requests write them flat."""
     tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
     return [tool.get("function", tool) for tool in tools if tool.get("type") == "function"]
 
 
-def output_limit(body: Mapping[str, Any]) -> int | None:
+def output_limit(body: JsonView) -> int | None:
     """The most output tokens a request allows."""
     for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
         if isinstance(body.get(name), int):
@@ -127,7 +129,7 @@ def output_limit(body: Mapping[str, Any]) -> int | None:
 # --- replies -----------------------------------------------------------------------------------
 
 
-def reply_text(endpoint: str, reply: Mapping[str, Any]) -> str:
+def reply_text(endpoint: str, reply: JsonView) -> str:
     """All text a model generated in a reply, tool arguments included."""
     if endpoint == RESPONSES:
         return "\n".join(_output_words(reply))
@@ -140,7 +142,7 @@ def reply_text(endpoint: str, reply: Mapping[str, Any]) -> str:
     return "\n".join(texts)
 
 
-def _output_words(reply: Mapping[str, Any]) -> Iterator[str]:
+def _output_words(reply: JsonView) -> Iterator[str]:
     """The text of a responses reply's output items."""
     for item in reply.get("output") or ():
         yield str(item["arguments"]) if "arguments" in item else content_text(item.get("content"))
@@ -152,9 +154,7 @@ def stable_id(prefix: str, *parts: object) -> str:
     return f"{prefix}-{digest}"
 
 
-def chat_completion(
-    model: str, choices: Sequence[Mapping[str, Any]], usage: Mapping[str, Any] | None
-) -> Body:
+def chat_completion(model: str, choices: Sequence[JsonView], usage: JsonView | None) -> Body:
     """A `chat.completion` object; `choices` hold `message` and `finish_reason`."""
     return {
         "id": stable_id("chatcmpl", model, choices),
@@ -168,7 +168,7 @@ def chat_completion(
     }
 
 
-def chat_chunks(completion: Mapping[str, Any], include_usage: bool) -> Iterator[Body]:
+def chat_chunks(completion: JsonView, include_usage: bool) -> Iterator[Body]:
     """The stream form of a completion: role, content in pieces, finish reason, usage."""
     base = {key: completion[key] for key in ("id", "created", "model") if key in completion}
     base["object"] = "chat.completion.chunk"
@@ -182,7 +182,7 @@ def chat_chunks(completion: Mapping[str, Any], include_usage: bool) -> Iterator[
         yield {**base, "choices": [], "usage": completion.get("usage")}
 
 
-def _deltas(message: Mapping[str, Any]) -> Iterator[Body]:
+def _deltas(message: JsonView) -> Iterator[Body]:
     """The pieces of one message."""
     yield {"role": message.get("role", "assistant"), "content": ""}
     content = message.get("content") or ""
@@ -192,9 +192,7 @@ def _deltas(message: Mapping[str, Any]) -> Iterator[Body]:
         yield {"tool_calls": [{**call, "index": index}]}
 
 
-def response_object(
-    model: str, output: Sequence[Mapping[str, Any]], usage: Mapping[str, Any] | None
-) -> Body:
+def response_object(model: str, output: Sequence[JsonView], usage: JsonView | None) -> Body:
     """A finished `response` object."""
     return {
         "id": stable_id("resp", model, output),
@@ -214,7 +212,7 @@ def response_object(
     }
 
 
-def response_events(response: Mapping[str, Any]) -> Iterator[Body]:
+def response_events(response: JsonView) -> Iterator[Body]:
     """The stream form of a response: one delta per output item."""
     numbers = iter(range(10**9))
 
@@ -240,14 +238,14 @@ def response_events(response: Mapping[str, Any]) -> Iterator[Body]:
     yield event("response.completed", response=response)
 
 
-def _emptied(item: Mapping[str, Any]) -> Body:
+def _emptied(item: JsonView) -> Body:
     """An output item before its text has arrived."""
     blank: Body = {"content": []} if "content" in item else {"arguments": ""}
     return {**item, **blank, "status": "in_progress"}
 
 
 def embedding_list(
-    model: str, vectors: np.ndarray[Any, Any], encoding: str, usage: Mapping[str, Any] | None
+    model: str, vectors: np.ndarray[Any, Any], encoding: str, usage: JsonView | None
 ) -> Body:
     """An embeddings reply.
 
@@ -277,12 +275,12 @@ def error_body(message: str, kind: str, code: str) -> Body:
 DONE = b"data: [DONE]\n\n"
 
 
-def chat_sse(chunks: Iterable[Mapping[str, Any]]) -> bytes:
+def chat_sse(chunks: Iterable[JsonView]) -> bytes:
     """Chat chunks as an event stream, ended by `[DONE]`."""
     return b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + DONE
 
 
-def response_sse(events: Iterable[Mapping[str, Any]]) -> bytes:
+def response_sse(events: Iterable[JsonView]) -> bytes:
     """Responses events as an event stream; the last event is its end."""
     return b"".join(
         b"event: " + str(event["type"]).encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"

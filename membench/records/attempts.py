@@ -11,11 +11,12 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 
 from membench.domain.case import Ask, Case, Probe, Turn
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.system import Memory
 from membench.records.journal import read_offsets
@@ -32,7 +33,7 @@ class JournalIndex:
     def __init__(self, path: Path) -> None:
         """Scan the file once; a missing file has no lines."""
         self._path = path
-        self.notes: list[dict[str, Any]] = []
+        self.notes: list[JsonObject] = []
         self._offsets: dict[str, dict[int, array[int]]] = {}
         for offset, line in read_offsets(path):
             if "case" not in line:
@@ -78,7 +79,7 @@ class CaseAttempt:
 
     attempt: int | None
     records: tuple[Record, ...] = ()
-    texts: tuple[Mapping[str, Any], ...] = ()
+    texts: tuple[JsonView, ...] = ()
     answers: Mapping[int, Record] | None = None
     abandoned: tuple[Record, ...] = ()
 
@@ -167,7 +168,7 @@ class RunRecords:
         self._answers = JournalIndex(answers)
 
     @property
-    def notes(self) -> list[dict[str, Any]]:
+    def notes(self) -> list[JsonObject]:
         """What lanes noted outside any event: late calls, trouble at closing."""
         return self._play.notes
 
@@ -189,7 +190,7 @@ class RunRecords:
         return self.lines(case).load()
 
 
-def is_answer_alone(content: Mapping[str, Any]) -> bool:
+def is_answer_alone(content: JsonView) -> bool:
     """Whether a system answered without showing what it recalled: retrieval is then not scored."""
     return content["status"] == "ok" and content.get("memories") is None
 
@@ -220,13 +221,13 @@ def played_case(case: Case, recorded: CaseAttempt) -> PlayedCase:
     return PlayedCase(case, ingested, recalled, answered)
 
 
-def outcome_of(content: Mapping[str, Any]) -> Outcome:
+def outcome_of(content: JsonView) -> Outcome:
     """Status and reason of a record's content."""
     return Outcome(content["status"] == "ok", content.get("reason"))
 
 
 def answer_text(
-    answer: Mapping[str, Any], turns: Mapping[str, Turn], memories: Sequence[Memory]
+    answer: JsonView, turns: Mapping[str, Turn], memories: Sequence[Memory]
 ) -> str | None:
     """The text of a recorded answer: as given, or resolved from its parts; None if it failed."""
     if answer["status"] == "failed":
@@ -236,9 +237,7 @@ def answer_text(
     return "".join(part_text(part, turns, memories) for part in answer["parts"])
 
 
-def part_text(
-    part: Mapping[str, Any], turns: Mapping[str, Turn], memories: Sequence[Memory]
-) -> str:
+def part_text(part: JsonView, turns: Mapping[str, Turn], memories: Sequence[Memory]) -> str:
     """The text that one recorded part refers to."""
     if "generated" in part:
         return str(part["generated"])

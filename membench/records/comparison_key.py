@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from membench.domain.labels import JsonObject, Scalar
+from membench.domain.labels import JsonObject, JsonView, Scalar
 from membench.records.fields import field_names, known_fields, plain_fields
 
 
@@ -32,7 +32,7 @@ class CostKey:
     energy_provenance: str | None = None
     schedule: str | None = None
     prefix_cache: str | None = None
-    further: Mapping[str, Any] = field(default_factory=dict)
+    further: JsonView = field(default_factory=dict)
 
     def to_json(self) -> JsonObject:
         """As in the manifest."""
@@ -41,7 +41,7 @@ class CostKey:
         return {**entry, **self.further}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back; keys of other versions are kept, since they tell runs apart."""
         return cls(**_with_further(cls, stored))
 
@@ -84,9 +84,9 @@ class ComparisonKey:
     token_budget: int | None = None
     generations: tuple[int, ...] = ()
     task_options: Mapping[str, Scalar] = field(default_factory=dict)
-    model_set: Mapping[str, Any] = field(default_factory=dict)
+    model_set: JsonView = field(default_factory=dict)
     cost: CostKey = field(default_factory=CostKey)
-    further: Mapping[str, Any] = field(default_factory=dict)
+    further: JsonView = field(default_factory=dict)
 
     def with_energy(self, boundary: str | None, provenance: str) -> ComparisonKey:
         """The key of a run whose joules are known."""
@@ -102,7 +102,7 @@ class ComparisonKey:
         return {**entry, **self.further}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back; keys of other versions are kept, since they tell runs apart."""
         values = _with_further(cls, stored)
         values["cost"] = CostKey.from_json(stored.get("cost") or {})
@@ -110,7 +110,7 @@ class ComparisonKey:
         return cls(**values)
 
 
-def _with_further(cls: type[Any], stored: Mapping[str, Any]) -> JsonObject:
+def _with_further(cls: type[Any], stored: JsonView) -> JsonObject:
     own = {*field_names(cls)} - {"further"}
     further = {name: value for name, value in stored.items() if name not in own}
     return {**known_fields(cls, stored), "further": further}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from membench.domain.labels import JsonObject
+from membench.domain.labels import JsonObject, JsonView
 
 
 def field_names(cls: type[Any]) -> tuple[str, ...]:
@@ -14,7 +14,7 @@ def field_names(cls: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(cls))
 
 
-def known_fields(cls: type[Any], stored: Mapping[str, Any]) -> JsonObject:
+def known_fields(cls: type[Any], stored: JsonView) -> JsonObject:
     """The keys of an object that a dataclass has fields for; those of newer versions are left."""
     return {name: stored[name] for name in field_names(cls) if name in stored}
 

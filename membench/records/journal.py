@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 
 from membench.domain.errors import HarnessFault, Reason
+from membench.domain.labels import JsonObject, JsonView
 
 
 class DiskFull(HarnessFault):
@@ -30,7 +31,7 @@ class DiskFull(HarnessFault):
 class Sink(Protocol):
     """Takes the lines of one journal."""
 
-    def append(self, line: Mapping[str, Any]) -> None:
+    def append(self, line: JsonView) -> None:
         """Hand over one line.
 
         Raises:
@@ -62,7 +63,7 @@ class Appender:
         self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
-    def append(self, line: Mapping[str, Any]) -> None:
+    def append(self, line: JsonView) -> None:
         """Write one line.
 
         Raises:
@@ -95,7 +96,7 @@ def local_journal(path: Path, *, awaited: bool = True) -> Appender:
     return Appender(path)
 
 
-def encoded(line: Mapping[str, Any]) -> bytes:
+def encoded(line: JsonView) -> bytes:
     """A line as it stands in a journal."""
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -110,13 +111,13 @@ def terminate_torn_line(path: Path) -> None:
             file.write(b"\n")
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[JsonObject]:
     """Every line that parses, in order; nothing if the file does not exist."""
     for _, line in read_offsets(path):
         yield line
 
 
-def read_offsets(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_offsets(path: Path) -> Iterator[tuple[int, JsonObject]]:
     """Like `read_lines`, each with the byte offset it starts at."""
     if not path.exists():
         return

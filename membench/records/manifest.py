@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
-from membench.domain.labels import JsonObject, Scalar
+from membench.domain.labels import JsonObject, JsonView, Scalar
 from membench.records.comparison_key import ComparisonKey
 from membench.records.fields import known_fields, plain_fields
 from membench.records.spec import RunSpec
@@ -50,7 +50,7 @@ class TaskEntry:
         return plain_fields(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back."""
         return cls(**known_fields(cls, stored))
 
@@ -91,7 +91,7 @@ class SystemEntry:
     deviations: tuple[str, ...] = ()
     reference: str | None = None
     adapter: str | None = None
-    environment: Mapping[str, Any] | None = None
+    environment: JsonView | None = None
 
     def to_json(self) -> JsonObject:
         """As in the manifest; without an environment there is no key for it."""
@@ -101,7 +101,7 @@ class SystemEntry:
         return entry
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back."""
         values = known_fields(cls, stored)
         for name in ("capabilities", "deviations"):
@@ -143,7 +143,7 @@ class HardwareEntry:
         return entry | {"class": entry.pop("kind")}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back."""
         values = known_fields(cls, stored)
         return cls(**values | {"gpus": tuple(stored["gpus"]), "kind": stored["class"]})
@@ -193,7 +193,7 @@ class Manifest:
     parent: ParentEntry | None
     spec: RunSpec
     spec_sha256: str
-    options: Mapping[str, Any]
+    options: JsonView
     task: TaskEntry
     system: SystemEntry
     models: Mapping[str, str]
@@ -205,8 +205,8 @@ class Manifest:
     subset: bool
     comparison_key: ComparisonKey
     pins: Mapping[str, str | None] = field(default_factory=dict)
-    energy: Mapping[str, Any] | None = None
-    energy_protocol: Sequence[Mapping[str, Any]] = ()
+    energy: JsonView | None = None
+    energy_protocol: Sequence[JsonView] = ()
     schema: int = SCHEMA
 
     @property
@@ -231,7 +231,7 @@ class Manifest:
         return entry
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back; keys of newer versions are ignored.
 
         Raises:

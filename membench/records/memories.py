@@ -15,16 +15,16 @@ spec, so `content_sha256` is too. A memory without an id has no `id` key.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import Memory, MemoryChange
 from membench.records.journal import Sink
 from membench.tokens import count_tokens
 
 
-def memory_to_line(memory: Memory) -> dict[str, Any]:
+def memory_to_line(memory: Memory) -> JsonObject:
     """A memory as texts.jsonl holds it, without its address (case, attempt, n).
 
     Score and id are left out: they belong to one recall or one change, not to the text.
@@ -43,7 +43,7 @@ def memory_to_line(memory: Memory) -> dict[str, Any]:
     }
 
 
-def memory_from_line(line: Mapping[str, Any], memory_id: str | None = None) -> Memory:
+def memory_from_line(line: JsonView, memory_id: str | None = None) -> Memory:
     """The inverse of `memory_to_line`; `memory_id` is that of the change that names the memory."""
     time = datetime.fromisoformat(line["time"]) if line["time"] else None
     return Memory(line["text"], tuple(line["sources"]), time, id=memory_id)
@@ -78,11 +78,11 @@ class MemoryTable:
         return self._ids.setdefault(str(memory_id), len(self._ids))
 
 
-def changes_to_content(changes: Iterable[MemoryChange], table: MemoryTable) -> list[dict[str, Any]]:
+def changes_to_content(changes: Iterable[MemoryChange], table: MemoryTable) -> list[JsonObject]:
     """Changes as a record lists them; memories that are new go into the table."""
     listed = []
     for change in changes:
-        entry: dict[str, Any] = {"kind": change.kind, "n": table.index(change.memory)}
+        entry: JsonObject = {"kind": change.kind, "n": table.index(change.memory)}
         if change.memory.id is not None:
             entry["id"] = table.id_index(change.memory.id)
         listed.append(entry)
@@ -90,7 +90,7 @@ def changes_to_content(changes: Iterable[MemoryChange], table: MemoryTable) -> l
 
 
 def changes_from_content(
-    content: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+    content: JsonView, lines: Sequence[JsonView]
 ) -> tuple[MemoryChange, ...] | None:
     """The inverse of `changes_to_content`, with ids as decimal numbers.
 
@@ -110,7 +110,7 @@ def changes_from_content(
     )
 
 
-def id_of(entry: Mapping[str, Any]) -> str | None:
+def id_of(entry: JsonView) -> str | None:
     """The id in a recorded change; None where the system has none, or an older run kept none."""
     number = entry.get("id")
     return None if number is None else str(number)

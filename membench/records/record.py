@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from membench.domain.answer import Generated
 from membench.domain.errors import Fault, Reason
+from membench.domain.labels import JsonObject, JsonView
 from membench.records.telemetry import Telemetry
 
-Content = dict[str, Any]
+Content = JsonObject
 """The deterministic part of a record, as JSON: `status`, `reason`, and what the event came to."""
 
 
@@ -32,10 +33,10 @@ class Record:
     event: int
     phase: str
     attempt: int
-    content: Mapping[str, Any]
+    content: JsonView
     telemetry: Telemetry
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The line as written."""
         return {
             "case": self.case,
@@ -47,7 +48,7 @@ class Record:
         }
 
     @classmethod
-    def from_json(cls, line: Mapping[str, Any]) -> Record:
+    def from_json(cls, line: JsonView) -> Record:
         """Read a line back."""
         return cls(
             line["case"],

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from membench.domain.errors import RunStateError, UsageError
+from membench.domain.labels import JsonObject, JsonView
 from membench.records.manifest import SCHEMA, Manifest
 from membench.records.summary import Summary
 
@@ -101,7 +101,7 @@ class RunDir:
             )
         return run
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> JsonObject:
         """The manifest.
 
         Raises:
@@ -136,7 +136,7 @@ class RunDir:
         if places:
             replace_json(self._places, places)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         """The summary.
 
         Raises:
@@ -198,7 +198,7 @@ class RunDir:
         problem = f"lacks {error}" if isinstance(error, KeyError) else f"is malformed: {error}"
         return RunStateError(f"{path} {problem}", "The run is damaged.")
 
-    def _load(self, path: Path) -> dict[str, Any]:
+    def _load(self, path: Path) -> JsonObject:
         try:
             loaded = orjson.loads(path.read_bytes())
         except (OSError, orjson.JSONDecodeError) as error:
@@ -208,7 +208,7 @@ class RunDir:
         return loaded
 
 
-def replace_json(path: Path, value: Mapping[str, Any]) -> None:
+def replace_json(path: Path, value: JsonView) -> None:
     """Write JSON beside `path` and move it there, so that readers see old or new, never half."""
     temporary = path.with_name(f".{path.name}.tmp")
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS

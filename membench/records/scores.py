@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import orjson
 
+from membench.domain.labels import JsonView
 from membench.domain.score import Score
 
 
@@ -26,6 +25,6 @@ def read_scores(path: Path) -> list[Score]:
         return [score_from_json(orjson.loads(line)) for line in file]
 
 
-def score_from_json(line: Mapping[str, Any]) -> Score:
+def score_from_json(line: JsonView) -> Score:
     """One line of scores.jsonl."""
     return Score(**{**line, "flags": tuple(line["flags"])})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from membench.domain.labels import Scalar
+from membench.domain.labels import JsonObject, JsonView, Scalar
 from membench.records.canonical import canonical_sha256
 
 
@@ -50,18 +50,18 @@ class RunSpec:
     judge_votes: int | None = None
     memory_model: str = "none"
     embedder: str = "none"
-    model_set: Mapping[str, Any] = field(default_factory=dict)
+    model_set: JsonView = field(default_factory=dict)
     seed: int = 0
     errata: bool = False
     division: str | None = None
     prompts: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As stored in the manifest."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> RunSpec:
+    def from_json(cls, stored: JsonView) -> RunSpec:
         """Read it back, ignoring keys of other versions."""
         known = {f.name for f in fields(cls)}
         return cls(**{key: value for key, value in stored.items() if key in known})
@@ -109,14 +109,14 @@ class ExecOptions:
     wave_cases: int = 8
     energy: str = "auto"
     energy_protocol: bool = False
-    model_set: Mapping[str, Any] = field(default_factory=dict)
+    model_set: JsonView = field(default_factory=dict)
     base_url: str | None = None
     cassette: Path | None = None
     cassette_mode: Literal["off", "record", "replay"] = "off"
     budget_usd: float | None = None
     budget_tokens: int | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As stored in the manifest: no paths, no host."""
         private = {"out", "run_id", "data", "base_url", "cassette"}
         public = {key: value for key, value in asdict(self).items() if key not in private}
@@ -127,7 +127,7 @@ DETERMINING = ("temperature", "max_tokens", "output_limit", "dimensions", "extra
 """Model settings that may change what a model says; the others say how it is called."""
 
 
-def split_settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_settings(given: JsonView) -> tuple[JsonObject, JsonObject]:
     """Model settings that belong to a spec, and those that belong to the options."""
     spec = {key: value for key, value in given.items() if key.rpartition(".")[2] in DETERMINING}
     return spec, {key: value for key, value in given.items() if key not in spec}

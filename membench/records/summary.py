@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
-from membench.domain.labels import JsonObject, Provenance
+from membench.domain.labels import JsonObject, JsonView, Provenance
 from membench.domain.score import Category, Metric
 from membench.records.comparison_key import ComparisonKey
 from membench.records.fields import known_fields, plain_fields
@@ -77,7 +77,7 @@ class EnergyEntry:
     u_joules: float | None = None
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any] | None) -> Self:
+    def from_json(cls, stored: JsonView | None) -> Self:
         """Read it back; an entry that is not there is unavailable."""
         return cls(**known_fields(cls, stored or {}))
 
@@ -95,7 +95,7 @@ class PhaseEnergy:
         return {**plain_fields(self.total), "roles": roles}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back."""
         roles = {r: EnergyEntry.from_json(entry) for r, entry in stored.get("roles", {}).items()}
         return cls(EnergyEntry.from_json(stored), roles)
@@ -121,7 +121,7 @@ class EnergySummary:
     unattributed: EnergyEntry = field(default_factory=EnergyEntry)
     judge: EnergyEntry = field(default_factory=EnergyEntry)
     boundary: str | None = None
-    sources: Sequence[Mapping[str, Any]] = ()
+    sources: Sequence[JsonView] = ()
 
     def to_json(self) -> JsonObject:
         """As in the summary."""
@@ -133,7 +133,7 @@ class EnergySummary:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back."""
         return cls(
             **{name: EnergyEntry.from_json(stored.get(name)) for name in _FIGURES},
@@ -165,7 +165,7 @@ class AbandonedCost:
         return plain_fields(self) | {"usage": usage_to_json(self.usage)}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back."""
         return cls(**known_fields(cls, stored) | {"usage": usage_from_json(stored.get("usage"))})
 
@@ -216,7 +216,7 @@ class RunCosts:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back from a summary."""
         context = known_fields(ContextTokens, stored["context_tokens"])
         times = stored["time_s"].items()
@@ -275,7 +275,7 @@ class Summary:
     notes: tuple[str, ...]
     costs: RunCosts
     energy: EnergySummary
-    judge: Mapping[str, Any] | None = None
+    judge: JsonView | None = None
     spent: PhaseUsage | None = None
     schema: int = SCHEMA
 
@@ -294,7 +294,7 @@ class Summary:
         return entry if spent is None else entry | {"spent": spent.to_json()}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back; keys of newer versions are ignored.
 
         Raises:
@@ -320,7 +320,7 @@ def usage_to_json(usage: Mapping[str, PhaseUsage]) -> JsonObject:
     return {phase: part.to_json() for phase, part in usage.items()}
 
 
-def usage_from_json(stored: Mapping[str, Any] | None) -> dict[str, PhaseUsage]:
+def usage_from_json(stored: JsonView | None) -> dict[str, PhaseUsage]:
     """Read it back."""
     return {phase: PhaseUsage.from_json(part) for phase, part in (stored or {}).items()}
 
@@ -330,7 +330,7 @@ def metrics_to_json(metrics: Mapping[str, Metric]) -> JsonObject:
     return {name: plain_fields(metric) for name, metric in metrics.items()}
 
 
-def metrics_from_json(stored: Mapping[str, Any]) -> dict[str, Metric]:
+def metrics_from_json(stored: JsonView) -> dict[str, Metric]:
     """Read them back."""
     found = {}
     for name, entry in stored.items():
@@ -349,7 +349,7 @@ def categories_to_json(categories: Mapping[str, Category]) -> JsonObject:
     }
 
 
-def categories_from_json(stored: Mapping[str, Any]) -> dict[str, Category]:
+def categories_from_json(stored: JsonView) -> dict[str, Category]:
     """Read them back."""
     return {
         name: Category(entry["id"], entry["n"], metrics_from_json(entry["metrics"]))

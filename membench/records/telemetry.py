@@ -6,10 +6,11 @@ import it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Self
 
+from membench.domain.labels import JsonObject, JsonView
 from membench.records.usage import PhaseUsage
 
 
@@ -58,7 +59,7 @@ class Telemetry:
         hosted = self.usage.total.cpu_s if self.usage is not None else None
         return (self.cpu_s or 0.0) + (hosted or 0.0)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As in the record; what is None has no key."""
         entry = {name: value for name in _PLAIN if (value := getattr(self, name)) is not None}
         if self.usage is not None:
@@ -66,7 +67,7 @@ class Telemetry:
         return entry
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back; keys of newer versions are ignored."""
         # There is one per event, so only what is there is set; the class has the defaults.
         entry = cls.__new__(cls)

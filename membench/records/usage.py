@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, JsonView, Role
 
 MIXED = "mixed"
 
@@ -87,7 +87,7 @@ class Usage:
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back; keys of newer versions are ignored.
 
         Older versions did not write every figure. A missing count is none; a missing sum is
@@ -135,16 +135,16 @@ class PhaseUsage:
         """Whether any call was delivered or failed."""
         return bool(self.total.calls or self.faults)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As in a record's telemetry: the figures of the total, `roles`, and `faults` if any."""
-        entry: dict[str, Any] = self.total.to_json()
+        entry: JsonObject = self.total.to_json()
         entry["roles"] = {role: usage.to_json() for role, usage in self.roles.items()}
         if self.faults:
             entry["faults"] = list(self.faults)
         return entry
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back; unlike the total, a role nobody named has no entry."""
         roles = {role: Usage.from_json(use) for role, use in (stored.get("roles") or {}).items()}
         return cls(Usage.from_json(stored), roles, tuple(stored.get("faults", ())))
@@ -166,13 +166,13 @@ class LateUsage:
     event: int | None = None
     phase: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As noted at the end of a case."""
         place = {"case": self.case, "event": self.event, "phase": self.phase}
         return {**self.usage.to_json(), **place}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: JsonView) -> Self:
         """Read it back."""
         usage = PhaseUsage.from_json(stored)
         return cls(usage, stored.get("case"), stored.get("event"), stored.get("phase"))

@@ -72,9 +72,8 @@ def resumed(path: Path, request: RunRequest) -> RunResult:
     from membench.cli.output.console import TerminalProgress
     from membench.harness.run import resume
     from membench.records.run_directory import RunDir
-    from membench.records.spec import RunSpec
 
-    stored = RunSpec.from_json(RunDir.open(path).manifest()["spec"])
+    stored = RunDir.open(path).read_manifest().spec
     asked = request.over(stored)
     if changed := stored.differences(asked):
         name = changed[0]

@@ -13,7 +13,6 @@ from membench.cli.output.summary import show_result
 from membench.cli.request import merge
 from membench.harness.run import derive
 from membench.records.run_directory import RunDir
-from membench.records.spec import RunSpec
 
 
 def derive_and_show(
@@ -25,7 +24,7 @@ def derive_and_show(
         typer.Exit: Something failed in it.
     """
     request = merge(None, settings)
-    parent = RunSpec.from_json(RunDir.open(run).manifest()["spec"])
+    parent = RunDir.open(run).read_manifest().spec
     spec = request.over(parent).to_json()
     changed = {name: spec[name] for name in ("model_set", *settings) if name in spec}
     changed["division"] = None

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from membench.domain.labels import JsonView
 from membench.domain.score import Score
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.rules import Finding
@@ -51,7 +52,7 @@ def row_key(row: Score) -> RowKey:
     return row.case_id, row.kind, row.item_id, row.event
 
 
-def line_key(line: Mapping[str, Any]) -> RowKey:
+def line_key(line: JsonView) -> RowKey:
     """The key of a line of scores.jsonl."""
     return line["case_id"], line["kind"], line["item_id"], line["event"]
 
@@ -70,9 +71,7 @@ def changed_metrics(rows: Sequence[Score], others: Sequence[Score]) -> set[str]:
     return names
 
 
-def score_findings(
-    rows: Sequence[Score], claimed: Mapping[RowKey, Mapping[str, Any]]
-) -> Iterator[Finding]:
+def score_findings(rows: Sequence[Score], claimed: Mapping[RowKey, JsonView]) -> Iterator[Finding]:
     """Rows that differ from the submitted ones, are missing there, or are there alone."""
     for row in rows:
         claim = claimed.get(row_key(row))
@@ -87,7 +86,7 @@ def score_findings(
             yield Finding("rescore.score", layout.SCORES, f"a row of '{key[2]}' that scoring lacks")
 
 
-def row_problem(row: Score, claim: Mapping[str, Any]) -> str | None:
+def row_problem(row: Score, claim: JsonView) -> str | None:
     """How a submitted row differs, or None."""
     plain = {
         "category": row.category,
@@ -106,7 +105,7 @@ def row_problem(row: Score, claim: Mapping[str, Any]) -> str | None:
     return None
 
 
-def summary_findings(summary: Mapping[str, Any], claim: Mapping[str, Any]) -> Iterator[Finding]:
+def summary_findings(summary: JsonView, claim: JsonView) -> Iterator[Finding]:
     """Parts of the verifier's summary that differ from the submitted one."""
     for part in sorted({*claim, *summary} - UNCHECKED):
         rule = RULE_OF_PART.get(part, "rescore.cost")
@@ -129,9 +128,7 @@ def without_newer_usage(ours: Any, claim: Any) -> Any:
     }
 
 
-def energy_report_findings(
-    report: Mapping[str, Any], claim: Mapping[str, Any] | None
-) -> Iterator[Finding]:
+def energy_report_findings(report: JsonView, claim: JsonView | None) -> Iterator[Finding]:
     """Parts of the verifier's energy report that differ from the one in the manifest."""
     plain = orjson.loads(orjson.dumps(report))
     for path, ours, theirs in differences(plain, claim or {}, "energy"):

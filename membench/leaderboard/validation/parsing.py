@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from membench.adapters.registry import list_systems
 from membench.domain.errors import UserError
+from membench.domain.labels import JsonObject, JsonView
 from membench.harness.divisions import division_of, pinned
 from membench.harness.manifest import judge_prompts_sha256
 from membench.leaderboard.bundles import layout, schema
@@ -25,7 +26,7 @@ from membench.records.spec import RunSpec
 MANY = 20
 """Findings reported of one kind; a broken file breaks the same rule on every line."""
 
-Lines = list[dict[str, Any]]
+Lines = list[JsonObject]
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class ParsedBundle:
     """
 
     sha256: str
-    manifest: dict[str, Any]
-    summary: dict[str, Any]
+    manifest: JsonObject
+    summary: JsonObject
     play: Lines
     notes: Lines
     texts: Lines
@@ -101,7 +102,7 @@ def parse_bundle(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundl
     )
 
 
-def check_version(value: dict[str, Any], name: str) -> None:
+def check_version(value: JsonObject, name: str) -> None:
     """Refuse a newer schema before anything else of it is looked at."""
     version = value.get("schema")
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= SCHEMA:
@@ -192,7 +193,7 @@ def disagreements(bundle: ParsedBundle) -> list[Finding]:
     ]
 
 
-def spec_findings(manifest: dict[str, Any]) -> Iterator[Finding]:
+def spec_findings(manifest: JsonObject) -> Iterator[Finding]:
     """The manifest must follow from its spec."""
     spec = RunSpec.from_json(manifest["spec"])
     location = layout.MANIFEST
@@ -233,7 +234,7 @@ def division_problem(division: str, spec: RunSpec) -> str | None:
     return None if same else "the spec differs from what the division pins"
 
 
-def expected_key(manifest: dict[str, Any]) -> dict[str, Any]:
+def expected_key(manifest: JsonObject) -> JsonObject:
     """The parts of the comparison key that follow from the rest of the manifest."""
     spec, task = manifest["spec"], manifest["task"]
     expected = {
@@ -281,7 +282,7 @@ def agreement_findings(bundle: ParsedBundle) -> Iterator[Finding]:
             yield Finding("schema.agree", f"{layout.SUMMARY}: {name}", "differs from the manifest")
 
 
-def found_as(system: Mapping[str, Any]) -> str:
+def found_as(system: JsonView) -> str:
     """What `--system` called it: its name, or its adapter where that drives another system.
 
     Empty for one that took the name of a system known here, which nothing is called.

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
+from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.parsing import MANY, ParsedBundle
 from membench.leaderboard.validation.rules import Finding
@@ -28,7 +28,7 @@ def range_findings(bundle: ParsedBundle) -> list[Finding]:
     ][:MANY]
 
 
-def metric_findings(summary: dict[str, Any]) -> Iterator[Finding]:
+def metric_findings(summary: JsonObject) -> Iterator[Finding]:
     """Metrics of the summary and of its categories."""
     groups = {"metrics": summary["metrics"]}
     groups |= {f"categories.{n}": c["metrics"] for n, c in summary["categories"].items()}
@@ -62,7 +62,7 @@ def value_findings(bundle: ParsedBundle) -> Iterator[Finding]:
                 yield Finding("range.metric", location, f"{value} is out of range")
 
 
-def count_findings(counts: dict[str, Any]) -> Iterator[Finding]:
+def count_findings(counts: JsonObject) -> Iterator[Finding]:
     """Counts that must add up."""
     location = f"{layout.SUMMARY}: counts"
     if counts["ok"] + counts["failed"] != counts["questions"]:
@@ -95,7 +95,7 @@ def span_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     yield from overlap_findings(spans)
 
 
-def earliest_start(manifest: dict[str, Any]) -> float:
+def earliest_start(manifest: JsonObject) -> float:
     """When a run's first span can be; a derived run carries the records of its parent."""
     if manifest["parent"] is not None:
         return 0.0

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles.layout import LIMITS, Limits
 from membench.leaderboard.validation.rules import RuleViolation
 
@@ -22,7 +23,7 @@ DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u
 """Characters that turn the direction of text around: what is read is not what is there."""
 
 
-def parse_object(data: bytes, location: str, limits: Limits = LIMITS) -> dict[str, Any]:
+def parse_object(data: bytes, location: str, limits: Limits = LIMITS) -> JsonObject:
     """One JSON object.
 
     Raises:
@@ -46,7 +47,7 @@ def parse_object(data: bytes, location: str, limits: Limits = LIMITS) -> dict[st
     return value
 
 
-def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[dict[str, Any]]:
+def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[JsonObject]:
     """The objects of a file of JSON lines.
 
     Raises:
@@ -59,7 +60,7 @@ def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[dic
             yield parse_object(line, f"{name}: line {number}", limits)
 
 
-def check_values(value: dict[str, Any], location: str, limits: Limits) -> None:
+def check_values(value: JsonObject, location: str, limits: Limits) -> None:
     """Walk a parsed value: depth, and the characters of every string.
 
     Raises:
@@ -90,7 +91,7 @@ def clean(text: str) -> bool:
 
 
 def _decoder(location: str) -> json.JSONDecoder:
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def pairs(items: list[tuple[str, Any]]) -> JsonObject:
         found = dict(items)
         if len(found) != len(items):
             keys = [key for key, _ in items]

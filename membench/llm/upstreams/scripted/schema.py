@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from membench.domain.labels import JsonObject, JsonView
+
 DEPTH = 6
 FORMATS = {
     "date-time": "2023-05-08T13:56:00Z",
@@ -23,7 +25,7 @@ FORMATS = {
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
 
-Schema = Mapping[str, Any]
+Schema = JsonView
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ class _Maker:
             return "object"
         return "array" if "items" in schema else "string"
 
-    def _object(self, schema: Schema, path: str, depth: int) -> dict[str, Any]:
+    def _object(self, schema: Schema, path: str, depth: int) -> JsonObject:
         """Required properties always; optional ones while not too deep."""
-        properties: Mapping[str, Any] = schema.get("properties") or {}
+        properties: JsonView = schema.get("properties") or {}
         required = schema.get("required") or ()
         names = required if depth > DEPTH else [*properties, *(set(required) - set(properties))]
         return {
@@ -157,7 +159,7 @@ def _is_null(branch: Any) -> bool:
     return isinstance(branch, Mapping) and branch.get("type") == "null"
 
 
-def _joined(schema: Schema, target: Any) -> dict[str, Any]:
+def _joined(schema: Schema, target: Any) -> JsonObject:
     """A schema with its `allOf` parts merged into it."""
     merged = {key: value for key, value in schema.items() if key != "allOf"}
     for part in schema["allOf"]:
