@@ -1,17 +1,16 @@
 """Comparing finished runs: what can be compared, by how much they differ, and on which questions.
 
-Two runs are alike where their comparison keys are equal; scores are compared only then, and times
-and joules only where the key's `cost` part is equal too (tokens do not depend on the machine).
-Differences are paired by question, with cases as clusters. Everything here works on data that
-`load` read; nothing is written.
+Two runs are alike where their comparison keys are equal; scores are compared only then, and costs
+that depend on the machine only where the key's `cost` part is equal too. Differences are paired by
+question, with cases as clusters. Everything here works on data that `load`, or the board, has
+read; nothing is written. The command, the page and the export show what this returns.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,29 +30,26 @@ from membench.metrics.paired import (
     sign_flip,
     visible_by_cases,
 )
-from membench.records.costs import cpu_seconds
-from membench.records.journal import read_offsets
+from membench.records.costs import COSTS, PER, STAGES, CaseCosts, Cost, mean_cost, name_of
+from membench.records.journal import read_lines
 from membench.records.scores import read_scores
+from membench.tasks.registry import get_task
 
 COST = "cost"
 """The part of a comparison key that only costs need to agree on."""
 
-MACHINE_FREE = ("context_tokens", "prompt_tokens", "completion_tokens", "embedding_tokens", "usd")
-"""Costs that mean the same on every machine."""
-
-TOKENS = ("prompt_tokens", "completion_tokens", "embedding_tokens")
+METER = "energy_"
+"""How the parts of `cost` begin that only joules need to agree on."""
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished run as far as comparing needs it.
+    """A finished run as far as comparing needs it, from a run directory or from a bundle.
 
     Attributes:
         summary: `summary.json`.
         scores: `scores.jsonl`.
-        costs: Cost name -> official case id -> total of the case; a cost that is unknown for a
-            case is left out. Names are `context_tokens`, `<phase>.seconds`, `<phase>.cpu_s`,
-            `<phase>.prompt_tokens` and likewise, `<phase>.usd`.
+        costs: `<phase>.<cost>` -> official case id -> total, as `CaseCosts` makes them.
         granted: Whether its system was granted the evidence: a ceiling, no competitor.
     """
 
@@ -68,6 +64,17 @@ class FinishedRun:
         return str(self.summary["run_id"])
 
     @property
+    def task(self) -> str:
+        """Name of the benchmark."""
+        return str(self.summary.get("task") or self.key.get("task"))
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        """What must be equal to compare it with another."""
+        key: Mapping[str, Any] = self.summary["comparison_key"]
+        return key
+
+    @property
     def questions(self) -> dict[str, int]:
         """Questions per official case id."""
         counts: dict[str, int] = defaultdict(int)
@@ -75,15 +82,18 @@ class FinishedRun:
             counts[row.case_id] += row.kind == "question"
         return dict(counts)
 
-    @property
-    def joules(self) -> dict[str, float]:
-        """Measured or modelled joules by phase, as `<phase>.joules`; empty where unavailable."""
-        phases = (self.summary.get("energy") or {}).get("phases") or {}
-        return {
-            f"{phase}.joules": figure["joules"]
-            for phase, figure in phases.items()
-            if figure.get("joules") is not None
-        }
+    def mean_cost(self, part: str, cost: Cost) -> float | None:
+        """A cost per question, or per history for those of the setup; None if unknown."""
+        return mean_cost(self.summary, cost, part)
+
+    def case_costs(self, part: str, cost: Cost) -> dict[str, float] | None:
+        """Total of a stage or phase by case; None where it is not known by case."""
+        phases = [p for p in STAGES.get(part, (part,)) if p in self.summary["time_s"]]
+        found = [self.costs.get(f"{phase}.{cost.id}") for phase in phases]
+        tables = [table for table in found if table is not None]
+        if not tables or len(tables) < len(found):
+            return None
+        return {case: sum(table.get(case, 0.0) for table in tables) for case in tables[0]}
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,26 @@ class KeyDifference:
 
 
 @dataclass(frozen=True)
+class AdjustedP:
+    """P values after Holm's adjustment over one family of lines, each test by itself.
+
+    Attributes:
+        t: Of the cluster-t test.
+        sign_flip: Of swapping runs case by case.
+        mcnemar: Of the 2x2 table.
+        family: Which lines were adjusted together: `all questions` or `by category`, of every
+            metric and every pair of runs that are shown together.
+        lines: How many they are.
+    """
+
+    t: float | None
+    sign_flip: float | None
+    mcnemar: float | None
+    family: str
+    lines: int
+
+
+@dataclass(frozen=True)
 class MetricComparison:
     """One metric of two runs over the questions both have a value for.
 
@@ -108,10 +138,11 @@ class MetricComparison:
         first: Mean of the first run over the paired questions.
         second: Mean of the second run over the paired questions.
         difference: First less second, with interval and test by case.
-        sign_flip: P of swapping the runs case by case, None without pairs.
+        sign_flip: P of swapping the runs case by case, None with fewer than two cases.
         table: Who was right where, for outcomes that are 0 or 1.
         visible: The smallest difference this comparison could have shown.
         unpaired: Questions that only one of them has a value for.
+        adjusted: Its p values, adjusted for all that are shown with them.
     """
 
     metric: str
@@ -123,16 +154,33 @@ class MetricComparison:
     table: PairedTable | None
     visible: Visible | None
     unpaired: int
+    adjusted: AdjustedP | None = None
+
+    @property
+    def mcnemar(self) -> float | None:
+        """P of the 2x2 table."""
+        return None if self.table is None else self.table.p
 
 
 @dataclass(frozen=True)
 class CostComparison:
-    """One cost of two runs, totals over the cases both know, and their ratio."""
+    """One cost of two runs.
+
+    Attributes:
+        cost: Name, as `costs.cost_named` reads it.
+        per: `question`, or `history` for what is paid while memory is built.
+        first: Mean of the first run.
+        second: Mean of the second run.
+        ratio: First over second, with its interval by case where the cost is known by case.
+        provenance: Label of joules; None for other costs.
+    """
 
     cost: str
+    per: str
     first: float
     second: float
     ratio: Ratio
+    provenance: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +204,7 @@ class Comparison:
         costs: Ratios of costs; empty where nothing was counted.
         incomparable: Parts of the key that keep machine-bound costs from being compared.
         disagreements: Questions with different values of the first metric, largest gap first.
+        undetermined: Metrics that were asked for, of which no question has a value in both runs.
     """
 
     first: FinishedRun
@@ -164,6 +213,7 @@ class Comparison:
     costs: tuple[CostComparison, ...]
     incomparable: tuple[KeyDifference, ...]
     disagreements: tuple[Disagreement, ...]
+    undetermined: tuple[str, ...] = ()
 
 
 # --- what can be compared -----------------------------------------------------------------------
@@ -188,11 +238,20 @@ def part_difference(part: str, keys: Sequence[Mapping[str, Any]]) -> KeyDifferen
     return None if all(value == values[0] for value in values) else KeyDifference(part, values)
 
 
+def obstacles(runs: Sequence[FinishedRun]) -> list[str]:
+    """What keeps the scores of some runs from being compared, line by line; empty if nothing."""
+    tasks = dict.fromkeys(run.task for run in runs)
+    if len(tasks) > 1:
+        listed = ", ".join(f"{run.name} of {run.task}" for run in runs)
+        return [f"they are runs of different tasks ({listed}), which share no questions"]
+    return [str(found) for found in key_differences([run.key for run in runs])]
+
+
 def check_alike(runs: Sequence[FinishedRun]) -> None:
     """Refuse runs whose scores must not be compared.
 
     Raises:
-        UsageError: Fewer than two runs, or their comparison keys differ; names the parts.
+        UsageError: Fewer than two runs, of different tasks, or with different comparison keys.
         RunStateError: A run has cases that were never finished.
     """
     if len(runs) < 2:
@@ -202,17 +261,50 @@ def check_alike(runs: Sequence[FinishedRun]) -> None:
             raise RunStateError(
                 f"run {run.name} has unfinished cases", "Continue it with --resume, then compare."
             )
-    unlike = key_differences([run.summary["comparison_key"] for run in runs])
-    if unlike:
-        names = " / ".join(run.name for run in runs)
-        parts = "\n".join(f"  {difference}" for difference in unlike)
+    names = " / ".join(run.name for run in runs)
+    found = obstacles(runs)
+    if found and len({run.task for run in runs}) > 1:
+        raise UsageError(f"{names} cannot be compared: {found[0]}", "Compare runs of one task.")
+    if found:
+        parts = "\n".join(f"  {line}" for line in found)
         raise UsageError(
             f"{names} cannot be compared: their comparison keys differ in\n{parts}",
             "Repeat one of them with the other's settings.",
         )
 
 
+def headline(run: FinishedRun) -> list[str]:
+    """The metrics that are compared unless one is named: the task's headline."""
+    return list(get_task(run.task).card.headline)
+
+
+def main_metric(run: FinishedRun) -> str:
+    """The metric a frontier uses: judged where a judge was run."""
+    card = get_task(run.task).card
+    judged = run.summary["metrics"].get(card.main_metric, {}).get("value") is not None
+    return card.main_metric if judged else card.offline_metric
+
+
 # --- comparing ----------------------------------------------------------------------------------
+
+
+def compare_with_first(
+    runs: Sequence[FinishedRun], metrics: Sequence[str], *, disagreements: int = 20
+) -> tuple[Comparison, ...]:
+    """Compare the first run with each of the others, p values adjusted over all of it.
+
+    Args:
+        runs: Two or more.
+        metrics: See `compare`.
+        disagreements: See `compare`.
+
+    Raises:
+        UserError: As `compare`.
+    """
+    check_alike(runs)
+    first, *others = runs
+    found = [compare(first, other, metrics, disagreements=disagreements) for other in others]
+    return tuple(adjusted(found))
 
 
 def compare(
@@ -223,33 +315,28 @@ def compare(
     Args:
         first: The run that is compared.
         second: The run it is compared with; positive differences favour the first.
-        metrics: Metric names, the one that matters first; those neither run has are skipped.
+        metrics: Metric names, the one that matters first.
         disagreements: How many questions to list at most.
 
     Raises:
         UsageError: The runs are not alike.
         RunStateError: A run is unfinished.
-        UnknownName: Neither run has any of the metrics.
+        UnknownName: No question has a value of any of the metrics in both runs.
     """
     check_alike([first, second])
-    known = [name for name in metrics if has_metric(first, name) and has_metric(second, name)]
+    known = [name for name in metrics if paired(first, second, name)[0]]
     if not known:
         shared = set(first.summary["metrics"]) & set(second.summary["metrics"])
         raise UnknownName("metric of both runs", metrics[0] if metrics else "", shared)
-    unlike = cost_differences([run.summary["comparison_key"] for run in (first, second)])
     return Comparison(
         first=first,
         second=second,
         metrics=tuple(c for name in known for c in compared_metric(first, second, name)),
-        costs=tuple(compared_costs(first, second, machine_bound=not unlike)),
-        incomparable=tuple(unlike),
+        costs=tuple(compared_costs(first, second)),
+        incomparable=tuple(cost_differences([first.key, second.key])),
         disagreements=tuple(disagreeing(first, second, known[0])[:disagreements]),
+        undetermined=tuple(name for name in metrics if name not in known),
     )
-
-
-def has_metric(run: FinishedRun, name: str) -> bool:
-    """Whether a run has rows with a metric."""
-    return any(name in row.values for row in run.scores)
 
 
 @dataclass(frozen=True)
@@ -261,15 +348,17 @@ class QuestionPair:
     second: float
 
 
-def values_by_item(run: FinishedRun, metric: str) -> dict[tuple[str, str], tuple[Score, float]]:
-    """Rows with a value by (kind, item id); failed rows count 0, as in a headline."""
+def values_by_item(
+    run: FinishedRun, metric: str
+) -> dict[tuple[str, str, str], tuple[Score, float]]:
+    """Rows with a value by kind, case and item; failed rows count 0, as in a headline."""
     found = {}
     for row in run.scores:
         value = row.values.get(metric)
         if value is None and metric in row.values and row.status == "failed":
             value = 0.0
         if value is not None:
-            found[row.kind, row.item_id] = (row, value)
+            found[row.kind, row.case_id, row.item_id] = (row, value)
     return found
 
 
@@ -317,36 +406,6 @@ def pairs_compared(
     )
 
 
-def compared_costs(
-    first: FinishedRun, second: FinishedRun, *, machine_bound: bool
-) -> Iterator[CostComparison]:
-    """Costs that both runs counted; those bound to a machine only where it was the same."""
-    for name in first.costs:
-        if name not in second.costs or not (machine_bound or machine_free(name)):
-            continue
-        a, b = first.costs[name], second.costs[name]
-        cases = sorted(a.keys() & b.keys())
-        ours, theirs = [a[case] for case in cases], [b[case] for case in cases]
-        if any(ours) or any(theirs):
-            yield CostComparison(name, sum(ours), sum(theirs), cost_ratio(ours, theirs, cases))
-    if machine_bound:
-        yield from compared_joules(first, second)
-
-
-def compared_joules(first: FinishedRun, second: FinishedRun) -> Iterator[CostComparison]:
-    """Joules by phase: totals of the runs, so their ratio has no interval."""
-    for name, ours in first.joules.items():
-        theirs = second.joules.get(name)
-        if theirs:
-            cases = len(first.questions)
-            yield CostComparison(name, ours, theirs, Ratio(ours / theirs, None, cases, cases))
-
-
-def machine_free(cost: str) -> bool:
-    """Whether a cost means the same on every machine."""
-    return cost.rpartition(".")[2] in MACHINE_FREE
-
-
 def disagreeing(first: FinishedRun, second: FinishedRun, metric: str) -> list[Disagreement]:
     """Questions with different values, largest gap first, then by id."""
     pairs, _ = paired(first, second, metric)
@@ -355,11 +414,120 @@ def disagreeing(first: FinishedRun, second: FinishedRun, metric: str) -> list[Di
     return [Disagreement(p.row.item_id, p.row.category, p.first, p.second) for p in apart]
 
 
-def adjusted(comparisons: Sequence[Comparison]) -> list[float | None]:
-    """P of each comparison's first metric, adjusted by Holm for their number."""
-    found = [comparison.metrics[0].difference.p for comparison in comparisons]
-    known = iter(holm([p for p in found if p is not None]))
-    return [None if p is None else next(known) for p in found]
+# --- costs --------------------------------------------------------------------------------------
+
+
+def compared_costs(first: FinishedRun, second: FinishedRun) -> Iterator[CostComparison]:
+    """Costs that both runs know, stages first; those of a machine only where it was the same."""
+    unlike = {found.part for found in cost_differences([first.key, second.key])}
+    for part in PER:
+        for cost in COSTS.values():
+            if comparable(cost, unlike) and (line := compared_cost(first, second, part, cost)):
+                yield line
+
+
+def comparable(cost: Cost, unlike: set[str]) -> bool:
+    """Whether a cost compares although some parts of the key's `cost` differ."""
+    if cost.depends_on == "machine":
+        return all(part.startswith(METER) for part in unlike)
+    return cost.depends_on == "nothing" or not unlike
+
+
+def compared_cost(
+    first: FinishedRun, second: FinishedRun, part: str, cost: Cost
+) -> CostComparison | None:
+    """One cost; None where a run does not know it or neither paid anything."""
+    ours, theirs = first.mean_cost(part, cost), second.mean_cost(part, cost)
+    if ours is None or theirs is None or not (ours or theirs):
+        return None
+    joules = cost.id == "joules"
+    return CostComparison(
+        cost=name_of(part, cost),
+        per=PER[part],
+        first=ours,
+        second=theirs,
+        ratio=ratio_of(ours, theirs, first.case_costs(part, cost), second.case_costs(part, cost)),
+        provenance=str((first.key.get(COST) or {}).get("energy_provenance")) if joules else None,
+    )
+
+
+def ratio_of(
+    ours: float,
+    theirs: float,
+    first: Mapping[str, float] | None,
+    second: Mapping[str, float] | None,
+) -> Ratio:
+    """Ratio of two means, with the interval that the totals by case give it.
+
+    The means are those of the summaries: calls that came after their phase was closed are in
+    them and in no record, so the interval is moved, on the log scale, to the ratio of the means.
+    """
+    value = ours / theirs if ours > 0 and theirs > 0 else None
+    cases = sorted(first.keys() & second.keys()) if first and second else []
+    found = cost_ratio([(first or {})[c] for c in cases], [(second or {})[c] for c in cases], cases)
+    if value is None or found.value is None or found.ci95 is None:
+        return Ratio(value, None, found.n, found.clusters)
+    low, high = (end * value / found.value for end in found.ci95)
+    return Ratio(value, (low, high), found.n, found.clusters)
+
+
+# --- several p values at once -------------------------------------------------------------------
+
+
+def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with every p value adjusted by Holm for those that are shown with it.
+
+    Lines over all questions are one family, lines by category another, so that a breakdown does
+    not blunt the headline; each of the three tests is adjusted by itself.
+    """
+    families: dict[str, list[MetricComparison]] = defaultdict(list)
+    for comparison in comparisons:
+        for line in comparison.metrics:
+            families[family_of(line)].append(line)
+    found = {id(line): p for name, lines in families.items() for line, p in family(name, lines)}
+    return [
+        replace(
+            comparison,
+            metrics=tuple(replace(line, adjusted=found[id(line)]) for line in comparison.metrics),
+        )
+        for comparison in comparisons
+    ]
+
+
+def family_of(line: MetricComparison) -> str:
+    """Which lines a line is adjusted with."""
+    return "all questions" if line.category is None else "by category"
+
+
+def family(
+    name: str, lines: Sequence[MetricComparison]
+) -> Iterator[tuple[MetricComparison, AdjustedP]]:
+    """The adjusted p values of one family."""
+    tests = (
+        holm_known([line.difference.p for line in lines]),
+        holm_known([line.sign_flip for line in lines]),
+        holm_known([line.mcnemar for line in lines]),
+    )
+    for line, t, flip, mcnemar in zip(lines, *tests, strict=True):
+        yield line, AdjustedP(t, flip, mcnemar, name, len(lines))
+
+
+def holm_known(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjustment of those that are known."""
+    known = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(known) for p in p_values]
+
+
+def adjustment_text(comparisons: Sequence[Comparison]) -> str:
+    """Which p values were adjusted together."""
+    found = {
+        line.adjusted.family: line.adjusted.lines
+        for comparison in comparisons
+        for line in comparison.metrics
+        if line.adjusted is not None
+    }
+    families = "; ".join(f"{name}, {lines} lines" for name, lines in found.items())
+    return f"Every p is adjusted by Holm within its family, each test by itself: {families}."
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -376,57 +544,24 @@ def load(path: Path) -> FinishedRun:
     if not run.scores.is_file():
         raise RunStateError(f"run {run.run_id} has no scores.jsonl", f"membench score {path}")
     scores = read_scores(run.scores)
-    opaque = opaque_ids(summary["task"], manifest["spec"]["seed"])
-    official = {opaque(case): case for case in {row.case_id for row in scores}}
-    costs = case_costs([run.play, run.answers], official)
+    costs = case_costs(scores, opaque_ids(summary["task"], manifest["spec"]["seed"]))
+    for journal in (run.play, run.answers):
+        costs.add(read_lines(journal))
     granted = "evidence_grant" in manifest["system"]["capabilities"]
-    return FinishedRun(summary, scores, costs, granted)
+    return FinishedRun(summary, scores, costs.totals(), granted)
 
 
-def case_costs(
-    journals: Sequence[Path], official: Mapping[str, str]
-) -> dict[str, dict[str, float]]:
-    """Costs per case from the telemetry of its last attempt.
-
-    A cost that one record of a case does not know is unknown for the case.
+def case_costs(scores: Sequence[Score], opaque: Callable[[str], str]) -> CaseCosts:
+    """Costs by case of the cases that have scores, before any record was read.
 
     Args:
-        journals: Journals of records, the one that starts attempts first.
-        official: Opaque case id -> official case id.
+        scores: Score rows.
+        opaque: From an official case id to the opaque one.
     """
-    last: dict[str, int] = {}
-    spent: dict[str, dict[str, list[float | None]]] = {}
-    for journal in journals:
-        for _, line in read_offsets(journal):
-            case = official.get(line.get("case", ""))
-            if case is None or line["attempt"] < last.get(case, 0):
-                continue
-            if line["attempt"] > last.get(case, 0):
-                last[case], spent[case] = line["attempt"], defaultdict(list)
-            for name, value in line_costs(line["phase"], line["telemetry"]):
-                spent[case][name].append(value)
-    return by_cost(spent)
-
-
-def by_cost(spent: Mapping[str, Mapping[str, list[float | None]]]) -> dict[str, dict[str, float]]:
-    """Totals by cost and case, without those that are partly unknown."""
-    totals: dict[str, dict[str, float]] = defaultdict(dict)
-    for case, costs in sorted(spent.items()):
-        for name, values in costs.items():
-            known = [value for value in values if value is not None]
-            if len(known) == len(values):
-                totals[name][case] = math.fsum(known)
-    return dict(sorted(totals.items()))
-
-
-def line_costs(phase: str, telemetry: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
-    """The costs that one record tells of; None for one it should know and does not."""
-    if "start" in telemetry:
-        yield f"{phase}.seconds", telemetry["end"] - telemetry["start"]
-    if "cpu_s" in telemetry:
-        yield f"{phase}.cpu_s", cpu_seconds(telemetry)
-    if "context_tokens" in telemetry:
-        yield "context_tokens", telemetry["context_tokens"]
-    if usage := telemetry.get("usage"):
-        for name in (*TOKENS, "usd"):
-            yield f"{phase}.{name}", usage.get(name)
+    official = {opaque(case): case for case in {row.case_id for row in scores}}
+    asked = {
+        (row.case_id, row.event)
+        for row in scores
+        if row.kind == "question" and row.event is not None
+    }
+    return CaseCosts(official, asked)

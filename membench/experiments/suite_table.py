@@ -20,12 +20,12 @@ from membench.energy.reporting.report import components_of
 from membench.energy.verification.repeats import Repeat, RepeatCheck, verdict_of
 from membench.experiments.suite import Cell, CellResult, SuiteResult, Summary, by_cell
 from membench.metrics.frontier import QUESTIONS, Point, frontier_score, hypervolume
-from membench.records.costs import QUESTION_PHASES, SETUP_PHASES, UNITS, Lifecycle, lifecycle_of
+from membench.records.costs import COSTS, MAIN_COSTS, QUESTION_PHASES, SETUP_PHASES
+from membench.records.lifecycle import Lifecycle, break_even_text, lifecycle_of
 from membench.tasks.registry import get_task
 
 CURVE_AT = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Numbers of questions per history at which curves are drawn."""
-UNIT_NAMES = {"joules": "J", "cpu_s": "CPU s", "tokens": "tokens", "usd": "USD"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SuiteRow:
         metric: The task's metric that is shown.
         accuracy: Its mean over repeats; None if unknown in any.
         accuracy_sd: Its standard deviation; None with fewer than two repeats.
-        costs: Lifecycle by unit, means over repeats.
+        costs: Lifecycle by id of the cost, means over repeats.
         joules: Joules per question as text with their label.
         provenance: The weakest label of any repeat's joules.
         joules_cv: Variation of total joules over repeats; None if unknown.
@@ -86,7 +86,9 @@ def _row(cell: Cell, done: Sequence[CellResult], metric: str) -> SuiteRow:
         metric=metric,
         accuracy=float(np.mean(known)) if len(known) == len(values) else None,
         accuracy_sd=float(np.std(known, ddof=1)) if len(known) == len(values) > 1 else None,
-        costs={unit: _mean([lifecycle_of(run, unit, metric) for run in runs]) for unit in UNITS},
+        costs={
+            cost.id: _mean([lifecycle_of(run, cost, metric) for run in runs]) for cost in MAIN_COSTS
+        },
         joules=_joules_per_question(runs),
         provenance=weakest(_labels(runs)),
         joules_cv=_cv(totals),
@@ -144,11 +146,11 @@ def _joules_per_question(runs: Sequence[Summary]) -> str:
 
 @dataclass(frozen=True)
 class PayOff:
-    """How one cell compares with the reference in one unit.
+    """How one cell compares with the reference in one cost.
 
     Attributes:
         row: What is compared.
-        unit: In which cost.
+        unit: Id of the cost.
         reference: Label of what it is compared with.
         curve: `E(N)` by number of questions per history.
         per_correct: Cost per correct answer at 1, 10, 100 questions and the benchmark's number.
@@ -166,9 +168,11 @@ class PayOff:
 
 
 def pay_offs(table: Sequence[SuiteRow], references: Sequence[str]) -> list[PayOff]:
-    """Every cell against the first reference system on the same benchmark, in every unit."""
+    """Every cell against the first reference system on the same benchmark, in every cost."""
     return [
-        _pay_off(row, unit, reference_of(row, table, references)) for unit in UNITS for row in table
+        _pay_off(row, cost.id, reference_of(row, table, references))
+        for cost in MAIN_COSTS
+        for row in table
     ]
 
 
@@ -201,12 +205,12 @@ def _pay_off(row: SuiteRow, unit: str, reference: SuiteRow | None) -> PayOff:
 
 @dataclass(frozen=True)
 class Worth:
-    """What one system adds to the reference frontier in one unit.
+    """What one system adds to the reference frontier in one cost.
 
     Attributes:
         system: Name.
         task: Task, with what was set for it.
-        unit: Cost.
+        unit: Id of the cost.
         score: Gain in area under the frontier over the logarithm of cost.
         hypervolume: Area it dominates alone, up to the dearest point of the suite.
     """
@@ -222,8 +226,8 @@ def worths(table: Sequence[SuiteRow], references: Sequence[str]) -> list[Worth]:
     """Frontier scores and hypervolumes, within this suite's range of costs."""
     found = []
     for name in dict.fromkeys(row.cell.benchmark for row in table):
-        for unit in UNITS:
-            found += _worths([r for r in table if r.cell.benchmark == name], unit, references)
+        for cost in MAIN_COSTS:
+            found += _worths([r for r in table if r.cell.benchmark == name], cost.id, references)
     return found
 
 
@@ -256,9 +260,12 @@ def _point(row: SuiteRow, unit: str) -> Point | None:
 
 # --- text and JSON -----------------------------------------------------------------------------
 
+TEXT_COSTS = tuple(cost for cost in MAIN_COSTS if cost.id != "joules")
+"""Costs with a column of their own; joules stand with their label under `energy`."""
+
 HEAD = (
-    "task", "system", "runs", "metric", "value", "CPU s/question", "tokens/question",
-    "USD/question", "energy",
+    "task", "system", "runs", "metric", "value",
+    *(f"{cost.unit}/question" for cost in TEXT_COSTS), "energy",
 )  # fmt: skip
 PAY_OFF_HEAD = (
     "task", "cost", "system", "per history", "per question", "per correct at N = 1, 10, 100",
@@ -276,9 +283,7 @@ def table_rows(table: Sequence[SuiteRow]) -> list[tuple[str, ...]]:
             f"{row.repeats}" if row.complete else f"{row.repeats} (failures)",
             row.metric,
             _spread(row.accuracy, row.accuracy_sd),
-            _short(row.costs["cpu_s"].per_question),
-            _short(row.costs["tokens"].per_question),
-            _short(row.costs["usd"].per_question),
+            *(_short(row.costs[cost.id].per_question) for cost in TEXT_COSTS),
             _energy(row),
         )
         for row in table
@@ -305,7 +310,9 @@ def _check_rows(row: SuiteRow) -> list[tuple[str, ...]]:
 
 def pay_off_rows(table: Sequence[SuiteRow], references: Sequence[str]) -> list[tuple[str, ...]]:
     """Amortisation and break-even, as text under `PAY_OFF_HEAD`, of the costs that are known."""
-    known = {unit for unit in UNITS if any(row.costs[unit].per_question for row in table)}
+    known = {
+        cost.id for cost in MAIN_COSTS if any(row.costs[cost.id].per_question for row in table)
+    }
     return [_pay_off_text(p) for p in pay_offs(table, references) if p.unit in known]
 
 
@@ -318,23 +325,15 @@ def _pay_off_text(p: PayOff) -> tuple[str, ...]:
     costs = row.costs[p.unit]
     return (
         row.cell.benchmark,
-        UNIT_NAMES[p.unit],
+        COSTS[p.unit].unit,
         row.cell.label,
         cost(costs.setup),
         cost(costs.per_question),
         " / ".join(_short(p.per_correct.get(n)) for n in QUESTIONS)
         + (f" ({row.provenance})" if p.unit == "joules" else ""),
         "–" if p.multiple is None else f"{p.multiple:.3g}x",
-        _questions(p.break_even),
+        break_even_text(p.break_even),
     )
-
-
-def _questions(count: float | None) -> str:
-    if count is None:
-        return "–"
-    if math.isinf(count):
-        return "never"
-    return f"question {max(count, 1):,.0f}"
 
 
 def _spread(value: float | None, sd: float | None) -> str:
@@ -388,8 +387,8 @@ def _row_json(row: SuiteRow) -> dict[str, Any]:
         "checks": [
             {"name": c.name, "status": c.status, "detail": c.detail} for c in row.verdict.checks
         ],
-        "per_question": {unit: row.costs[unit].per_question for unit in UNITS},
-        "per_history": {unit: row.costs[unit].setup for unit in UNITS},
+        "per_question": {name: row.costs[name].per_question for name in row.costs},
+        "per_history": {name: row.costs[name].setup for name in row.costs},
     }
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 QUESTIONS = (1, 10, 100)
 """Numbers of questions per history at which a cost per correct answer is shown."""
+
+
+NEVER = 10**15
+"""A break-even beyond this many questions per history is none."""
 
 
 @dataclass(frozen=True)
@@ -156,14 +161,20 @@ def break_even(
         other_per_question: Its cost per question.
 
     Returns:
-        N*, 0 where the memory is never dearer; None for never: a question costs as much or more.
+        N*, 0 where the memory is never dearer, equal costs included; None for never.
     """
-    saving = other_per_question - per_question
-    if saving <= 0 or math.isinf((setup - other_setup) / saving):
+    extra = _exact(setup) - _exact(other_setup)
+    saving = _exact(other_per_question) - _exact(per_question)
+    if saving == 0:
+        return 0 if extra <= 0 else None
+    if saving < 0 or extra / saving > NEVER:
         return None
-    questions = max(0, math.ceil((setup - other_setup) / saving))
-    if amortised(setup, per_question, questions) > amortised(
-        other_setup, other_per_question, questions
-    ):
-        questions += 1  # the quotient was rounded down onto a whole number
-    return questions
+    return max(0, math.ceil(extra / saving))
+
+
+def _exact(cost: float) -> Fraction:
+    """A cost as the decimal number that it is to twelve digits: 0.1 + 0.2 is 0.3.
+
+    What lies beyond is rounding of sums and means, and would move a break-even by one question.
+    """
+    return Fraction(f"{cost:.12g}")

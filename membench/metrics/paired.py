@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from membench.metrics.statistics import (
     CONFIDENCE,
+    ENOUGH_CASES,
     NO_SPREAD,
     Interval,
     Spread,
@@ -222,8 +223,8 @@ def visible_difference(n: int, discordance: float = 0.2) -> Visible:
 
 
 def visible_by_cases(observed: Difference) -> Visible | None:
-    """What a comparison as noisy as the observed one can show; None without an interval."""
-    if observed.ci95 is None or observed.degrees is None:
+    """What a comparison as noisy as the observed one can show; None with too few cases."""
+    if observed.ci95 is None or observed.degrees is None or observed.clusters < ENOUGH_CASES:
         return None
     half = (observed.ci95[1] - observed.ci95[0]) / 2
     degrees = observed.degrees

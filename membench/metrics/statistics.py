@@ -29,6 +29,13 @@ FEWEST_DEGREES = 1.5
 """Below these degrees of freedom (two cases, or one that holds most questions) no interval is
 given: it would span nearly everything and hold the truth by its width alone."""
 
+ENOUGH_CASES = 3
+"""With fewer cases an interval is not shown: t with one degree of freedom stretches it 12.7-fold,
+beyond every value that a difference of fractions can have."""
+
+TOO_FEW_CASES = "too few cases"
+"""What is shown instead."""
+
 Interval = tuple[float, float]
 
 T = TypeVar("T")
@@ -141,6 +148,20 @@ def fraction_interval(value: float, spread: Spread, clusters: int) -> Interval:
         return wilson(value, clusters)
     worth = value * (1 - value) / spread.error**2
     return wilson(value, worth, t_quantile(spread.degrees))
+
+
+def interval_text(interval: Interval | None, clusters: int, form: str, missing: str = "-") -> str:
+    """An interval for people.
+
+    Args:
+        interval: Low and high end; None without one.
+        clusters: Cases that it rests on.
+        form: A format with one field for each end, such as `{:.3f} to {:.3f}`.
+        missing: What is shown where there is nothing to show.
+    """
+    if 0 < clusters < ENOUGH_CASES:
+        return TOO_FEW_CASES
+    return missing if interval is None else form.format(*interval)
 
 
 def grouped(rows: Iterable[T], clusters: Sequence[str]) -> dict[str, list[T]]:

@@ -1,134 +1,311 @@
-"""Costs of a run by phase, in every unit, from its records and its summary."""
+"""The costs of a run: one list, and one way to read each from a summary or a record.
+
+Whatever shows a cost (suite, compare, board, closing table, plots, exports) takes it from here, so
+one name has one value everywhere. Costs are split the way memory is used: the **setup** of a
+history (ingest and finalize) and what a **question** costs (recall and answer). Judging is charged
+to nobody. A cost that is not known is None, never 0.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
-from membench.metrics.frontier import QUESTIONS, amortised, break_even, cost_per_correct
+from membench.domain.errors import UnknownName
+from membench.domain.labels import Phase
 
-SETUP_PHASES = ("ingest", "finalize")
+SETUP_PHASES = (Phase.INGEST.value, Phase.FINALIZE.value)
 """Paid once per history."""
 
-
-QUESTION_PHASES = ("recall", "answer")
+QUESTION_PHASES = (Phase.RECALL.value, Phase.ANSWER.value)
 """Paid per question."""
+
+SETUP, QUESTION = "setup", "question"
+
+STAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {QUESTION: QUESTION_PHASES, SETUP: SETUP_PHASES}
+)
+"""The two halves of a lifecycle, with their phases."""
+
+PER: Mapping[str, Literal["question", "history"]] = MappingProxyType(
+    {
+        QUESTION: "question",
+        SETUP: "history",
+        **dict.fromkeys(SETUP_PHASES, "history"),
+        **dict.fromkeys(QUESTION_PHASES, "question"),
+    }
+)
+"""What the mean cost of each stage and phase is a mean over."""
+
+COUNTED = {"question": "questions", "history": "cases"}
+"""The same under the names of a summary's `counts`."""
 
 
 @dataclass(frozen=True)
-class Lifecycle:
-    """What a history and its questions cost, in any one unit.
+class Cost:
+    """A kind of cost.
 
     Attributes:
-        setup: Cost of ingesting and finalizing one history; None if unknown.
-        per_question: Cost of recalling and answering once; None if unknown.
-        accuracy: 0..1; None if nothing was scored.
-        native: Questions per history in the benchmark.
+        id: In files, URLs and flags.
+        title: On axes and in tables.
+        unit: Its unit, told from the units of all others.
+        meaning: What is counted, in one sentence.
+        depends_on: What must be equal for two figures to compare: nothing, the machine (with
+            concurrency and schedule), or the machine and the energy meter.
+        part_of: Id of the cost that it is a part of; empty for one that stands alone.
+        setup: Whether building a memory can cost it; where not, that is 0.
     """
 
-    setup: float | None
-    per_question: float | None
-    accuracy: float | None
-    native: float
+    id: str
+    title: str
+    unit: str
+    meaning: str
+    depends_on: Literal["nothing", "machine", "meter"] = "nothing"
+    part_of: str = ""
+    setup: bool = True
 
-    def total(self, questions: int) -> float | None:
-        """`E(N)`: everything that N questions about one history cost."""
-        if self.setup is None or self.per_question is None:
-            return None
-        return amortised(self.setup, self.per_question, questions)
-
-    def per_correct(self, questions: int) -> float | None:
-        """Cost per correct answer when N questions share a history; infinite at accuracy 0."""
-        if self.setup is None or self.per_question is None or self.accuracy is None:
-            return None
-        return cost_per_correct(self.setup, self.per_question, self.accuracy, questions)
-
-    def at(self) -> dict[int, float | None]:
-        """Cost per correct answer at 1, 10, 100 questions and at the benchmark's own number."""
-        counts = dict.fromkeys((*QUESTIONS, max(1, round(self.native))))
-        return {questions: self.per_correct(questions) for questions in counts}
-
-    def break_even(self, other: Lifecycle) -> int | float | None:
-        """Questions per history from which this costs no more than `other` (full context).
-
-        Returns:
-            A number of questions, infinity for never, None if a cost is unknown.
-        """
-        parts = (self.setup, self.per_question, other.setup, other.per_question)
-        if any(part is None for part in parts):
-            return None
-        known = [part for part in parts if part is not None]
-        found = break_even(*known)
-        return math.inf if found is None else found
-
-    def multiple(self, other: Lifecycle) -> float | None:
-        """Cost per question as a multiple of another's on the same machine."""
-        if self.per_question is None or not other.per_question:
-            return None
-        return self.per_question / other.per_question
+    @property
+    def machine(self) -> bool:
+        """Whether figures compare only on equal hardware and settings."""
+        return self.depends_on != "nothing"
 
 
-UNITS = ("joules", "cpu_s", "tokens", "usd")
-"""Costs with the same curves, so that a machine without sensors has them too."""
+TOKEN_KINDS = ("prompt_tokens", "completion_tokens", "embedding_tokens")
+"""What `tokens` is the sum of."""
+
+COSTS: Mapping[str, Cost] = MappingProxyType(
+    {
+        cost.id: cost
+        for cost in (
+            Cost(
+                "joules", "Energy (J)", "J",
+                "Joules attributed to the phase, with the label of their provenance.", "meter",
+            ),
+            Cost(
+                "context_tokens", "Context tokens", "context tokens",
+                "Tokens of the memories that were recalled for a question, whoever answered it; "
+                "no model needs to have read them.", setup=False,
+            ),
+            Cost(
+                "tokens", "Model tokens", "model tokens",
+                "Prompt, completion and embedding tokens of all calls to models; 0 without any.",
+            ),
+            Cost(
+                "prompt_tokens", "Prompt tokens", "prompt tokens",
+                "Prompt tokens of calls to models.", part_of="tokens",
+            ),
+            Cost(
+                "completion_tokens", "Completion tokens", "completion tokens",
+                "Completion tokens of calls to models.", part_of="tokens",
+            ),
+            Cost(
+                "embedding_tokens", "Embedding tokens", "embedding tokens",
+                "Tokens sent to an embedder.", part_of="tokens",
+            ),
+            Cost(
+                "seconds", "Time (s)", "s",
+                "Seconds from start to end of each event, added up.", "machine",
+            ),
+            Cost(
+                "cpu_s", "CPU time (s)", "CPU s",
+                "CPU seconds of the lanes, their children, and models hosted beside them.",
+                "machine",
+            ),
+            Cost(
+                "usd", "Price (USD)", "USD",
+                "Dollars at the price list of the run; unknown where one price is.",
+            ),
+        )
+    }
+)  # fmt: skip
+"""Every cost by its id."""
+
+MAIN_COSTS = tuple(cost for cost in COSTS.values() if not cost.part_of)
+"""Costs that stand alone: what tables show and boards rank by."""
+
+FORMER_IDS = {"context": "context_tokens", "cpu": "cpu_s", "dollars": "usd"}
+"""Ids that links to a board once had."""
 
 
-def lifecycle_of(summary: Mapping[str, Any], unit: str, metric: str) -> Lifecycle:
-    """Setup and per-question cost of a run in one unit, from its `summary.json`.
+def cost_named(name: str) -> tuple[str, Cost]:
+    """The stage or phase, and the cost, that a name such as `recall.seconds` stands for.
 
     Args:
-        summary: A run's summary.
-        unit: `joules`, `cpu_s`, `tokens` or `usd`. Tokens are those of model calls; where a local
-            reader answered, the tokens of context it was given stand for its prompt.
-        metric: The metric that counts as accuracy.
+        name: `<stage or phase>.<cost>`; a cost alone is that of a question.
+
+    Raises:
+        UnknownName: There is no such cost.
     """
-    cases, questions = summary["counts"]["cases"], summary["counts"]["questions"]
-    setup = _cost(summary, unit, SETUP_PHASES)
-    asked = _cost(summary, unit, QUESTION_PHASES)
-    entry = summary["metrics"].get(metric)
-    return Lifecycle(
-        setup=None if setup is None or not cases else setup / cases,
-        per_question=None if asked is None or not questions else asked / questions,
-        accuracy=None if entry is None else entry["value"],
-        native=questions / cases if cases else 0.0,
-    )
+    part, _, bare = name.rpartition(".")
+    bare = FORMER_IDS.get(bare, bare)
+    if bare not in COSTS or (part or QUESTION) not in PER:
+        known = [*COSTS, *(f"{part}.{cost}" for part in PER for cost in COSTS)]
+        raise UnknownName("cost", name, known)
+    return part or QUESTION, COSTS[bare]
 
 
-def _cost(summary: Mapping[str, Any], unit: str, phases: Sequence[str]) -> float | None:
-    """Cost of some phases; None if any of those that ran is unknown."""
-    values = [_phase_cost(summary, unit, phase) for phase in phases if phase in summary["time_s"]]
-    known = [value for value in values if value is not None]
-    return math.fsum(known) if known and len(known) == len(values) else None
+def name_of(part: str, cost: Cost) -> str:
+    """The name of a cost in a stage or phase, as `cost_named` reads it."""
+    return cost.id if part == QUESTION else f"{part}.{cost.id}"
 
 
-def _phase_cost(summary: Mapping[str, Any], unit: str, phase: str) -> float | None:
-    if unit == "cpu_s":
-        return _number(summary["cpu_s"].get(phase))
-    if unit == "joules":
-        return _number(summary["energy"]["phases"].get(phase, {}).get("joules"))
-    usage = summary["usage"].get(phase)
-    if usage is None:
+# --- from a summary -----------------------------------------------------------------------------
+
+
+def phase_cost(summary: Mapping[str, Any], cost: Cost, phase: str) -> float | None:
+    """Total cost of one phase of a run.
+
+    Args:
+        summary: Its `summary.json`.
+        cost: Which cost.
+        phase: Which phase.
+
+    Returns:
+        The total; None where the phase did not run or its cost is not known.
+    """
+    if phase not in summary["time_s"]:
         return None
-    if unit == "usd":
-        return _number(usage["usd"])
-    called = sum(usage[f"{kind}_tokens"] for kind in ("prompt", "completion", "embedding"))
-    if phase == "answer" and not usage["calls"]:
-        return _context_tokens(summary)
-    return float(called)
+    match cost.id:
+        case "seconds":
+            return _number(summary["time_s"][phase].get("total"))
+        case "cpu_s":
+            return _number(summary["cpu_s"].get(phase))
+        case "joules":
+            return _number((summary["energy"]["phases"].get(phase) or {}).get("joules"))
+        case "context_tokens":
+            return _context_tokens(summary) if phase == Phase.RECALL.value else 0.0
+        case _:
+            return _used(summary["usage"].get(phase), cost)
 
 
 def _context_tokens(summary: Mapping[str, Any]) -> float | None:
-    """Tokens that a local reader was given: what a model in its place would have had to read."""
+    """Of all questions; one whose recall failed is taken to have the mean of the others."""
     mean = _number(summary["context_tokens"]["mean"])
     return None if mean is None else mean * summary["counts"]["questions"]
+
+
+def _used(usage: Mapping[str, Any] | None, cost: Cost) -> float | None:
+    """Tokens or dollars of calls to models; None without a count of calls."""
+    if usage is None:
+        return None
+    if cost.id == "tokens":
+        return float(sum(usage.get(kind, 0) for kind in TOKEN_KINDS))
+    return _number(usage.get(cost.id))
 
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
+def stage_cost(summary: Mapping[str, Any], cost: Cost, part: str) -> float | None:
+    """Total cost of a stage (`setup`, `question`) or of a single phase.
+
+    Returns:
+        The total; None where none of its phases ran or the cost of one that did is not known.
+    """
+    phases = [phase for phase in STAGES.get(part, (part,)) if phase in summary["time_s"]]
+    values = [phase_cost(summary, cost, phase) for phase in phases]
+    known = [value for value in values if value is not None]
+    return math.fsum(known) if known and len(known) == len(values) else None
+
+
+def mean_cost(summary: Mapping[str, Any], cost: Cost, part: str) -> float | None:
+    """Cost of a stage or phase per question, or per history for those of the setup (`PER`)."""
+    total, count = stage_cost(summary, cost, part), summary["counts"][COUNTED[PER[part]]]
+    return None if total is None or not count else total / count
+
+
+# --- from records -------------------------------------------------------------------------------
+
+
+def record_cost(record: Mapping[str, Any], cost: Cost) -> float | None:
+    """What one record of `play.jsonl` or `answers.jsonl` cost.
+
+    Returns:
+        The cost, 0 where there was nothing to pay for; None where it is not known, as are joules,
+        which belong to phases.
+    """
+    telemetry: Mapping[str, Any] = record["telemetry"]
+    match cost.id:
+        case "joules":
+            return None
+        case "seconds":
+            return float(telemetry["end"] - telemetry["start"]) if "start" in telemetry else 0.0
+        case "cpu_s":
+            return cpu_seconds(telemetry)
+        case "context_tokens":
+            recalled = record["phase"] == Phase.RECALL.value
+            return float(telemetry.get("context_tokens") or 0) if recalled else 0.0
+        case _:
+            usage = telemetry.get("usage")
+            return _used(usage, cost) if usage else 0.0
+
+
 def cpu_seconds(telemetry: Mapping[str, Any]) -> float:
     """CPU seconds of an event: the lane's, and those of models that the gateway hosts."""
     hosted = (telemetry.get("usage") or {}).get("cpu_s") or 0.0
     return float(telemetry.get("cpu_s", 0.0) + hosted)
+
+
+Costs = Mapping[str, float | None]
+
+
+class CaseCosts:
+    """Costs by case, of the last attempt at each and its last record of every event.
+
+    A record that was replaced, or belongs to an attempt that was abandoned, counts as little as it
+    does in the summary.
+    """
+
+    def __init__(self, official: Mapping[str, str], asked: Container[tuple[str, int]]) -> None:
+        """Start with nothing.
+
+        Args:
+            official: Opaque case id -> official case id; lines of other cases are left out.
+            asked: Official case id and event of every question: probes are no context of one.
+        """
+        self._official = official
+        self._asked = asked
+        self._attempt: dict[str, int] = {}
+        self._spent: dict[str, dict[tuple[str, int], Costs]] = {}
+
+    def add(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Take in the lines of a journal; that of the play stage comes first."""
+        for line in lines:
+            case = self._official.get(line.get("case", ""))
+            if case is None or line["attempt"] < self._attempt.get(case, 0):
+                continue
+            if line["attempt"] > self._attempt.get(case, 0):
+                self._attempt[case], self._spent[case] = line["attempt"], {}
+            self._spent[case][line["phase"], line["event"]] = self._costs(case, line)
+
+    def _costs(self, case: str, line: Mapping[str, Any]) -> Costs:
+        found = {name: record_cost(line, cost) for name, cost in COSTS.items()}
+        if (case, line["event"]) not in self._asked:
+            found["context_tokens"] = 0.0
+        return found
+
+    def totals(self) -> dict[str, dict[str, float]]:
+        """`<phase>.<cost>` -> official case id -> total; a cost unknown in one case is left out."""
+        events = [
+            (phase, case, costs)
+            for case, spent in self._spent.items()
+            for (phase, _), costs in spent.items()
+        ]
+        phases = {phase for phase, _, _ in events}
+        totals = {
+            f"{phase}.{cost}": dict.fromkeys(sorted(self._official.values()), 0.0)
+            for phase in sorted(phases)
+            for cost in COSTS
+        }
+        for phase, case, costs in events:
+            for cost, value in costs.items():
+                name = f"{phase}.{cost}"
+                if value is None:
+                    totals.pop(name, None)
+                elif name in totals:
+                    totals[name][case] += value
+        return totals

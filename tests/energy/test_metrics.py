@@ -16,7 +16,8 @@ from membench.energy.figure import Component, EnergyFigure, unavailable
 from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
 from membench.energy.samples import SampleLog, Span, Tokens
 from membench.energy.sources.estimate import TokenEstimate
-from membench.records.costs import Lifecycle, lifecycle_of
+from membench.records.costs import COSTS
+from membench.records.lifecycle import Lifecycle, lifecycle_of
 
 
 def figure(joules: float) -> EnergyFigure:
@@ -107,15 +108,16 @@ SUMMARY: dict[str, Any] = {
 
 
 def test_the_same_curves_exist_over_cpu_seconds_tokens_and_dollars() -> None:
-    assert lifecycle_of(SUMMARY, "cpu_s", "f1") == Lifecycle(2.0, 0.2, 0.4, 5.0)
-    assert lifecycle_of(SUMMARY, "tokens", "f1") == Lifecycle(500.0, 50.0, 0.4, 5.0)
-    assert lifecycle_of(SUMMARY, "usd", "f1") == Lifecycle(1.0, None, 0.4, 5.0)
-    assert lifecycle_of(SUMMARY, "joules", "f1") == Lifecycle(None, None, 0.4, 5.0)
+    assert lifecycle_of(SUMMARY, COSTS["cpu_s"], "f1") == Lifecycle(2.0, 0.2, 0.4, 5.0)
+    assert lifecycle_of(SUMMARY, COSTS["tokens"], "f1") == Lifecycle(500.0, 50.0, 0.4, 5.0)
+    assert lifecycle_of(SUMMARY, COSTS["usd"], "f1") == Lifecycle(1.0, None, 0.4, 5.0)
+    assert lifecycle_of(SUMMARY, COSTS["joules"], "f1") == Lifecycle(None, None, 0.4, 5.0)
 
 
-def test_where_a_local_reader_answered_its_context_stands_for_the_prompt() -> None:
+def test_context_is_a_cost_of_its_own_and_no_token_of_a_model() -> None:
     local = {**SUMMARY, "usage": {**SUMMARY["usage"], "answer": usage(0, 0, 0, 0, 0.0)}}
-    assert lifecycle_of(local, "tokens", "f1").per_question == pytest.approx(35 + 5)
+    assert lifecycle_of(local, COSTS["tokens"], "f1").per_question == pytest.approx(5)
+    assert lifecycle_of(local, COSTS["context_tokens"], "f1") == Lifecycle(0.0, 35.0, 0.4, 5.0)
 
 
 # --- carbon ------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_a_run_is_compared_with_full_context_in_every_cost_that_both_know() -> N
     full, _ = run(400, "full_context")
     text = "\n".join(energy_lines(summary, report, "f1", against=full))
     assert "joules (measured): 0.25 times full_context per question" in text
-    assert "cpu_s: 1 times full_context per question; pays off never" in text
+    assert "cpu_s: 1 times full_context per question; pays off from question 1" in text
     assert "usd" not in text
 
 

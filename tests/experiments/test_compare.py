@@ -9,11 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from membench.domain.case import opaque_ids
 from membench.domain.errors import RunStateError, UnknownName, UsageError
 from membench.domain.score import Score
-from membench.experiments.compare import FinishedRun, adjusted, compare, load, paired
+from membench.experiments.compare import (
+    FinishedRun,
+    adjusted,
+    compare,
+    compare_with_first,
+    load,
+    paired,
+)
 
 KEY = {"task": "toy", "reader": "extractive", "k": 10, "cost": {"hardware_class": "cpu x2"}}
 CASES = {"a": 3, "b": 2, "c": 3}
@@ -29,6 +38,7 @@ def rows(values: Mapping[str, float | None], status: str = "scored") -> list[Sco
             category="easy" if index else "hard",
             status="failed" if values.get(f"{case}/q{index}", 0.0) is None else "scored",
             values={"hit": values.get(f"{case}/q{index}", 0.0)},
+            event=index,
         )
         for case, count in CASES.items()
         for index in range(count)
@@ -51,13 +61,26 @@ def finished(
             "content_sha256": "0" * 64,
             "metrics": {"hit": {"value": 0.5, "ci95": None, "n": 8, "clusters": 3}},
             "categories": {"hard": {}, "easy": {}},
-            "counts": {"failed": 0},
-            "energy": energy or {},
+            "counts": {"failed": 0, "questions": 8, "cases": 3},
+            "energy": energy or {"phases": {}},
+            **spending(costs or {}),
             **summary,
         },
         scores=rows(values),
         costs=costs or {},
     )
+
+
+def spending(costs: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The cost part of a summary, from totals by case."""
+    total = {name: sum(by_case.values()) for name, by_case in costs.items()}
+    context = total.get("recall.context_tokens")
+    return {
+        "time_s": {"recall": {"total": total.get("recall.seconds")}},
+        "cpu_s": {},
+        "usage": {},
+        "context_tokens": {"mean": None if context is None else context / 8},
+    }
 
 
 GOOD = finished("good", {"a/q0": 1.0, "a/q1": 1.0, "b/q0": 1.0, "c/q2": 1.0})
@@ -105,11 +128,20 @@ def test_a_question_only_one_run_has_is_counted_and_left_out() -> None:
     assert comparison.metrics[0].difference.n == 6
 
 
-@pytest.mark.parametrize(("part", "value"), [("k", 20), ("reader", "gpt"), ("task", "other")])
+@pytest.mark.parametrize(("part", "value"), [("k", 20), ("reader", "gpt")])
 def test_unlike_keys_are_refused_and_the_part_is_named(part: str, value: Any) -> None:
     other = finished("other", {}, key={**KEY, part: value})
     with pytest.raises(UsageError, match=rf"{part}: {KEY[part]} / {value}"):
         compare(GOOD, other, ["hit"])
+
+
+def test_runs_of_two_tasks_are_refused_in_words() -> None:
+    other = finished("other", {}, key={**KEY, "task": "chat", "reader": "gpt"})
+    with pytest.raises(
+        UsageError, match="different tasks \\(good of toy, other of chat\\)"
+    ) as caught:
+        compare(GOOD, other, ["hit"])
+    assert "reader" not in str(caught.value)
 
 
 def test_an_unfinished_run_is_refused() -> None:
@@ -123,7 +155,7 @@ def test_a_metric_neither_run_has_is_refused() -> None:
 
 
 COSTS = {
-    "context_tokens": {"a": 300.0, "b": 200.0, "c": 310.0},
+    "recall.context_tokens": {"a": 300.0, "b": 200.0, "c": 310.0},
     "recall.seconds": {"a": 3.0, "b": 2.0, "c": 3.1},
 }
 
@@ -135,7 +167,9 @@ def test_costs_are_compared_by_ratio_with_interval() -> None:
     found = {
         line.cost: line for line in compare(cheap, finished("dear", {}, costs=COSTS), ["hit"]).costs
     }
-    assert set(found) == set(COSTS)
+    assert set(found) == {"context_tokens", "seconds", *COSTS}
+    assert found["seconds"].first == pytest.approx(8.1 / 2 / 8)
+    assert {line.per for line in found.values()} == {"question"}
     ratio = found["recall.seconds"].ratio
     assert ratio.value == pytest.approx(0.5)
     assert ratio.ci95 == pytest.approx((0.5, 0.5))
@@ -146,8 +180,18 @@ def test_times_of_unlike_machines_are_not_compared_but_tokens_are() -> None:
         "elsewhere", {}, key={**KEY, "cost": {"hardware_class": "gpu"}}, costs=COSTS
     )
     comparison = compare(finished("here", {}, costs=COSTS), elsewhere, ["hit"])
-    assert [line.cost for line in comparison.costs] == ["context_tokens"]
+    assert [line.cost for line in comparison.costs] == ["context_tokens", "recall.context_tokens"]
     assert [difference.part for difference in comparison.incomparable] == ["hardware_class"]
+
+
+def test_unlike_meters_keep_joules_apart_and_seconds_together() -> None:
+    lit = {"phases": {"recall": {"joules": 8.0, "provenance": "measured"}}}
+    metered = {**KEY, "cost": {**KEY["cost"], "energy_boundary": "B1"}}  # type: ignore[dict-item]
+    one = finished("one", {}, key=metered, costs=COSTS, energy=lit)
+    two = finished("two", {}, costs=COSTS, energy=lit)
+    names = {line.cost for line in compare(one, two, ["hit"]).costs}
+    assert "seconds" in names
+    assert "joules" not in names
 
 
 def test_joules_are_compared_where_both_have_them() -> None:
@@ -157,16 +201,52 @@ def test_joules_are_compared_where_both_have_them() -> None:
     lit, dark = finished("lit", {}, energy=energy(12.0)), finished("dark", {}, energy=energy(None))
     assert compare(lit, dark, ["hit"]).costs == ()
     found = compare(lit, finished("dim", {}, energy=energy(6.0)), ["hit"]).costs
-    assert [(line.cost, line.ratio.value, line.ratio.ci95) for line in found] == [
-        ("recall.joules", 2.0, None)
+    assert [(line.cost, line.first, line.ratio.value, line.ratio.ci95) for line in found] == [
+        ("joules", 1.5, 2.0, None),
+        ("recall.joules", 1.5, 2.0, None),
     ]
 
 
-def test_several_comparisons_are_adjusted_together() -> None:
-    comparisons = [compare(GOOD, POOR, ["hit"]), compare(GOOD, GOOD, ["hit"])]
-    alone = comparisons[0].metrics[0].difference.p
+def test_p_of_all_metrics_and_runs_shown_together_are_adjusted_as_one_family() -> None:
+    comparisons = compare_with_first([GOOD, POOR, GOOD], ["hit"])
+    whole = [item.metrics[0] for item in comparisons]
+    alone = whole[0].difference.p
     assert alone is not None
-    assert adjusted(comparisons) == [pytest.approx(min(1.0, 2 * alone)), 1.0]
+    assert whole[0].adjusted is not None and whole[1].adjusted is not None
+    assert whole[0].adjusted.t == pytest.approx(min(1.0, 2 * alone))
+    assert whole[1].adjusted.t == 1.0
+    assert (whole[0].adjusted.family, whole[0].adjusted.lines) == ("all questions", 2)
+
+
+def test_lines_by_category_are_a_family_of_their_own() -> None:
+    (comparison,) = compare_with_first([GOOD, POOR], ["hit"])
+    whole, *parts = comparison.metrics
+    assert whole.adjusted is not None
+    assert whole.adjusted.t == pytest.approx(whole.difference.p)
+    assert {part.adjusted.family for part in parts if part.adjusted} == {"by category"}
+    assert all(part.adjusted and part.adjusted.lines == len(parts) for part in parts)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_an_adjusted_p_is_never_below_its_own(values: list[float]) -> None:
+    shares = [{"a/q0": value, "b/q0": 1 - value} for value in values]
+    runs = [finished(f"run{n}", share) for n, share in enumerate(shares)]
+    for item in adjusted([compare(GOOD, run, ["hit"]) for run in runs]):
+        for line in item.metrics:
+            assert line.adjusted is not None
+            for p, own in (
+                (line.adjusted.t, line.difference.p),
+                (line.adjusted.sign_flip, line.sign_flip),
+                (line.adjusted.mcnemar, line.mcnemar),
+            ):
+                assert (p is None) == (own is None)
+                assert p is None or own is None or own <= p <= 1
+
+
+def test_metrics_without_a_value_in_both_runs_are_named() -> None:
+    comparison = compare(GOOD, POOR, ["hit", "judged"])
+    assert comparison.undetermined == ("judged",)
+    assert {line.metric for line in comparison.metrics} == {"hit"}
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -209,7 +289,7 @@ def written(folder: Path) -> Path:
 
 def test_costs_are_those_of_the_last_attempt_by_official_case(tmp_path: Path) -> None:
     run = load(written(tmp_path / "run"))
-    assert run.costs["context_tokens"] == {"a": 10.0, "b": 20.0}
+    assert run.costs["recall.context_tokens"] == {"a": 10.0, "b": 20.0}
     assert run.costs["recall.seconds"] == {"a": 1.0, "b": 1.0}
     assert run.costs["answer.prompt_tokens"] == {"a": 5.0, "b": 6.0}
     assert run.questions == {"a": 3, "b": 2}
@@ -220,7 +300,7 @@ def test_cpu_seconds_of_a_model_on_this_machine_are_the_event_s_too(tmp_path: Pa
 
 
 def test_unknown_dollars_stay_unknown(tmp_path: Path) -> None:
-    assert load(written(tmp_path / "run")).costs["answer.usd"] == {"a": 0.5}
+    assert "answer.usd" not in load(written(tmp_path / "run")).costs
 
 
 def test_a_system_that_was_granted_the_evidence_is_marked(tmp_path: Path) -> None:

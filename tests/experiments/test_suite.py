@@ -250,13 +250,13 @@ def test_a_cost_that_one_repeat_could_not_tell_is_unknown() -> None:
     assert "unavailable" in row.joules
 
 
-def test_break_even_against_full_context_over_cpu_seconds_and_tokens() -> None:
+def test_break_even_against_full_context_over_cpu_seconds_and_context() -> None:
     found = {(p.row.cell.system, p.unit): p for p in pay_offs(rows(both()), ["full_context"])}
     memory = found["memory", "cpu_s"]
     assert memory.break_even == math.ceil(32 / (10 - 4))
     assert memory.curve[10] == pytest.approx(32 + 40)
     assert memory.multiple == pytest.approx(0.4)
-    assert found["memory", "tokens"].multiple == pytest.approx(0.4)
+    assert found["memory", "context_tokens"].multiple == pytest.approx(0.4)
     assert found["memory", "joules"].break_even is None
     assert found["full_context", "cpu_s"].break_even is None
 

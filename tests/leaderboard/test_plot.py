@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -25,21 +26,35 @@ def run(
 ) -> FinishedRun:
     scores = [
         Score(case, f"{case}/q{i}", "question", None, "scored", {"hit": 1.0})
-        for case in ("a", "b")
+        for case in ("a", "b", "c")
         for i in range(4)
     ]
     summary: dict[str, Any] = {
         "run_id": name,
         "system": "toy",
-        "metrics": {"hit": {"value": value, "ci95": [0.2, 0.6], "n": 8, "clusters": 2}},
-        "energy": {"phases": {"recall": {"joules": joules}, "ingest": {"joules": 100.0}}},
+        "metrics": {"hit": {"value": value, "ci95": [0.2, 0.6], "n": 12, "clusters": 3}},
+        "counts": {"questions": 12, "cases": 3},
+        "time_s": {phase: {"total": 6.0} for phase in ("ingest", "recall", "answer")},
+        "context_tokens": {"mean": sum(tokens.values()) / 12},
+        "energy": {
+            "phases": {
+                "recall": {"joules": joules},
+                "answer": {"joules": 0.0},
+                "ingest": {"joules": 120.0},
+            }
+        },
     }
-    seconds = {"a": 1.0, "b": 3.0}
-    costs = {"context_tokens": tokens, "recall.seconds": seconds, "answer.seconds": seconds}
+    seconds = {"a": 1.0, "b": 3.0, "c": 2.0}
+    costs = {
+        "recall.context_tokens": tokens,
+        "answer.context_tokens": dict.fromkeys("abc", 0.0),
+        "recall.seconds": seconds,
+        "answer.seconds": seconds,
+    }
     return FinishedRun(summary, scores, costs, granted)
 
 
-RUN = run("one", 0.4, {"a": 40.0, "b": 80.0})
+RUN = run("one", 0.4, {"a": 40.0, "b": 80.0, "c": 60.0})
 
 
 def test_a_mark_is_cost_per_question_with_an_interval_above_zero() -> None:
@@ -58,13 +73,27 @@ def test_a_unit_alone_means_recall_and_answer_together() -> None:
 
 
 def test_joules_have_no_interval_and_ingestion_is_no_cost_of_a_question() -> None:
-    found = mark(run("lit", 0.4, {}, joules=16.0), "hit", "joules")
+    found = mark(run("lit", 0.4, {}, joules=24.0), "hit", "joules")
     assert found is not None
     assert (found.cost, found.cost_ci95) == (2.0, None)
 
 
+def test_the_cost_of_building_a_memory_is_per_history() -> None:
+    found = mark(run("lit", 0.4, {}, joules=24.0), "hit", "setup.joules")
+    assert found is not None
+    assert found.cost == pytest.approx(40.0)
+    assert "per history" in figure([found], "hit", "setup.joules").layout.xaxis.title.text
+
+
+def test_two_cases_have_no_error_bar() -> None:
+    two = dataclasses.replace(RUN, costs={n: {"a": 1.0, "b": 3.0} for n in RUN.costs})
+    found = mark(two, "hit", "seconds")
+    assert found is not None
+    assert found.cost_ci95 is None
+
+
 def test_a_cost_of_zero_or_unknown_is_not_drawn() -> None:
-    free = run("free", 0.4, {"a": 0.0, "b": 0.0})
+    free = run("free", 0.4, dict.fromkeys("abc", 0.0))
     assert mark(free, "hit", "context_tokens") is None
     assert mark(run("dark", 0.4, {}), "hit", "recall.joules") is None
     assert [m.name for m in marks([RUN, free], "hit", "context_tokens")] == ["toy (one)"]

@@ -15,7 +15,7 @@ from membench.energy.verification.repeats import Repeat
 from membench.energy.verification.validity import Check
 from membench.leaderboard.rendering import charts
 from membench.leaderboard.store.index import Index, refresh, verified_joules
-from membench.leaderboard.store.rows import line_costs, reference_of
+from membench.leaderboard.store.rows import reference_of
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views import amortisation, catalogue, claims, compare, question, run
@@ -185,13 +185,14 @@ def test_a_comparison_is_paired_and_adds_up(many: Store, index: Index) -> None:
     runs = [row.run_id for row in board(index, Choice()).rows]
     shown = compare.compare(many, index, [runs[0], runs[-1]])
     (pair,) = shown.pairs
-    assert pair.difference.value is not None and pair.difference.value > 0
-    assert pair.table is not None
-    both = pair.table
+    whole, *parts = [line for line in pair.metrics if line.metric == shown.metric]
+    assert whole.difference.value is not None and whole.difference.value > 0
+    assert whole.table is not None
+    both = whole.table
     assert both.both + both.only_a + both.only_b + both.neither == 100
-    assert (both.only_a - both.only_b) / 100 == pytest.approx(pair.difference.value)
+    assert (both.only_a - both.only_b) / 100 == pytest.approx(whole.difference.value)
     assert len(pair.disagreements) == both.only_a + both.only_b
-    assert set(pair.categories) == {
+    assert {part.category for part in parts} == {
         "multi-hop",
         "temporal",
         "open-domain",
@@ -204,8 +205,8 @@ def test_a_comparison_turned_round_turns_its_sign(
     many: Store, index: Index, tmp_path: Path
 ) -> None:
     runs = [row.run_id for row in board(index, Choice()).rows][:2]
-    there = compare.compare(many, index, runs).pairs[0].difference.value
-    back = compare.compare(many, index, runs[::-1]).pairs[0].difference.value
+    there = compare.compare(many, index, runs).pairs[0].metrics[0].difference.value
+    back = compare.compare(many, index, runs[::-1]).pairs[0].metrics[0].difference.value
     assert there is not None and back is not None
     assert there == pytest.approx(-back)
 
@@ -353,11 +354,6 @@ def test_counts_are_shown_as_counts() -> None:
     assert not is_fraction("recalled.tokens")
     assert score_text("recalled.tokens", RowFigure(45.5)) == "45.5"
     assert score_text("f1", RowFigure(0.455)) == "45.5"
-
-
-def test_cpu_of_an_embedder_on_this_machine_belongs_to_the_query() -> None:
-    line = {"phase": "recall", "telemetry": {"cpu_s": 0.5, "usage": {"cpu_s": 0.25}}}
-    assert line_costs(line)["cpu"] == 0.75
 
 
 def test_names_in_the_chart_keep_their_distance(index: Index) -> None:

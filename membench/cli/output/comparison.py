@@ -17,14 +17,15 @@ from membench.experiments.compare import (
     CostComparison,
     FinishedRun,
     MetricComparison,
-    adjusted,
+    adjustment_text,
     check_alike,
-    compare,
+    compare_with_first,
+    headline,
     load,
+    main_metric,
 )
 from membench.metrics.paired import visible_difference
-from membench.metrics.statistics import Interval
-from membench.tasks.registry import get_task
+from membench.metrics.statistics import interval_text
 
 SHOWN = 10
 """Disagreeing questions that are printed; `--json` has more."""
@@ -50,12 +51,14 @@ def print_compare(
     runs = [load(path) for path in paths]
     check_alike(runs)
     metrics = [metric] if metric else headline(runs[0])
-    comparisons = [compare(runs[0], other, metrics) for other in runs[1:]]
+    comparisons = compare_with_first(runs, metrics)
     if as_json:
         print_json([comparison_json(item) for item in comparisons])
     else:
-        for item, p in zip(comparisons, adjusted(comparisons), strict=True):
-            print_comparison(item, p if len(comparisons) > 1 else None)
+        for item in comparisons:
+            print_comparison(item)
+        out().print(f"\n{adjustment_text(comparisons)}", markup=False)
+        out().print("(--json has them without the adjustment, too.)", markup=False)
     if plot is not None:
         draw(plot, runs, metrics[0] if metric else main_metric(runs[0]), cost)
 
@@ -73,18 +76,6 @@ def draw(file: Path, runs: Sequence[FinishedRun], metric: str, cost: str) -> Non
     err().print(f"plot: {file}", markup=False)
 
 
-def headline(run: FinishedRun) -> list[str]:
-    """The task's headline metrics: offline, retrieval leads."""
-    return list(get_task(run.summary["task"]).card.headline)
-
-
-def main_metric(run: FinishedRun) -> str:
-    """The metric a frontier uses: judged where a judge was run."""
-    card = get_task(run.summary["task"]).card
-    judged = run.summary["metrics"].get(card.main_metric, {}).get("value") is not None
-    return card.main_metric if judged else card.offline_metric
-
-
 def comparison_json(item: Comparison) -> dict[str, Any]:
     """A comparison as JSON; runs by their ids."""
     return {
@@ -94,15 +85,16 @@ def comparison_json(item: Comparison) -> dict[str, Any]:
         "costs": [asdict(line) for line in item.costs],
         "incomparable": [asdict(line) for line in item.incomparable],
         "disagreements": [asdict(line) for line in item.disagreements],
+        "undetermined": list(item.undetermined),
     }
 
 
 def metric_json(line: MetricComparison) -> dict[str, Any]:
     """One line of a comparison as JSON, with McNemar's p where there is a table."""
-    return {**asdict(line), "mcnemar": None if line.table is None else line.table.p}
+    return {**asdict(line), "mcnemar": line.mcnemar}
 
 
-def print_comparison(item: Comparison, p_adjusted: float | None) -> None:
+def print_comparison(item: Comparison) -> None:
     """Print one comparison for a person."""
     console = out()
     console.print()
@@ -110,13 +102,13 @@ def print_comparison(item: Comparison, p_adjusted: float | None) -> None:
     for metric in dict.fromkeys(line.metric for line in item.metrics):
         console.print()
         show(metric_table([line for line in item.metrics if line.metric == metric]))
-    for line in remarks(item, p_adjusted):
+    for line in remarks(item):
         console.print(line, markup=False)
     if item.costs:
         console.print()
         show(cost_table(item.costs))
     for difference in item.incomparable:
-        console.print(f"times and joules not compared: {difference}", markup=False)
+        console.print(f"costs of unlike machines not compared: {difference}", markup=False)
     if item.disagreements:
         console.print()
         show(disagreement_table(item))
@@ -128,7 +120,7 @@ def label(run: FinishedRun) -> str:
 
 
 def metric_table(lines: Sequence[MetricComparison]) -> Table:
-    """One metric over all questions and by category."""
+    """One metric over all questions and by category; every p value is the adjusted one."""
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     table.title = lines[0].metric
     table.add_column("", no_wrap=True)
@@ -139,7 +131,7 @@ def metric_table(lines: Sequence[MetricComparison]) -> Table:
     for line in lines:
         cells = metric_cells(line)
         if binary:
-            cells.append("" if line.table is None else probability(line.table.p))
+            cells.append("" if line.adjusted is None else probability(line.adjusted.mcnemar))
         table.add_row(line.category or "all", *cells)
     return table
 
@@ -152,18 +144,16 @@ def metric_cells(line: MetricComparison) -> list[str]:
         number(line.first),
         number(line.second),
         signed(gap.value),
-        bounds(gap.ci95, "+.3f"),
-        probability(gap.p),
-        probability(line.sign_flip),
+        interval_text(gap.ci95, gap.clusters, "{:+.3f} to {:+.3f}"),
+        probability(line.adjusted.t if line.adjusted else None),
+        probability(line.adjusted.sign_flip if line.adjusted else None),
     ]
 
 
-def remarks(item: Comparison, p_adjusted: float | None) -> list[str]:
+def remarks(item: Comparison) -> list[str]:
     """What the numbers can and cannot show."""
     first = item.metrics[0]
     lines = [""]
-    if p_adjusted is not None:
-        lines.append(f"p of {first.metric} adjusted for all comparisons (Holm): {p_adjusted:.3g}")
     if first.visible is not None:
         lines.append(
             f"smallest difference this could show: {first.visible.significant:.3f}, "
@@ -175,6 +165,8 @@ def remarks(item: Comparison, p_adjusted: float | None) -> list[str]:
             f"(at 20 % discordance and independent questions: {assumed.significant:.3f}, "
             f"{assumed.powered:.3f})"
         )
+    if item.undetermined:
+        lines.append(f"no value in both runs: {', '.join(item.undetermined)}")
     unpaired = {line.metric: line.unpaired for line in item.metrics if line.unpaired}
     lines += [f"{name}: {n} questions with a value in one run only" for name, n in unpaired.items()]
     for run in (item.first, item.second):
@@ -187,16 +179,18 @@ def cost_table(lines: Sequence[CostComparison]) -> Table:
     """Costs and their ratios."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("cost", no_wrap=True)
+    table.add_column("per", no_wrap=True)
     for name in ("first", "second", "ratio", "95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         value = line.ratio.value
         table.add_row(
-            line.cost,
+            line.cost if line.provenance is None else f"{line.cost} ({line.provenance})",
+            line.per,
             f"{line.first:,.4g}",
             f"{line.second:,.4g}",
             "-" if value is None else f"{value:.3g}",
-            bounds(line.ratio.ci95, ".3g"),
+            interval_text(line.ratio.ci95, line.ratio.clusters, "{:.3g} to {:.3g}"),
         )
     return table
 
@@ -221,11 +215,6 @@ def number(value: float | None) -> str:
 def signed(value: float | None) -> str:
     """A difference; a dash where there is none."""
     return "-" if value is None else f"{value:+.3f}"
-
-
-def bounds(interval: Interval | None, form: str) -> str:
-    """An interval; a dash where there is none."""
-    return "-" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
 
 
 def probability(p: float | None) -> str:

@@ -14,6 +14,8 @@ from membench.domain.errors import Reason
 from membench.domain.labels import Phase, Provenance
 from membench.energy.figure import joules_text
 from membench.harness.run import RunResult
+from membench.metrics.statistics import interval_text
+from membench.records.costs import COSTS, MAIN_COSTS, QUESTION, mean_cost, phase_cost
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
 from membench.tasks.registry import get_task
@@ -21,6 +23,7 @@ from membench.tasks.registry import get_task
 SCRIPTED = "scripted"
 GRANT = "evidence_grant"
 """The capability of a system that the harness shows the evidence to."""
+CONTEXT = COSTS["context_tokens"]
 FOLLOWING = {Reason.EARLIER_EVENT_FAILED, Reason.RECALL_FAILED}
 """Failures that follow from another one."""
 
@@ -121,11 +124,8 @@ def figure(metric: Mapping[str, Any] | None) -> str:
 
 
 def interval(metric: Mapping[str, Any]) -> str:
-    """A metric's interval; a dash where one case cannot have one."""
-    if metric["ci95"] is None:
-        return "-"
-    low, high = metric["ci95"]
-    return f"{low:.3f} to {high:.3f}"
+    """A metric's interval; words where there are too few cases for one."""
+    return interval_text(metric["ci95"], metric["clusters"], "{:.3f} to {:.3f}")
 
 
 def cost_table(summary: Mapping[str, Any]) -> Table:
@@ -137,20 +137,24 @@ def cost_table(summary: Mapping[str, Any]) -> Table:
     for name in [*names, "J"] if watched else names:
         table.add_column(name, justify="left" if name == "phase" else "right", no_wrap=True)
     for phase, time in in_order(summary["time_s"], Phase):
-        usage = summary["usage"][phase]
-        tokens = sum(usage[f"{kind}_tokens"] for kind in ("prompt", "completion", "embedding"))
+        costs = {cost.id: phase_cost(summary, cost, phase) for cost in MAIN_COSTS}
         table.add_row(
             phase,
-            f"{time['total']:.2f}",
+            amount(costs["seconds"], ".2f"),
             milliseconds(time["p50"]),
             milliseconds(time["p95"]),
-            f"{summary['cpu_s'][phase]:.2f}",
-            f"{usage['calls']:,}",
-            f"{tokens:,}",
-            "-" if usage["usd"] is None else f"{usage['usd']:.4f}",
+            amount(costs["cpu_s"], ".2f"),
+            f"{summary['usage'][phase]['calls']:,}",
+            amount(costs["tokens"], ",.0f"),
+            amount(costs["usd"], ".4f"),
             *([joules(energy.get(phase))] if watched else []),
         )
     return table
+
+
+def amount(cost: float | None, form: str) -> str:
+    """A cost; a dash where it is unknown."""
+    return "-" if cost is None else f"{cost:{form}}"
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -204,12 +208,12 @@ def rate(share: Mapping[str, Any]) -> str:
 
 def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     """Lines below the tables: context, failures, notes, where the run is."""
-    context, recalled = summary["context_tokens"], summary["recalled"]["mean"]
+    context, recalled = mean_cost(summary, CONTEXT, QUESTION), summary["recalled"]["mean"]
     lines = [""]
-    if recalled is not None and context["mean"] is not None:
+    if recalled is not None and context is not None:
         lines.append(
             f"per question: {recalled:.1f} memories recalled, "
-            f"{context['mean']:.0f} tokens of context (p95 {context['p95']:.0f})"
+            f"{context:.0f} tokens of context (p95 {summary['context_tokens']['p95']:.0f})"
         )
     counts = summary["counts"]
     if counts["failures"]:

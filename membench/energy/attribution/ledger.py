@@ -41,9 +41,7 @@ from membench.energy.attribution.integrate import ABANDONED, JUDGE, Bools, Count
 from membench.energy.attribution.split import Fit, fit
 from membench.energy.figure import Allocation, EnergyFigure, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span
-
-QUESTION_PHASES = ("recall", "answer")
-"""Phases whose cost is per question."""
+from membench.records.costs import QUESTION_PHASES
 
 
 @dataclass(frozen=True)

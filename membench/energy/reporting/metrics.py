@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from membench.energy.figure import EnergyFigure, combine, unavailable
 from membench.metrics.frontier import QUESTIONS
-from membench.records.costs import QUESTION_PHASES, SETUP_PHASES, Lifecycle
+from membench.records.costs import QUESTION_PHASES, SETUP_PHASES
+from membench.records.lifecycle import Lifecycle
 
 JOULES_PER_KWH = 3.6e6
 

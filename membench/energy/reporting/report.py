@@ -12,7 +12,8 @@ from typing import Any
 from membench.energy.carbon import Intensity, carbon
 from membench.energy.figure import EnergyFigure, figure_of, summary_text
 from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
-from membench.records.costs import lifecycle_of
+from membench.records.costs import MAIN_COSTS
+from membench.records.lifecycle import break_even_text, lifecycle_of
 
 
 def components_of(energy: Mapping[str, Any]) -> str:
@@ -98,15 +99,15 @@ def _power(report: Mapping[str, Any] | None, phase: str) -> str:
 def _comparison(summary: Mapping[str, Any], against: Mapping[str, Any], metric: str) -> list[str]:
     """Multiple of the other run per question, and break-even, in every cost that both know."""
     lines = []
-    for unit in ("joules", "cpu_s", "tokens", "usd"):
-        own, other = (lifecycle_of(run, unit, metric) for run in (summary, against))
+    for cost in MAIN_COSTS:
+        own, other = (lifecycle_of(run, cost, metric) for run in (summary, against))
         multiple, pays_off = own.multiple(other), own.break_even(other)
         if multiple is None or pays_off is None:
             continue
-        label = f" ({summary['energy']['total']['provenance']})" if unit == "joules" else ""
-        when = "never" if math.isinf(pays_off) else f"from question {max(pays_off, 1):,}"
+        label = f" ({summary['energy']['total']['provenance']})" if cost.id == "joules" else ""
+        when = "never" if math.isinf(pays_off) else f"from {break_even_text(pays_off)}"
         lines.append(
-            f"{unit}{label}: {multiple:.3g} times {against['system']} per question; "
+            f"{cost.id}{label}: {multiple:.3g} times {against['system']} per question; "
             f"pays off {when} of a history"
         )
     return lines or [f"nothing to compare with {against['system']}"]

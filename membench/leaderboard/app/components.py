@@ -9,9 +9,9 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import state
 from membench.leaderboard.rendering.charts import CONFIG
-from membench.leaderboard.store.rows import AXES
 from membench.leaderboard.views.board import Choice, divisions, tasks
 from membench.leaderboard.views.tables import to_csv, to_json
+from membench.records.costs import COSTS, MAIN_COSTS
 
 Records = Sequence[Mapping[str, Any]]
 BIND: Any = "query-params"
@@ -172,8 +172,8 @@ def task_words(task: str) -> str:
 
 def axis_picker(default: str) -> str:
     """Kind of cost."""
-    names = [default, *(name for name in AXES if name != default)]
-    return pick("Cost", names, "axis", lambda name: AXES[name].title)
+    names = [default, *(cost.id for cost in MAIN_COSTS if cost.id != default)]
+    return pick("Cost", names, "axis", lambda name: COSTS[name].title)
 
 
 def task_warning(task: str) -> None:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from membench.leaderboard.store.rows import AXES
 from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
 from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardRow
 from membench.leaderboard.views.tables import amount, rank_text, score_text
 from membench.metrics.names import is_fraction
+from membench.records.costs import COSTS
 
 SHAPES = {
     "package": "circle",
@@ -72,7 +72,7 @@ def scatter(board: Board) -> Any:
     import plotly.graph_objects as go
 
     rows = drawn(board)
-    axis = AXES[board.choice.axis]
+    axis = COSTS[board.choice.axis]
     figure = go.Figure()
     add_frontier(figure, rows, scale(board))
     names = names_with_room(rows) if len(rows) <= MOST_LABELS else {}
@@ -241,7 +241,7 @@ def alt_text(board: Board) -> str:
         (r for r in drawable(board) if r.front), key=lambda r: r.cost.value if r.cost else 0
     )
     names = ", ".join(row.label for row in front) or "none"
-    cost = AXES[board.choice.axis].title.lower()
+    cost = COSTS[board.choice.axis].title.lower()
     return (
         f"Scatter of {board.choice.metric} against {cost} per question for "
         f"{len(drawable(board))} rows. On the frontier, cheapest first: {names}. "
@@ -253,7 +253,7 @@ def amortised_lines(page: Amortisation, most: int = 20) -> Any:
     """Total cost over questions per history, both logarithmic."""
     import plotly.graph_objects as go
 
-    unit = AXES[page.axis].unit
+    unit = COSTS[page.axis].unit
     figure = go.Figure()
     dashes = ("solid", "dash", "dot")  # with the ten colours of the theme, thirty kinds of line
     for number, line in enumerate(page.lines[:most]):

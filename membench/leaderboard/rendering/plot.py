@@ -7,7 +7,6 @@ cheaper matches. The HTML holds plotly itself and asks nobody for anything.
 from __future__ import annotations
 
 import base64
-import math
 import os
 import re
 import shutil
@@ -22,13 +21,11 @@ from typing import TYPE_CHECKING, Any
 from membench.domain.errors import UnknownName, UsageError
 from membench.experiments.compare import FinishedRun
 from membench.metrics.frontier import Point, frontier
-from membench.metrics.statistics import Interval, log_interval, ratio_metric
+from membench.metrics.statistics import ENOUGH_CASES, Interval, log_interval, ratio_metric
+from membench.records.costs import COSTS, PER, Cost, cost_named, name_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-PER_QUESTION = ("recall", "answer")
-"""Phases that a question costs; ingestion is shared by all questions of a case."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FORMATS = (".html", ".png", ".svg")
@@ -42,7 +39,7 @@ class Mark:
 
     Attributes:
         name: System and run id.
-        cost: Cost per question.
+        cost: Cost per question, or per history where memory is built.
         cost_ci95: Its interval; None where there is none.
         accuracy: The metric's value.
         accuracy_ci95: Its interval; None where there is none.
@@ -63,58 +60,61 @@ def mark(run: FinishedRun, metric: str, cost: str) -> Mark | None:
     Args:
         run: A finished run.
         metric: Name of a metric of its summary.
-        cost: `context_tokens`, `<phase>.<unit>`, or a unit alone (`seconds`, `cpu_s`, `usd`,
-            `prompt_tokens`, `joules`, ...): then what recall and answer cost together.
+        cost: A name that `costs.cost_named` knows: `seconds` is what recall and answer cost
+            together per question, `recall.seconds` recall alone, `setup.seconds` per history.
+
+    Raises:
+        UnknownName: There is no such cost.
     """
     found = run.summary["metrics"].get(metric)
-    value, interval = cost_per_question(run, cost)
+    value, interval = cost_with_interval(run, *cost_named(cost))
     if found is None or found["value"] is None or not value:
         return None
-    ci95 = found["ci95"]
+    ci95 = found["ci95"] if found["clusters"] >= ENOUGH_CASES else None
     name = f"{run.summary['system']} ({run.name})"
     return Mark(name, value, interval, found["value"], tuple(ci95) if ci95 else None, run.granted)
 
 
-def cost_per_question(run: FinishedRun, cost: str) -> tuple[float | None, Interval | None]:
-    """Mean cost of a question with its interval by case on the log scale."""
+def cost_with_interval(
+    run: FinishedRun, part: str, cost: Cost
+) -> tuple[float | None, Interval | None]:
+    """Mean cost per question or history, with its interval by case on the log scale."""
+    value, by_case = run.mean_cost(part, cost), run.case_costs(part, cost)
+    if value is None or by_case is None:
+        return value, None
     questions = run.questions
-    names = cost_names(run, cost)
-    if names and all(name in run.costs for name in names):
-        cases = sorted(set.intersection(*(set(run.costs[name]) for name in names)))
-        totals = [math.fsum(run.costs[name][case] for name in names) for case in cases]
-        counts = [float(questions[case]) for case in cases]
-        metric = ratio_metric(totals, counts, cases, fraction=False)
-        return metric.value, log_interval(metric)
-    joules = [run.joules.get(name) for name in names]
-    known = [value for value in joules if value is not None]
-    if not known or len(known) < len(joules):
-        return None, None
-    return math.fsum(known) / sum(questions.values()), None
-
-
-def cost_names(run: FinishedRun, cost: str) -> list[str]:
-    """The recorded costs that a name stands for."""
-    recorded = {*run.costs, *run.joules}
-    if cost in recorded:
-        return [cost]
-    return [name for phase in PER_QUESTION if (name := f"{phase}.{cost}") in recorded]
+    counts = [float(questions[case]) if PER[part] == "question" else 1.0 for case in by_case]
+    metric = ratio_metric(list(by_case.values()), counts, list(by_case), fraction=False)
+    interval = log_interval(metric)
+    if interval is None or not metric.value or metric.clusters < ENOUGH_CASES:
+        return value, None
+    low, high = (end * value / metric.value for end in interval)
+    return value, (low, high)
 
 
 def marks(runs: Sequence[FinishedRun], metric: str, cost: str) -> list[Mark]:
     """The runs that can be drawn.
 
     Raises:
-        UnknownName: No run has the metric, or none knows the cost.
+        UnknownName: No run has the metric, there is no such cost, or none has it.
     """
     metrics = {name for run in runs for name in run.summary["metrics"]}
     if metric not in metrics:
         raise UnknownName("metric", metric, metrics)
     found = [item for run in runs if (item := mark(run, metric, cost)) is not None]
     if not found:
-        raise UnknownName(
-            "cost", cost, {name for run in runs for name in (*run.costs, *run.joules)}
-        )
+        raise UnknownName("cost that a run has", cost, known_costs(runs))
     return found
+
+
+def known_costs(runs: Sequence[FinishedRun]) -> set[str]:
+    """Names of costs that some run has, and not as zero."""
+    return {
+        name_of(part, cost)
+        for part in PER
+        for cost in COSTS.values()
+        if any(run.mean_cost(part, cost) for run in runs)
+    }
 
 
 def figure(found: Sequence[Mark], metric: str, cost: str) -> go.Figure:
@@ -130,11 +130,13 @@ def figure(found: Sequence[Mark], metric: str, cost: str) -> go.Figure:
         template="simple_white",
         width=WIDTH,
         height=HEIGHT,
-        title=f"{metric} against {cost} per question",
+        title=f"{metric} against {cost} per {PER[cost_named(cost)[0]]}",
         legend={"orientation": "h", "y": -0.2},
         margin={"l": 70, "r": 30, "t": 60, "b": 60},
     )
-    drawing.update_xaxes(type="log", title=f"{cost} per question (log scale)", showgrid=True)
+    drawing.update_xaxes(
+        type="log", title=f"{cost} per {PER[cost_named(cost)[0]]} (log scale)", showgrid=True
+    )
     drawing.update_yaxes(title=metric, rangemode="tozero", showgrid=True)
     return drawing
 

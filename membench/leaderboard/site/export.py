@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from membench.domain.errors import RunStateError
+from membench.experiments.compare import adjustment_text
 from membench.leaderboard.rendering import charts, html
 from membench.leaderboard.site.report import body as run_body
 from membench.leaderboard.store.index import Index, refresh
-from membench.leaderboard.store.rows import AXES
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import RULES
 from membench.leaderboard.views import amortisation, claims, compare
@@ -25,6 +25,7 @@ from membench.leaderboard.views import run as run_view
 from membench.leaderboard.views.board import Board, Choice, board, divisions, listed, tasks
 from membench.leaderboard.views.catalogue import system_records, task_records
 from membench.leaderboard.views.tables import board_records, frontier_records, to_csv, to_json
+from membench.records.costs import COSTS, MAIN_COSTS
 
 WORDS = Path(__file__).parents[1] / "app"
 LINKS = {
@@ -99,13 +100,13 @@ def write_board(site: SiteFolder, choice: Choice) -> Board:
     name = slug(choice)
     parts = [html.note(f"Protocol: {shown.groups.get(choice.group, '')}.")]
     records: dict[str, Any] = {}
-    for axis in AXES.values():
-        view = board(site.index, replace(choice, axis=axis.name))
+    for axis in MAIN_COSTS:
+        view = board(site.index, replace(choice, axis=axis.id))
         if charts.drawable(view):
             parts.append(axis_section(view))
-            records[axis.name] = board_records(view)
+            records[axis.id] = board_records(view)
     if not records:
-        records["context"] = board_records(shown)
+        records[shown.choice.axis] = board_records(shown)
         parts.append(html.section("Rows", html.table(board_records(shown))))
     parts += [amortised(site, choice), compared(site, shown)]
     site.page(f"boards/{name}.html", title_of(choice), "".join(parts), script())
@@ -127,7 +128,7 @@ def script() -> str:
 
 def axis_section(view: Board) -> str:
     """Chart, frontier and table of one kind of cost."""
-    axis = AXES[view.choice.axis]
+    axis = COSTS[view.choice.axis]
     links = {"run": "../runs/{}.html"}
     return html.section(
         axis.title,
@@ -167,8 +168,11 @@ def compared(site: SiteFolder, shown: Board) -> str:
     comparison = compare.compare(site.store, site.index, best, shown.choice.metric)
     return html.section(
         "The best rows compared",
+        html.note(f"First: {next(iter(comparison.labels.values()))}."),
+        html.note(adjustment_text(comparison.pairs)),
         html.table(compare.summary_records(comparison), "The first against each of the others"),
         html.table(compare.category_records(comparison), "By category"),
+        html.table(compare.ratio_records(comparison), "Costs"),
     )
 
 

@@ -32,7 +32,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 10
+VERSION = 11
 """Of the tables' shape: an index of another version is built anew."""
 
 
@@ -42,7 +42,7 @@ class Index:
 
     Attributes:
         runs: One line per bundle and tombstone.
-        figures: run_id, name, value, low, high, n.
+        figures: run_id, name, value, low, high, n, few.
         cells: run_id, name, sums, counts.
         stamp: Changes whenever the index does: key of caches.
         problems: Why folders of the store are no bundles, by run id.
@@ -97,7 +97,7 @@ def empty_tables() -> dict[str, Frame]:
 
     return {
         "runs": pd.DataFrame(columns=["run_id", "key"]),
-        "figures": pd.DataFrame(columns=["run_id", "name", "value", "low", "high", "n"]),
+        "figures": pd.DataFrame(columns=["run_id", "name", "value", "low", "high", "n", "few"]),
         "cells": pd.DataFrame(columns=["run_id", "name", "sums", "counts"]),
     }
 

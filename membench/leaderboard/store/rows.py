@@ -1,7 +1,7 @@
 """A row of the board: the figures of one bundle, computed once and indexed.
 
 Costs are split the way memory is used: a **setup** per history (ingest and finalize) and a
-**query** cost per question (recall and answer). Each is `RowFigure` or absent: null is not zero.
+**question** cost (recall and answer). Each is `RowFigure` or absent: null is not zero.
 Sums by case travel along, because ranks and frontiers redraw cases, not questions.
 """
 
@@ -19,20 +19,14 @@ import orjson
 
 from membench.adapters.registry import list_systems
 from membench.domain.case import opaque_ids
-from membench.domain.labels import Phase
 from membench.domain.score import Metric, Score
 from membench.energy.verification.repeats import Repeat
-from membench.metrics.statistics import ratio_metric
+from membench.experiments.compare import FinishedRun, case_costs
+from membench.metrics.statistics import ENOUGH_CASES, ratio_metric
 from membench.records.canonical import canonical_sha256
-from membench.records.costs import cpu_seconds
+from membench.records.costs import MAIN_COSTS, QUESTION, SETUP
 from membench.tasks.base import Task
 from membench.tasks.registry import get_task
-
-SETUP = (Phase.INGEST.value, Phase.FINALIZE.value)
-
-
-QUERY = (Phase.RECALL.value, Phase.ANSWER.value)
-
 
 UNSHOWN = re.compile(r"[^A-Za-z0-9._+@:/ ,()=\[\]-]")
 """Characters that a label does not show: charts read some markup in their words."""
@@ -40,8 +34,6 @@ UNSHOWN = re.compile(r"[^A-Za-z0-9._+@:/ ,()=\[\]-]")
 
 DRIVEN = ("name", "version")
 """Parameters that say which system an adapter drives: they are its name, not its settings."""
-
-TOKEN_KINDS = ("prompt_tokens", "completion_tokens", "embedding_tokens")
 
 
 def lower_is_better(task: str, metric: str) -> bool:
@@ -57,43 +49,22 @@ def task_class(name: str) -> type[Task[Any]]:
 
 
 @dataclass(frozen=True)
-class Axis:
-    """A kind of cost.
+class RowFigure:
+    """A number with its interval and sample size.
 
     Attributes:
-        name: In URLs and files.
-        title: On axes and in tables, with its unit.
-        unit: The unit alone.
-        machine: Whether figures compare only on equal hardware and settings.
+        value: The number.
+        low: Low end of its interval; None without one.
+        high: High end.
+        n: Sample size.
+        few: Whether it rests on too few cases for an interval to be shown.
     """
-
-    name: str
-    title: str
-    unit: str
-    machine: bool
-
-
-AXES: dict[str, Axis] = {
-    axis.name: axis
-    for axis in (
-        Axis("joules", "Energy (J)", "J", machine=True),
-        Axis("context", "Context tokens", "tokens", machine=False),
-        Axis("tokens", "Model tokens", "tokens", machine=False),
-        Axis("seconds", "Time (s)", "s", machine=True),
-        Axis("cpu", "CPU time (s)", "CPU s", machine=True),
-        Axis("dollars", "Price (USD)", "USD", machine=False),
-    )
-}
-
-
-@dataclass(frozen=True)
-class RowFigure:
-    """A number with its interval and sample size."""
 
     value: float
     low: float | None = None
     high: float | None = None
     n: int = 0
+    few: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,8 +87,9 @@ class BundleFigures:
     Attributes:
         facts: Flat words and numbers: run id, task, system, division, dates, badges, counts.
         figures: Metrics by name, category metrics as `<category>/<name>`, costs as
-            `query.<axis>` and `setup.<axis>`.
-        cells: Sums by case of the headline metrics and of the query costs.
+            `question.<cost>` and `setup.<cost>`.
+        cells: Sums by case of the headline metrics, of costs of questions as `question.<cost>`
+            and of every phase as `<phase>.<cost>`.
     """
 
     facts: dict[str, Any]
@@ -279,16 +251,20 @@ def build_row(
     }
     cells = metric_cells(summary["task"], rows)
     opaque = opaque_ids(summary["task"], manifest["spec"]["seed"])
-    by_case = query_costs(play, answers, [opaque(case) for case in case_ids(rows)])
-    cells |= {f"query.{axis}": value for axis, value in by_case.items()}
-    figures |= cost_figures(summary, by_case)
+    spent = case_costs(rows, opaque)
+    for journal in (play, answers):
+        spent.add(journal)
+    run = FinishedRun(summary, rows, spent.totals())
+    cells |= cost_cells(run)
+    figures |= cost_figures(run, cells)
     return BundleFigures(facts_of(manifest, summary), figures, cells)
 
 
 def figure_of(metric: Mapping[str, Any]) -> RowFigure:
     """A metric of a summary."""
-    low, high = metric["ci95"] or (None, None)
-    return RowFigure(metric["value"], low, high, metric["n"])
+    few = 0 < metric["clusters"] < ENOUGH_CASES
+    low, high = (None, None) if few or metric["ci95"] is None else metric["ci95"]
+    return RowFigure(metric["value"], low, high, metric["n"], few)
 
 
 def metric_entries(summary: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -329,104 +305,48 @@ def counted(row: Score, name: str) -> float | None:
     return 0.0 if value is None and row.status == "failed" else value
 
 
-def query_costs(
-    play: Iterable[Mapping[str, Any]],
-    answers: Iterable[Mapping[str, Any]],
-    cases: Sequence[str],
-) -> dict[str, Cells]:
-    """Query costs by case, of the last attempt at each.
-
-    Args:
-        play: Lines of play.jsonl.
-        answers: Lines of answers.jsonl.
-        cases: Opaque case ids, in the order of the result.
-    """
-    lines = [*play, *answers]
-    last: dict[str, int] = {}
-    for line in lines:
-        last[line["case"]] = max(last.get(line["case"], 0), line["attempt"])
-    sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    asks: dict[str, set[int]] = defaultdict(set)
-    for line in lines:
-        if line["phase"] in QUERY and line["attempt"] == last[line["case"]]:
-            for axis, amount in line_costs(line).items():
-                sums[axis][line["case"]] += amount
-            asks[line["case"]].add(line["event"])
-    counts = tuple(len(asks[case]) for case in cases)
-    return {
-        axis: Cells(tuple(mine.get(case, 0.0) for case in cases), counts)
-        for axis, mine in sums.items()
+def cost_cells(run: FinishedRun) -> dict[str, Cells]:
+    """Costs by case: of phases for comparing, of questions for ranges and frontiers."""
+    questions = run.questions
+    cases = sorted(questions)
+    counts = tuple(questions[case] for case in cases)
+    found = {
+        name: Cells(tuple(by_case.get(case, 0.0) for case in cases), counts)
+        for name, by_case in run.costs.items()
     }
-
-
-def line_costs(line: Mapping[str, Any]) -> dict[str, float]:
-    """What one record of a query cost, by axis."""
-    entry = line["telemetry"]
-    found: dict[str, float] = {"cpu": cpu_seconds(entry)}
-    if "start" in entry:
-        found["seconds"] = entry["end"] - entry["start"]
-    if line["phase"] == Phase.RECALL.value and entry.get("context_tokens") is not None:
-        found["context"] = entry["context_tokens"]
-    usage = entry.get("usage")
-    if usage:
-        found["tokens"] = float(sum(usage.get(kind, 0) for kind in TOKEN_KINDS))
-        if usage.get("usd") is not None:
-            found["dollars"] = usage["usd"]
+    for cost in MAIN_COSTS:
+        by_case = run.case_costs(QUESTION, cost)
+        if by_case is not None:
+            sums = tuple(by_case.get(case, 0.0) for case in cases)
+            found[f"{QUESTION}.{cost.id}"] = Cells(sums, counts)
     return found
 
 
-def cost_figures(summary: Mapping[str, Any], cells: Mapping[str, Cells]) -> dict[str, RowFigure]:
+def cost_figures(run: FinishedRun, cells: Mapping[str, Cells]) -> dict[str, RowFigure]:
     """Costs per question and per history; figures that nobody measured are absent."""
-    counts = summary["counts"]
-    questions, cases = counts["questions"] or 1, counts["cases"] or 1
+    counts = run.summary["counts"]
     found: dict[str, RowFigure] = {}
-    for axis in AXES:
-        query, setup = totals(summary, axis, QUERY), totals(summary, axis, SETUP)
-        if query is not None:
-            found[f"query.{axis}"] = with_interval(query / questions, cells.get(axis), questions)
+    for cost in MAIN_COSTS:
+        name = f"{QUESTION}.{cost.id}"
+        asked, setup = run.mean_cost(QUESTION, cost), run.mean_cost(SETUP, cost)
+        if asked is not None:
+            found[name] = cost_figure(asked, cells.get(name), counts["questions"])
         if setup is not None:
-            found[f"setup.{axis}"] = RowFigure(setup / cases, n=cases)
+            found[f"{SETUP}.{cost.id}"] = RowFigure(setup, n=counts["cases"])
     return found
 
 
-def with_interval(value: float, cells: Cells | None, n: int) -> RowFigure:
-    """A cost per question with its cluster-t interval."""
+def cost_figure(value: float, cells: Cells | None, n: int) -> RowFigure:
+    """A cost per question with its cluster-t interval.
+
+    The value is the summary's, whose calls that came after their phase are in no record: the
+    interval of the records is moved to it.
+    """
     if cells is None:
         return RowFigure(value, n=n)
-    metric: Metric = ratio_metric(
-        cells.sums, cells.counts, [str(i) for i in range(len(cells.sums))], fraction=False
-    )
-    if metric.ci95 is None:
-        return RowFigure(value, n=n)
-    return RowFigure(value, max(0.0, metric.ci95[0]), metric.ci95[1], n)
-
-
-def totals(summary: Mapping[str, Any], axis: str, phases: Sequence[str]) -> float | None:
-    """The total of some phases; None where it was not measured or does not apply."""
-    present = [phase for phase in phases if phase in summary["time_s"]]
-    match axis:
-        case "seconds":
-            return math.fsum(summary["time_s"][phase]["total"] for phase in present)
-        case "cpu":
-            return math.fsum(summary["cpu_s"][phase] for phase in present)
-        case "context":
-            mean = summary["context_tokens"]["mean"]
-            return (
-                None if mean is None or phases is SETUP else mean * summary["counts"]["questions"]
-            )
-        case "tokens":
-            usage = [summary["usage"][phase] for phase in present]
-            return float(sum(part[kind] for part in usage for kind in TOKEN_KINDS))
-        case "dollars":
-            prices = [summary["usage"][phase]["usd"] for phase in present]
-            return None if None in prices else math.fsum(prices)
-        case _:
-            return joules(summary, present)
-
-
-def joules(summary: Mapping[str, Any], phases: Sequence[str]) -> float | None:
-    """Joules of some phases; unavailable if one of them is."""
-    figures = summary["energy"]["phases"]
-    parts = [(figures.get(phase) or {}).get("joules") for phase in phases]
-    known = [float(part) for part in parts if part is not None]
-    return math.fsum(known) if known and len(known) == len(parts) else None
+    cases = [str(i) for i in range(len(cells.sums))]
+    metric: Metric = ratio_metric(cells.sums, cells.counts, cases, fraction=False)
+    if metric.ci95 is None or metric.value is None or metric.clusters < ENOUGH_CASES:
+        return RowFigure(value, n=n, few=metric.clusters < ENOUGH_CASES)
+    low, high = (end - metric.value + value for end in metric.ci95)
+    return RowFigure(value, max(0.0, low), high, n)

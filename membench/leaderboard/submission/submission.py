@@ -25,6 +25,7 @@ from membench.domain.errors import RunStateError, UsageError, UserError
 from membench.leaderboard.bundles.bundle import Bundle, make_bundle
 from membench.leaderboard.validation import Rejected, Verification, verify
 from membench.leaderboard.validation.rules import FLAGS
+from membench.metrics.statistics import interval_text
 
 TOKEN = "MEMBENCH_TOKEN"
 """Environment variable that holds a submitter's token."""
@@ -144,8 +145,7 @@ def metric_lines(verification: Verification) -> list[str]:
         metric = verification.summary["metrics"].get(name)
         if metric is None or metric["value"] is None:
             continue
-        ci95 = metric["ci95"]
-        interval = "–" if ci95 is None else f"[{ci95[0]:.4f}, {ci95[1]:.4f}]"
+        interval = interval_text(metric["ci95"], metric["clusters"], "[{:.4f}, {:.4f}]", "–")
         origin = verification.origins.get(name, "claimed")
         lines.append(f"| {name} | {metric['value']:.4f} | {interval} | {origin} |")
     return lines

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from membench.leaderboard.store.rows import AXES
 from membench.leaderboard.views.board import Board, BoardRow
 from membench.leaderboard.views.tables import significant
-from membench.metrics.frontier import QUESTIONS, amortised, break_even, cost_per_correct
+from membench.metrics.frontier import QUESTIONS
 from membench.metrics.names import is_fraction
+from membench.records.costs import COSTS
+from membench.records.lifecycle import Lifecycle, break_even_text
 
 NUMBERS = tuple(round(10 ** (step / 10)) for step in range(41))
 """Questions per history that lines are drawn at: 1 to 10,000."""
@@ -23,17 +24,16 @@ class AmortisationLine:
 
     Attributes:
         row: Its row on the board.
-        setup: Cost of ingesting a history.
-        query: Cost of a question.
+        lifecycle: Cost of ingesting a history, and of a question.
         totals: Cost of a history and N questions, for N of `NUMBERS`.
-        break_even: Questions from which it costs no more than the reference; None for never.
+        break_even: Questions from which it costs no more than the reference; infinity for never,
+            None without a reference.
     """
 
     row: BoardRow
-    setup: float
-    query: float
+    lifecycle: Lifecycle
     totals: tuple[float, ...]
-    break_even: int | None
+    break_even: float | None
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Amortisation:
     """The page.
 
     Attributes:
-        axis: Kind of cost.
+        axis: Id of the cost.
         reference: The row that break-even refers to; None without one.
         candidates: Rows that could be the reference.
         lines: One per row with known costs.
@@ -65,19 +65,12 @@ def amortisation(board: Board, reference: str = "") -> Amortisation:
         reference: Run id of the reference; empty takes full context where it is there.
     """
     ranked = [row for row in board.all_rows if not row.why]
-    known = [row for row in ranked if row.cost is not None and setup_of(row, board) is not None]
+    known = [row for row in ranked if row.cost is not None and row.setup is not None]
     head = pick(known, reference)
-    lines = tuple(line(row, board, head) for row in known)
+    lines = tuple(line(row, head) for row in known)
     missing = tuple(row for row in ranked if row not in known)
     accuracy = is_fraction(board.choice.metric) and not board.choice.lower
     return Amortisation(board.choice.axis, head, tuple(known), lines, missing, accuracy)
-
-
-def setup_of(row: BoardRow, board: Board) -> float | None:
-    """Cost of a history; context tokens have none by nature."""
-    if board.choice.axis == "context":
-        return 0.0
-    return None if row.setup is None else row.setup.value
 
 
 def pick(rows: Sequence[BoardRow], reference: str) -> BoardRow | None:
@@ -89,24 +82,30 @@ def pick(rows: Sequence[BoardRow], reference: str) -> BoardRow | None:
     return next(full, rows[0] if rows else None)
 
 
-def line(row: BoardRow, board: Board, head: BoardRow | None) -> AmortisationLine:
+def lifecycle(row: BoardRow) -> Lifecycle:
+    """A row's costs; its own number of questions is not asked for here."""
+    setup, asked, score = (
+        None if figure is None else figure.value for figure in (row.setup, row.cost, row.score)
+    )
+    return Lifecycle(setup, asked, score, native=1.0)
+
+
+def line(row: BoardRow, head: BoardRow | None) -> AmortisationLine:
     """One row's line."""
-    setup, query = setup_of(row, board) or 0.0, row.cost.value if row.cost else 0.0
-    even = None
-    if head is not None and head.cost is not None:
-        even = break_even(setup, query, setup_of(head, board) or 0.0, head.cost.value)
-    totals = tuple(amortised(setup, query, n) for n in NUMBERS)
-    return AmortisationLine(row, setup, query, totals, even)
+    own = lifecycle(row)
+    even = None if head is None else own.break_even(lifecycle(head))
+    totals = tuple(total for n in NUMBERS if (total := own.total(n)) is not None)
+    return AmortisationLine(row, own, totals, even)
 
 
 def records(page: Amortisation) -> list[dict[str, Any]]:
     """The page as a table."""
-    unit = AXES[page.axis].unit
+    unit = COSTS[page.axis].unit
     return [
         {
             "system": line.row.label,
-            f"{unit} / history": significant(line.setup),
-            f"{unit} / question": significant(line.query),
+            f"{unit} / history": significant(line.lifecycle.setup),
+            f"{unit} / question": significant(line.lifecycle.per_question),
             **{f"{unit} / correct, N={n}": correct(line, n) for n in QUESTIONS if page.accuracy},
             "breaks even at": even_text(line, page),
             "run": line.row.run_id,
@@ -117,15 +116,12 @@ def records(page: Amortisation) -> list[dict[str, Any]]:
 
 def correct(line: AmortisationLine, questions: int) -> str:
     """Cost per correct answer when N questions share a history."""
-    score = line.row.score.value if line.row.score else 0.0
-    cost = cost_per_correct(line.setup, line.query, score, questions)
-    return "∞" if math.isinf(cost) else significant(cost)
+    cost = line.lifecycle.per_correct(questions)
+    return "∞" if cost is not None and math.isinf(cost) else significant(cost)
 
 
 def even_text(line: AmortisationLine, page: Amortisation) -> str:
     """From how many questions a row costs no more than the reference."""
     if page.reference is None or line.row is page.reference:
         return "(reference)"
-    if line.break_even is None:
-        return "never"
-    return f"question {line.break_even:,}"
+    return break_even_text(line.break_even)

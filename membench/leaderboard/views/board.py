@@ -15,12 +15,15 @@ from typing import Any
 
 from membench.leaderboard.store.index import Frame, Index
 from membench.leaderboard.store.ranking import Rank, ScoreTable, frontier_shares, rank_rows, stacked
-from membench.leaderboard.store.rows import AXES, RowFigure, lower_is_better
+from membench.leaderboard.store.rows import RowFigure, lower_is_better
 from membench.metrics.frontier import Point, frontier
+from membench.records.costs import COSTS, FORMER_IDS, QUESTION, SETUP
 from membench.tasks.registry import get_task
 
 CEILING = "a ceiling: it is granted the evidence"
 """Why a control that sees gold is shown and never ranked."""
+
+DEFAULT_AXIS = "context_tokens"
 
 OFTEN = 0.5
 """A point belongs to the frontier if it is on it in at least this share of resamples."""
@@ -35,7 +38,7 @@ class Choice:
         division: Division.
         group: Comparison group; empty takes the largest.
         metric: Metric; empty takes the task's main one.
-        axis: Kind of cost, a key of `AXES`.
+        axis: Kind of cost, the id of a main cost.
         scope: `query`, or `total` with the history's setup spread over its questions.
         machine: Time or energy group, where costs depend on the machine; empty takes the
             largest.
@@ -48,7 +51,7 @@ class Choice:
     division: str = ""
     group: str = ""
     metric: str = ""
-    axis: str = "context"
+    axis: str = DEFAULT_AXIS
     scope: str = "query"
     machine: str = ""
     budget: float | None = None
@@ -209,7 +212,8 @@ def with_place(index: Index, choice: Choice) -> Choice:
     task = choice.task if choice.task in known else first(known)
     there = divisions(index, task) if task else []
     division = choice.division if choice.division in there else first(there)
-    axis = choice.axis if choice.axis in AXES else "context"
+    axis = FORMER_IDS.get(choice.axis, choice.axis)
+    axis = axis if axis in COSTS and not COSTS[axis].part_of else DEFAULT_AXIS
     scope = choice.scope if choice.scope in ("query", "total") else "query"
     return replace(choice, task=task, division=division, axis=axis, scope=scope)
 
@@ -230,12 +234,12 @@ def names_by_size(runs: Frame, key: str, words: str) -> dict[str, str]:
 
 def machine_names(index: Index, runs: Frame, axis: str) -> dict[str, str]:
     """What costs on an axis may stand beside each other, in words; the most frequent first."""
-    if not AXES[axis].machine:
+    if not COSTS[axis].machine:
         return {}
-    if axis != "joules":
+    if COSTS[axis].depends_on != "meter":
         return names_by_size(runs, "time_group", "machine")
     figures = index.figures
-    known = set(figures[figures["name"] == "query.joules"]["run_id"])
+    known = set(figures[figures["name"] == f"{QUESTION}.{axis}"]["run_id"])
     return names_by_size(runs[runs["run_id"].isin(known)] if len(runs) else runs, *METER)
 
 
@@ -244,12 +248,12 @@ METER = ("energy_group", "meter")
 
 def group_of(axis: str) -> str:
     """The column that says which costs of an axis compare."""
-    return METER[0] if axis == "joules" else "time_group"
+    return METER[0] if COSTS[axis].depends_on == "meter" else "time_group"
 
 
 def on_machine(runs: Frame, choice: Choice) -> tuple[Frame, int]:
     """Runs whose cost may stand beside each other, and how many others there are."""
-    if not len(runs) or not AXES[choice.axis].machine:
+    if not len(runs) or not COSTS[choice.axis].machine:
         return runs, 0
     same = runs[group_of(choice.axis)] == choice.machine
     return runs, int((~same & ~runs["withdrawn"]).sum())
@@ -274,13 +278,13 @@ def rank_key(row: BoardRow) -> tuple[int, str]:
 
 def figure_lookup(index: Index, runs: Frame, choice: Choice) -> dict[tuple[str, str], RowFigure]:
     """The figures a page needs, by run and name."""
-    names = {choice.metric, f"query.{choice.axis}", f"setup.{choice.axis}"}
+    names = {choice.metric, f"{QUESTION}.{choice.axis}", f"{SETUP}.{choice.axis}"}
     mine = index.figures[index.figures["name"].isin(names)]
     mine = mine[mine["run_id"].isin(set(runs["run_id"]))]
     return {
-        (run, name): RowFigure(value, number(low), number(high), int(n))
-        for run, name, value, low, high, n in zip(
-            *(mine[c] for c in ("run_id", "name", "value", "low", "high", "n")), strict=True
+        (run, name): RowFigure(value, number(low), number(high), int(n), bool(few))
+        for run, name, value, low, high, n, few in zip(
+            *(mine[c] for c in ("run_id", "name", "value", "low", "high", "n", "few")), strict=True
         )
     }
 
@@ -295,11 +299,11 @@ def plain_row(
 ) -> BoardRow:
     """A row without its rank."""
     run_id = run["run_id"]
-    query = figures.get((run_id, f"query.{choice.axis}"))
-    setup = figures.get((run_id, f"setup.{choice.axis}"))
+    query = figures.get((run_id, f"{QUESTION}.{choice.axis}"))
+    setup = figures.get((run_id, f"{SETUP}.{choice.axis}"))
     score = figures.get((run_id, choice.metric))
     machine = run[group_of(choice.axis)]
-    comparable = not AXES[choice.axis].machine or machine == choice.machine
+    comparable = not COSTS[choice.axis].machine or machine == choice.machine
     cost = scoped(query, setup, run, choice) if comparable else None
     return BoardRow(
         run_id=run_id,
@@ -331,10 +335,10 @@ def scoped(
     if query is None or choice.scope == "query":
         return query
     if setup is None:
-        return None if choice.axis != "context" else query
+        return None
     share = setup.value * run["cases"] / max(run["questions"], 1)
     low, high = (None if end is None else end + share for end in (query.low, query.high))
-    return RowFigure(query.value + share, low, high, query.n)
+    return RowFigure(query.value + share, low, high, query.n, query.few)
 
 
 def why_unranked(run: Mapping[str, Any], score: RowFigure | None) -> str:
@@ -370,7 +374,7 @@ def representatives(rows: Sequence[BoardRow], runs: Frame) -> list[BoardRow]:
 
 def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[BoardRow]:
     """Ranks over all rows of the group, and who is on the frontier."""
-    cells = cell_lookup(index, rows, (choice.metric, f"query.{choice.axis}"))
+    cells = cell_lookup(index, rows, (choice.metric, f"{QUESTION}.{choice.axis}"))
     paired = common_rows(rows, cells, choice.metric)
     ranks = rank_lookup(paired, cells, choice)
     alone = {row.run_id: Rank(rank, 1, len(rows)) for rank, row in by_score(rows, choice)}
@@ -452,7 +456,7 @@ def rank_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict
 
 def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict[str, float]:
     """How often each row is on the frontier over joint resamples of the cases."""
-    name = f"query.{choice.axis}"
+    name = f"{QUESTION}.{choice.axis}"
     there = [row for row in rows if (row.run_id, name) in cells and row.cost is not None]
     if not there:
         return {}

@@ -1,58 +1,39 @@
-"""The Compare page: two to five runs over the same questions, paired question by question."""
+"""The Compare page: what `membench compare` prints, of two to five runs of the board."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from membench.domain.score import Score
+from membench.experiments.compare import (
+    Comparison,
+    FinishedRun,
+    MetricComparison,
+    compare_with_first,
+    cost_differences,
+    headline,
+    main_metric,
+    obstacles,
+)
 from membench.leaderboard.store.index import Index
-from membench.leaderboard.store.rows import AXES, counted
+from membench.leaderboard.store.rows import case_ids
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.metrics.names import is_fraction
-from membench.metrics.paired import (
-    Difference,
-    PairedTable,
-    Ratio,
-    Visible,
-    contingency,
-    cost_ratio,
-    difference,
-    sign_flip,
-    visible_by_cases,
-)
+from membench.metrics.statistics import interval_text
 
 MOST = 5
 """Runs that can be compared at once."""
 
+LISTED = 2_000
+"""Questions with unlike outcomes that are listed for a pair of runs."""
 
-@dataclass(frozen=True)
-class RunDifference:
-    """One run against the first.
+COUNTS = "[{:+.3g}, {:+.3g}]"
+"""The interval of a difference of counts."""
 
-    Attributes:
-        run_id: The other run.
-        label: Its name.
-        difference: First minus other, with interval and p of the cluster-t test.
-        swapped: P of the sign-flip test over cases.
-        table: 2x2 table, where outcomes are 0 or 1.
-        categories: Difference by category.
-        ratios: Cost of the first over cost of the other, by axis; only where comparable.
-        visible: The smallest difference that this comparison can show.
-        disagreements: Questions with unlike outcomes, the most unlike first: id, category, values.
-    """
-
-    run_id: str
-    label: str
-    difference: Difference
-    swapped: float | None
-    table: PairedTable | None
-    categories: Mapping[str, Difference]
-    ratios: Mapping[str, Ratio]
-    visible: Visible | None
-    disagreements: tuple[tuple[str, str, float, float], ...]
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -61,11 +42,11 @@ class ComparisonView:
 
     Attributes:
         labels: Run id -> name, in the order chosen.
-        metric: What is compared.
+        metric: What the page shows in detail: outcomes, visible differences, disagreements.
         metrics: What could be.
-        refused: Parts of the comparison key that differ, by run; empty if comparable.
-        costs_differ: Parts of the cost key that differ; costs of machines are then left out.
-        pairs: Every other run against the first.
+        refused: What keeps the runs from being compared; empty if nothing does.
+        costs_differ: Parts of the cost key that differ; costs that depend on them are left out.
+        pairs: The first run against every other.
     """
 
     labels: Mapping[str, str]
@@ -73,32 +54,51 @@ class ComparisonView:
     metrics: tuple[str, ...]
     refused: tuple[str, ...]
     costs_differ: tuple[str, ...]
-    pairs: tuple[RunDifference, ...]
+    pairs: tuple[Comparison, ...]
 
 
 def compare(store: Store, index: Index, run_ids: Sequence[str], metric: str = "") -> ComparisonView:
     """Compare runs, or say what keeps them from being compared.
 
+    Args:
+        store: Where the bundles are.
+        index: Its index.
+        run_ids: Runs, the first against each of the others.
+        metric: What to show in detail; empty takes the task's main metric. One that is not of
+            the task's headline is compared alone, as `membench compare --metric` does.
+
     Raises:
         RunStateError: One of the runs is not there.
     """
     chosen = list(dict.fromkeys(run_ids))[:MOST]
-    loaded = {run: load(store, run) for run in chosen}
+    runs = [finished(load(store, run), index) for run in chosen]
     labels = label_lookup(index, chosen)
-    refused = key_differences(loaded, cost=False)
-    if refused or len(chosen) < 2:
+    refused = (*obstacles(runs), *unfinished(runs))
+    if refused or len(runs) < 2:
         return ComparisonView(labels, metric, (), refused, (), ())
-    rows = {run: values_of(bundle.rows()) for run, bundle in loaded.items()}
-    metrics = shared_metrics(rows, next(iter(loaded.values())))
-    metric = metric if metric in metrics else next(iter(metrics), "")
-    costs_differ = key_differences(loaded, cost=True)
-    head, *others = chosen
-    pairs = tuple(
-        pair(index, rows, labels, head, other, metric, machine=not costs_differ)
-        for other in others
-        if metric
-    )
-    return ComparisonView(labels, metric, metrics, (), costs_differ, pairs)
+    metrics = shared_metrics(runs)
+    if not metrics:
+        return ComparisonView(labels, metric, (), ("they share no metric",), (), ())
+    metric = metric if metric in metrics else metrics[0]
+    names = headline(runs[0])
+    wanted = [metric, *(n for n in names if n != metric)] if metric in names else [metric]
+    pairs = compare_with_first(runs, wanted, disagreements=LISTED)
+    differ = tuple(map(str, cost_differences([run.key for run in runs])))
+    return ComparisonView(labels, metric, metrics, (), differ, pairs)
+
+
+def finished(loaded: LoadedBundle, index: Index) -> FinishedRun:
+    """A bundle as comparing needs it: the verifier's figures, costs by case from the index."""
+    run_id, rows = loaded.manifest["run_id"], loaded.rows()
+    cells = index.cells[index.cells["run_id"] == run_id]
+    cases = case_ids(rows)
+    costs = {
+        name: dict(zip(cases, map(float, sums), strict=True))
+        for name, sums in zip(cells["name"], cells["sums"], strict=True)
+    }
+    summary = {**loaded.summary, "comparison_key": loaded.manifest["comparison_key"]}
+    granted = "evidence_grant" in loaded.manifest["system"]["capabilities"]
+    return FinishedRun(summary, rows, costs, granted)
 
 
 def label_lookup(index: Index, runs: Sequence[str]) -> dict[str, str]:
@@ -107,205 +107,143 @@ def label_lookup(index: Index, runs: Sequence[str]) -> dict[str, str]:
     return {run: str(known.get(run, run)) for run in runs}
 
 
-def key_differences(loaded: Mapping[str, LoadedBundle], *, cost: bool) -> tuple[str, ...]:
-    """Names of the parts of the comparison key in which some runs differ."""
-    keys = [dict(bundle.manifest["comparison_key"]) for bundle in loaded.values()]
-    parts = [dict(key.pop("cost", None) or {}) for key in keys]
-    chosen = parts if cost else keys
-    names = dict.fromkeys(name for key in chosen for name in key)
-    return tuple(
-        f"{name}: {' / '.join(dict.fromkeys(str(key.get(name)) for key in chosen))}"
-        for name in names
-        if len({str(key.get(name)) for key in chosen}) > 1
-    )
-
-
-Values = dict[tuple[str, str], Score]
-
-
-def values_of(rows: Sequence[Score]) -> Values:
-    """Question rows by case and id."""
-    return {(row.case_id, row.item_id): row for row in rows if row.kind == "question"}
-
-
-def shared_metrics(rows: Mapping[str, Values], head: LoadedBundle) -> tuple[str, ...]:
-    """Metrics that every run determined, the task's headline ones first."""
-    from membench.tasks.registry import get_task
-
-    card = get_task(head.summary["task"]).card
-    sets = [
-        {name for row in values.values() for name in row.values if row.values[name] is not None}
-        for values in rows.values()
+def unfinished(runs: Sequence[FinishedRun]) -> list[str]:
+    """Runs with cases that were never finished."""
+    return [
+        f"{run.name} has unfinished cases"
+        for run in runs
+        if run.summary.get("content_sha256") is None
     ]
-    there = set.intersection(*sets) if sets else set()
-    leading = dict.fromkeys((card.main_metric, card.offline_metric, *card.headline))
-    return tuple([n for n in leading if n in there] + sorted(there - set(leading)))
 
 
-def pair(
-    index: Index,
-    rows: Mapping[str, Values],
-    labels: Mapping[str, str],
-    head: str,
-    other: str,
-    metric: str,
-    *,
-    machine: bool,
-) -> RunDifference:
-    """One run against the first."""
-    a, b = rows[head], rows[other]
-    shared = [key for key in a if key in b and both(a[key], b[key], metric)]
-    mine = [counted(a[key], metric) or 0.0 for key in shared]
-    theirs = [counted(b[key], metric) or 0.0 for key in shared]
-    clusters = [key[0] for key in shared]
-    overall = difference(mine, theirs, clusters)
-    binary = set(mine) | set(theirs) <= {0.0, 1.0}
-    return RunDifference(
-        run_id=other,
-        label=labels[other],
-        difference=overall,
-        swapped=sign_flip(mine, theirs, clusters) if len(set(clusters)) > 1 else None,
-        table=contingency(mine, theirs) if binary else None,
-        categories=category_differences(a, shared, mine, theirs),
-        ratios=ratios(index, head, other, machine=machine),
-        visible=visible_by_cases(overall),
-        disagreements=disagreements(a, shared, mine, theirs),
-    )
+def shared_metrics(runs: Sequence[FinishedRun]) -> tuple[str, ...]:
+    """Metrics that the first run shares with every other, the main ones and headline first."""
+    first, *others = map(determined, runs)
+    there = {name for name in first if all(first[name] & other[name] for other in others)}
+    names = headline(runs[0])
+    leading = [name for name in (main_metric(runs[0]), *names) if name in names]
+    first_ones = [name for name in dict.fromkeys(leading) if name in there]
+    return (*first_ones, *sorted(there - set(first_ones)))
 
 
-def both(one: Score, other: Score, metric: str) -> bool:
-    """Whether both runs have the figure for a question."""
-    return all(metric in row.values and counted(row, metric) is not None for row in (one, other))
-
-
-def category_differences(
-    rows: Values,
-    shared: Sequence[tuple[str, str]],
-    mine: Sequence[float],
-    theirs: Sequence[float],
-) -> dict[str, Difference]:
-    """The difference within each category."""
-    groups: dict[str, list[int]] = {}
-    for position, key in enumerate(shared):
-        groups.setdefault(rows[key].category or "all", []).append(position)
-    return {
-        name: difference(
-            [mine[i] for i in chosen], [theirs[i] for i in chosen], [shared[i][0] for i in chosen]
-        )
-        for name, chosen in sorted(groups.items())
-    }
-
-
-def ratios(index: Index, head: str, other: str, *, machine: bool) -> dict[str, Ratio]:
-    """Ratio of query costs by axis; those of machines only on equal machines."""
-    found = {}
-    for axis in AXES.values():
-        if axis.machine and not machine:
-            continue
-        a, b = cell(index, head, axis.name), cell(index, other, axis.name)
-        if a is not None and b is not None and len(a) == len(b):
-            found[axis.name] = cost_ratio(a, b, [str(i) for i in range(len(a))])
+def determined(run: FinishedRun) -> Mapping[str, set[tuple[str, str, str]]]:
+    """By metric the rows that have a value of it, as `experiments.compare` pairs them."""
+    found: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
+    for row in run.scores:
+        for name, value in row.values.items():
+            if value is not None or row.status == "failed":
+                found[name].add((row.kind, row.case_id, row.item_id))
     return found
 
 
-def cell(index: Index, run_id: str, axis: str) -> list[float] | None:
-    """Query cost by case."""
-    cells = index.cells
-    mine = cells[(cells["run_id"] == run_id) & (cells["name"] == f"query.{axis}")]
-    return [float(x) for x in mine["sums"].iloc[0]] if len(mine) else None
+# --- as tables ----------------------------------------------------------------------------------
 
 
-def disagreements(
-    rows: Values,
-    shared: Sequence[tuple[str, str]],
-    mine: Sequence[float],
-    theirs: Sequence[float],
-) -> tuple[tuple[str, str, float, float], ...]:
-    """Questions with unlike outcomes, the most unlike first."""
-    found = [
-        (key[1], rows[key].category or "", x, y)
-        for key, x, y in zip(shared, mine, theirs, strict=True)
-        if x != y
-    ]
-    return tuple(sorted(found, key=lambda entry: (-abs(entry[2] - entry[3]), entry[0])))
+def lines(
+    comparison: ComparisonView, *, whole: bool
+) -> Iterator[tuple[Comparison, MetricComparison]]:
+    """Lines over all questions, or those by category."""
+    for pair in comparison.pairs:
+        for line in pair.metrics:
+            if (line.category is None) == whole:
+                yield pair, line
 
 
-def summary_records(comparison: ComparisonView) -> list[dict[str, Any]]:
-    """The comparison as a table."""
-    head = next(iter(comparison.labels.values()), "")
+def summary_records(comparison: ComparisonView) -> list[Record]:
+    """The comparison as a table: every metric over all questions."""
     return [
         {
-            "first": head,
-            "other": pair.label,
-            "difference": signed(pair.difference.value, comparison.metric),
-            "95 % interval": interval(pair.difference.ci95, comparison.metric),
-            "p (cases, t)": p_text(pair.difference.p),
-            "p (cases, sign flip)": p_text(pair.swapped),
-            "p (questions, McNemar)": p_text(pair.table.p if pair.table else None),
-            "n": pair.difference.n,
-            "cases": pair.difference.clusters,
+            "other": comparison.labels[pair.second.name],
+            "metric": line.metric,
+            **figures(line),
         }
-        for pair in comparison.pairs
+        for pair, line in lines(comparison, whole=True)
     ]
 
 
-def category_records(comparison: ComparisonView) -> list[dict[str, Any]]:
+def category_records(comparison: ComparisonView) -> list[Record]:
     """Differences by category."""
     return [
         {
-            "other": pair.label,
-            "category": name,
-            "difference": signed(value.value, comparison.metric),
-            "95 % interval": interval(value.ci95, comparison.metric),
-            "n": value.n,
+            "other": comparison.labels[pair.second.name],
+            "metric": line.metric,
+            "category": line.category,
+            **figures(line),
         }
-        for pair in comparison.pairs
-        for name, value in pair.categories.items()
+        for pair, line in lines(comparison, whole=False)
     ]
 
 
-def table_records(pair: RunDifference, head: str) -> list[dict[str, Any]]:
-    """The 2x2 table."""
-    if pair.table is None:
+def figures(line: MetricComparison) -> Record:
+    """The figures of one line; p values are those adjusted for all lines of the table."""
+    gap, p = line.difference, line.adjusted
+    scale, form = (100, "[{:+.1f}, {:+.1f}]") if is_fraction(line.metric) else (1, COUNTS)
+    ends = None if gap.ci95 is None else (scale * gap.ci95[0], scale * gap.ci95[1])
+    return {
+        "first": value_text(line.first, line.metric),
+        "second": value_text(line.second, line.metric),
+        "difference": signed(gap.value, line.metric),
+        "95 % interval": interval_text(ends, gap.clusters, form, "–"),
+        "p (cases, t)": p_text(p.t if p else None),
+        "p (cases, sign flip)": p_text(p.sign_flip if p else None),
+        "p (questions, McNemar)": p_text(p.mcnemar if p else None),
+        "n": gap.n,
+        "cases": gap.clusters,
+    }
+
+
+def table_records(pair: Comparison, labels: Mapping[str, str]) -> list[Record]:
+    """The 2x2 table of the metric that is shown in detail."""
+    table = pair.metrics[0].table
+    if table is None:
         return []
+    head, other = labels[pair.first.name], labels[pair.second.name]
     return [
-        {
-            "": f"{head} right",
-            f"{pair.label} right": pair.table.both,
-            f"{pair.label} wrong": pair.table.only_a,
-        },
-        {
-            "": f"{head} wrong",
-            f"{pair.label} right": pair.table.only_b,
-            f"{pair.label} wrong": pair.table.neither,
-        },
+        {"": f"{head} right", f"{other} right": table.both, f"{other} wrong": table.only_a},
+        {"": f"{head} wrong", f"{other} right": table.only_b, f"{other} wrong": table.neither},
     ]
 
 
-def ratio_records(comparison: ComparisonView) -> list[dict[str, Any]]:
-    """Cost ratios."""
+def ratio_records(comparison: ComparisonView) -> list[Record]:
+    """Costs and their ratios."""
     return [
         {
-            "other": pair.label,
-            "cost per question": AXES[axis].title,
-            "first / other": "–" if ratio.value is None else f"{ratio.value:.3g}",
-            "95 % interval": "–"
-            if ratio.ci95 is None
-            else f"[{ratio.ci95[0]:.3g}, {ratio.ci95[1]:.3g}]",
+            "other": comparison.labels[pair.second.name],
+            "cost": line.cost if line.provenance is None else f"{line.cost} ({line.provenance})",
+            "per": line.per,
+            "first": f"{line.first:,.4g}",
+            "second": f"{line.second:,.4g}",
+            "first / second": "–" if line.ratio.value is None else f"{line.ratio.value:.3g}",
+            "95 % interval": interval_text(
+                line.ratio.ci95, line.ratio.clusters, "[{:.3g}, {:.3g}]", "–"
+            ),
         }
         for pair in comparison.pairs
-        for axis, ratio in pair.ratios.items()
+        for line in pair.costs
     ]
 
 
-def disagreement_records(comparison: ComparisonView) -> list[dict[str, Any]]:
-    """Questions with unlike outcomes."""
+def disagreement_records(comparison: ComparisonView) -> list[Record]:
+    """Questions with unlike outcomes in the metric that is shown in detail."""
     head = next(iter(comparison.labels.values()), "")
     return [
-        {"other": pair.label, "question": item, "category": category, head: x, "value of other": y}
+        {
+            "other": comparison.labels[pair.second.name],
+            "question": row.item_id,
+            "category": row.category or "",
+            head: row.first,
+            "value of other": row.second,
+        }
         for pair in comparison.pairs
-        for item, category, x, y in pair.disagreements
+        for row in pair.disagreements
     ]
+
+
+def value_text(value: float | None, metric: str) -> str:
+    """A mean: of fractions in percent, of counts as it is."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}" if is_fraction(metric) else f"{value:.3g}"
 
 
 def signed(value: float | None, metric: str) -> str:
@@ -313,11 +251,6 @@ def signed(value: float | None, metric: str) -> str:
     if value is None:
         return "–"
     return f"{100 * value:+.1f}" if is_fraction(metric) else f"{value:+.3g}"
-
-
-def interval(ci95: tuple[float, float] | None, metric: str) -> str:
-    """The interval of a difference."""
-    return "–" if ci95 is None else f"[{signed(ci95[0], metric)}, {signed(ci95[1], metric)}]"
 
 
 def p_text(p: float | None) -> str:

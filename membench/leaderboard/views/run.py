@@ -13,6 +13,7 @@ from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
+from membench.records.costs import COSTS, phase_cost
 
 Record = dict[str, Any]
 
@@ -136,19 +137,26 @@ def cost_records(loaded: LoadedBundle) -> list[Record]:
     return [
         {
             "phase": phase,
-            "seconds": significant(time["total"]),
+            "seconds": costs["seconds"],
             "p50 (ms)": milliseconds(time["p50"]),
             "p95 (ms)": milliseconds(time["p95"]),
-            "CPU seconds": significant(summary["cpu_s"].get(phase)),
+            "CPU seconds": costs["cpu_s"],
             "calls": summary["usage"][phase]["calls"],
-            "prompt tokens": summary["usage"][phase]["prompt_tokens"],
-            "completion tokens": summary["usage"][phase]["completion_tokens"],
-            "embedding tokens": summary["usage"][phase]["embedding_tokens"],
-            "USD": significant(summary["usage"][phase]["usd"]),
+            "prompt tokens": costs["prompt_tokens"],
+            "completion tokens": costs["completion_tokens"],
+            "embedding tokens": costs["embedding_tokens"],
+            "model tokens": costs["tokens"],
+            "USD": costs["usd"],
             "energy": joules(summary["energy"]["phases"].get(phase)),
         }
         for phase, time in summary["time_s"].items()
+        for costs in [phase_costs(summary, phase)]
     ]
+
+
+def phase_costs(summary: Mapping[str, Any], phase: str) -> dict[str, str]:
+    """Every cost of a phase, as text."""
+    return {name: significant(phase_cost(summary, cost, phase)) for name, cost in COSTS.items()}
 
 
 def milliseconds(seconds: float | None) -> str:

@@ -9,10 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from membench.leaderboard.store.rows import AXES, RowFigure
+from membench.leaderboard.store.rows import RowFigure
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.board import OFTEN, Board, BoardRow
 from membench.metrics.names import is_fraction
+from membench.metrics.statistics import TOO_FEW_CASES
+from membench.records.costs import COSTS
 
 Record = dict[str, Any]
 
@@ -48,6 +50,8 @@ def percent(figure: RowFigure | None) -> str:
     if figure is None:
         return "–"
     text = f"{100 * figure.value:.1f}"
+    if figure.few:
+        return f"{text} ({TOO_FEW_CASES})"
     if figure.low is None or figure.high is None:
         return text
     return f"{text} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
@@ -62,6 +66,8 @@ def amount(figure: RowFigure | None) -> str:
     """A cost, with its interval."""
     if figure is None:
         return "–"
+    if figure.few:
+        return f"{significant(figure.value)} ({TOO_FEW_CASES})"
     if figure.low is None or figure.high is None:
         return significant(figure.value)
     return f"{significant(figure.value)} [{significant(figure.low)}, {significant(figure.high)}]"
@@ -92,7 +98,7 @@ def frontier_text(row: BoardRow) -> str:
 
 def board_records(board: Board) -> list[Record]:
     """The table of the Leaderboard page, as shown."""
-    axis = AXES[board.choice.axis]
+    axis = COSTS[board.choice.axis]
     cost, setup = f"{axis.unit} / question", f"{axis.unit} / history (ingest)"
     return [
         {
@@ -100,8 +106,8 @@ def board_records(board: Board) -> list[Record]:
             "system": row.label,
             board.choice.metric: score_text(board.choice.metric, row.score),
             cost: amount(row.cost)
-            + (f" {row.energy}" if axis.name == "joules" and row.cost else ""),
-            **({} if axis.name == "context" else {setup: amount(row.setup)}),
+            + (f" {row.energy}" if axis.depends_on == "meter" and row.cost else ""),
+            **({setup: amount(row.setup)} if axis.setup else {}),
             "frontier": frontier_text(row),
             "kind": row.fidelity,
             "score badge": BADGES.get(row.badge, row.badge),
@@ -121,7 +127,7 @@ def board_records(board: Board) -> list[Record]:
 def frontier_records(board: Board) -> list[Record]:
     """The points of the frontier as text, cheapest first."""
     on = [r for r in board.rows if r.front or (r.share or 0) >= OFTEN]
-    axis = AXES[board.choice.axis]
+    axis = COSTS[board.choice.axis]
     return [
         {
             "system": row.label,

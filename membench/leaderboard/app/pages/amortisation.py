@@ -9,8 +9,8 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import state
 from membench.leaderboard.rendering import charts
-from membench.leaderboard.store.rows import AXES
 from membench.leaderboard.views.amortisation import amortisation, records
+from membench.records.costs import COSTS
 
 
 def page() -> None:
@@ -30,10 +30,12 @@ def page() -> None:
     reference = c.pick("Against", options, "reference", lambda run: labels.get(run, run))
     shown = amortisation(state.the_board(choice), reference)
     if not shown.lines:
-        title = AXES[choice.axis].title.lower()
+        title = COSTS[choice.axis].title.lower()
         st.info(f"No row here has {title} for both ingestion and questions.")
         return
-    alt = f"Total {AXES[choice.axis].title.lower()} over questions per history; the table holds it."
+    alt = (
+        f"Total {COSTS[choice.axis].title.lower()} over questions per history; the table holds it."
+    )
     c.chart(charts.amortised_lines(shown), key="amortised", alt=alt)
     c.table(records(shown), key="amortisation", alt="Cost per history, question and correct answer")
     if shown.missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
+from membench.experiments.compare import adjustment_text
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.store.rows import lower_is_better
@@ -44,7 +45,7 @@ def pick_runs() -> list[str]:
 
 def refuse(shown: view.ComparisonView) -> None:
     """Say what keeps runs apart."""
-    st.error("These runs cannot be compared: they differ in what scores depend on.")
+    st.error("These runs cannot be compared:")
     for part in shown.refused:
         st.text(part)
 
@@ -55,29 +56,36 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
     unit = "percentage points" if is_fraction(shown.metric) else "units of the metric"
     task = str(state.index().runs.set_index("run_id").loc[runs[0], "task"])
     less = "; less is better" if lower_is_better(task, shown.metric) else ""
-    st.caption(f"Differences are in {unit}, the first run less the other{less}.")
+    st.caption(
+        f"{head} is the first run, every other the second; differences are the first less the "
+        f"second. {shown.metric} is in {unit}{less}. {adjustment_text(shown.pairs)}"
+    )
     c.table(
         view.summary_records(shown), key="comparison", alt="Differences with intervals and tests"
     )
     for pair in shown.pairs:
-        if pair.visible is not None and is_fraction(shown.metric):
+        visible, other = pair.metrics[0].visible, shown.labels[pair.second.name]
+        if visible is not None and is_fraction(shown.metric):
             st.text(
-                f"Smallest difference that {head} and {pair.label} can show here: "
-                f"{100 * pair.visible.significant:.1f} points; with 80 % power "
-                f"{100 * pair.visible.powered:.1f}."
+                f"Smallest difference in {shown.metric} that {head} and {other} can show here: "
+                f"{100 * visible.significant:.1f} points; with 80 % power "
+                f"{100 * visible.powered:.1f}."
             )
-        if pair.table is not None:
-            c.plain_table(
-                view.table_records(pair, head), "Outcomes of both runs, question by question"
-            )
+        if pair.undetermined:
+            st.text(f"No value in both {head} and {other}: {', '.join(pair.undetermined)}.")
+        c.plain_table(
+            view.table_records(pair, shown.labels), "Outcomes of both runs, question by question"
+        )
     st.subheader("By category")
     c.table(view.category_records(shown), key="by-category", alt="Differences by category")
     st.subheader("Costs")
     if shown.costs_differ:
-        st.warning("Costs of machines are left out: the runs differ in how they were executed.")
+        st.warning(
+            "Costs that depend on these are left out: the runs differ in how they were executed."
+        )
         for part in shown.costs_differ:
             st.text(part)
-    c.table(view.ratio_records(shown), key="costs", alt="Ratios of cost per question")
+    c.table(view.ratio_records(shown), key="costs", alt="Costs of both runs and their ratios")
     st.subheader("Questions they disagree on")
     records = view.disagreement_records(shown)
     picked = c.selectable(records[:2000], key="disagreements", alt="Questions with unlike outcomes")

@@ -9,11 +9,11 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.rendering import charts
-from membench.leaderboard.store.rows import AXES
 from membench.leaderboard.views import claims
-from membench.leaderboard.views.board import Board, Choice, budget_steps
+from membench.leaderboard.views.board import DEFAULT_AXIS, Board, Choice, budget_steps
 from membench.leaderboard.views.tables import board_records, frontier_records, significant
 from membench.metrics.names import is_fraction
+from membench.records.costs import COSTS
 
 NO_LIMIT = "no limit"
 
@@ -41,7 +41,7 @@ def choose() -> Board:
     with left:
         metric = c.pick("Score", first.metrics, "metric")
     with middle:
-        axis = c.axis_picker("context")
+        axis = c.axis_picker(DEFAULT_AXIS)
     with right:
         scope = c.pick("Cost of", ("query", "total"), "scope", scope_words)
     choice = replace(choice, metric=metric, axis=axis, scope=scope)
@@ -79,7 +79,7 @@ def budgets(choice: Choice) -> Board:
     with left:
         words = [*(significant(step) for step in steps), NO_LIMIT]
         most = st.select_slider(
-            f"At most ({AXES[choice.axis].unit} per question)",
+            f"At most ({COSTS[choice.axis].unit} per question)",
             words,
             value=NO_LIMIT,
             key="budget",
@@ -109,7 +109,7 @@ def draw_chart(shown: Board) -> None:
         if clicked:
             links.open_run(clicked[0])
     else:
-        unit = AXES[shown.choice.axis].title.lower()
+        unit = COSTS[shown.choice.axis].title.lower()
         st.info(f"No row here has a measured {unit} above zero, so there is no chart.")
     left_out = charts.undrawn(shown)
     if left_out:
@@ -151,7 +151,7 @@ def draw_link(shown: Board) -> None:
         task=c.task_words(choice.task),
         division=choice.division,
         metric=choice.metric,
-        axis=AXES[choice.axis].title,
+        axis=COSTS[choice.axis].title,
         scope=scope_words(choice.scope),
         group=f"{shown.groups[choice.group]} · {choice.group}" if len(shown.groups) > 1 else "",
         budget=significant(choice.budget) if choice.budget is not None else "",
