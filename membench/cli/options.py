@@ -68,7 +68,7 @@ FLAGS: Mapping[str, Flag] = {
     "judge": Flag(MODELS, "none, scripted or model names, separated by commas."),
     "judge_votes": Flag(MODELS, "Votes per judgement.", default=TASKS_OWN),
     "memory_model": Flag(MODELS, "The system's own LLM."),
-    "embedder": Flag(MODELS, "minilm, scripted or a model name."),
+    "embedder": Flag(MODELS, "A local embedder (`membench models`), or a model name."),
     "model_set": Flag(
         MODELS, "Model setting: timeout_s=30, judge.temperature=0.", "[ROLE.]KEY=VALUE"
     ),

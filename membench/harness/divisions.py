@@ -17,16 +17,14 @@ from typing import Any
 
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import Role
-from membench.llm.config import MINILM, ModelSpec
+from membench.llm.config import ModelSpec
+from membench.llm.upstreams.local.registry import find_local
 from membench.readers.registry import is_local
 from membench.records.spec import RunSpec
 
 FILE = Path(__file__).with_name("divisions.toml")
 OFFLINE = "offline"
 OPEN = "open"
-
-LOCAL_MODELS = ("none", MINILM)
-"""Models that are not LLMs and run here."""
 
 FIELDS = {
     Role.READER: "reader",
@@ -157,6 +155,12 @@ def is_offline(spec: RunSpec) -> bool:
         is_local(spec.reader)
         and spec.judge == "none"
         and spec.memory_model == "none"
-        and spec.embedder in LOCAL_MODELS
+        and not _needs_language_model(spec.embedder)
         and spec.prompts is None
     )
+
+
+def _needs_language_model(embedder: str) -> bool:
+    """Whether vectors come from anything but a local embedder."""
+    local = find_local(embedder)
+    return embedder != "none" and (local is None or local.is_language_model)

@@ -32,6 +32,12 @@ class ModelSettings(BaseModel):
     dimensions: int | None = Field(None, ge=1)
     extra: dict[str, Any] | None = None
     revision: str | None = None
+    context_length: int | None = Field(None, ge=1)
+    servers: int | None = Field(None, ge=1)
+    slots: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1)
+    cache_prompt: bool | None = None
+    chat_template: str | None = None
     timeout_s: float | None = Field(None, gt=0)
     attempts: int | None = Field(None, ge=1)
     longest_wait_s: float | None = Field(None, ge=0)

@@ -189,7 +189,19 @@ def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task:
             f"--reader {spec.reader}: '{system.name}' does not answer by itself",
             "Choose another reader, such as extractive.",
         )
+    check_reader(spec, task)
     check_roles(spec, system)
+
+
+def check_reader(spec: RunSpec, task: TaskCard) -> None:
+    """Refuse a reader of few words for a task that wants whole replies."""
+    chosen = choose_reader(spec.reader)
+    if chosen.card.few_words and task.whole_replies:
+        raise UsageError(
+            f"--reader {spec.reader}: reader '{chosen.card.name}' answers in a few words, "
+            f"{task.name} wants whole replies",
+            f"Ask with the task's own prompt: --reader llm:{chosen.model}.",
+        )
 
 
 def check_roles(spec: RunSpec, system: systems.SystemCard) -> None:

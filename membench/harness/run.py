@@ -26,7 +26,13 @@ from membench.harness.places import open_run, stored_spec
 from membench.harness.prepare import DatasetStats, ResolvedRun, prepare, survey
 from membench.harness.progress import NullProgress, Progress
 from membench.harness.run_energy import energy_of, energy_report, under_protocol, watched
-from membench.harness.run_models import Models, check_models, collect_late_usage, models_of
+from membench.harness.run_models import (
+    Models,
+    check_models,
+    collect_late_usage,
+    install_models,
+    models_of,
+)
 from membench.harness.stages.play import play
 from membench.harness.stages.read import read
 from membench.harness.stages.score import score
@@ -72,6 +78,7 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     warn(prepared, progress)
     run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     check_models(prepared, RunDir(options.out / run_id), tuple(Role))
+    install_models(prepared, RunDir(options.out / run_id), progress.note)
     surveyed = survey(prepared)
     environments.ensure(prepared.system, progress.note)
     run = RunDir.create(options.out, run_id)
@@ -94,6 +101,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         manifest = run.read_manifest()
         prepared = prepare(stored_spec(run), with_own_cassette(options, run))
         check_models(prepared, run)
+        install_models(prepared, run, progress.note)
         surveyed = survey(prepared)
         check_unchanged(manifest, prepared, surveyed)
         environments.ensure(prepared.system, progress.note)
@@ -130,6 +138,7 @@ def derive(
     run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     asked = [role for role in (Role.READER, Role.JUDGE) if role.value in changes]
     check_models(prepared, RunDir(options.out / run_id), asked)
+    install_models(prepared, RunDir(options.out / run_id), progress.note)
     surveyed = survey(prepared)
     check_unchanged(manifest, prepared, surveyed)
     run = RunDir.create(options.out, run_id)

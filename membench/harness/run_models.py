@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -91,6 +91,26 @@ def check_models(prepared: ResolvedRun, run: RunDir, called: Collection[Role] = 
         Cassette(options.cassette, readonly=True).close()
 
 
+def install_models(prepared: ResolvedRun, run: RunDir, report: Callable[[str], None]) -> None:
+    """Have the local models of a run on this machine; where nothing is called, none is needed.
+
+    Args:
+        prepared: The run to be.
+        run: Where it will be.
+        report: Told what is fetched, from which package and under which licence.
+
+    Raises:
+        UserError: A model cannot be had, or its file or settings cannot work.
+    """
+    if not prepared.models or prepared.options.cassette_mode == "replay":
+        return
+    for spec in gateway_config(prepared, run).seats().values():
+        local = spec.local
+        if local is not None:
+            local.install(report)
+            local.check(spec)
+
+
 def check_reachable(spec: ModelSpec) -> None:
     """Refuse a model that nobody could be asked for: better now than in every question.
 
@@ -159,6 +179,7 @@ def gateway_config(prepared: ResolvedRun, run: RunDir) -> GatewayConfig:
         cassette_mode=options.cassette_mode,
         budget=Budget(options.budget_usd, options.budget_tokens, before.usd or 0.0, before.tokens),
         ledger=run.spent,
+        logs=run.logs,
     )
 
 
@@ -168,11 +189,7 @@ def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
     Raises:
         UnknownName: There is no such setting.
     """
-    settings: dict[str, Any] = {}
-    for prefix in ("", f"{role}."):
-        for given in (prepared.spec.model_set, prepared.options.model_set):
-            own = {key.removeprefix(prefix): given[key] for key in given if key.startswith(prefix)}
-            settings |= {name: value for name, value in own.items() if "." not in name}
+    settings = settings_of(prepared, role)
     known = [field.name for field in fields(ModelSpec)]
     for name in settings:
         if name not in known:
@@ -180,3 +197,13 @@ def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
     if settings.get("price") is not None:
         settings["price"] = Price(**settings["price"])
     return replace(spec, **settings)
+
+
+def settings_of(prepared: ResolvedRun, role: Role) -> dict[str, Any]:
+    """What was set for a role's model: settings of the role over those of every role."""
+    settings: dict[str, Any] = {}
+    for prefix in ("", f"{role}."):
+        for given in (prepared.spec.model_set, prepared.options.model_set):
+            own = {key.removeprefix(prefix): given[key] for key in given if key.startswith(prefix)}
+            settings |= {name: value for name, value in own.items() if "." not in name}
+    return settings

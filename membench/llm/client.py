@@ -14,7 +14,7 @@ from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import Role
 from membench.llm import openai_protocol
 from membench.llm.aio.server_thread import LoopThread
-from membench.llm.meter import Account, CallMeter, MeteredReply
+from membench.llm.meter import Account, CallFault, CallMeter, MeteredReply
 from membench.records.usage import Usage
 
 Messages = Sequence[Mapping[str, str]]
@@ -34,8 +34,8 @@ class NoWords(ProviderFault):
 
 
 def cost_of(fault: ProviderFault) -> Usage:
-    """What a call cost that came to nothing; of a failed one only that it was made is known."""
-    return fault.usage if isinstance(fault, NoWords) else Usage(failed=1)
+    """What a call cost that came to nothing, as far as it is known."""
+    return fault.usage if isinstance(fault, NoWords | CallFault) else Usage(failed=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class ModelClient:
         temperature: float | None = None,
         max_tokens: int | None = None,
         response_format: Mapping[str, Any] | None = None,
+        stop: Sequence[str] = (),
         seat: int = 0,
     ) -> ChatResult:
         """Ask a model.
@@ -90,6 +91,7 @@ class ModelClient:
             temperature: None: the role's.
             max_tokens: None: the role's.
             response_format: As in the protocol.
+            stop: Texts that end a reply.
             seat: Which of several models of the role (judges).
 
         Raises:
@@ -100,6 +102,7 @@ class ModelClient:
             "temperature": temperature,
             "max_tokens": max_tokens,
             "response_format": response_format,
+            "stop": list(stop) or None,
         }
         body: openai_protocol.Body = {"messages": list(messages)}
         body |= {name: wish for name, wish in wishes.items() if wish is not None}

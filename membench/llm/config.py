@@ -1,8 +1,7 @@
 """Settings of a run's models: one `ModelSpec` per role, a budget, a cassette.
 
-A model is named as litellm names it. Names without an upstream are served by the gateway itself:
-`minilm` (a sentence-transformers embedder) and `scripted` (rules instead of weights; a run that
-uses it is flagged as a rehearsal and never ranked).
+A model is named as litellm names it, or as the registry of local models does
+(`llm.upstreams.local`): those are served by the gateway itself.
 """
 
 from __future__ import annotations
@@ -16,11 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role
-
-MINILM = "minilm"
-SCRIPTED = "scripted"
-LOCAL = frozenset({MINILM, SCRIPTED})
-MINILM_WIDTH = 384
+from membench.llm.upstreams.local.entry import LocalModel
+from membench.llm.upstreams.local.registry import find_local
 
 OPENAI_URL = "https://api.openai.com/v1"
 ALIASES = ("gpt-4o-mini", "text-embedding-3-small")
@@ -65,6 +61,13 @@ class ModelSpec:
         price: Dollars per token where the price map does not know the model.
         extra: Fields added to every chat request that does not have them (`chat_template_kwargs`).
         revision: Pinned weights or snapshot, stated in the manifest.
+        context_length: Tokens that prompt and reply may have together; None: what is known of
+            the model.
+        servers: Processes that run a local language model; None: one per core, up to a few.
+        slots: Requests that each of them works on at once; None for one.
+        threads: Threads of each of them; None: the model's own default.
+        cache_prompt: Whether they reuse a prompt's beginning; None for no.
+        chat_template: A Jinja chat template or a file with one, instead of the model's own.
     """
 
     model: str
@@ -84,16 +87,30 @@ class ModelSpec:
     price: Price | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     revision: str | None = None
+    context_length: int | None = None
+    servers: int | None = None
+    slots: int | None = None
+    threads: int | None = None
+    cache_prompt: bool | None = None
+    chat_template: str | None = None
+
+    @property
+    def local(self) -> LocalModel | None:
+        """The local model that the gateway serves itself; None if it is served elsewhere."""
+        return None if self.base_url is not None else find_local(self.model)
 
     @property
     def is_local(self) -> bool:
         """Whether the gateway serves the model itself."""
-        return self.base_url is None and self.model in LOCAL
+        return self.local is not None
 
     @property
     def served_name(self) -> str:
-        """The name that systems get: without the provider's prefix."""
-        return self.model if self.base_url else self.model.split("/", 1)[-1]
+        """The name that systems are told: without the provider's prefix."""
+        if self.base_url:
+            return self.model
+        local = self.local
+        return self.model.split("/", 1)[-1] if local is None else local.public_name
 
     def answers_to(self, name: str) -> bool:
         """Whether a client that asks for `name` means this model."""
@@ -144,6 +161,7 @@ class GatewayConfig:
             `replay` makes no call, `off` ignores it.
         budget: What the run may spend.
         ledger: File in which every paid call is entered; None keeps none.
+        logs: Folder for what servers of local models say; None drops it.
         host: Address to listen on; loopback unless lanes run on other machines.
         drain_s: How long closing a phase waits for calls still in flight.
     """
@@ -155,6 +173,7 @@ class GatewayConfig:
     cassette_mode: CassetteMode = "off"
     budget: Budget = Budget()
     ledger: Path | None = None
+    logs: Path | None = None
     host: str = "127.0.0.1"
     drain_s: float = 10.0
 
@@ -178,7 +197,7 @@ class GatewayConfig:
 
 def _served(spec: ModelSpec, base_url: str | None) -> ModelSpec:
     """A spec with the run's base URL, unless it has its own or is local."""
-    if base_url is None or spec.base_url is not None or spec.model in LOCAL:
+    if base_url is None or spec.base_url is not None or spec.is_local:
         return spec
     return replace(spec, base_url=base_url)
 

@@ -20,6 +20,7 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -32,7 +33,7 @@ from membench.llm import openai_protocol, prices
 from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.client import ModelClient
-from membench.llm.config import MINILM, MINILM_WIDTH, GatewayConfig, ModelSpec, Seat
+from membench.llm.config import GatewayConfig, ModelSpec, Seat
 from membench.llm.meter import Account, CallFault, CallMeter
 from membench.llm.phase_meter import GatewayAccess
 from membench.llm.spending import SpendLog
@@ -134,7 +135,9 @@ class Gateway:
         """Open the cassette and listen."""
         self._cassette = self._open_cassette()
         self._ledger = SpendLog(self.config.ledger) if self.config.ledger else None
-        self._upstreams = {seat: upstream_for(spec) for seat, spec in self._seats.items()}
+        self._upstreams = {
+            seat: upstream_for(spec, self._log(seat)) for seat, spec in self._seats.items()
+        }
         self._thread = LoopThread("gateway")
         self._meter = CallMeter(
             self._seats,
@@ -163,6 +166,12 @@ class Gateway:
         if mode == "off" or path is None:
             return None
         return Cassette(path, readonly=mode == "replay")
+
+    def _log(self, seat: Seat) -> Path | None:
+        """Where servers of a seat's model write, without a number and a suffix."""
+        role, number = seat
+        name = f"{role}-{number}" if number else str(role)
+        return None if self.config.logs is None else self.config.logs / name
 
     async def _release(self) -> None:
         """Close every upstream."""
@@ -220,6 +229,10 @@ class Gateway:
         except BaseException:
             future.cancel()
             raise
+
+    def slots(self, role: Role) -> int | None:
+        """Calls of a role that are worked on at once; None where its server does not say."""
+        return self._upstreams[role, 0].slots
 
     @property
     def spent(self) -> Usage:
@@ -342,21 +355,30 @@ class Gateway:
 
 def dimensions_of(spec: ModelSpec) -> int | None:
     """Width of an embedder's vectors, local ones included."""
-    if spec.is_local:
-        return MINILM_WIDTH if spec.model == MINILM else spec.dimensions or 256
+    local = spec.local
+    if local is not None and local.dimensions is not None:
+        return spec.dimensions or local.dimensions
     return prices.dimensions_of(spec)
 
 
 def _check(seats: Mapping[Seat, ModelSpec], config: GatewayConfig) -> None:
     """Refuse what cannot work before anything is spent."""
     for (role, _), spec in seats.items():
-        if spec.is_local and spec.model == MINILM and role != Role.EMBEDDER:
-            raise UsageError(f"'{MINILM}' is an embedder and cannot be the {role} model")
+        _check_role(role, spec)
         if config.budget.usd is not None and prices.price_of(spec) is None:
             raise UsageError(
                 f"the price of '{spec.model}' is unknown, so a dollar budget cannot be kept",
                 "Use a token budget, or state the model's price.",
             )
+
+
+def _check_role(role: Role, spec: ModelSpec) -> None:
+    """Refuse a local model in a role that it cannot fill."""
+    local = spec.local
+    if local is None or role in local.roles:
+        return
+    kind = "a language model" if local.is_language_model else "an embedder"
+    raise UsageError(f"'{local.name}' is {kind} and cannot be the {role} model")
 
 
 def _asked_for_usage(endpoint: str, body: Mapping[str, Any]) -> bool:

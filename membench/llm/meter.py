@@ -28,11 +28,11 @@ from membench.llm.cassette import request_key
 from membench.llm.cassette.cassette import Cassette, Key, StoredCall
 from membench.llm.config import Budget, CassetteMode, ModelSpec, Seat
 from membench.llm.spending import BudgetGuard, SpendLog
-from membench.llm.upstreams.base import EVENTS, Reply, Upstream
+from membench.llm.upstreams.base import EVENTS, DeadUpstream, Reply, Upstream
 from membench.llm.upstreams.choose import is_openai
 from membench.llm.upstreams.secrets import redacted
 from membench.llm.usage import stated_usage
-from membench.records.usage import Usage
+from membench.records.usage import Usage, known_sum
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
@@ -46,6 +46,16 @@ FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
 
 
+OUTPUT_TOKENS: Mapping[Role, int | None] = {
+    Role.MEMORY: 4096,
+    Role.READER: 1024,
+    Role.JUDGE: 1024,
+    Role.EMBEDDER: None,
+    Role.RERANKER: None,
+}
+"""What a reply may have where nobody says otherwise: no request goes out without a limit."""
+
+
 class CallFault(ProviderFault):
     """A model call that failed for good.
 
@@ -55,6 +65,8 @@ class CallFault(ProviderFault):
         retry_after: Seconds the upstream asked to wait.
         passing: Whether trying again may help.
         retries: Attempts beyond the first that were made.
+        cpu_s: CPU seconds on this machine that the attempts cost.
+        usage: What the call is charged.
     """
 
     def __init__(
@@ -74,6 +86,8 @@ class CallFault(ProviderFault):
         self.retry_after = retry_after
         self.passing = passing
         self.retries = 0
+        self.cpu_s = 0.0
+        self.usage = Usage(failed=1)
 
 
 @dataclass
@@ -181,14 +195,15 @@ class CallMeter:
         """
         started = time.perf_counter()
         model = self._models[role, seat]
-        request = prepared(model.spec, endpoint, body)
+        request = prepared(model.spec, endpoint, body, OUTPUT_TOKENS[role])
         work = _Work(role, model, endpoint, request, account, sample, is_wanted, started)
         account.pending += 1
         try:
             return await self._call(work)
         except CallFault as fault:
             waited = time.perf_counter() - started
-            usage = Usage(failed=1, retries=fault.retries, latency_s=waited)
+            usage = Usage(failed=1, retries=fault.retries, latency_s=waited, cpu_s=fault.cpu_s)
+            fault.usage = usage
             account.charge(role, usage)
             account.faults.append(fault.reason)
             raise
@@ -235,17 +250,20 @@ class CallMeter:
 
     async def _attempts(self, work: _Work) -> MeteredReply:
         """Try until a usable reply comes."""
-        spec = work.model.spec
+        spec, upstream, lost = work.model.spec, work.model.upstream, 0.0
         for made in itertools.count():
             try:
                 reply = await _attempt(work, self.till)
             except CallFault as fault:
-                fault.retries = made
+                fault.cpu_s += upstream.lost_cpu_s()
+                lost += fault.cpu_s
+                fault.retries, fault.cpu_s = made, lost
                 if made + 1 >= spec.attempts or not _may_pass(fault, spec):
                     raise
                 await self._sleep(_wait_s(fault, made))
             else:
-                return replace(reply, usage=replace(reply.usage, retries=made))
+                cpu_s = known_sum(reply.usage.cpu_s, lost)
+                return replace(reply, usage=replace(reply.usage, retries=made, cpu_s=cpu_s))
         raise AssertionError("the loop ends by a return or a raise")
 
 
@@ -284,18 +302,34 @@ async def _attempt(work: _Work, till: BudgetGuard) -> MeteredReply:
     async with work.model.gate.passage(work.endpoint, work.request):
         till.check()
         try:
+            await work.model.upstream.ready()
             async with asyncio.timeout(spec.timeout_s):
                 reply = await work.model.upstream.send(work.endpoint, work.request)
         except TimeoutError:
             detail = f"no reply within {spec.timeout_s:g} s"
-            raise CallFault(Reason.PROVIDER_TIMEOUT, detail, status=504, passing=True) from None
+            passing = work.model.upstream.slots is None
+            raise CallFault(Reason.PROVIDER_TIMEOUT, detail, status=504, passing=passing) from None
         except ProviderFault as fault:
-            raise CallFault(fault.reason, redacted(fault.detail), passing=True) from None
-    if reply.status >= 400:
-        raise _refusal(reply)
-    usage = checked(work.endpoint, work.request, reply)
+            passing = not isinstance(fault, DeadUpstream)
+            raise CallFault(fault.reason, redacted(fault.detail), passing=passing) from None
+    try:
+        usage = usage_of(work, reply)
+    except CallFault as fault:
+        fault.cpu_s = reply.cpu_s
+        raise
     usd = prices.dollars(usage, work.model.price)
     return MeteredReply(reply.body, reply.content_type, replace(usage, usd=usd, cpu_s=reply.cpu_s))
+
+
+def usage_of(work: _Work, reply: Reply) -> Usage:
+    """The usage of a reply.
+
+    Raises:
+        CallFault: It is a refusal, or not what its endpoint promises.
+    """
+    if reply.status >= 400:
+        raise _refusal(reply)
+    return checked(work.endpoint, work.request, reply)
 
 
 def _recorded(
@@ -325,16 +359,17 @@ class _Model:
         """Look up the price once."""
         self.spec = spec
         self.upstream = upstream
-        self.gate = _Gate(spec)
+        self.gate = _Gate(spec, upstream.slots)
         self.price = prices.price_of(spec)
 
 
 class _Gate:
     """Concurrency and rate limits of one role."""
 
-    def __init__(self, spec: ModelSpec) -> None:
-        """Limits that are None are not there."""
-        self._slots = asyncio.Semaphore(spec.concurrency) if spec.concurrency else None
+    def __init__(self, spec: ModelSpec, slots: int | None) -> None:
+        """Limits that are None are not there; nothing waits inside an upstream of known slots."""
+        bounds = [bound for bound in (spec.concurrency, slots) if bound]
+        self._slots = asyncio.Semaphore(min(bounds)) if bounds else None
         self._requests = _per_minute(spec.requests_per_minute)
         self._tokens = _per_minute(spec.tokens_per_minute)
 
@@ -359,8 +394,17 @@ def _per_minute(rate: float | None) -> AsyncLimiter | None:
     return AsyncLimiter(rate, 60)
 
 
-def prepared(spec: ModelSpec, endpoint: str, body: Mapping[str, Any]) -> openai_protocol.Body:
-    """The request that goes upstream: the role's model, its defaults and limits; all else kept."""
+def prepared(
+    spec: ModelSpec, endpoint: str, body: Mapping[str, Any], output_tokens: int | None = None
+) -> openai_protocol.Body:
+    """The request that goes upstream: the role's model, its defaults and limits; all else kept.
+
+    Args:
+        spec: The role's model.
+        endpoint: One of `openai_protocol.ENDPOINTS`.
+        body: What a client asks.
+        output_tokens: Output limit where neither the request nor the model states one.
+    """
     request = {**body, "model": spec.served_name}
     if endpoint not in (openai_protocol.CHAT, openai_protocol.RESPONSES):
         return request
@@ -369,8 +413,9 @@ def prepared(spec: ModelSpec, endpoint: str, body: Mapping[str, Any]) -> openai_
     if spec.temperature is not None:
         request.setdefault("temperature", spec.temperature)
     limit_name = "max_tokens" if endpoint == openai_protocol.CHAT else "max_output_tokens"
-    if spec.max_tokens is not None and openai_protocol.output_limit(request) is None:
-        request[limit_name] = spec.max_tokens
+    limit = spec.max_tokens if spec.max_tokens is not None else output_tokens
+    if limit is not None and openai_protocol.output_limit(request) is None:
+        request[limit_name] = limit
     ceiling = prices.output_limit_of(spec)
     for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
         if ceiling is not None and isinstance(request.get(name), int):

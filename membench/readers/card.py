@@ -19,9 +19,12 @@ class ReaderCard:
             `system` takes the answers that the system gave itself.
         summary: One sentence.
         make: Makes one. A local reader is made without arguments; one with a model from
-            `(client, task, now, temperature)`, as `LlmReader`; None for the kind `system`.
+            `(client, task, now, temperature, max_tokens)`, as `LlmReader`; None for the kind
+            `system`.
         prompt: The answer prompt of a reader with a model that has its own; empty where it asks
             with the task's. Its hash is published in place of the task's.
+        answer_limit: Tokens an answer may have, where nothing else is set; None for the task's.
+        few_words: Whether it can give short answers only.
     """
 
     name: str
@@ -29,3 +32,5 @@ class ReaderCard:
     summary: str
     make: Callable[..., Any] | None
     prompt: str = ""
+    answer_limit: int | None = None
+    few_words: bool = False

@@ -3,7 +3,8 @@
 A reader is a folder under `membench/readers` with a `reader.py` that exports `READER`, a
 `ReaderCard`, or an entry point of group `membench.readers` that names such a card. Adding one is
 adding a folder; nothing central is edited. Looking one up imports that one only. A name that
-nothing is registered under is a model's, which answers the task's own prompt.
+nothing is registered under is a model's, which answers the task's own prompt, unless the registry
+of local models names another reader for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from membench.domain.errors import UsageError
+from membench.llm.upstreams.local.registry import find_local
 from membench.readers.base import LocalReader
 from membench.readers.card import ReaderCard
 
@@ -75,7 +77,8 @@ def choose_reader(spec: str) -> ReaderChoice:
         )
     head, colon, model = spec.partition(":")
     if head not in loaders():
-        return ReaderChoice(get_reader(MODEL_READER), spec)
+        local = find_local(spec)
+        return ReaderChoice(get_reader(local.reader if local else MODEL_READER), spec)
     card = get_reader(head)
     if card.kind == "model" and not model:
         raise UsageError(

@@ -50,6 +50,7 @@ class RunDir:
         self.energy = path / "energy.jsonl"
         self.cassette = path / "cassette.sqlite"
         self.spent = path / "spent.jsonl"
+        self.logs = path / "logs"
         self._manifest = path / "manifest.json"
         self._summary = path / "summary.json"
         self._places = path / "places.json"

@@ -123,7 +123,10 @@ class ExecOptions:
         return {**public, "energy": without_places(self.energy)}
 
 
-DETERMINING = ("temperature", "max_tokens", "output_limit", "dimensions", "extra", "revision")
+DETERMINING = (
+    *("temperature", "max_tokens", "output_limit", "dimensions", "extra", "revision"),
+    *("context_length", "slots", "threads", "cache_prompt", "chat_template"),
+)
 """Model settings that may change what a model says; the others say how it is called."""
 
 

@@ -106,7 +106,9 @@ class TaskCard:
         offline_metric: See `main_metric`.
         lower_is_better: Metric names (without prefix or suffix) where less is more.
         answer_temperature: What the protocol samples answers at.
-        answer_max_tokens: What the protocol lets an answer have; None for the reader's own limit.
+        answer_max_tokens: What the protocol lets an answer have; None where it does not say.
+        answer_limit: Tokens an answer may have where neither protocol nor run says otherwise.
+        whole_replies: Whether answers are whole replies to a user, not a few words.
         options: Task options.
         warning: One sentence every page shows beside the scores, if any.
         patterns: Split -> glob patterns of further file names that hold the split or part of it.
@@ -134,6 +136,8 @@ class TaskCard:
     lower_is_better: tuple[str, ...] = ()
     answer_temperature: float = 0.0
     answer_max_tokens: int | None = None
+    answer_limit: int = 64
+    whole_replies: bool = False
     options: Mapping[str, OptionCard] = field(default_factory=dict)
     warning: str = ""
     patterns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

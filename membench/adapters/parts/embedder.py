@@ -52,7 +52,7 @@ class Embedder:
         """Nothing is called yet."""
         if Role.EMBEDDER not in context.models:
             raise UsageError(
-                "this system needs an embedder", "Give one, for instance --embedder minilm."
+                "this system needs an embedder", "Give one: `membench models` lists local ones."
             )
         self.endpoint = context.models[Role.EMBEDDER]
         self.batch_size = batch_size

@@ -10,6 +10,7 @@ from membench.domain.errors import Reason
 from membench.domain.labels import Phase, Role
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
+from membench.harness.run_models import settings_of
 from membench.harness.stages.read import (
     AskJob,
     ReadJob,
@@ -17,6 +18,7 @@ from membench.harness.stages.read import (
     failed_answers,
     unanswered,
 )
+from membench.llm.config import ModelSpec
 from membench.readers.llm.reader import LlmAnswer, ModelReader, ReadRequest
 from membench.readers.registry import choose_reader
 from membench.records.attempts import RunRecords
@@ -43,12 +45,36 @@ def read_with_model(
     temperature = gateway.roles[Role.READER].temperature
     make = choose_reader(prepared.spec.reader).card.make
     assert make is not None
-    reader: ModelReader = make(gateway.client(), prepared.task, clock.now, temperature)
+    limit = answer_limit(prepared, gateway.roles[Role.READER])
+    reader: ModelReader = make(gateway.client(), prepared.task, clock.now, temperature, limit)
     desk = AnswerCollector(Appender(run.answers), clock, progress)
     try:
-        gateway.run(_read(reader, desk, jobs, prepared.options.read_concurrency))
+        gateway.run(_read(reader, desk, jobs, in_flight(prepared, gateway)))
     finally:
         desk.close()
+
+
+def answer_limit(prepared: ResolvedRun, spec: ModelSpec) -> int:
+    """Tokens an answer may have.
+
+    What the user set, else what the protocol says, what the reader or the division does, and at
+    last the task's own limit.
+    """
+    card = choose_reader(prepared.spec.reader).card
+    wishes = (
+        settings_of(prepared, Role.READER).get("max_tokens"),
+        prepared.card.answer_max_tokens,
+        card.answer_limit,
+        spec.max_tokens,
+    )
+    return next((wish for wish in wishes if wish is not None), prepared.card.answer_limit)
+
+
+def in_flight(prepared: ResolvedRun, gateway: Gateway) -> int:
+    """Answers in flight: no more than are worked on at once, so that none is timed waiting."""
+    slots = gateway.slots(Role.READER)
+    asked = prepared.options.read_concurrency
+    return asked if slots is None else min(asked, slots)
 
 
 async def _read(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from membench.domain.errors import ProviderFault
 from membench.llm import openai_protocol
-
-if TYPE_CHECKING:
-    pass
-
 
 JSON = "application/json"
 
@@ -36,8 +33,23 @@ class Reply:
     cpu_s: float = 0.0
 
 
+class DeadUpstream(ProviderFault):
+    """An upstream that will not answer any more; asking again is of no use."""
+
+
 class Upstream(Protocol):
     """Sends one request once."""
+
+    @property
+    def slots(self) -> int | None:
+        """Requests it works on at once; more would wait there. None where that is unknown."""
+
+    async def ready(self) -> None:
+        """Wait until it can work on a request; a call's time counts from here.
+
+        Raises:
+            ProviderFault: It cannot be made ready.
+        """
 
     async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
         """Send and read the whole reply; event streams are read to their end.
@@ -46,8 +58,37 @@ class Upstream(Protocol):
             ProviderFault: Nothing usable came back; bad statuses are returned, not raised.
         """
 
+    def lost_cpu_s(self) -> float:
+        """CPU seconds on this machine of requests that gave no reply, since last asked."""
+
     async def close(self) -> None:
         """Release connections or processes."""
+
+
+class BaseUpstream:
+    """What upstreams have in common, with nothing to wait for and nothing to release."""
+
+    _lost_cpu_s = 0.0
+
+    @property
+    def slots(self) -> int | None:
+        """No bound is known."""
+        return None
+
+    async def ready(self) -> None:
+        """Ready at once."""
+
+    def lose(self, cpu_s: float) -> None:
+        """Keep the cost of a request that gave no reply, until the meter asks for it."""
+        self._lost_cpu_s += cpu_s
+
+    def lost_cpu_s(self) -> float:
+        """What `lose` was told, since last asked."""
+        lost, self._lost_cpu_s = self._lost_cpu_s, 0.0
+        return lost
+
+    async def close(self) -> None:
+        """Nothing to release."""
 
 
 def retry_after(header: str | None) -> float | None:

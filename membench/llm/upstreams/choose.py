@@ -6,55 +6,27 @@ charges; those are the meter's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-import orjson
-
-from membench.llm import openai_protocol, prices
-from membench.llm.config import MINILM, OPENAI_URL, ModelSpec
-from membench.llm.upstreams.scripted.rule_model import ScriptedModel
-
-if TYPE_CHECKING:
-    pass
-from membench.llm.upstreams.base import EVENTS, Reply, Upstream
+from membench.llm import prices
+from membench.llm.config import OPENAI_URL, ModelSpec
+from membench.llm.upstreams.base import Upstream
 from membench.llm.upstreams.http import HttpUpstream
 from membench.llm.upstreams.litellm import LitellmUpstream
 
 
-@dataclass
-class ScriptedUpstream:
-    """The scripted model, in process."""
+def upstream_for(spec: ModelSpec, log: Path | None = None) -> Upstream:
+    """The upstream of a role's model (see `spec`).
 
-    model: ScriptedModel
-
-    async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
-        """Follow the script."""
-        reply = self.model.reply(endpoint, body)
-        if not body.get("stream"):
-            return Reply(orjson.dumps(reply))
-        if endpoint == openai_protocol.RESPONSES:
-            return Reply(
-                openai_protocol.response_sse(openai_protocol.response_events(reply)), EVENTS
-            )
-        return Reply(
-            openai_protocol.chat_sse(openai_protocol.chat_chunks(reply, include_usage=True)), EVENTS
-        )
-
-    async def close(self) -> None:
-        """Nothing to release."""
-
-
-def upstream_for(spec: ModelSpec) -> Upstream:
-    """The upstream of a role's model (see `spec`)."""
+    Args:
+        spec: The model and its settings.
+        log: Where servers of a local model write what they say (see `LocalModel.upstream`).
+    """
     if spec.base_url is not None:
         return HttpUpstream(spec.base_url, spec.api_key())
-    if spec.model == MINILM:
-        from membench.llm.upstreams.minilm import MiniLmUpstream
-
-        return MiniLmUpstream()
-    if spec.is_local:
-        return ScriptedUpstream(ScriptedModel(width=spec.dimensions or 256))
+    local = spec.local
+    if local is not None:
+        return local.upstream(spec, log)
     if is_openai(spec):
         return HttpUpstream(OPENAI_URL, spec.api_key())
     return LitellmUpstream(spec.model)

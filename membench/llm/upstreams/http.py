@@ -14,7 +14,7 @@ from membench.llm.upstreams.secrets import MASK, SHORTEST
 
 if TYPE_CHECKING:
     import aiohttp
-from membench.llm.upstreams.base import JSON, Reply, retry_after
+from membench.llm.upstreams.base import JSON, BaseUpstream, Reply, retry_after
 
 
 class ReplyPacer:
@@ -37,16 +37,18 @@ class ReplyPacer:
 
 
 @dataclass
-class HttpUpstream:
+class HttpUpstream(BaseUpstream):
     """An OpenAI-compatible server, passed through.
 
     Attributes:
         base_url: Up to and including `/v1`.
         api_key: Sent as a bearer token; never stored or shown.
+        direct: Whether to ignore the proxies that the environment names.
     """
 
     base_url: str
     api_key: str | None = field(default=None, repr=False)
+    direct: bool = False
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _turns: ReplyPacer = field(default_factory=ReplyPacer, init=False, repr=False)
 
@@ -85,7 +87,7 @@ class HttpUpstream:
                 connector=aiohttp.TCPConnector(limit=0),
                 timeout=aiohttp.ClientTimeout(total=None),
                 headers=headers,
-                proxy=_proxy(self.base_url),
+                proxy=None if self.direct else _proxy(self.base_url),
             )
         return self._session
 

@@ -15,11 +15,11 @@ from membench.llm import openai_protocol
 
 if TYPE_CHECKING:
     pass
-from membench.llm.upstreams.base import EVENTS, Reply, retry_after
+from membench.llm.upstreams.base import EVENTS, BaseUpstream, Reply, retry_after
 
 
 @dataclass
-class LitellmUpstream:
+class LitellmUpstream(BaseUpstream):
     """Any provider that litellm translates; credentials are read by litellm from the environment.
 
     Attributes:

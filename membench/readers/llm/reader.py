@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from membench.domain.answer import AnswerInput
+from membench.domain.answer import AnswerInput, Message
 from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import Role
 from membench.domain.outcome import Outcome
@@ -83,12 +83,17 @@ class LlmReader:
         task: Whose answer prompt, temperature and length.
         now: Clock for the spans.
         temperature: None takes the protocol's.
+        max_tokens: Tokens that an answer may have; None leaves it to the role.
+        stop: Where a reply ends; empty for where the model ends it.
     """
+
+    stop: ClassVar[Sequence[str]] = ()
 
     client: ModelClient
     task: Task[Any]
     now: Callable[[], float] = field(default=time.time)
     temperature: float | None = None
+    max_tokens: int | None = None
 
     async def answer(self, asked: ReadRequest) -> LlmAnswer:
         """Answer one ask once.
@@ -105,13 +110,20 @@ class LlmReader:
             return LlmAnswer(asked, outcome, None, None, usage, start, self.now(), fault.detail)
         if not text and finish == "length":
             outcome = Outcome(False, Reason.PROVIDER_BAD_REPLY)
-            detail = "the reply was cut before it came to an answer"
+            detail = (
+                f"the reply was cut after {usage.completion_tokens} tokens, before it came to an "
+                "answer: raise --model-set reader.max_tokens"
+            )
             return LlmAnswer(asked, outcome, None, finish, usage, start, self.now(), detail)
         return LlmAnswer(asked, Outcome(), text, finish, usage, start, self.now())
 
+    def messages(self, given: AnswerInput) -> list[Message]:
+        """The prompt for one question: the task's own."""
+        return self.task.answer_messages(given)
+
     async def _ask(self, asked: ReadRequest) -> tuple[str, str | None, Usage]:
         """The model's words without its reasoning, why it stopped, what it cost."""
-        messages = self.task.answer_messages(asked.given)
+        messages = self.messages(asked.given)
         chosen = self.temperature
         reply = await self.client.chat(
             Role.READER,
@@ -119,7 +131,8 @@ class LlmReader:
             case=asked.case,
             key=f"{asked.event}/{asked.generation}",
             temperature=self.task.card.answer_temperature if chosen is None else chosen,
-            max_tokens=self.task.card.answer_max_tokens,
+            max_tokens=self.max_tokens,
+            stop=self.stop,
         )
         return without_reasoning(reply.text), reply.finish_reason, reply.usage
 

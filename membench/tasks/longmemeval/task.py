@@ -73,6 +73,7 @@ CARD = TaskCard(
     main_metric="accuracy",
     offline_metric="all_turns.non_abstention.turn.recall_all@10",
     default_k=50,
+    answer_limit=512,
     warning="21 of the 500 answers are disputed: see docs/tasks/longmemeval.md.",
     patterns={
         split: tuple(

@@ -116,6 +116,7 @@ CARD = TaskCard(
     ),
     answer_temperature=1.0,
     answer_max_tokens=4096,
+    whole_replies=True,
     options={
         "ingestion": OptionCard(
             "raw",

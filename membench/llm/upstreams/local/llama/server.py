@@ -1,0 +1,148 @@
+"""One llama.cpp server: a process that is started, watched and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from membench.domain.errors import ProviderFault, Reason
+from membench.llm.upstreams.http import HttpUpstream
+from membench.llm.upstreams.local.llama.cpu import CpuShares, process_cpu_s
+
+LOAD_S = 600.0
+"""Longest time that loading may take; large files are read from slow disks."""
+
+STOP_S = 5.0
+HOST = "membench.llm.upstreams.local.llama.host"
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """What one server is started with.
+
+    Attributes:
+        file: The GGUF file.
+        name: Name of the model, as requests state it.
+        context_length: Tokens of prompt and reply together, for each slot.
+        slots: Requests it works on at once.
+        threads: Threads that compute.
+        cache_prompt: Whether a prompt's beginning is reused from the request before.
+        chat_template: A Jinja template; empty for the one inside the file.
+    """
+
+    file: str
+    name: str
+    context_length: int
+    slots: int = 1
+    threads: int = 1
+    cache_prompt: bool = False
+    chat_template: str = ""
+
+
+class LlamaServer:
+    """A server process, from `start` to `stop`.
+
+    Args:
+        settings: What it serves, and how.
+        log: File for what the engine says; None drops it.
+    """
+
+    def __init__(self, settings: ServerSettings, log: Path | None = None) -> None:
+        """Nothing is started."""
+        self.settings = settings
+        self.log = log
+        self.starts = 0
+        self.in_flight = 0
+        self.load_cpu_s = 0.0
+        self._process: asyncio.subprocess.Process | None = None
+        self.http: HttpUpstream | None = None
+        self.cpu: CpuShares | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the server that runs, None without one."""
+        return self._process.pid if self._process is not None and self.alive else None
+
+    async def start(self) -> None:
+        """Start the process and wait until it answers.
+
+        Raises:
+            ProviderFault: It ended, or did not answer in time; says what the engine said last.
+        """
+        self.starts += 1
+        key = secrets.token_hex(16)
+        self._process = process = await self._spawn()
+        given = {**asdict(self.settings), "key": key, "parent": os.getpid()}
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(orjson.dumps(given) + b"\n")
+            async with asyncio.timeout(LOAD_S):
+                line = await process.stdout.readline()
+        except (OSError, TimeoutError):
+            line = b""
+        if not line:
+            await self.stop()
+            raise ProviderFault(Reason.PROVIDER_ERROR, f"the server did not start: {self._last()}")
+        self.http = HttpUpstream(f"{orjson.loads(line)['address']}/v1", key, direct=True)
+        pid = process.pid
+        self.cpu = CpuShares(lambda: process_cpu_s(pid))
+        self.load_cpu_s += process_cpu_s(pid) or 0.0
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        """The process, out of reach of the terminal's Ctrl-C: the run ends it."""
+        errors = self._errors()
+        try:
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", HOST),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors if errors is not None else asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            if errors is not None:
+                errors.close()
+
+    def _errors(self) -> IO[bytes] | None:
+        """The log, opened to be continued."""
+        if self.log is None:
+            return None
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        return self.log.open("ab")
+
+    async def stop(self) -> None:
+        """End the process; kill it where it does not end. A second call does nothing."""
+        process, self._process = self._process, None
+        if self.http is not None:
+            await self.http.close()
+            self.http = None
+        if process is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    def _last(self) -> str:
+        """The last error in the log, or its last line."""
+        if self.log is None or not self.log.is_file():
+            return "it keeps no log"
+        lines = self.log.read_text(errors="replace").splitlines()
+        errors = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
+        return " ".join((errors or lines or ["it said nothing"])[-1].split())[:300]

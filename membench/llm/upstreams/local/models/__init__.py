@@ -1,0 +1,1 @@
+"""The local models that come with membench, a file each."""
