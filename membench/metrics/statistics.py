@@ -30,8 +30,8 @@ FEWEST_DEGREES = 1.5
 given: it would span nearly everything and hold the truth by its width alone."""
 
 ENOUGH_CASES = 3
-"""With fewer cases an interval is not shown: t with one degree of freedom stretches it 12.7-fold,
-beyond every value that a difference of fractions can have."""
+"""With fewer cases no interval is shown, whatever a file has: t with one degree of freedom
+stretches it 12.7-fold, beyond every value that a difference of fractions can have."""
 
 TOO_FEW_CASES = "too few cases"
 """What is shown instead."""

@@ -190,7 +190,7 @@ def cost_table(lines: Sequence[CostComparison]) -> Table:
             f"{line.first:,.4g}",
             f"{line.second:,.4g}",
             "-" if value is None else f"{value:.3g}",
-            interval_text(line.ratio.ci95, line.ratio.clusters, "{:.3g} to {:.3g}"),
+            interval_text(line.ratio.ci95, line.ratio.clusters if value else 0, "{:.3g} to {:.3g}"),
         )
     return table
 
