@@ -57,6 +57,7 @@ class Flag(StrEnum):
 
     SHORT_WINDOW = "short_window"
     COUNTER_RESET = "counter_reset"
+    IMPOSSIBLE_RATE = "impossible_rate"
     STUCK_COUNTER = "stuck_counter"
     THROTTLED = "throttled"
     SHARED_GPU = "shared_gpu"

@@ -159,6 +159,42 @@ def test_a_counter_reset_loses_the_phase_it_hit_and_the_total_but_not_the_others
     assert joules(ledger, "ingest") == pytest.approx(2000)
 
 
+@pytest.mark.parametrize("jump", [50_000.0, 2.0**60])
+@pytest.mark.parametrize("component", [Component.GPU, Component.CPU, Component.NODE])
+def test_a_counter_that_moves_by_more_than_the_device_can_draw_is_not_believed(
+    jump: float, component: Component
+) -> None:
+    trace = steady(100, 60)
+    broken = trace.joules.copy()
+    broken[250:] += jump
+    channel = gpu_channel(component=component)
+    odd = Trace.of(channel, trace.t, broken, np.full(trace.t.shape, 100.0))
+    ledger = attribute(log_of(odd), [span(0, 20), span(20, 40, "recall")])
+    assert ledger.phases["recall"].joules is None
+    assert Flag.IMPOSSIBLE_RATE in ledger.phases["recall"].flags
+    assert ledger.total.joules is None
+    assert Flag.IMPOSSIBLE_RATE in ledger.total.flags
+    assert joules(ledger, "ingest") == pytest.approx(2000)
+
+
+def test_a_jump_is_impossible_by_the_power_limit_where_no_power_is_read() -> None:
+    trace = steady(100, 60)
+    broken = trace.joules.copy()
+    broken[250:] += 4_000.0
+    limited = gpu_channel(facts={"power_limit_mw": 300_000})
+    for channel, known in ((limited, False), (gpu_channel(), True)):
+        ledger = attribute(log_of(Trace.of(channel, trace.t, broken)), [span(0, 40)])
+        assert ledger.total.available is known
+
+
+def test_a_device_that_goes_to_full_power_between_two_idle_readings_is_believed() -> None:
+    times = np.arange(0, 60, 0.1)
+    rising = np.cumsum(np.where((times > 20) & (times < 40), 700.0, 70.0) * 0.1)
+    trace = Trace.of(gpu_channel(), times, rising, np.full(times.shape, 80.0))
+    ledger = attribute(log_of(trace), [span(0, 55)])
+    assert ledger.total.available
+
+
 def test_a_sensor_that_dies_leaves_later_phases_unavailable() -> None:
     ledger = attribute(log_of(steady(100, 30)), [span(0, 20), span(20, 50, "recall")])
     assert joules(ledger, "ingest") == pytest.approx(2000)

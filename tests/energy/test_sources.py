@@ -89,6 +89,42 @@ def test_only_visible_or_named_devices_are_counted(monkeypatch: pytest.MonkeyPat
         NvmlSource(["7"], nvml=nvml).open(FakeClock())
 
 
+@pytest.mark.parametrize("named", ["0,0", "0,GPU-aaaa", "GPU-aaaa,GPU-aa", "0,00"])
+def test_a_device_that_is_named_twice_counts_once(named: str) -> None:
+    source = NvmlSource.parse(named)
+    source.nvml = FakeNvml([FakeGpu(), FakeGpu("GPU-bbbb")])
+    assert [channel.facts["index"] for channel in source.open(FakeClock())] == [0]
+    assert len(source.read()) == 1
+
+
+class TestTheOrderOfCuda:
+    """CUDA counts the fastest device first, NVML by bus: number 0 may be another device."""
+
+    UNLIKE = (FakeGpu(), FakeGpu("GPU-bbbb", name="Bigger"))
+
+    def opened(self, monkeypatch: pytest.MonkeyPatch, visible: str, *gpus: FakeGpu) -> list[int]:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        source = NvmlSource(nvml=FakeNvml(list(gpus)))
+        return [channel.facts["index"] for channel in source.open(FakeClock())]
+
+    def test_its_numbers_are_refused_where_devices_differ(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+        with pytest.raises(SourceUnavailable, match="CUDA_DEVICE_ORDER=PCI_BUS_ID"):
+            self.opened(monkeypatch, "0", *self.UNLIKE)
+
+    def test_order_by_bus_uuids_like_devices_and_all_of_them_leave_no_doubt(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+        assert self.opened(monkeypatch, "GPU-bbbb", *self.UNLIKE) == [1]
+        assert len(self.opened(monkeypatch, "1,0", *self.UNLIKE)) == 2
+        assert self.opened(monkeypatch, "1", FakeGpu(), FakeGpu("GPU-bbbb")) == [1]
+        monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        assert self.opened(monkeypatch, "1", *self.UNLIKE) == [1]
+
+
 def test_a_mig_slice_has_no_counter() -> None:
     with pytest.raises(SourceUnavailable, match="MIG slice"):
         NvmlSource(["MIG-123"], nvml=FakeNvml()).open(FakeClock())
@@ -215,6 +251,29 @@ def test_rapl_under_a_hypervisor_is_modelled(tmp_path: Path) -> None:
 def test_counters_that_read_zero_are_unavailable(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match="reads 0"):
         rapl(tmp_path, {"intel-rapl:0": ("package-0", 0)}).open(FakeClock())
+
+
+@pytest.mark.parametrize("dead", ["0", "", "nonsense"])
+def test_of_two_interfaces_to_a_package_the_one_that_counts_is_taken(
+    tmp_path: Path, dead: str
+) -> None:
+    zones = {
+        "intel-rapl:0": ("package-0", 0),
+        "intel-rapl-mmio:0": ("package-0", 5_000_000),
+    }
+    source = rapl(tmp_path, zones)
+    (tmp_path / "powercap" / "intel-rapl:0" / "energy_uj").write_text(dead)
+    assert [channel.id for channel in source.open(FakeClock())] == ["rapl:package-0"]
+    assert [reading.joules for reading in source.read()] == [5.0]
+
+
+def test_a_package_that_no_interface_can_read_makes_the_source_unavailable(
+    tmp_path: Path,
+) -> None:
+    source = rapl(tmp_path, {**PACKAGE, "intel-rapl:1": ("package-1", 1)})
+    (tmp_path / "powercap" / "intel-rapl:1" / "energy_uj").write_text("nonsense")
+    with pytest.raises(SourceUnavailable, match="cannot be read"):
+        source.open(FakeClock())
 
 
 def test_no_powercap_and_no_permission_are_told_apart(

@@ -39,7 +39,9 @@ SHORT_TICKS, SHORT_S = 100, 5.0
 """A window below 100 ticks of the counter or five seconds is too short to trust."""
 STUCK_S = 2.0
 """A counter that did not move for so long is broken: no device draws nothing."""
-UNKNOWN = frozenset({Flag.COUNTER_RESET, Flag.NOT_COVERED, Flag.OTHER_NODE})
+UNKNOWN = frozenset(
+    {Flag.COUNTER_RESET, Flag.IMPOSSIBLE_RATE, Flag.NOT_COVERED, Flag.OTHER_NODE}
+)
 """Why a part may be unavailable in a way that makes the whole so, too."""
 UNIFORM = math.sqrt(12)
 """A quantity that lies anywhere in a range has a standard deviation of the range over this."""
@@ -177,6 +179,13 @@ class _Counter:
         """A figure that this channel cannot give."""
         return unavailable(f"{self.channel.method}: {note}", self.channel.component, *flags)
 
+    def lost(self, when: str) -> EnergyFigure:
+        """A figure that is not known, since the counter was reset or jumped."""
+        if any(integral.impossible for integral in self.integrals):
+            note = f"the counter moved by more than the device can draw, {when}"
+            return self.missing(note, Flag.IMPOSSIBLE_RATE)
+        return self.missing(f"the counter was reset {when}", Flag.COUNTER_RESET)
+
 
 def _counter(
     channel: Channel,
@@ -257,7 +266,7 @@ def _bucket(counter: _Counter, number: int) -> EnergyFigure:
     busy, period = counter.busy_s[name], counter.period_s
     covered = float(counter.sum("covered_s")[number])
     if any(integral.lost[number] for integral in counter.integrals):
-        return counter.missing(f"the counter was reset during {name}", Flag.COUNTER_RESET)
+        return counter.lost(f"during {name}")
     if busy - covered > period:
         return counter.missing(
             f"no readings for {busy - covered:.3g} of {busy:.3g} s of {name}", Flag.NOT_COVERED
@@ -284,7 +293,7 @@ def _bucket(counter: _Counter, number: int) -> EnergyFigure:
 
 def _idle(counter: _Counter) -> EnergyFigure:
     if any(integral.idle_lost for integral in counter.integrals):
-        return counter.missing("the counter was reset while idle", Flag.COUNTER_RESET)
+        return counter.lost("while idle")
     seconds = counter.scalar("idle_s")
     return counter.figure(counter.scalar("idle"), seconds, seconds)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from membench.energy.attribution.plausible import most_joules
 from membench.energy.samples import Array, Span, Trace
 
 Ints = npt.NDArray[np.int64]
@@ -145,7 +146,9 @@ class CounterCurve:
     Attributes:
         t: Distinct times, ascending, shape (m,).
         joules: Joules since the first reading, never falling, shape (m,).
-        lost: Intervals in which the counter fell: their joules are unknown, shape (m - 1,).
+        lost: Intervals in which the counter fell, or rose by more than the device can draw: their
+            joules are unknown, shape (m - 1,).
+        impossible: Which of them rose, shape (m - 1,).
         gap: Intervals much longer than the sampling period, shape (m - 1,).
         stepped_joules: Joules read while the clock stood or ran backwards; they belong to no
             moment.
@@ -156,6 +159,7 @@ class CounterCurve:
     t: Array
     joules: Array
     lost: Bools
+    impossible: Bools
     gap: Bools
     stepped_joules: float
     stepped: bool
@@ -183,10 +187,13 @@ class CounterCurve:
         rise = arriving[moved][1:] - leaving[moved][:-1]
         spacing = np.diff(distinct)
         period = max(trace.channel.period_s, float(np.median(spacing)))
+        impossible = np.asarray(rise > most_joules(trace, spacing), np.bool_)
+        known_rise = np.where(impossible, 0.0, np.maximum(rise, 0.0))
         return cls(
             t=distinct,
-            joules=np.concatenate(([0.0], np.cumsum(np.maximum(rise, 0.0)))),
-            lost=rise < 0,
+            joules=np.concatenate(([0.0], np.cumsum(known_rise))),
+            lost=(rise < 0) | impossible,
+            impossible=impossible,
             gap=spacing > max(5 * period, 1.0),
             stepped_joules=float(np.maximum(jumps, 0.0).sum()),
             stepped=bool(stepped.any()),
@@ -232,9 +239,10 @@ class IntegratedTrace:
         covered_s: Seconds in which each bucket was active and the counter was read.
         windows: Uninterrupted stretches of each bucket alone.
         uncertain_joules: Joules of cells in which each bucket was active, but not alone.
-        lost: Whether the counter was reset while each bucket was active.
+        lost: Whether the counter was reset, or jumped, while each bucket was active.
         gap: Whether readings were missing in a way that keeps joules from each bucket.
-        idle_lost: Whether the counter was reset while nothing was active.
+        idle_lost: Whether the counter was reset, or jumped, while nothing was active.
+        impossible: Whether it ever rose by more than the device can draw.
         spans: Joules of each span, shape (n,).
         span_uncertain_s: Seconds of each span that it shared, or that are not known, shape (n,).
         period_s: See `CounterCurve`.
@@ -254,6 +262,7 @@ class IntegratedTrace:
     lost: Bools
     gap: Bools
     idle_lost: bool
+    impossible: bool
     spans: Array
     span_uncertain_s: Array
     period_s: float
@@ -298,6 +307,7 @@ def integrate(curve: CounterCurve, table: SpanTable) -> IntegratedTrace:
         lost=np.asarray((present & lost).any(axis=1), np.bool_),
         gap=np.asarray((present & unassignable).any(axis=1), np.bool_),
         idle_lost=bool((lost & (grid.active == 0) & inside).any()),
+        impossible=bool(curve.impossible.any()),
         spans=grid.per_span(rate),
         span_uncertain_s=grid.per_span(
             np.where((grid.active > 1) | unassignable | ~known, seconds, 0.0)

@@ -59,7 +59,7 @@ class NvmlSource:
     """Reads the energy counters of NVIDIA GPUs.
 
     Args:
-        devices: Indices or UUIDs; empty for `CUDA_VISIBLE_DEVICES`, else every device.
+        devices: NVML's indices or UUIDs, each counted once; empty for `CUDA_VISIBLE_DEVICES`, else every device.
         own_pids: Processes, besides our own tree, whose work on the device belongs to the run.
         nvml: The `pynvml` module, or a stand-in.
     """
@@ -125,7 +125,22 @@ class NvmlSource:
         if wanted is None:
             return list(range(count))
         uuids = [_text(self.nvml.nvmlDeviceGetUUID(self._handle(n))) for n in range(count)]
-        return [_number_of(name, uuids) for name in wanted]
+        numbers = list(dict.fromkeys(_number_of(name, uuids) for name in wanted))
+        if not self.devices and len(numbers) < count and any(map(str.isdigit, wanted)):
+            self._check_order(count)
+        return numbers
+
+    def _check_order(self, count: int) -> None:
+        """Refuse CUDA's numbers where they may name other devices than NVML's.
+
+        CUDA counts the fastest device first unless it is told to count by bus, as NVML does.
+        """
+        models = {_text(self.nvml.nvmlDeviceGetName(self._handle(n))) for n in range(count)}
+        if len(models) > 1 and os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+            raise SourceUnavailable(
+                "CUDA_VISIBLE_DEVICES counts unlike GPUs in CUDA's order, which is not NVML's",
+                "Set CUDA_DEVICE_ORDER=PCI_BUS_ID for the run, or name GPUs by UUID.",
+            )
 
     def _handle(self, number: int) -> Any:
         return self.nvml.nvmlDeviceGetHandleByIndex(number)

@@ -2,9 +2,10 @@
 
 Traps, each handled here: `psys` covers the packages again and is skipped; so are the parts of a
 package (`core`, `uncore`). A package may appear twice, through MSR and MMIO or as several dies that
-mirror one counter: mirrors are dropped. Counters wrap at `max_energy_range_uj`. Plain KVM shows
-counters that always read 0, and zero means unavailable. Under a hypervisor that does emulate RAPL,
-energy is split by CPU time, so the label is `modelled`.
+mirror one counter: mirrors are dropped, and of two interfaces the one that counts is taken. Counters
+wrap at `max_energy_range_uj`. Plain KVM shows counters that always read 0, and zero means
+unavailable. Under a hypervisor that does emulate RAPL, energy is split by CPU time, so the label is
+`modelled`.
 """
 
 from __future__ import annotations
@@ -127,26 +128,33 @@ def readable_zones(root: Path) -> list[Zone]:
         raise SourceUnavailable(
             f"no RAPL counters under {root}", "Containers and most virtual machines hide them."
         )
-    try:
-        seen = [(zone, zone.raw()) for zone in zones]
-    except PermissionError as error:
-        raise SourceUnavailable(
-            "RAPL counters may not be read by this user",
-            "Run `sudo chmod a+r` on the energy_uj files, or a sidecar: membench energy serve.",
-        ) from error
-    except (OSError, ValueError) as error:
-        raise SourceUnavailable(f"RAPL counters cannot be read: {error}") from error
-    live = [(zone, raw) for zone, raw in seen if raw > 0]
+    live: dict[str, tuple[Zone, int]] = {}
+    broken: dict[str, Exception] = {}
+    for zone in zones:
+        try:
+            raw = zone.raw()
+        except PermissionError as error:
+            raise SourceUnavailable(
+                "RAPL counters may not be read by this user",
+                "Run `sudo chmod a+r` on the energy_uj files, or a sidecar: membench energy serve.",
+            ) from error
+        except (OSError, ValueError) as error:
+            broken[zone.name] = error
+            continue
+        if raw > 0:
+            live.setdefault(zone.name, (zone, raw))
+    lost = next((error for name, error in broken.items() if name not in live), None)
+    if lost is not None:
+        raise SourceUnavailable(f"RAPL counters cannot be read: {lost}") from lost
     if not live:
         raise SourceUnavailable("every RAPL counter reads 0, as under plain KVM")
-    return _without_mirrors(live)
+    return _without_mirrors(list(live.values()))
 
 
 def _zones(root: Path) -> Iterator[Zone]:
-    """Zones by name; the MSR interface before the MMIO one that mirrors it."""
+    """Every zone, the MSR interface before the MMIO one that mirrors it under the same name."""
     folders = sorted(root.glob("*rapl*:*"), key=lambda path: ("mmio" in path.name, path.name))
     names: dict[Path, str] = {}
-    taken: set[str] = set()
     for folder in folders:
         name = _text(folder / "name")
         names[folder] = name
@@ -154,9 +162,6 @@ def _zones(root: Path) -> Iterator[Zone]:
         if component is None:
             continue
         label = name if component is Component.CPU else f"{_parent_name(folder, names)}-dram"
-        if label in taken:
-            continue
-        taken.add(label)
         yield Zone(folder, label, component, int(_text(folder / "max_energy_range_uj") or 0))
 
 

@@ -58,7 +58,7 @@ class ZeusSource:
         """
         self._clock = clock
         gpus = _gpus()
-        wanted = self._wanted or tuple(range(len(gpus)))
+        wanted = tuple(dict.fromkeys(self._wanted)) or tuple(range(len(gpus)))
         if not wanted:
             raise SourceUnavailable("Zeus sees no GPU")
         self._check(gpus, wanted)

@@ -31,6 +31,7 @@ SPOILERS = frozenset(
         Flag.SHARED_GPU,
         Flag.PIDS_UNKNOWN,
         Flag.COUNTER_RESET,
+        Flag.IMPOSSIBLE_RATE,
         Flag.STUCK_COUNTER,
         Flag.NOT_COVERED,
         Flag.OTHER_NODE,
