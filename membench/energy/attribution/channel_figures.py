@@ -39,9 +39,7 @@ SHORT_TICKS, SHORT_S = 100, 5.0
 """A window below 100 ticks of the counter or five seconds is too short to trust."""
 STUCK_S = 2.0
 """A counter that did not move for so long is broken: no device draws nothing."""
-UNKNOWN = frozenset(
-    {Flag.COUNTER_RESET, Flag.IMPOSSIBLE_RATE, Flag.NOT_COVERED, Flag.OTHER_NODE}
-)
+UNKNOWN = frozenset({Flag.COUNTER_RESET, Flag.IMPOSSIBLE_RATE, Flag.NOT_COVERED, Flag.OTHER_NODE})
 """Why a part may be unavailable in a way that makes the whole so, too."""
 UNIFORM = math.sqrt(12)
 """A quantity that lies anywhere in a range has a standard deviation of the range over this."""

@@ -59,7 +59,8 @@ class NvmlSource:
     """Reads the energy counters of NVIDIA GPUs.
 
     Args:
-        devices: NVML's indices or UUIDs, each counted once; empty for `CUDA_VISIBLE_DEVICES`, else every device.
+        devices: NVML's indices or UUIDs, each counted once; empty for `CUDA_VISIBLE_DEVICES`, else
+            every device.
         own_pids: Processes, besides our own tree, whose work on the device belongs to the run.
         nvml: The `pynvml` module, or a stand-in.
     """

@@ -1,11 +1,10 @@
 """`rapl`: the CPU package and DRAM counters that Linux shows under powercap.
 
 Traps, each handled here: `psys` covers the packages again and is skipped; so are the parts of a
-package (`core`, `uncore`). A package may appear twice, through MSR and MMIO or as several dies that
-mirror one counter: mirrors are dropped, and of two interfaces the one that counts is taken. Counters
-wrap at `max_energy_range_uj`. Plain KVM shows counters that always read 0, and zero means
-unavailable. Under a hypervisor that does emulate RAPL, energy is split by CPU time, so the label is
-`modelled`.
+package (`core`, `uncore`). A package may appear twice, as several dies that mirror one counter, of
+which one is kept, or through MSR and MMIO, of which the one that counts is taken. Counters wrap at
+`max_energy_range_uj`. Plain KVM shows counters that always read 0, and zero means unavailable.
+Under a hypervisor that does emulate RAPL, energy is split by CPU time, so the label is `modelled`.
 """
 
 from __future__ import annotations
