@@ -59,7 +59,7 @@ def _checked(name: str, parameter: ParameterCard, value: Scalar) -> Scalar:
 
 
 def _typed(wanted: ParameterType, value: Scalar) -> Scalar:
-    """The value as the declared type; integers stand for floats, strings are parsed.
+    """The value as the declared type; numbers stand for texts (a version), strings are parsed.
 
     Raises:
         ValueError: It cannot be.
@@ -68,6 +68,8 @@ def _typed(wanted: ParameterType, value: Scalar) -> Scalar:
         return value
     if wanted == "float" and type(value) is int:
         return float(value)
+    if wanted == "str" and type(value) in (int, float):
+        return str(value)
     if not isinstance(value, str):
         raise ValueError(value)
     text = value.strip()

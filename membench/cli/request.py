@@ -188,9 +188,15 @@ def model_assignments(flag: str, given: Sequence[str]) -> dict[str, Any]:
 
 
 def scalar(text: str) -> Scalar:
-    """A flag's value as bool, int, float or text."""
+    """A flag's value as bool, int, float or text.
+
+    A number that is written otherwise than it prints stays text: `1.10` may be a version. What it
+    is set for says which type it is.
+    """
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         return text
-    return value if isinstance(value, bool | int | float) else text
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if str(value) == text.strip() else text
+    return value if isinstance(value, bool) else text

@@ -179,6 +179,11 @@ def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task:
             f"system '{system.name}' wants the question before it ingests (question-aware)",
             "membench plays blind systems; see docs/new-system.md.",
         )
+    if system.protocol == "answer-only" and task.records_changes:
+        raise UsageError(
+            f"system '{system.name}' only answers, and {task.name} scores what is stored",
+            "Choose a task that asks questions alone.",
+        )
     if options.schedule == "waves" and not task.separable:
         raise UsageError(
             f"--schedule waves: the phases of {task.name} interleave and cannot be separated",

@@ -192,6 +192,17 @@ def sample_file(folder: Path) -> Path:
     return next(path for path in sorted(folder.iterdir()) if path.stem == "sample")
 
 
+def as_option(value: Scalar, default: Scalar) -> Scalar:
+    """A value in the type of an option: whole numbers stand for others, texts are parsed."""
+    if type(default) not in (int, float) or isinstance(value, bool):
+        return value
+    try:
+        converted = type(default)(value)
+    except ValueError:
+        return value
+    return converted if isinstance(value, str) or converted == value else value
+
+
 def checked_options(card: TaskCard, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """Merge `given` into the card's defaults.
 
@@ -204,6 +215,7 @@ def checked_options(card: TaskCard, given: Mapping[str, Scalar]) -> dict[str, Sc
         if name not in card.options:
             raise UnknownName(f"option of task '{card.name}'", name, card.options)
         option = card.options[name]
+        value = as_option(value, option.default)
         if type(value) is not type(option.default):
             raise UsageError(
                 f"--task-set {name}={value}: expected {type(option.default).__name__}",

@@ -19,7 +19,9 @@ from membench.domain.case import CaseInfo, Item, Session, Turn
 from membench.domain.errors import SystemFault, UsageError
 from membench.domain.system import Query, SystemContext
 from membench.harness.run import start
+from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.store.rows import label
+from membench.leaderboard.validation import verify
 from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.conformance import render, run_conformance
 
@@ -189,4 +191,33 @@ def test_a_run_scores_its_own_answers_and_leaves_retrieval_undetermined(
 def test_another_reader_is_refused(url: str, tmp_path: Path) -> None:
     spec = RunSpec("chat_agent", "locomo", "sample", reader="refuse", set={"url": url})
     with pytest.raises(UsageError, match="shows no memories"):
+        start(spec, ExecOptions(out=tmp_path / "runs"))
+
+
+def test_what_it_answered_is_published_and_verified(command: str, tmp_path: Path) -> None:
+    given = {"command": command, "name": "acme", "version": "1"}
+    spec = RunSpec("chat_agent", "locomo", "sample", set=given)
+    result = start(spec, ExecOptions(out=tmp_path / "runs", run_id="one"))
+    made = make_bundle(result.run.path, tmp_path / "bundle")
+    verification = verify(made.path)
+    assert verification.findings == ()
+    assert (
+        json.loads((made.path / "manifest.json").read_text())["system"]["adapter"] == "chat_agent"
+    )
+
+
+def test_only_a_system_that_says_so_may_show_no_memories(command: str, tmp_path: Path) -> None:
+    given = {"command": command, "name": "acme", "version": "1"}
+    spec = RunSpec("chat_agent", "locomo", "sample", set=given)
+    run = start(spec, ExecOptions(out=tmp_path / "runs", run_id="one")).run
+    manifest = json.loads((run.path / "manifest.json").read_text())
+    manifest["system"]["protocol"] = "blind"
+    (run.path / "manifest.json").write_text(json.dumps(manifest))
+    found = verify(make_bundle(run.path, tmp_path / "bundle").path).findings
+    assert [finding.rule for finding in found] == ["rescore.memory"]
+
+
+def test_a_task_that_scores_what_is_stored_is_refused(url: str, tmp_path: Path) -> None:
+    spec = RunSpec("chat_agent", "halumem", "sample", set={"url": url})
+    with pytest.raises(UsageError, match="scores what is stored"):
         start(spec, ExecOptions(out=tmp_path / "runs"))

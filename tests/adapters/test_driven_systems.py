@@ -8,6 +8,7 @@ import pytest
 
 from membench.adapters.driven import driven_card
 from membench.adapters.registry import checked_parameters, get_card
+from membench.cli.request import assignments
 from membench.domain.errors import UsageError
 from membench.harness.manifest import system_entry
 from membench.harness.prepare import prepare
@@ -21,7 +22,7 @@ DRIVERS = ["http", "mcp", "chat_agent"]
 
 def entry(adapter: str, **given: str) -> dict[str, object]:
     spec = RunSpec(adapter, "locomo", "sample", set=given)
-    return system_entry(prepare(spec, ExecOptions()))
+    return dict(system_entry(prepare(spec, ExecOptions())).to_json())
 
 
 @pytest.mark.parametrize("adapter", DRIVERS)
@@ -31,6 +32,13 @@ def test_two_vendors_behind_one_adapter_are_two_systems(adapter: str) -> None:
     assert theirs["name"] == "other-memory"
     assert found_as(ours) == found_as(theirs) == adapter
     check_named(ours)
+
+
+@pytest.mark.parametrize("version", ["1", "1.2", "1.10", "2026.1", "1.2.0"])
+def test_a_version_is_taken_as_it_is_written(version: str) -> None:
+    given = assignments("--set", ["name=acme", f"version={version}"])
+    card = get_card("http")
+    assert driven_card(card, checked_parameters(card, given)).version == version
 
 
 @pytest.mark.parametrize("adapter", DRIVERS)

@@ -5,7 +5,7 @@ import pytest
 
 from membench.domain.errors import UnknownName, UsageError
 from membench.tasks import registry
-from membench.tasks.base import Task
+from membench.tasks.base import Task, as_option
 from membench.tasks.card import TaskCard
 
 
@@ -62,3 +62,21 @@ def test_listing_tasks_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("value", "default", "taken"),
+    [
+        ("0.50", 0.25, 0.5),
+        (1, 0.25, 1.0),
+        ("7", 3, 7),
+        (1.5, 3, 1.5),
+        ("x", 3, "x"),
+        ("7", "a", "7"),
+    ],
+)
+def test_an_option_is_taken_in_the_type_of_its_default_where_nothing_is_lost(
+    value: object, default: object, taken: object
+) -> None:
+    found = as_option(value, default)  # type: ignore[arg-type]
+    assert (found, type(found)) == (taken, type(taken))

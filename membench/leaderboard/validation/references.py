@@ -15,12 +15,17 @@ from membench.domain.case import Ask, Case, Probe, phase_of
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.reconstruct import sha256
 from membench.leaderboard.validation.rules import RuleViolation
-from membench.records.attempts import CaseAttempt
+from membench.records.attempts import CaseAttempt, is_answer_alone
 from membench.records.telemetry import Telemetry
 
 
-def check_references(case: Case, attempt: CaseAttempt) -> None:
+def check_references(case: Case, attempt: CaseAttempt, *, answers_alone: bool) -> None:
     """Refuse records of a case that point at what does not exist.
+
+    Args:
+        case: The public case.
+        attempt: What is recorded of it.
+        answers_alone: Whether the system declares that it shows nothing but its answers.
 
     Raises:
         RuleViolation: `questions.cases`, `rescore.memory`, `rescore.tokens` or `rescore.answer`.
@@ -28,7 +33,7 @@ def check_references(case: Case, attempt: CaseAttempt) -> None:
     for n, line in enumerate(attempt.texts):
         if line["n"] != n:
             raise RuleViolation("rescore.memory", layout.TEXTS, f"case {case.id} has no memory {n}")
-    check_play(case, attempt)
+    check_play(case, attempt, answers_alone)
     turns = {turn.id: len(turn.text) for turn in case.turns().values()}
     for event, record in (attempt.answers or {}).items():
         location = f"{layout.ANSWERS}: case {case.id}, event {event}"
@@ -38,7 +43,7 @@ def check_references(case: Case, attempt: CaseAttempt) -> None:
             check_answer(answer, turns, len(attempt.texts), location)
 
 
-def check_play(case: Case, attempt: CaseAttempt) -> None:
+def check_play(case: Case, attempt: CaseAttempt, answers_alone: bool) -> None:
     """Records of the play stage: phases, memory numbers, ids, context tokens."""
     ids = 0
     for record in attempt.records:
@@ -48,7 +53,9 @@ def check_play(case: Case, attempt: CaseAttempt) -> None:
             raise RuleViolation("questions.cases", location, f"is of phase {phase_of(event)}")
         check_memories(record.content, len(attempt.texts), location)
         ids = check_ids(record.content, ids, location)
-        if isinstance(event, Ask | Probe):
+        if isinstance(event, Ask | Probe) and not (
+            answers_alone and is_answer_alone(record.content)
+        ):
             check_context(record.content, record.telemetry, attempt.texts, location)
 
 

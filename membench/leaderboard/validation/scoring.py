@@ -91,7 +91,8 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
     """
     verdicts = verdicts_by_request(scoring_verdicts(bundle, reference))
     models = {Role(role): name for role, name in bundle.manifest["models"].items()}
-    scorer = BundleScorer(reference, verdicts, models)
+    alone = bundle.manifest["system"]["protocol"] == "answer-only"
+    scorer = BundleScorer(reference, verdicts, models, answers_alone=alone)
     with tempfile.TemporaryDirectory(prefix="membench-verify-") as folder:
         run = RunDir(Path(folder))
         recorded = write_journals(bundle, run)
@@ -162,8 +163,11 @@ class BundleScorer:
         reference: VerifierData,
         verdicts: Mapping[str, Verdict],
         models: Mapping[Role, str],
+        *,
+        answers_alone: bool = False,
     ) -> None:
         """Start with nothing scored."""
+        self._answers_alone = answers_alone
         self.totals = Totals(models)
         self._task = reference.task
         self._verdicts = verdicts
@@ -181,7 +185,7 @@ class BundleScorer:
             RuleViolation: One of its records points at what does not exist.
         """
         attempt = recorded.load(case)
-        check_references(case, attempt)
+        check_references(case, attempt, answers_alone=self._answers_alone)
         versions = case_versions(case, gold, attempt)
         verdicts = self._verdicts_about(gold, versions)
         rows = list(self._task.score(versions.played, gold, verdicts))
