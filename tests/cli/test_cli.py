@@ -81,6 +81,7 @@ def test_show_suggests_the_nearest_question(finished):
     assert "unknown question" in done.stderr
 
 
+@pytest.mark.slow
 def test_runs_are_listed_and_removed(tmp_path):
     run("--split", "sample", "--run-id", "gone", cwd=tmp_path)
     assert "gone" in membench("runs", "list", cwd=tmp_path).stdout
@@ -130,6 +131,7 @@ def test_a_licence_is_asked_for_only_where_somebody_can_answer(tmp_path):
     refused(membench("data", "get", "locomo", cwd=tmp_path), "CC-BY-NC-4.0", "--yes")
 
 
+@pytest.mark.slow
 def test_a_failed_run_says_what_went_wrong_first(tmp_path):
     system = Path(__file__).parents[1] / "harness/systems/raises"
     given = ["--system", system, "--task", "locomo", "--split", "sample"]
@@ -139,6 +141,7 @@ def test_a_failed_run_says_what_went_wrong_first(tmp_path):
     assert "earlier_event_failed, first" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "again", [["read", "--reader", "refuse"], ["judge", "--judge", "scripted"]]
 )
@@ -168,6 +171,7 @@ def test_a_spec_file_takes_every_flag_and_flags_win(tmp_path):
     assert json.loads(done.stdout)["comparison_key"]["k"] == 2
 
 
+@pytest.mark.slow
 def test_several_systems_and_tasks_make_a_grid_that_is_resumed_by_its_name(tmp_path):
     grid = ["run", "--system", "bm25,recent", "--system", "bm25", "--task", "locomo"]
     given = [*grid, "--split", "sample", "--k", 3, "--run-id", "both", "--json"]
@@ -346,6 +350,7 @@ def test_no_file_of_a_run_names_this_machine(finished, tmp_path):
         assert f"/{getpass.getuser()}/" not in text
 
 
+@pytest.mark.slow
 def test_only_a_system_that_is_granted_the_evidence_is_called_a_ceiling(tmp_path):
     folder = Path(__file__).parents[2] / "membench/adapters/systems/baselines/bm25"
     copy = tmp_path / "oracle_cloud"
@@ -370,6 +375,7 @@ def own_task(tmp_path_factory):
     return folder, membench("run", "--task", ".", *given, cwd=folder / "my_task")
 
 
+@pytest.mark.slow
 def test_a_task_runs_from_its_own_folder(own_task):
     _, done = own_task
     assert done.returncode == 0, done.stderr

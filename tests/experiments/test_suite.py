@@ -165,6 +165,7 @@ def test_a_wrong_run_is_refused_before_the_first_is_begun() -> None:
     assert begun == []
 
 
+@pytest.mark.slow
 def test_finished_runs_are_read_and_unfinished_ones_continued(tmp_path: Path) -> None:
     written = suite(systems=["none", "bm25"], common={"split": "sample", "limit": 1}, repeats=2)
     started: list[str] = []

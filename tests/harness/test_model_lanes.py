@@ -58,6 +58,7 @@ def add(counts: Counter[str], usage: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("task", "straggle"), [("longmemeval", "close"), ("locomo", "later")])
+@pytest.mark.slow
 def test_usage_by_case_and_phase_is_what_the_server_served(
     task: str, straggle: str, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_usage_by_case_and_phase_is_what_the_server_served(
         assert sum(p["completion_tokens"] for p in phases) == taken["completion_tokens"]
 
 
+@pytest.mark.slow
 def test_more_lanes_than_cases_and_a_cassette_change_nothing(tmp_path: Path) -> None:
     spec = RunSpec(str(CHATTY), "locomo", "sample", memory_model="speaks", embedder="embeds")
     tape = tmp_path / "calls.sqlite"

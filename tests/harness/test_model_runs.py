@@ -196,6 +196,7 @@ def test_every_judged_task_completes_with_figures(task: str, tmp_path: Path) -> 
     assert finished.summary["counts"]["unscored"] == 0
 
 
+@pytest.mark.slow
 def test_a_system_without_an_llm_uses_the_runs_embedder(tmp_path: Path) -> None:
     """Hosted by the gateway itself, and behind HTTP: the same vectors, so the same content."""
     local = RunSpec("dense", "locomo", "sample", embedder="scripted")

@@ -54,6 +54,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
 # --- faults ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_chaos_loses_no_question_types_every_failure_and_resume_completes(tmp_path: Path) -> None:
     """Every fault of the scripted server at 10 %: more than half of all attempts fail."""
     spec = replace(EMBEDDING, limit=None)
@@ -157,6 +158,7 @@ PRICE = {"prompt": 0.001, "completion": 0.001}
 
 
 @pytest.mark.parametrize("kind", ["budget_tokens", "budget_usd"])
+@pytest.mark.slow
 def test_a_budget_stops_a_run_and_what_was_spent_counts_when_it_goes_on(
     reference: Reference, tmp_path: Path, kind: str
 ) -> None:
@@ -212,6 +214,7 @@ def test_a_budget_spent_while_playing_stops_before_reading(tmp_path: Path) -> No
     assert lost > 0
 
 
+@pytest.mark.slow
 def test_the_command_line_says_how_to_go_on_and_exits_with_3(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         url = server.base_url
@@ -270,6 +273,7 @@ class Indiscreet(ScriptedServer):
         return web.Response(status=401, body=content, content_type="application/json")
 
 
+@pytest.mark.slow
 def test_no_byte_that_a_run_writes_or_prints_holds_a_key(tmp_path: Path) -> None:
     tape = tmp_path / "calls.sqlite"
     environment = {**os.environ, **KEYS}

@@ -70,6 +70,7 @@ def test_time_is_kept_by_phase(reference):
 
 
 @pytest.mark.parametrize("changes", [{"concurrency": 4}, {"schedule": "waves", "wave_cases": 2}])
+@pytest.mark.slow
 def test_content_does_not_depend_on_how_it_was_executed(reference, tmp_path, changes):
     other = start(SPEC, options(tmp_path, **changes))
     assert other.summary["content_sha256"] == reference.summary["content_sha256"]
@@ -161,6 +162,7 @@ def test_a_finished_run_can_be_resumed_and_stays_what_it_was(tmp_path):
     assert len(lines(first.run.answers)) == first.summary["counts"]["questions"]
 
 
+@pytest.mark.slow
 def test_a_system_that_kills_its_process_fails_its_cases_and_no_others(tmp_path):
     finished = start(
         RunSpec(str(SYSTEMS / "crash"), "locomo", "sample"), options(tmp_path, concurrency=2)

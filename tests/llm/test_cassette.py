@@ -211,6 +211,7 @@ def _write(path: str, start: int) -> None:
             cassette.put(entry(n, b"reply %d" % n))
 
 
+@pytest.mark.slow
 def test_concurrent_writers_lose_nothing(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     context = multiprocessing.get_context("spawn")
@@ -223,6 +224,7 @@ def test_concurrent_writers_lose_nothing(tmp_path: Path) -> None:
         assert [each.key.n for each in cassette.entries()] == list(range(400))
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_every_stored_entry(tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
     writer = multiprocessing.get_context("spawn").Process(target=_write, args=(str(file), 0))

@@ -52,6 +52,7 @@ def records(run: RunResult, name: str) -> list[dict]:
     return [orjson.loads(line) for line in (run.run.path / name).read_bytes().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_recorded_run_replays_with_the_server_gone(tmp_path: Path) -> None:
     tape = {"cassette": tmp_path / "calls.sqlite"}
     with ScriptedServer(RULES) as server:
@@ -75,6 +76,7 @@ def test_a_recorded_run_replays_with_the_server_gone(tmp_path: Path) -> None:
     assert all(r["telemetry"]["usage"]["replayed"] for r in records(replayed, "answers.jsonl"))
 
 
+@pytest.mark.slow
 def test_a_replay_of_something_else_fails_every_question_by_name(
     tmp_path: Path, server: ScriptedServer
 ) -> None:
@@ -89,6 +91,7 @@ def test_a_replay_of_something_else_fails_every_question_by_name(
     assert "role=reader" in records(missed, "answers.jsonl")[0]["telemetry"]["error"]
 
 
+@pytest.mark.slow
 def test_a_re_read_and_a_re_judge_cost_no_second_ingestion(
     tmp_path: Path, server: ScriptedServer
 ) -> None:
@@ -114,6 +117,7 @@ def test_a_re_read_and_a_re_judge_cost_no_second_ingestion(
     assert kept < {path.name for path in judged.run.verdicts.iterdir()}
 
 
+@pytest.mark.slow
 def test_chaos_loses_no_question_and_a_resumed_run_is_complete(tmp_path: Path) -> None:
     """A tenth of all requests suffers each kind of fault that needs no waiting."""
     kinds = ("error", "truncated", "reset", "wrong_usage", "no_usage")
@@ -146,6 +150,7 @@ def test_chaos_loses_no_question_and_a_resumed_run_is_complete(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("tokens", "answers"), [(10, 0), (3000, 1)])
+@pytest.mark.slow
 def test_a_spent_budget_stops_the_run_wherever_it_is_and_more_completes_it(
     tmp_path: Path, server: ScriptedServer, tokens: int, answers: int
 ) -> None:
@@ -162,6 +167,7 @@ def test_a_spent_budget_stops_the_run_wherever_it_is_and_more_completes_it(
     assert resume(run, options(tmp_path, server.base_url)).complete
 
 
+@pytest.mark.slow
 def test_a_planted_key_is_in_no_byte_that_a_run_writes_or_prints(
     tmp_path: Path,
     server: ScriptedServer,
