@@ -21,6 +21,7 @@ from membench.cli.commands import (
     energy,
     judge,
     leaderboard,
+    models,
     new,
     plan,
     read,
@@ -43,7 +44,7 @@ PANELS = {
     "Run": (run, plan, suite, read, judge, score),
     "Results": (show, runs, compare, energy, report),
     "Leaderboard": (submit, verify, leaderboard, board),
-    "What there is": (systems, tasks, data, doctor, cassette),
+    "What there is": (systems, tasks, models, data, doctor, cassette),
     "Make and check": (new, conformance),
 }
 

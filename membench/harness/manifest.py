@@ -15,9 +15,12 @@ from importlib import metadata
 from pathlib import Path
 
 from membench import __version__
+from membench.domain.labels import Role
 from membench.harness.divisions import division_of, divisions_sha256
 from membench.harness.prepare import DatasetStats, ResolvedRun, judges
+from membench.harness.run_models import local_identities
 from membench.llm.prices import price_map_sha256
+from membench.llm.upstreams.local.registry import public_name
 from membench.readers.registry import choose_reader
 from membench.records.canonical import canonical_sha256
 from membench.records.comparison_key import ComparisonKey, CostKey
@@ -40,7 +43,8 @@ def new_manifest(prepared: ResolvedRun, survey: DatasetStats, run_id: str) -> Ma
         options=prepared.options.to_json(),
         task=task_entry(prepared, survey),
         system=system_entry(prepared),
-        models={role.value: name for role, name in prepared.models.items()},
+        models={role.value: public_name(name) for role, name in prepared.models.items()},
+        local_models=local_identities(prepared),
         prompts=prompt_hashes(prepared),
         pins=pins(prepared),
         versions=versions(),
@@ -189,15 +193,20 @@ def comparison_key(prepared: ResolvedRun, survey: DatasetStats) -> ComparisonKey
         dataset_sha256=prepared.source.sha256,
         errata=prepared.errata_sha256,
         division=division_of(spec),
-        reader=spec.reader,
+        reader=public_name(spec.reader),
         answer_prompt_sha256=prompts.get("answer"),
-        judge=spec.judge,
+        judge=public_name(spec.judge),
         judge_prompt_sha256=judge_prompts_sha256(prompts),
         k=prepared.k,
         token_budget=spec.token_budget,
         generations=tuple(survey.generations),
         task_options=dict(prepared.task.options),
         model_set=dict(spec.model_set),
+        local_models={
+            seat: identity
+            for seat, identity in local_identities(prepared).items()
+            if not seat.startswith((Role.MEMORY, Role.EMBEDDER))
+        },
         cost=CostKey(
             hardware_class=hardware().kind,
             concurrency=options.concurrency,

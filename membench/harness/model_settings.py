@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from membench.domain.errors import MembenchError, UnknownName
 from membench.domain.labels import Role
+from membench.llm.upstreams.local.llama.model import template_text
 
 
 class PriceSetting(BaseModel):
@@ -37,7 +38,7 @@ class ModelSettings(BaseModel):
     slots: int | None = Field(None, ge=1)
     threads: int | None = Field(None, ge=1)
     cache_prompt: bool | None = None
-    chat_template: str | None = None
+    chat_template: Annotated[str, AfterValidator(template_text)] | None = None
     timeout_s: float | None = Field(None, gt=0)
     attempts: int | None = Field(None, ge=1)
     longest_wait_s: float | None = Field(None, ge=0)

@@ -78,7 +78,7 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     warn(prepared, progress)
     run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     check_models(prepared, RunDir(options.out / run_id), tuple(Role))
-    install_models(prepared, RunDir(options.out / run_id), progress.note)
+    install_models(prepared, progress.note)
     surveyed = survey(prepared)
     environments.ensure(prepared.system, progress.note)
     run = RunDir.create(options.out, run_id)
@@ -101,7 +101,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         manifest = run.read_manifest()
         prepared = prepare(stored_spec(run), with_own_cassette(options, run))
         check_models(prepared, run)
-        install_models(prepared, run, progress.note)
+        install_models(prepared, progress.note)
         surveyed = survey(prepared)
         check_unchanged(manifest, prepared, surveyed)
         environments.ensure(prepared.system, progress.note)
@@ -138,7 +138,7 @@ def derive(
     run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     asked = [role for role in (Role.READER, Role.JUDGE) if role.value in changes]
     check_models(prepared, RunDir(options.out / run_id), asked)
-    install_models(prepared, RunDir(options.out / run_id), progress.note)
+    install_models(prepared, progress.note)
     surveyed = survey(prepared)
     check_unchanged(manifest, prepared, surveyed)
     run = RunDir.create(options.out, run_id)
@@ -179,12 +179,23 @@ def check_unchanged(manifest: Manifest, prepared: ResolvedRun, surveyed: Dataset
         ("questions", task.question_set_sha256, fresh.task.question_set_sha256),
         ("system version", system.version, fresh.system.version),
         ("system parameters", system.parameters, fresh.system.parameters),
+        *_resumed_models(manifest, fresh),
     ):
         if before != now:
             raise RunStateError(
                 f"run {manifest.run_id} cannot be resumed: {part} changed",
                 f"It began with {before}, there is now {now}. Start a new run instead.",
             )
+
+
+def _resumed_models(manifest: Manifest, fresh: Manifest) -> list[tuple[str, object, object]]:
+    """The local models of roles that have the model they had; a derived run may change others."""
+    before, now = manifest.local_models, fresh.local_models
+    return [
+        (f"the {role} model", before[role], now[role])
+        for role in before
+        if role in now and manifest.models.get(role) == fresh.models.get(role)
+    ]
 
 
 def execute(

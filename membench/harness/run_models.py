@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from membench.domain.errors import Stopped, UnknownName, UsageError
-from membench.domain.labels import Role
+from membench.domain.labels import Role, Scalar
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
 from membench.llm.cassette.cassette import Cassette
@@ -91,12 +91,11 @@ def check_models(prepared: ResolvedRun, run: RunDir, called: Collection[Role] = 
         Cassette(options.cassette, readonly=True).close()
 
 
-def install_models(prepared: ResolvedRun, run: RunDir, report: Callable[[str], None]) -> None:
+def install_models(prepared: ResolvedRun, report: Callable[[str], None]) -> None:
     """Have the local models of a run on this machine; where nothing is called, none is needed.
 
     Args:
         prepared: The run to be.
-        run: Where it will be.
         report: Told what is fetched, from which package and under which licence.
 
     Raises:
@@ -104,7 +103,7 @@ def install_models(prepared: ResolvedRun, run: RunDir, report: Callable[[str], N
     """
     if not prepared.models or prepared.options.cassette_mode == "replay":
         return
-    for spec in gateway_config(prepared, run).seats().values():
+    for spec in models_config(prepared).seats().values():
         local = spec.local
         if local is not None:
             local.install(report)
@@ -166,6 +165,18 @@ def gateway_config(prepared: ResolvedRun, run: RunDir) -> GatewayConfig:
     if cassette is None and options.cassette_mode == "record":
         cassette = run.cassette
     before = spent(run.spent)
+    return replace(
+        models_config(prepared),
+        cassette=cassette,
+        cassette_mode=options.cassette_mode,
+        budget=Budget(options.budget_usd, options.budget_tokens, before.usd or 0.0, before.tokens),
+        ledger=run.spent,
+        logs=run.logs,
+    )
+
+
+def models_config(prepared: ResolvedRun) -> GatewayConfig:
+    """The models of a run alone, without its files and budgets."""
     return GatewayConfig(
         roles={
             role: configured(prepared, role, model_spec(prepared.spec, role, name))
@@ -174,13 +185,18 @@ def gateway_config(prepared: ResolvedRun, run: RunDir) -> GatewayConfig:
         further_judges=tuple(
             configured(prepared, Role.JUDGE, ModelSpec(name)) for name in judges(prepared.spec)[1:]
         ),
-        base_url=options.base_url,
-        cassette=cassette,
-        cassette_mode=options.cassette_mode,
-        budget=Budget(options.budget_usd, options.budget_tokens, before.usd or 0.0, before.tokens),
-        ledger=run.spent,
-        logs=run.logs,
+        base_url=prepared.options.base_url,
     )
+
+
+def local_identities(prepared: ResolvedRun) -> dict[str, dict[str, Scalar | None]]:
+    """What decides what each local model says, by role; further judges have a number."""
+    found = {}
+    for (role, number), spec in models_config(prepared).seats().items():
+        identity = spec.local.identity(spec) if spec.local is not None else None
+        if identity:
+            found[f"{role}-{number}" if number else str(role)] = dict(identity)
+    return found
 
 
 def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:

@@ -66,6 +66,8 @@ class ComparisonKey:
         generations: Generations per ask that occur.
         task_options: Options of the task.
         model_set: Settings of models that differ from their defaults; not written without any.
+        local_models: By role, what decides what a local model says (weights, engine, threads) where
+            one reads or judges; not written without any.
         cost: What must be equal to compare costs.
         further: Keys of other versions, as they stand.
     """
@@ -85,6 +87,7 @@ class ComparisonKey:
     generations: tuple[int, ...] = ()
     task_options: Mapping[str, Scalar] = field(default_factory=dict)
     model_set: JsonView = field(default_factory=dict)
+    local_models: JsonView = field(default_factory=dict)
     cost: CostKey = field(default_factory=CostKey)
     further: JsonView = field(default_factory=dict)
 
@@ -97,8 +100,9 @@ class ComparisonKey:
         """As in manifest and summary."""
         entry = plain_fields(self) | {"cost": self.cost.to_json()}
         entry.pop("further")
-        if not self.model_set:
-            entry.pop("model_set")
+        for name in ("model_set", "local_models"):
+            if not entry[name]:
+                entry.pop(name)
         return {**entry, **self.further}
 
     @classmethod

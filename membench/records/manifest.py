@@ -181,6 +181,8 @@ class Manifest:
         subset: Whether cases were left out; such a run is never ranked.
         comparison_key: What must be equal to compare two runs.
         pins: Hashes of the price map and the divisions; empty without models.
+        local_models: By role, weights, engine and settings of models that run here; not written
+            without any.
         energy: Full energy report of a concluded run.
         energy_protocol: Checks of `--energy-protocol`, if it was asked for.
         schema: Version of the file.
@@ -205,6 +207,7 @@ class Manifest:
     subset: bool
     comparison_key: ComparisonKey
     pins: Mapping[str, str | None] = field(default_factory=dict)
+    local_models: JsonView = field(default_factory=dict)
     energy: JsonView | None = None
     energy_protocol: Sequence[JsonView] = ()
     schema: int = SCHEMA
@@ -225,7 +228,7 @@ class Manifest:
             "hardware": self.hardware.to_json(),
             "comparison_key": self.comparison_key.to_json(),
         }
-        for name in ("energy", "energy_protocol"):
+        for name in ("energy", "energy_protocol", "local_models"):
             if not entry[name]:
                 entry.pop(name)
         return entry

@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from membench.leaderboard.bundles import schema
+from membench.llm.upstreams.local.registry import public_name
 from membench.records.spec import RunSpec
+
+NAMING_MODELS = ("reader", "judge", "memory_model", "embedder")
+"""Fields of a spec that may name a file of this machine."""
 
 TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,39}")
@@ -24,6 +28,7 @@ def manifest(run: Mapping[str, Any]) -> dict[str, Any]:
     spec = dict(kept["spec"])
     if "/" in run["spec"]["system"]:
         spec["system"] = kept["system"]["name"]
+    spec |= {name: public_name(spec[name]) for name in NAMING_MODELS}
     if spec.get("prompts") is not None:
         spec["prompts"] = "given"
     kept["spec"] = spec

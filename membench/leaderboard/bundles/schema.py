@@ -185,6 +185,7 @@ class Manifest(StrictModel):
     energy: PlainJson | None = None
     energy_protocol: list[PlainJson] = []
     pins: dict[Label, Sha256 | None] = {}
+    local_models: PlainJson = {}
 
 
 # --- summary -----------------------------------------------------------------------------------

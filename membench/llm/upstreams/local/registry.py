@@ -71,6 +71,23 @@ def get_local(name: str) -> LocalModel:
     return found
 
 
+def public_name(names: str) -> str:
+    """Names of models, separated by commas, without places on this machine.
+
+    A name may stand behind that of a reader (`small:gguf:PATH`).
+    """
+    return ",".join(_public(name) for name in names.split(","))
+
+
+def _public(name: str) -> str:
+    found = find_local(name.strip())
+    if found is not None:
+        return found.public_name
+    head, colon, rest = name.partition(":")
+    behind = find_local(rest) if colon else None
+    return name if behind is None else f"{head}:{behind.public_name}"
+
+
 def _built_in() -> Iterator[LocalModel | LocalFamily]:
     """The `ENTRY` of every module in `models/`."""
     for module in pkgutil.iter_modules(models.__path__):

@@ -81,6 +81,7 @@ class LlamaServer:
         Raises:
             ProviderFault: It ended, or did not answer in time; says what the engine said last.
         """
+        await self.stop()
         self.starts += 1
         key = secrets.token_hex(16)
         self._process = process = await self._spawn()
@@ -131,7 +132,8 @@ class LlamaServer:
         if process is None:
             return
         assert process.stdin is not None
-        process.stdin.close()
+        if process.returncode is None:
+            process.stdin.close()
         try:
             async with asyncio.timeout(STOP_S):
                 await process.wait()
