@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -31,7 +31,7 @@ from membench.adapters.card import (
 )
 from membench.adapters.parameters import PYTHON_TYPES, value_problem
 from membench.domain.errors import DataError
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, Role
 
 FILE = "system.toml"
 Words = Annotated[str, Field(min_length=1)]
@@ -174,7 +174,7 @@ def read_card(folder: Path, package: str | None = None) -> SystemCard:
     )
 
 
-def _parsed(file: Path) -> dict[str, Any]:
+def _parsed(file: Path) -> JsonObject:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -187,7 +187,7 @@ def _parsed(file: Path) -> dict[str, Any]:
         raise DataError(file, "", f"not TOML: {error}", "Mend the file at that line.") from None
 
 
-def _validated(file: Path, content: dict[str, Any]) -> _System:
+def _validated(file: Path, content: JsonObject) -> _System:
     try:
         return _System.model_validate(content)
     except ValidationError as error:

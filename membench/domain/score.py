@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from membench.domain.labels import JsonView
 from membench.domain.outcome import Outcome
 
 # --- gold --------------------------------------------------------------------------------------
@@ -79,7 +80,7 @@ class Verdict:
 
     request_id: str
     outcome: Outcome
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: JsonView = field(default_factory=dict)
 
 
 ScoreStatus = Literal["scored", "unscored", "failed"]

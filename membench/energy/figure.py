@@ -13,13 +13,12 @@ the package for renderers of their own).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from membench.domain.errors import UserError
-from membench.domain.labels import Provenance
+from membench.domain.labels import JsonObject, JsonView, Provenance
 
 STRENGTH = tuple(Provenance)
 """Labels from the strongest to the weakest."""
@@ -164,7 +163,7 @@ class EnergyFigure:
             allocation=allocation or self.allocation,
         )
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         """The four keys of `summary.json` (docs/run-directory.md)."""
         return {
             "joules": self.joules,
@@ -173,7 +172,7 @@ class EnergyFigure:
             "u_joules": self.u_joules,
         }
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> JsonObject:
         """Everything, as plain values."""
         return {
             **self.summary(),
@@ -297,7 +296,7 @@ def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def figure_of(entry: Mapping[str, Any] | None, component: str, method: str) -> EnergyFigure:
+def figure_of(entry: JsonView | None, component: str, method: str) -> EnergyFigure:
     """A figure from an entry of `summary.json`'s energy object."""
     if entry is None or entry["joules"] is None:
         return unavailable(method, component)
@@ -340,7 +339,7 @@ def joules_text(
     return f"{joules / scale:.3g} ({low / scale:.3g}–{high / scale:.3g}) {suffix} {badge}"
 
 
-def summary_text(entry: Mapping[str, Any] | None, per: str = "") -> str:
+def summary_text(entry: JsonView | None, per: str = "") -> str:
     """An entry of `summary.json`'s energy object as text, with its label."""
     if entry is None:
         return joules_text(None, Provenance.UNAVAILABLE)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import orjson
 
 from membench.domain.errors import DataError
-from membench.domain.labels import Provenance
+from membench.domain.labels import JsonObject, JsonView, Provenance
 from membench.energy.figure import Component, Flag
 from membench.records.telemetry import Telemetry
 from membench.records.usage import Usage
@@ -62,9 +62,9 @@ class Channel:
     relative_sd: float = 0.05
     flags: frozenset[Flag] = frozenset()
     coefficients: Mapping[str, float] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: JsonView = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As plain values."""
         return {
             "id": self.id,
@@ -81,7 +81,7 @@ class Channel:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Channel:
+    def from_json(cls, data: JsonView) -> Channel:
         """From the values of `to_json`.
 
         Raises:
@@ -277,7 +277,7 @@ class _LogBuilder:
             case other:
                 raise ValueError(f"unknown line '{other}'")
 
-    def _add_channel(self, data: dict[str, Any]) -> None:
+    def _add_channel(self, data: JsonObject) -> None:
         channel = Channel.from_json(data)
         if channel.kind == "counter":
             self._session[data["c"]] = channel

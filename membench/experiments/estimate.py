@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 from membench.domain.answer import AnswerInput
 from membench.domain.case import Ask, Case, Ingest, Probe, Remember
 from membench.domain.errors import UnknownName
-from membench.domain.labels import Phase, Role
+from membench.domain.labels import JsonObject, Phase, Role
 from membench.domain.score import Gold
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
@@ -24,7 +23,7 @@ from membench.judging.calibration import placeholder_case
 from membench.llm import prices
 from membench.llm.config import ModelSpec
 from membench.records.usage import Usage
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 
 COUNTED_CHARACTERS = 2_000_000
 """How much text is tokenized; what is beyond is scaled by its characters."""
@@ -162,7 +161,7 @@ class RunEstimate:
         """All hours: the stages follow one another."""
         return sum(row.hours for row in self.rows)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Totals, rows and assumptions as plain values."""
         rows = [
             {each.name: getattr(row, each.name) for each in fields(EstimateRow)}
@@ -267,7 +266,7 @@ class TokenCounter:
         return len(text) * self._tokens / self._characters
 
 
-def size_of(task: Task[Any], cases: Iterable[tuple[Case, Gold]]) -> TaskSize:
+def size_of(task: AnyTask, cases: Iterable[tuple[Case, Gold]]) -> TaskSize:
     """Count a task's data; one pass."""
     counter = TokenCounter()
     sums = dict.fromkeys((each.name for each in fields(TaskSize)), 0.0)
@@ -282,9 +281,7 @@ def size_of(task: Task[Any], cases: Iterable[tuple[Case, Gold]]) -> TaskSize:
     return TaskSize(**{name: round(value) for name, value in sums.items()})
 
 
-def _add_event(
-    sums: dict[str, float], task: Task[Any], event: object, counter: TokenCounter
-) -> None:
+def _add_event(sums: dict[str, float], task: AnyTask, event: object, counter: TokenCounter) -> None:
     """Add one event to the sums."""
     match event:
         case Ingest(session):
@@ -476,7 +473,7 @@ def _assumptions(size: TaskSize, run: Setting) -> list[str]:
     return lines
 
 
-def total(plans: Iterable[RunEstimate]) -> dict[str, Any]:
+def total(plans: Iterable[RunEstimate]) -> JsonObject:
     """Totals of a grid of runs made one after another; dollars None if one is unknown."""
     listed = list(plans)
     known = [plan.usd for plan in listed if plan.usd is not None]

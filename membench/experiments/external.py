@@ -6,17 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from membench.domain.case import opaque_ids
-from membench.domain.labels import Scalar
+from membench.domain.labels import JsonObject, Scalar
 from membench.domain.score import Score
 from membench.experiments.prediction_files import read_prediction_file
 from membench.experiments.predictions import load_verdicts, score_predictions
 from membench.harness.summary import aggregate_json, unavailable_energy
 from membench.records.manifest import SCHEMA
 from membench.records.summary import RunCosts
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
@@ -46,7 +45,7 @@ class External:
     form: str | None = None
 
 
-def score_external(given: External, options: Mapping[str, Scalar]) -> dict[str, Any]:
+def score_external(given: External, options: Mapping[str, Scalar]) -> JsonObject:
     """Score predictions and put together a summary.
 
     Raises:
@@ -62,7 +61,7 @@ def score_external(given: External, options: Mapping[str, Scalar]) -> dict[str, 
     return external_summary(task, source, rows)
 
 
-def external_summary(task: Task[Any], source: Source, rows: Sequence[Score]) -> dict[str, Any]:
+def external_summary(task: AnyTask, source: Source, rows: Sequence[Score]) -> JsonObject:
     """A summary in the shape of a run's; what was not observed is null."""
     counts = question_counts(rows)
     cost = RunCosts().to_json() | {"ingested": {"turns": None, "tokens": None}}
@@ -91,7 +90,7 @@ def external_summary(task: Task[Any], source: Source, rows: Sequence[Score]) -> 
     }
 
 
-def question_counts(rows: Sequence[Score]) -> dict[str, Any]:
+def question_counts(rows: Sequence[Score]) -> JsonObject:
     """Counts of questions by what became of them, and every failure by reason."""
     questions = [row for row in rows if row.kind == "question"]
     failed = [row for row in questions if row.status == "failed"]

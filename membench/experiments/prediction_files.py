@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from membench.domain.errors import DataError, UnknownName
+from membench.domain.labels import JsonView
 from membench.experiments.predictions import CONTENT, Prediction, keep_once, parse_prediction
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.external_format import PredictionFormat, QuestionIndex
 from membench.tasks.files.jsonl import json_lines
 from membench.tasks.files.node import Node
@@ -33,12 +34,12 @@ class PredictionFile:
 
     format: str
     predictions: dict[str, Prediction]
-    labels: Mapping[str, tuple[Mapping[str, Any], Node]]
+    labels: Mapping[str, tuple[JsonView, Node]]
 
 
 def read_prediction_file(
     path: Path,
-    task: Task[Any],
+    task: AnyTask,
     source: Source,
     opaque: Callable[[str], str],
     form: str | None = None,
@@ -89,7 +90,7 @@ def converted(
 ) -> PredictionFile:
     """A parsed file in our schema."""
     predictions: dict[str, Prediction] = {}
-    labels: dict[str, tuple[Mapping[str, Any], Node]] = {}
+    labels: dict[str, tuple[JsonView, Node]] = {}
     try:
         for line in form.convert(document, index):
             node = Node(dict(line.prediction), path, line.place)

@@ -21,7 +21,7 @@ from membench.domain.errors import DataError, JudgeFault, Reason
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.score import Gold, JudgeRequest, Score, Verdict
 from membench.domain.system import Memory, MemoryChange
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.files.jsonl import json_lines
 from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
@@ -272,7 +272,7 @@ def outcome(failed: Reason | None) -> Outcome:
 
 
 def score_predictions(
-    task: Task[Any],
+    task: AnyTask,
     source: Source,
     opaque: Callable[[str], str],
     predictions: Mapping[str, Prediction],
@@ -326,7 +326,7 @@ def verdict_on(
     return None
 
 
-def checked_verdict(task: Task[Any], request: JudgeRequest, given: ExternalVerdict) -> Verdict:
+def checked_verdict(task: AnyTask, request: JudgeRequest, given: ExternalVerdict) -> Verdict:
     """A verdict with its label in the task's spelling.
 
     Raises:

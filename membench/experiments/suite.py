@@ -28,7 +28,7 @@ from pydantic import (
 
 from membench.adapters.registry import list_systems
 from membench.domain.errors import DataError, UnknownName, UsageError
-from membench.domain.labels import Scalar
+from membench.domain.labels import JsonObject, JsonView, Scalar
 from membench.harness.spec import (
     NESTED,
     SETTINGS,
@@ -63,9 +63,9 @@ class SuiteFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    systems: list[str | dict[str, Any]] = Field(min_length=1)
-    tasks: list[str | dict[str, Any]] = Field(min_length=1)
-    common: dict[str, Any] = Field(default_factory=dict)
+    systems: list[str | JsonObject] = Field(min_length=1)
+    tasks: list[str | JsonObject] = Field(min_length=1)
+    common: JsonObject = Field(default_factory=dict)
     grid: dict[str, list[Any]] = Field(default_factory=dict)
     repeats: int = Field(default=1, ge=1)
     metric: str | None = None
@@ -116,7 +116,7 @@ def read_suite(path: Path) -> SuiteFile:
 
 
 def grid_of(
-    name: str, systems: Sequence[str], tasks: Sequence[str], settings: Mapping[str, Any]
+    name: str, systems: Sequence[str], tasks: Sequence[str], settings: JsonView
 ) -> SuiteFile:
     """The suite of several systems on several tasks, every run with the same settings.
 
@@ -152,7 +152,7 @@ def check_settings(suite: SuiteFile) -> None:
                 raise UnknownName("setting of a run", name, known)
 
 
-def _own_settings(suite: SuiteFile) -> Iterator[dict[str, Any]]:
+def _own_settings(suite: SuiteFile) -> Iterator[JsonObject]:
     for key, entries in (("system", suite.systems), ("task", suite.tasks)):
         for entry in entries:
             if isinstance(entry, dict):
@@ -234,9 +234,9 @@ def cells(suite: SuiteFile, out: Path) -> list[Cell]:
 
 def _cell(
     suite: SuiteFile,
-    system: str | dict[str, Any],
-    task: str | dict[str, Any],
-    varied: Mapping[str, Any],
+    system: str | JsonObject,
+    task: str | JsonObject,
+    varied: JsonView,
     out: Path,
 ) -> Cell:
     own_system = {"system": system} if isinstance(system, str) else system
@@ -261,7 +261,7 @@ def _refused(name: str, value: Any, problem: str) -> UsageError:
     )
 
 
-def _flat(settings: Mapping[str, Any]) -> dict[str, Scalar]:
+def _flat(settings: JsonView) -> dict[str, Scalar]:
     flat: dict[str, Scalar] = {}
     for name, value in settings.items():
         flat |= value if name in NESTED else {name.removeprefix("set."): value}
@@ -287,7 +287,7 @@ def _run_id(suite: str, cell: Cell, repeat: int) -> str:
 
 # --- running -----------------------------------------------------------------------------------
 
-Summary = Mapping[str, Any]
+Summary = JsonView
 Start = Callable[[RunSpec, ExecOptions], Summary]
 Resume = Callable[[Path, ExecOptions], Summary]
 
@@ -304,7 +304,7 @@ class CellResult:
 
     job: Job
     summary: Summary
-    manifest: Mapping[str, Any] = field(default_factory=dict)
+    manifest: JsonView = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -389,7 +389,7 @@ def _do(job: Job, out: Path, start: Start, resume: Resume) -> Summary:
     return resume(path, job.options)
 
 
-def _manifest(path: Path) -> Mapping[str, Any]:
+def _manifest(path: Path) -> JsonView:
     return RunDir.open(path).manifest() if path.is_dir() else {}
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from membench.domain.labels import Provenance
+from membench.domain.labels import JsonObject, Provenance
 from membench.energy.figure import combine, figure_of, joules_text, summary_text, weakest
 from membench.energy.reporting.report import components_of
 from membench.energy.verification.repeats import Repeat, RepeatCheck, verdict_of
@@ -350,7 +349,7 @@ def _short(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
-def suite_json(result: SuiteResult, table: Sequence[SuiteRow]) -> dict[str, Any]:
+def suite_json(result: SuiteResult, table: Sequence[SuiteRow]) -> JsonObject:
     """The whole result as plain values: rows, curves, break-even, frontier scores."""
     return {
         "schema": 1,
@@ -367,7 +366,7 @@ def suite_json(result: SuiteResult, table: Sequence[SuiteRow]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _row_json(row: SuiteRow) -> dict[str, Any]:
+def _row_json(row: SuiteRow) -> JsonObject:
     return {
         "task": row.cell.task,
         "task_settings": dict(row.cell.task_settings),
@@ -392,7 +391,7 @@ def _row_json(row: SuiteRow) -> dict[str, Any]:
     }
 
 
-def _pay_off_json(p: PayOff) -> dict[str, Any]:
+def _pay_off_json(p: PayOff) -> JsonObject:
     never = p.break_even is not None and math.isinf(p.break_even)
     return {
         "task": p.row.cell.benchmark,

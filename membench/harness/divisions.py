@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from membench.domain.errors import DataError, UnknownName, UsageError
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.registry import find_local
 from membench.readers.registry import is_local
@@ -53,10 +52,10 @@ class Division:
     token_budget: int
     judge_votes: int
 
-    def pins(self) -> dict[str, Any]:
+    def pins(self) -> JsonObject:
         """Fields of a run's spec that the division decides."""
         models = {FIELDS[role]: spec.model for role, spec in self.roles.items()}
-        fixed: dict[str, Any] = {"k": None, "prompts": None, "model_set": {}}
+        fixed: JsonObject = {"k": None, "prompts": None, "model_set": {}}
         return (
             models
             | fixed
@@ -81,7 +80,7 @@ def pinned_divisions(file: Path = FILE) -> Mapping[str, Division]:
         raise DataError(file, "", f"not a divisions file: {error}") from error
 
 
-def _division(name: str, table: Mapping[str, Any]) -> Division:
+def _division(name: str, table: JsonView) -> Division:
     """A division from its table."""
     roles = {Role(role): ModelSpec(**spec) for role, spec in table["roles"].items()}
     return Division(**{**table, "roles": roles, "name": name})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from membench.domain.errors import MembenchError, UnknownName
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.llm.upstreams.local.llama.model import template_text
 
 
@@ -31,7 +31,7 @@ class ModelSettings(BaseModel):
     max_tokens: int | None = Field(None, ge=1)
     output_limit: int | None = Field(None, ge=1)
     dimensions: int | None = Field(None, ge=1)
-    extra: dict[str, Any] | None = None
+    extra: JsonObject | None = None
     revision: str | None = None
     context_length: int | None = Field(None, ge=1)
     servers: int | None = Field(None, ge=1)
@@ -50,8 +50,8 @@ class ModelSettings(BaseModel):
 
 
 def checked_settings(
-    given: Mapping[str, Any], refuse: Callable[[str, Any, str], MembenchError]
-) -> dict[str, Any]:
+    given: JsonView, refuse: Callable[[str, Any, str], MembenchError]
+) -> JsonObject:
     """Settings with names that exist and values of their types.
 
     Args:

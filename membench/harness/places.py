@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from membench.adapters.registry import SystemCard
+from membench.domain.labels import JsonObject
 from membench.records.run_directory import RunDir
 from membench.records.spec import RunSpec
 from membench.tasks import registry as tasks
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 
 
 def open_run(path: Path) -> RunDir:
@@ -35,7 +35,7 @@ def stored_spec(run: RunDir) -> RunSpec:
     return RunSpec.from_json({**run.manifest()["spec"], **run.places()})
 
 
-def places_of(system: SystemCard, task: type[Task[Any]]) -> dict[str, str]:
+def places_of(system: SystemCard, task: type[AnyTask]) -> dict[str, str]:
     """Where what was given by a path lies."""
     folders = {
         "system": None if system.package else system.folder,
@@ -46,5 +46,5 @@ def places_of(system: SystemCard, task: type[Task[Any]]) -> dict[str, str]:
 
 def without_places(spec: RunSpec, places: dict[str, str]) -> RunSpec:
     """The spec as a manifest may show it: a folder by its own name alone."""
-    names: dict[str, Any] = {name: f"./{Path(place).name}" for name, place in places.items()}
+    names: JsonObject = {name: f"./{Path(place).name}" for name, place in places.items()}
     return replace(spec, **names)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 from membench.adapters import registry as systems
 from membench.adapters.driven import driven_card
@@ -24,7 +23,7 @@ from membench.harness.places import places_of, without_places
 from membench.readers.registry import OWN_READER, choose_reader
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.card import TaskCard
 from membench.tasks.files.source import Source, file_sha256
 from membench.tasks.find import Version, find_errata, find_source
@@ -54,7 +53,7 @@ class ResolvedRun:
     options: ExecOptions
     system: systems.SystemCard
     parameters: dict[str, Scalar]
-    task: Task[Any]
+    task: AnyTask
     source: Source
     version: Version
     k: int

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from membench.adapters.environment import environments
 from membench.domain.clock import Clock
 from membench.domain.errors import RunStateError, Stopped
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.harness.lanes import shared_by_engines
 from membench.harness.manifest import new_manifest
 from membench.harness.places import open_run, stored_spec
@@ -58,7 +57,7 @@ class RunResult:
     """A run that has a summary."""
 
     run: RunDir
-    summary: dict[str, Any]
+    summary: JsonObject
 
     @property
     def complete(self) -> bool:
@@ -111,7 +110,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
 
 def derive(
     path: Path,
-    changes: Mapping[str, Any],
+    changes: JsonView,
     keep: Sequence[str],
     options: ExecOptions,
     progress: Progress | None = None,

@@ -6,14 +6,13 @@ Sums over the records that count; what abandoned attempts cost is kept apart, no
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from membench.domain.case import Ask, Case
-from membench.domain.labels import Phase
+from membench.domain.labels import JsonView, Phase
 from membench.records.attempts import CaseAttempt
 from membench.records.record import Record
 from membench.records.summary import AbandonedCost, ContextTokens, PhaseTime, RunCosts
@@ -78,7 +77,7 @@ class CostTally:
         self.peak_rss_bytes = _max(self.peak_rss_bytes, other.peak_rss_bytes)
         self.store_bytes = _max(self.store_bytes, other.store_bytes)
 
-    def add_late(self, notes: Iterable[Mapping[str, Any]]) -> None:
+    def add_late(self, notes: Iterable[JsonView]) -> None:
         """Take in calls that came after their phase was closed; start-up counts as ingest."""
         for note in notes:
             for late in map(LateUsage.from_json, note.get("late", ())):

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
 
 from membench.domain.clock import Clock
-from membench.domain.labels import Phase, Role
+from membench.domain.labels import JsonObject, Phase, Role
 from membench.energy.attribution.ledger import EnergyLedger, attribute
 from membench.energy.samples import SampleLog, Span, read_log
 from membench.energy.sampling.sampler import EnergySession
@@ -102,7 +101,7 @@ def energy_of(run: RunDir, tally: SpanTally) -> tuple[EnergyLedger, list[Check]]
     return ledger, checks
 
 
-def energy_report(ledger: EnergyLedger, checks: list[Check]) -> dict[str, Any]:
+def energy_report(ledger: EnergyLedger, checks: list[Check]) -> JsonObject:
     """What the manifest keeps: methods, flags, mean power, coefficients, checks."""
     return {
         **ledger.report(),
@@ -137,7 +136,7 @@ def under_protocol(
     stages: Callable[[], None],
     warm_up: Callable[[], None] | None,
     progress: Progress,
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Do the stages as `--energy-protocol` wants: preflight, idle, warm-up, work, idle again.
 
     Args:

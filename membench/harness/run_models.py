@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from membench.domain.errors import Stopped, UnknownName, UsageError
-from membench.domain.labels import Role, Scalar
+from membench.domain.labels import JsonObject, Role, Scalar
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
 from membench.llm.cassette.cassette import Cassette
@@ -215,9 +215,9 @@ def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
     return replace(spec, **settings)
 
 
-def settings_of(prepared: ResolvedRun, role: Role) -> dict[str, Any]:
+def settings_of(prepared: ResolvedRun, role: Role) -> JsonObject:
     """What was set for a role's model: settings of the role over those of every role."""
-    settings: dict[str, Any] = {}
+    settings: JsonObject = {}
     for prefix in ("", f"{role}."):
         for given in (prepared.spec.model_set, prepared.options.model_set):
             own = {key.removeprefix(prefix): given[key] for key in given if key.startswith(prefix)}

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from membench.domain.errors import MembenchError
+from membench.domain.labels import JsonObject, JsonView
 from membench.harness.model_settings import checked_settings
 from membench.records.spec import ExecOptions, RunSpec, split_settings
 
@@ -32,7 +33,7 @@ OPTIONS: TypeAdapter[ExecOptions] = TypeAdapter(ExecOptions)
 T = TypeVar("T", RunSpec, ExecOptions)
 
 
-def spec_from_mapping(settings: Mapping[str, Any], refuse: Refusal) -> RunSpec:
+def spec_from_mapping(settings: JsonView, refuse: Refusal) -> RunSpec:
     """The part of the settings that determines results.
 
     Args:
@@ -46,7 +47,7 @@ def spec_from_mapping(settings: Mapping[str, Any], refuse: Refusal) -> RunSpec:
     return _checked(SPECS, settings, SPEC_NAMES, 0, refuse)
 
 
-def options_from_mapping(settings: Mapping[str, Any], refuse: Refusal) -> ExecOptions:
+def options_from_mapping(settings: JsonView, refuse: Refusal) -> ExecOptions:
     """The part of the settings that says how a run is executed.
 
     Args:
@@ -62,7 +63,7 @@ def options_from_mapping(settings: Mapping[str, Any], refuse: Refusal) -> ExecOp
 
 def _checked(
     kind: TypeAdapter[T],
-    settings: Mapping[str, Any],
+    settings: JsonView,
     names: Iterable[str],
     half: int,
     refuse: Refusal,
@@ -82,7 +83,7 @@ def _checked(
         raise refuse(name, given.get(name), first["msg"]) from None
 
 
-def merged_settings(layers: Iterable[Mapping[str, Any]], refuse: Refusal) -> dict[str, Any]:
+def merged_settings(layers: Iterable[JsonView], refuse: Refusal) -> JsonObject:
     """One mapping of several: later layers win, entries of `NESTED` settings one by one.
 
     Args:
@@ -92,7 +93,7 @@ def merged_settings(layers: Iterable[Mapping[str, Any]], refuse: Refusal) -> dic
     Raises:
         MembenchError: What `refuse` made.
     """
-    merged: dict[str, Any] = {}
+    merged: JsonObject = {}
     for layer in layers:
         for name, value in layer.items():
             base, _, key = name.partition(".")

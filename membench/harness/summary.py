@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from membench.domain.labels import JsonObject
 from membench.domain.score import Aggregate
 from membench.harness.stages.score import ScoreResults
@@ -14,11 +12,11 @@ from membench.records.summary import (
     categories_to_json,
     metrics_to_json,
 )
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 
 
 def summarise(
-    manifest: Manifest, task: Task[Any], scored: ScoreResults, energy: EnergySummary
+    manifest: Manifest, task: AnyTask, scored: ScoreResults, energy: EnergySummary
 ) -> Summary:
     """Put together the summary of a run."""
     aggregate = task.aggregate(scored.rows)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from membench.domain.labels import JsonView
 from membench.metrics.frontier import QUESTIONS, amortised, break_even, cost_per_correct
 from membench.records.costs import QUESTION, SETUP, Cost, mean_cost
 
@@ -64,7 +63,7 @@ class Lifecycle:
         return self.per_question / other.per_question
 
 
-def lifecycle_of(summary: Mapping[str, Any], cost: Cost, metric: str) -> Lifecycle:
+def lifecycle_of(summary: JsonView, cost: Cost, metric: str) -> Lifecycle:
     """Setup and per-question cost of a run, from its `summary.json`.
 
     Args:

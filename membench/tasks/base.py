@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
 from membench.domain.errors import UnknownName, UsageError
-from membench.domain.labels import Scalar
+from membench.domain.labels import JsonView, Scalar
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, Gold, JudgeRequest, Score, Verdict
 from membench.tasks.card import TaskCard
@@ -100,7 +100,7 @@ class Task(ABC, Generic[G]):
             template = self.prompt(self.card.judges[request.kind].prompt)
         return [Message("user", fill(template, request.fields))]
 
-    def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
+    def parse_verdict(self, request: JudgeRequest, reply: str) -> JsonView:
         """The output fields of a judge's reply, with `label` checked against the card's.
 
         Raises:
@@ -111,9 +111,7 @@ class Task(ABC, Generic[G]):
         found = values.get("label", values.get(card.official_label))
         return {**values, "label": checked_label(found, card.labels)}
 
-    def external_verdict(
-        self, request: JudgeRequest, values: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def external_verdict(self, request: JudgeRequest, values: JsonView) -> JsonView:
         """The fields of a verdict made elsewhere, with `label` in the card's spelling.
 
         Raises:
@@ -228,3 +226,7 @@ def checked_options(card: TaskCard, given: Mapping[str, Scalar]) -> dict[str, Sc
             )
         options[name] = value
     return options
+
+
+AnyTask = Task[Any]
+"""A task whose gold the caller only hands on."""

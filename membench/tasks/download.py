@@ -21,12 +21,12 @@ from datetime import UTC, datetime
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
 from membench import __version__
 from membench.domain.errors import DataError, UnknownName, UsageError, UserError
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.card import DataFile, TaskCard
 from membench.tasks.files.source import Source, file_sha256
 from membench.tasks.find import SAMPLE, cache_folder, find_source
@@ -53,7 +53,7 @@ def silent(name: str, done: int, total: int) -> None:
 
 
 def get(
-    task: type[Task[Any]],
+    task: type[AnyTask],
     split: str | None,
     accept: Consent,
     progress: Progress = silent,
@@ -351,7 +351,7 @@ class SplitStatus:
 
 
 def status(
-    tasks: Iterable[type[Task[Any]]], data: Path | None = None, verify: bool = True
+    tasks: Iterable[type[AnyTask]], data: Path | None = None, verify: bool = True
 ) -> Iterator[SplitStatus]:
     """What there is of every split of some tasks.
 
@@ -365,7 +365,7 @@ def status(
             yield split_status(task, split, data, verify)
 
 
-def split_status(task: type[Task[Any]], split: str, data: Path | None, verify: bool) -> SplitStatus:
+def split_status(task: type[AnyTask], split: str, data: Path | None, verify: bool) -> SplitStatus:
     """What there is of one split."""
     card = task.card
     files = [file for file in card.files if file.split == split]
@@ -387,7 +387,7 @@ def split_status(task: type[Task[Any]], split: str, data: Path | None, verify: b
     )
 
 
-def described(task: type[Task[Any]], source: Source | None, verify: bool) -> tuple[str, str]:
+def described(task: type[AnyTask], source: Source | None, verify: bool) -> tuple[str, str]:
     """The version of what was found, and what to tell about it."""
     if source is None:
         return "missing", ""

@@ -6,11 +6,12 @@ its position or by its words alone; `QuestionIndex` finds the published id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from membench.domain.case import Ask, Case
+from membench.domain.labels import JsonView
 from membench.domain.score import Gold
 
 
@@ -25,8 +26,8 @@ class ConvertedLine:
     """
 
     place: str
-    prediction: Mapping[str, Any]
-    verdict: Mapping[str, Any] = field(default_factory=dict)
+    prediction: JsonView
+    verdict: JsonView = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from membench.domain.errors import DataError, UnknownName
 
 if TYPE_CHECKING:
-    from membench.tasks.base import Task
+    from membench.tasks.base import AnyTask
     from membench.tasks.card import TaskCard
 from membench.tasks.files.source import Source
 
@@ -45,7 +45,7 @@ class Version:
 # --- finding -----------------------------------------------------------------------------------
 
 
-def find_source(task: type[Task[Any]], split: str | None, data: Path | None) -> Source:
+def find_source(task: type[AnyTask], split: str | None, data: Path | None) -> Source:
     """Find the file of a task's split.
 
     Args:
@@ -158,7 +158,7 @@ def remedy(card: TaskCard) -> str:
     )
 
 
-def find_errata(task: type[Task[Any]], data: Path | None) -> Path:
+def find_errata(task: type[AnyTask], data: Path | None) -> Path:
     """Find the list of errata that `--errata` overlays, beside the task's data.
 
     Raises:

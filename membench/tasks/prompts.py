@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from membench.domain.errors import JudgeFault, Reason
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import Memory
 from membench.tasks.card import JudgeCard
 
@@ -46,7 +46,7 @@ def without_reasoning(text: str) -> str:
     return (rest if closed else cut).strip()
 
 
-def json_object(reply: str) -> dict[str, Any]:
+def json_object(reply: str) -> JsonObject:
     """The object in a reply: the whole text, or the first object that starts at a brace.
 
     Raises:
@@ -69,7 +69,7 @@ WRONG = frozenset({"false", "no", "0", "wrong", "incorrect"})
 """How verdicts made elsewhere spell a judgement that is either right or wrong."""
 
 
-def external_label(card: JudgeCard, values: Mapping[str, Any]) -> str:
+def external_label(card: JudgeCard, values: JsonView) -> str:
     """The label of a verdict made elsewhere, in the spelling of the judge's card.
 
     Known labels count in any case and with a full stop. Where there are two labels of which one

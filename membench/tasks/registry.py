@@ -15,10 +15,9 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from membench.domain.errors import DataError, UnknownName, UsageError
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask, Task
 from membench.tasks.card import TaskCard
 
 GROUP = "membench.tasks"
@@ -35,7 +34,7 @@ def list_tasks() -> dict[str, TaskCard]:
     return {name: get_task(name).card for name in sorted(loaders())}
 
 
-def get_task(name: str) -> type[Task[Any]]:
+def get_task(name: str) -> type[AnyTask]:
     """The class of a task.
 
     Args:
@@ -56,7 +55,7 @@ def get_task(name: str) -> type[Task[Any]]:
     raise UnknownName("task", name, [*known, *_developed])
 
 
-def _checked(name: str, found: object) -> type[Task[Any]]:
+def _checked(name: str, found: object) -> type[AnyTask]:
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise UsageError(
             f"task '{name}' is registered as {found!r}, which is no Task subclass",
@@ -65,11 +64,11 @@ def _checked(name: str, found: object) -> type[Task[Any]]:
     return found
 
 
-_developed: dict[str, type[Task[Any]]] = {}
+_developed: dict[str, type[AnyTask]] = {}
 """Tasks that were given by their folder, by their own names."""
 
 
-def from_folder(folder: Path) -> type[Task[Any]]:
+def from_folder(folder: Path) -> type[AnyTask]:
     """The task in a folder under development, which its own name leads to from now on.
 
     Raises:
@@ -95,7 +94,7 @@ def from_folder(folder: Path) -> type[Task[Any]]:
     return found
 
 
-def folder_of(task: type[Task[Any]]) -> Path | None:
+def folder_of(task: type[AnyTask]) -> Path | None:
     """Where a task under development lies; None for one that has a name everywhere."""
     return task.folder() if task.__module__.startswith(PREFIX) else None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from membench.domain.case import opaque_ids
+from membench.domain.labels import JsonObject, JsonView
 from membench.harness.summary import unavailable_energy
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.bundles.bundle import checksums, json_file
@@ -135,7 +136,7 @@ class MadeUpBundle:
         (root / "badges").mkdir(exist_ok=True)
         replace_json(root / "badges" / f"{self.run_id}.json", badge)
 
-    def key(self) -> dict[str, Any]:
+    def key(self) -> JsonObject:
         """The comparison key."""
         return {
             "task": "locomo",
@@ -161,7 +162,7 @@ class MadeUpBundle:
             },
         }
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> JsonObject:
         """manifest.json."""
         spec = RunSpec(self.system, "locomo", split="locomo10", k=self.k, set=self.parameters())
         return {
@@ -190,7 +191,7 @@ class MadeUpBundle:
         """The system's parameters: what makes two runs different configurations."""
         return {} if self.plan.alike else {"variant": self.number}
 
-    def task(self) -> dict[str, Any]:
+    def task(self) -> JsonObject:
         """The manifest's task."""
         return {
             "name": "locomo",
@@ -206,7 +207,7 @@ class MadeUpBundle:
             "options": {},
         }
 
-    def card(self) -> dict[str, Any]:
+    def card(self) -> JsonObject:
         """The manifest's system."""
         return {
             "name": self.system,
@@ -223,7 +224,7 @@ class MadeUpBundle:
             "order_dependent": False,
         }
 
-    def scores(self) -> Iterator[dict[str, Any]]:
+    def scores(self) -> Iterator[JsonObject]:
         """scores.jsonl."""
         for question, value in enumerate(self.values.tolist()):
             case = f"case-{self.clusters[question]:03d}"
@@ -239,7 +240,7 @@ class MadeUpBundle:
                 "event": question,
             }
 
-    def play(self) -> Iterator[dict[str, Any]]:
+    def play(self) -> Iterator[JsonObject]:
         """play.jsonl: recalls alone."""
         opaque = opaque_ids("locomo", 0)
         for question, seconds in enumerate(self.seconds.tolist()):
@@ -258,7 +259,7 @@ class MadeUpBundle:
                 },
             }
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         """summary.json, its metrics computed as ever."""
         from membench.harness.summary import aggregate_json
         from membench.metrics.aggregate import aggregate
@@ -291,7 +292,7 @@ class MadeUpBundle:
             "energy": self.energy(),
         }
 
-    def counts(self) -> dict[str, Any]:
+    def counts(self) -> JsonObject:
         """Counts of questions."""
         return {
             "cases": self.plan.cases,
@@ -302,7 +303,7 @@ class MadeUpBundle:
             "failures": {},
         }
 
-    def energy(self) -> dict[str, Any]:
+    def energy(self) -> JsonObject:
         """Joules of some, null of others."""
         if self.joules is None:
             return unavailable_energy()
@@ -311,7 +312,7 @@ class MadeUpBundle:
         return unavailable_energy() | {"total": query, "phases": phases, "boundary": "B1"}
 
 
-NO_USAGE: Mapping[str, Any] = {
+NO_USAGE: JsonView = {
     "calls": 0,
     "prompt_tokens": 0,
     "cached_tokens": 0,
@@ -328,7 +329,7 @@ def spent(total: float) -> dict[str, float]:
     return {"total": total, "wall": total, "p50": total / 100, "p95": total / 20}
 
 
-def measured(joules: float) -> dict[str, Any]:
+def measured(joules: float) -> JsonObject:
     """A figure of energy."""
     return {"joules": joules, "net_joules": None, "provenance": "measured", "u_joules": joules / 20}
 

@@ -26,6 +26,7 @@ from typing import Any, Literal, Self, get_args
 import orjson
 from aiohttp import web
 
+from membench.domain.labels import JsonView
 from membench.llm import openai_protocol
 from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
 from membench.llm.upstreams.scripted import Json, Rule
@@ -239,7 +240,7 @@ class ScriptedServer:
         retry_after = self._retry_after[(self._limited + 1) % 2] if kind == "rate_limit" else None
         return ServerFault(kind, retry_after, self._fault_delay_s)
 
-    def _answer(self, endpoint: str, body: Mapping[str, Any]) -> tuple[bytes, str]:
+    def _answer(self, endpoint: str, body: JsonView) -> tuple[bytes, str]:
         """A proper reply and its content type."""
         recorded = self.model.recorded(endpoint, body)
         if recorded is not None:
@@ -250,7 +251,7 @@ class ScriptedServer:
         return rendered(endpoint, body, reply)
 
     async def _suffer(
-        self, fault: ServerFault, endpoint: str, body: Mapping[str, Any], http: web.Request
+        self, fault: ServerFault, endpoint: str, body: JsonView, http: web.Request
     ) -> web.StreamResponse:
         """A fault in place of a proper reply."""
         match fault.kind:
@@ -272,7 +273,7 @@ class ScriptedServer:
         return web.Response(body=content, content_type=kind)
 
     def _count(
-        self, endpoint: str, calls: int = 0, faults: int = 0, usage: Mapping[str, Any] | None = None
+        self, endpoint: str, calls: int = 0, faults: int = 0, usage: JsonView | None = None
     ) -> None:
         """Add to an endpoint's tally."""
         stated = usage or {}
@@ -294,7 +295,7 @@ class ScriptedServer:
         return web.Response(body=orjson.dumps(content), content_type="application/json")
 
 
-def rendered(endpoint: str, body: Mapping[str, Any], reply: Mapping[str, Any]) -> tuple[bytes, str]:
+def rendered(endpoint: str, body: JsonView, reply: JsonView) -> tuple[bytes, str]:
     """A reply as bytes with its content type, streamed if the request says so."""
     if not body.get("stream"):
         return orjson.dumps(reply), "application/json"

@@ -26,10 +26,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from membench.adapters.card import EnvironmentCard, SystemCard
 from membench.domain.errors import DataError, UsageError, UserError
+from membench.domain.labels import JsonObject, JsonView
 
 VARIABLE = "MEMBENCH_CACHE"
 MARKER = "membench.json"
@@ -459,7 +460,7 @@ def _size_bytes(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _marker(folder: Path) -> dict[str, Any] | None:
+def _marker(folder: Path) -> JsonObject | None:
     """What the last step of building wrote; None if it was never reached."""
     try:
         content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
@@ -468,7 +469,7 @@ def _marker(folder: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _write_marker(folder: Path, content: Mapping[str, Any]) -> None:
+def _write_marker(folder: Path, content: JsonView) -> None:
     (folder / MARKER).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 

@@ -31,6 +31,7 @@ from membench.adapters.parts.budget import cut
 from membench.domain.answer import Answer
 from membench.domain.case import CaseInfo, Feedback, Item, Session
 from membench.domain.errors import Reason, SystemFault, UsageError
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
 T = TypeVar("T")
@@ -146,7 +147,7 @@ class WorkerSystem:
         """Close the system and end everything it started."""
         self._worker.close()
 
-    def resources(self) -> dict[str, Any]:
+    def resources(self) -> JsonObject:
         """CPU seconds since the last call, peak memory and size of the store."""
         return self._worker.take_resources()
 
@@ -217,7 +218,7 @@ class WorkerProcess:
         self._number = 0
         self._buffer = b""
         self._fault: SystemFault | None = None
-        self._use: dict[str, Any] = {}
+        self._use: JsonObject = {}
         self._cpu_s = 0.0
         python = environments.python_of(card)
         self._user = worker_user(card.environment)
@@ -236,7 +237,7 @@ class WorkerProcess:
         """Process id of the supervisor."""
         return self._process.pid
 
-    def call(self, op: str, args: Mapping[str, Any]) -> Any:
+    def call(self, op: str, args: JsonView) -> Any:
         """Send one request and wait for its reply.
 
         Raises:
@@ -250,7 +251,7 @@ class WorkerProcess:
         line = self._exchange(op, args, time.monotonic() + timeout_s, timeout_s)
         return self._result(op, line)
 
-    def take_resources(self) -> dict[str, Any]:
+    def take_resources(self) -> JsonObject:
         """What was used since the last time."""
         cpu_s, self._cpu_s = self._cpu_s, 0.0
         return {**self._use, "cpu_s": cpu_s}
@@ -317,9 +318,7 @@ class WorkerProcess:
             self._end()
             raise
 
-    def _exchange(
-        self, op: str, args: Mapping[str, Any], deadline: float, timeout_s: float
-    ) -> bytes:
+    def _exchange(self, op: str, args: JsonView, deadline: float, timeout_s: float) -> bytes:
         request = json.dumps({"id": self._number, "op": op, "args": args}).encode() + b"\n"
         try:
             self._channel.settimeout(timeout_s)

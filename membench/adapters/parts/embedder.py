@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import http.client
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ import orjson
 from membench.adapters.parts.budget import head
 from membench.adapters.parts.http import Connection, HttpReply
 from membench.domain.errors import ProviderFault, Reason, UsageError
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, Role
 from membench.domain.system import SystemContext
 
 Vectors = npt.NDArray[np.float32]
@@ -83,7 +82,7 @@ class Embedder:
         self._connection.close()
 
     def _request(self, texts: list[str]) -> Vectors:
-        body: dict[str, Any] = {
+        body: JsonObject = {
             "model": self.endpoint.model,
             "input": texts,
             "encoding_format": "base64",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
 from membench.cli.output.console import err, out, show
 from membench.cli.output.listing import print_json
 from membench.domain.errors import UsageError
+from membench.domain.labels import JsonObject
 from membench.experiments.compare import (
     Comparison,
     CostComparison,
@@ -76,7 +76,7 @@ def draw(file: Path, runs: Sequence[FinishedRun], metric: str, cost: str) -> Non
     err().print(f"plot: {file}", markup=False)
 
 
-def comparison_json(item: Comparison) -> dict[str, Any]:
+def comparison_json(item: Comparison) -> JsonObject:
     """A comparison as JSON; runs by their ids."""
     return {
         "first": item.first.name,
@@ -89,7 +89,7 @@ def comparison_json(item: Comparison) -> dict[str, Any]:
     }
 
 
-def metric_json(line: MetricComparison) -> dict[str, Any]:
+def metric_json(line: MetricComparison) -> JsonObject:
     """One line of a comparison as JSON, with McNemar's p where there is a table."""
     return {**asdict(line), "mcnemar": line.mcnemar}
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from membench.cli.output.console import TerminalProgress
 from membench.cli.output.summary import show_result
 from membench.cli.request import merge
+from membench.domain.labels import JsonView
 from membench.harness.run import derive
 from membench.records.run_directory import RunDir
 
 
-def derive_and_show(
-    run: Path, settings: Mapping[str, Any], keep: tuple[str, ...], *, as_json: bool
-) -> None:
+def derive_and_show(run: Path, settings: JsonView, keep: tuple[str, ...], *, as_json: bool) -> None:
     """Make a run from another's records and show it; its parent's division binds it no more.
 
     Raises:

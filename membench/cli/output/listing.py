@@ -16,6 +16,7 @@ from membench.adapters.environment import environments
 from membench.adapters.registry import discover, get_card
 from membench.cli.output.console import err, out, show
 from membench.domain.errors import RunStateError
+from membench.domain.labels import JsonObject, JsonView
 from membench.records.run_directory import RunDir
 from membench.tasks.registry import get_task, list_tasks
 from membench.testing.stored import read_stored
@@ -77,7 +78,7 @@ def described(card: SystemCard) -> str:
     return f"{card.summary} {state}{size}." + (f" Checks: {stored.summary}." if stored else "")
 
 
-def system_json(card: SystemCard) -> dict[str, Any]:
+def system_json(card: SystemCard) -> JsonObject:
     """A system's card without the path of its folder."""
     entry = asdict(card)
     entry.pop("folder")
@@ -115,7 +116,7 @@ def print_tasks(name: str = "", *, as_json: bool) -> None:
     print_table(("task", "licence", "questions", "splits"), rows)
 
 
-def print_card(card: Mapping[str, Any], indent: str = "") -> None:
+def print_card(card: JsonView, indent: str = "") -> None:
     """What is known of a system or a task; what is empty is left out."""
     import textwrap
 
@@ -161,7 +162,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
     )
 
 
-def runs_in(folder: Path) -> Iterable[dict[str, Any]]:
+def runs_in(folder: Path) -> Iterable[JsonObject]:
     """One entry per readable run directory."""
     for path in folder.iterdir():
         if not (path / "manifest.json").is_file():

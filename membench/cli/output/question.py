@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from membench.cli.output.console import out
 from membench.cli.output.listing import print_json
 from membench.domain.case import Ask, Case
 from membench.domain.errors import UnknownName
+from membench.domain.labels import JsonObject
 from membench.domain.score import Gold, Score
 from membench.harness.places import open_run
 from membench.harness.run import rebuilt
@@ -38,7 +38,7 @@ def print_question(path: Path, question_id: str, data: Path | None, *, as_json: 
     raise UnknownName("question", question_id, known)
 
 
-def question_entry(run: RunDir, case: Case, gold: Gold, event: int) -> dict[str, Any]:
+def question_entry(run: RunDir, case: Case, gold: Gold, event: int) -> JsonObject:
     """All there is about one ask."""
     asked = case.timeline[event]
     assert isinstance(asked, Ask)
@@ -79,7 +79,7 @@ def scores_of(run: RunDir, question_id: str) -> list[Score]:
     return [row for row in read_scores(run.scores) if row.item_id == question_id]
 
 
-def print_entry(entry: dict[str, Any]) -> None:
+def print_entry(entry: JsonObject) -> None:
     """The same for a person."""
     say(f"{entry['question_id']}  ({entry['category']})")
     say(f"  question  {entry['question']}")

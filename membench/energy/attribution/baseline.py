@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from membench.domain.labels import JsonObject
 from membench.energy.attribution.integrate import CounterCurve
 from membench.energy.samples import IDLE, RECHECK, Array, SampleLog, Window
 
@@ -42,7 +42,7 @@ class Baseline:
         """Whether idle power changed by more than a tenth."""
         return self.drift is not None and abs(self.drift) > MAX_DRIFT
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As plain values."""
         return {
             "watts": dict(self.watts),

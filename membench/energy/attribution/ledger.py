@@ -23,11 +23,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
-from membench.domain.labels import Provenance
+from membench.domain.labels import JsonObject, Provenance
 from membench.energy.attribution import channel_figures
 from membench.energy.attribution.baseline import Baseline, baseline_of
 from membench.energy.attribution.channel_figures import (
@@ -104,7 +103,7 @@ class EnergyLedger:
     fit: Fit | None = None
     baseline: Baseline | None = None
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         """The `energy` object of `summary.json` (docs/run-directory.md)."""
         return {
             "total": self.total.summary(),
@@ -119,14 +118,14 @@ class EnergyLedger:
             "sources": [_source(channel) for channel in self.channels] or [self._no_source()],
         }
 
-    def _role_summaries(self, phase: str) -> dict[str, Any]:
+    def _role_summaries(self, phase: str) -> JsonObject:
         return {role: figure.summary() for role, figure in self.roles.get(phase, {}).items()}
 
-    def _no_source(self) -> dict[str, Any]:
+    def _no_source(self) -> JsonObject:
         note = "; ".join(self.selection) or "no energy source"
         return {"name": "none", "provenance": str(Provenance.UNAVAILABLE), "method": note}
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> JsonObject:
         """Full energy report for the manifest: methods, flags, power, concurrency, coefficients."""
         named = {
             "total": self.total,
@@ -144,7 +143,7 @@ class EnergyLedger:
             "baseline": None if self.baseline is None else self.baseline.to_json(),
         }
 
-    def _phase_report(self, name: str) -> dict[str, Any]:
+    def _phase_report(self, name: str) -> JsonObject:
         return {
             **self.phases[name].details(),
             "roles": {role: f.details() for role, f in self.roles.get(name, {}).items()},
@@ -244,7 +243,7 @@ def attribute(
 
 def _totals(
     parts: Sequence[ChannelFigures], table: SpanTable, mixed: bool, log: SampleLog
-) -> dict[str, Any]:
+) -> JsonObject:
     """Every bucket's figure over all channels."""
 
     def over(name: str, note: str = "no energy source") -> EnergyFigure:
@@ -309,7 +308,7 @@ def _normalised(
     return np.asarray(joules * weights / total, np.float64) if total > 0 else None
 
 
-def _source(channel: Channel) -> dict[str, Any]:
+def _source(channel: Channel) -> JsonObject:
     return {
         "name": channel.source,
         "id": channel.id,
@@ -320,7 +319,7 @@ def _source(channel: Channel) -> dict[str, Any]:
     }
 
 
-def _fit_report(fitted: Fit | None) -> dict[str, Any] | None:
+def _fit_report(fitted: Fit | None) -> JsonObject | None:
     if fitted is None:
         return None
     return {

@@ -6,9 +6,8 @@ Every line with joules has their label; a check is pass, fail or not run.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
+from membench.domain.labels import JsonView
 from membench.energy.carbon import Intensity, carbon
 from membench.energy.figure import EnergyFigure, figure_of, summary_text
 from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
@@ -16,13 +15,13 @@ from membench.records.costs import MAIN_COSTS
 from membench.records.lifecycle import break_even_text, lifecycle_of
 
 
-def components_of(energy: Mapping[str, Any]) -> str:
+def components_of(energy: JsonView) -> str:
     """The components whose joules a run counted, joined by `+`; `cpu` without a source."""
     named = {source["component"] for source in energy["sources"] if "component" in source}
     return "+".join(sorted(named)) or "cpu"
 
 
-def phase_figures(energy: Mapping[str, Any]) -> dict[str, EnergyFigure]:
+def phase_figures(energy: JsonView) -> dict[str, EnergyFigure]:
     """Figures by phase from the energy object of a summary."""
     component = components_of(energy)
     return {
@@ -31,7 +30,7 @@ def phase_figures(energy: Mapping[str, Any]) -> dict[str, EnergyFigure]:
     }
 
 
-def metrics_of(summary: Mapping[str, Any], metric: str) -> EnergyMetrics:
+def metrics_of(summary: JsonView, metric: str) -> EnergyMetrics:
     """A run's joules in the units people ask for.
 
     Args:
@@ -50,11 +49,11 @@ def metrics_of(summary: Mapping[str, Any], metric: str) -> EnergyMetrics:
 
 
 def energy_lines(
-    summary: Mapping[str, Any],
-    report: Mapping[str, Any] | None,
+    summary: JsonView,
+    report: JsonView | None,
     metric: str,
     *,
-    against: Mapping[str, Any] | None = None,
+    against: JsonView | None = None,
     grid: Intensity | None = None,
     pue: float = 1.0,
 ) -> list[str]:
@@ -78,7 +77,7 @@ def energy_lines(
     return [*lines, "", *_checks(report)]
 
 
-def _ledger(energy: Mapping[str, Any], report: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def _ledger(energy: JsonView, report: JsonView | None) -> list[tuple[str, str]]:
     rows = [("total", summary_text(energy["total"]))]
     rows += [
         (phase, summary_text(entry) + _power(report, phase))
@@ -88,7 +87,7 @@ def _ledger(energy: Mapping[str, Any], report: Mapping[str, Any] | None) -> list
     return rows
 
 
-def _power(report: Mapping[str, Any] | None, phase: str) -> str:
+def _power(report: JsonView | None, phase: str) -> str:
     """Mean watts and concurrency: a serial caller is billed idle hours."""
     found = (report or {}).get("phases", {}).get(phase, {})
     if found.get("mean_watts") is None:
@@ -96,7 +95,7 @@ def _power(report: Mapping[str, Any] | None, phase: str) -> str:
     return f"  {found['mean_watts']:.3g} W mean at {found['concurrency']:.2g} spans"
 
 
-def _comparison(summary: Mapping[str, Any], against: Mapping[str, Any], metric: str) -> list[str]:
+def _comparison(summary: JsonView, against: JsonView, metric: str) -> list[str]:
     """Multiple of the other run per question, and break-even, in every cost that both know."""
     lines = []
     for cost in MAIN_COSTS:
@@ -113,7 +112,7 @@ def _comparison(summary: Mapping[str, Any], against: Mapping[str, Any], metric: 
     return lines or [f"nothing to compare with {against['system']}"]
 
 
-def _checks(report: Mapping[str, Any] | None) -> list[str]:
+def _checks(report: JsonView | None) -> list[str]:
     if not report or "checks" not in report:
         return ["not verified: no energy was attributed"]
     lines = [f"{c['status']:>7}  {c['name']}: {c['detail']}" for c in report["checks"]]

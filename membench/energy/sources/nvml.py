@@ -19,7 +19,7 @@ from typing import Any
 
 from membench.domain.clock import ReadClock
 from membench.domain.errors import UsageError
-from membench.domain.labels import Provenance
+from membench.domain.labels import JsonObject, Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
@@ -172,7 +172,7 @@ class NvmlSource:
             facts=self._facts(device) | {"foreign_pids": foreign, "unknown_pids": unknown},
         )
 
-    def _facts(self, device: _Device) -> dict[str, Any]:
+    def _facts(self, device: _Device) -> JsonObject:
         handle = device.handle
         return {
             "index": device.index,

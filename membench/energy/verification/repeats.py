@@ -11,11 +11,10 @@ Everything is computed from what the runs recorded, and can be computed again by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from membench.domain.labels import Provenance
+from membench.domain.labels import JsonObject, JsonView, Provenance
 from membench.energy.verification.validity import (
     MIN_REPEATS,
     REPEATABLE,
@@ -44,10 +43,10 @@ class Repeat:
     protocol: tuple[Check, ...] | None = None
     joules: float | None = None
     measured: bool = False
-    conditions: Mapping[str, Any] | None = None
+    conditions: JsonView | None = None
 
     @classmethod
-    def of(cls, summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> Repeat:
+    def of(cls, summary: JsonView, manifest: JsonView) -> Repeat:
         """From a run's summary and manifest; either may say nothing of energy."""
         steps = manifest.get("energy_protocol")
         total = (summary.get("energy") or {}).get("total") or {}
@@ -59,12 +58,12 @@ class Repeat:
             conditions=(manifest.get("comparison_key") or {}).get("cost"),
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As plain values."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, line: Mapping[str, Any]) -> Repeat:
+    def from_json(cls, line: JsonView) -> Repeat:
         """Back from plain values."""
         steps = line["protocol"]
         return cls(
@@ -76,7 +75,7 @@ class Repeat:
         )
 
 
-def _checks(entries: Iterable[Mapping[str, Any]]) -> tuple[Check, ...]:
+def _checks(entries: Iterable[JsonView]) -> tuple[Check, ...]:
     return tuple(Check(e["name"], e["status"], e["detail"]) for e in entries)
 
 
@@ -157,7 +156,7 @@ def _repeatable(repeats: Sequence[Repeat]) -> Check:
     return repeatable(known)
 
 
-def _unlike(conditions: Sequence[Mapping[str, Any]]) -> list[str]:
+def _unlike(conditions: Sequence[JsonView]) -> list[str]:
     names = dict.fromkeys(name for condition in conditions for name in condition)
     first = conditions[0] if conditions else {}
     return [n for n in names if any(c.get(n) != first.get(n) for c in conditions)]

@@ -8,11 +8,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from membench.adapters import registry
 from membench.domain.clock import Clock
-from membench.domain.labels import Phase, Role, Scalar
+from membench.domain.labels import JsonObject, Phase, Role, Scalar
 from membench.domain.system import ModelEndpoint, SystemContext
 from membench.harness.lanes.case_player import CaseJob, CasePlayer, PlaySettings
 from membench.harness.lanes.engine import LaneLocation
@@ -111,7 +110,7 @@ class PlayLane:
 
     def _close(self, player: CasePlayer) -> None:
         """Close a case's system; what it still called, and what it raises, is noted."""
-        note: dict[str, Any] = {}
+        note: JsonObject = {}
         try:
             player.close()
         except Exception as error:

@@ -6,12 +6,12 @@ lane waits until the parent says that it is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from membench.domain.labels import JsonView
 from membench.records.journal import encoded
 
 
@@ -39,7 +39,7 @@ class Relay:
         self._path = path
         self._awaited = awaited
 
-    def append(self, line: Mapping[str, Any]) -> None:
+    def append(self, line: JsonView) -> None:
         """Send a line, and wait for the parent if it is awaited."""
         self._pipe.send(("line", RelayLine(self._path, encoded(line), self._awaited)))
         if self._awaited:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from membench.domain.clock import Clock
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, Role
 from membench.domain.score import JudgeRequest
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import NullProgress, Progress
@@ -137,7 +137,7 @@ def wanted(prepared: ResolvedRun, run: RunDir) -> Iterator[tuple[str, JudgeReque
             yield case.id, request
 
 
-def verdict_line(judgement: Judgement) -> dict[str, Any]:
+def verdict_line(judgement: Judgement) -> JsonObject:
     """One line of a verdict file."""
     verdict = judgement.verdict
     telemetry = Telemetry(

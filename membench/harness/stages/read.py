@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from membench.domain.answer import Answer, AnswerInput, TextSpan
 from membench.domain.case import Ask, Case, Turn
 from membench.domain.clock import Clock
 from membench.domain.errors import HarnessFault, Reason
-from membench.domain.labels import Phase
+from membench.domain.labels import JsonView, Phase
 from membench.domain.score import Gold
 from membench.domain.system import Memory
 from membench.harness.lanes import engine_for
@@ -54,7 +53,7 @@ class AskJob:
     generations: int
     memories: tuple[int, ...] | None
     options: tuple[str, ...] = ()
-    own: Mapping[str, Any] | None = None
+    own: JsonView | None = None
 
 
 @dataclass(frozen=True)
@@ -259,7 +258,7 @@ def own_answers(ask: AskJob) -> Content:
     return answers_content([{"status": "ok", **ask.own}] * ask.generations)
 
 
-def answers_content(answers: Sequence[Mapping[str, Any]]) -> Content:
+def answers_content(answers: Sequence[JsonView]) -> Content:
     """Content of an answer record: ok if every generation is."""
     bad = next((answer for answer in answers if answer["status"] == "failed"), None)
     status = {"status": "failed", "reason": bad["reason"]} if bad else {"status": "ok"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from membench.domain.case import Ask, Case
 from membench.domain.errors import HarnessFault, Reason
@@ -25,7 +24,7 @@ from membench.records.run_directory import RunDir
 from membench.records.scores import write_scores
 from membench.records.summary import Counts
 from membench.records.telemetry import Telemetry
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 
 
 @dataclass
@@ -207,7 +206,7 @@ class ScoreWorker:
         verdicts: The judge's verdicts on the run, by request.
     """
 
-    task: Task[Any]
+    task: AnyTask
     models: Mapping[Role, str]
     verdicts: Mapping[str, Verdict]
 
@@ -246,7 +245,7 @@ def scored_jobs(
 
 
 def verdicts_of_case(
-    task: Task[Any], played: PlayedCase, gold: Gold, verdicts: Mapping[str, Verdict]
+    task: AnyTask, played: PlayedCase, gold: Gold, verdicts: Mapping[str, Verdict]
 ) -> dict[str, Verdict]:
     """The verdicts about one case."""
     if not verdicts:

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from membench.domain.errors import Reason
+from membench.domain.labels import JsonView
 from membench.domain.outcome import Outcome
 from membench.domain.score import Verdict
 from membench.harness.prepare import ResolvedRun, judges
@@ -77,7 +78,7 @@ def verdicts_of(path: Path) -> dict[str, Verdict]:
     return {line["request"]: verdict_from(line) for line in read_lines(path)}
 
 
-def verdict_from(line: Mapping[str, Any]) -> Verdict:
+def verdict_from(line: JsonView) -> Verdict:
     """One line of a verdict file."""
     outcome = Outcome(line["status"] == "ok", line["reason"])
     return Verdict(line["request"], outcome, line["values"])
@@ -97,7 +98,7 @@ class JudgeResults:
     verdicts: Mapping[str, Verdict]
     failures: Mapping[str, int]
     telemetry: Sequence[Telemetry]
-    entry: Mapping[str, Any] | None
+    entry: JsonView | None
 
 
 def judged(prepared: ResolvedRun, run: RunDir) -> JudgeResults:

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from membench.domain.errors import RunStateError, UserError
+from membench.domain.labels import JsonObject, JsonView
 from membench.harness.places import open_run
 from membench.leaderboard.bundles import layout, redact
 from membench.leaderboard.bundles.schema import private
@@ -98,7 +99,7 @@ def bundle_files(run: RunDir) -> dict[str, bytes]:
     return files
 
 
-def check_named(system: Mapping[str, Any]) -> None:
+def check_named(system: JsonView) -> None:
     """Refuse a run that only says which adapter drove it: two vendors would be one row.
 
     Raises:
@@ -111,27 +112,27 @@ def check_named(system: Mapping[str, Any]) -> None:
         )
 
 
-def play_lines(path: Path, *, text_allowed: bool) -> Iterator[dict[str, Any]]:
+def play_lines(path: Path, *, text_allowed: bool) -> Iterator[JsonObject]:
     """Records of the play stage, then calls that came after a case was closed."""
     yield from (redact.play(line, text_allowed=text_allowed) for line in records(path))
     late = [line for line in read_lines(path) if line.get("late")]
     yield from map(redact.note, sorted(late, key=lambda line: str(line["of"])))
 
 
-def records(path: Path) -> Iterator[dict[str, Any]]:
+def records(path: Path) -> Iterator[JsonObject]:
     """The lines of a journal that belong to a case, by case, attempt and number (n or event)."""
     lines = [line for line in read_lines(path) if "case" in line]
     number = "n" if lines and "n" in lines[0] else "event"
     yield from sorted(lines, key=lambda line: (line["case"], line["attempt"], line[number]))
 
 
-def json_file(value: Mapping[str, Any]) -> bytes:
+def json_file(value: JsonView) -> bytes:
     """Indented JSON with sorted keys."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS
     return orjson.dumps(value, option=options)
 
 
-def packed(lines: Iterable[Mapping[str, Any]]) -> bytes:
+def packed(lines: Iterable[JsonView]) -> bytes:
     """JSON lines, compressed without a time or a name, so that equal lines give equal bytes."""
     options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS
     return gzip.compress(b"".join(orjson.dumps(line, option=options) for line in lines), 9, mtime=0)

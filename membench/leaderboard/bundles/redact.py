@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.bundles import schema
 from membench.llm.upstreams.local.registry import public_name
 from membench.records.spec import RunSpec
@@ -22,9 +23,9 @@ TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,39}")
 
 
-def manifest(run: Mapping[str, Any]) -> dict[str, Any]:
+def manifest(run: JsonView) -> JsonObject:
     """The manifest without what only the submitter's machine can know."""
-    kept: dict[str, Any] = schema.withheld(schema.pruned(schema.Manifest, run))
+    kept: JsonObject = schema.withheld(schema.pruned(schema.Manifest, run))
     spec = dict(kept["spec"])
     if "/" in run["spec"]["system"]:
         spec["system"] = kept["system"]["name"]
@@ -36,24 +37,24 @@ def manifest(run: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def summary(run: Mapping[str, Any]) -> dict[str, Any]:
+def summary(run: JsonView) -> JsonObject:
     """The summary: the claim."""
-    kept: dict[str, Any] = schema.withheld(schema.pruned(schema.Summary, run))
+    kept: JsonObject = schema.withheld(schema.pruned(schema.Summary, run))
     return kept
 
 
-def note(line: Mapping[str, Any]) -> dict[str, Any]:
+def note(line: JsonView) -> JsonObject:
     """A line of the play stage that belongs to no event."""
     return schema.pruned(schema.Note, line)
 
 
-def energy(line: Mapping[str, Any]) -> dict[str, Any]:
+def energy(line: JsonView) -> JsonObject:
     """A line of the sampler."""
-    kept: dict[str, Any] = schema.withheld(line)
+    kept: JsonObject = schema.withheld(line)
     return kept
 
 
-def play(line: Mapping[str, Any], *, text_allowed: bool) -> dict[str, Any]:
+def play(line: JsonView, *, text_allowed: bool) -> JsonObject:
     """A record of the play stage."""
     content = dict(line["content"])
     if "answer" in content:
@@ -61,20 +62,20 @@ def play(line: Mapping[str, Any], *, text_allowed: bool) -> dict[str, Any]:
     return {**record(line), "content": content}
 
 
-def answers(line: Mapping[str, Any], *, text_allowed: bool) -> dict[str, Any]:
+def answers(line: JsonView, *, text_allowed: bool) -> JsonObject:
     """A record of the read stage."""
     content = dict(line["content"])
     content["answers"] = [answer(a, text_allowed=text_allowed) for a in content["answers"]]
     return {**record(line), "content": content}
 
 
-def record(line: Mapping[str, Any]) -> dict[str, Any]:
+def record(line: JsonView) -> JsonObject:
     """Address and telemetry of a record."""
     address = {key: line[key] for key in ("case", "event", "phase", "attempt")}
     return {**address, "telemetry": telemetry(line["telemetry"])}
 
 
-def telemetry(entry: Mapping[str, Any]) -> dict[str, Any]:
+def telemetry(entry: JsonView) -> JsonObject:
     """Figures, and of an error the name of its type: its message may hold paths and hosts.
 
     Of the machine of a cluster its number stays: the energy ledger needs to know which spans a
@@ -94,17 +95,17 @@ def error_type(error: str) -> str:
     return head if TYPE_NAME.fullmatch(head) else "error"
 
 
-def answer(entry: Mapping[str, Any], *, text_allowed: bool) -> dict[str, Any]:
+def answer(entry: JsonView, *, text_allowed: bool) -> JsonObject:
     """One answer, without its free text where the licence forbids that."""
     return {key: value for key, value in entry.items() if key != "text" or text_allowed}
 
 
-def texts(line: Mapping[str, Any]) -> dict[str, Any]:
+def texts(line: JsonView) -> JsonObject:
     """A recalled memory without its text."""
     return {key: line[key] for key in schema.TextLine.model_fields}
 
 
-def verdict(line: Mapping[str, Any]) -> dict[str, Any]:
+def verdict(line: JsonView) -> JsonObject:
     """A verdict without the judge's free text: labels and numbers remain."""
     kept = schema.pruned(schema.VerdictEntry, line)
     kept["values"] = {name: v for name, v in line.get("values", {}).items() if publishable(v)}

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StrictInt
 
 from membench.domain.errors import Reason
+from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.bundles.layout import NAME
 
 Identifier = Annotated[str, Field(pattern=NAME)]
@@ -484,9 +485,9 @@ class VerdictEntry(StrictModel):
     telemetry: Telemetry
 
 
-def pruned(model: type[BaseModel], value: Mapping[str, Any]) -> dict[str, Any]:
+def pruned(model: type[BaseModel], value: JsonView) -> JsonObject:
     """The keys of `value` that `model` names, and so on for the models inside it."""
-    kept: dict[str, Any] = {}
+    kept: JsonObject = {}
     for name, info in model.model_fields.items():
         key = info.alias or name
         if key in value:

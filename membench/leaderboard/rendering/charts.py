@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from membench.domain.labels import JsonObject
 from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
 from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardRow
 from membench.leaderboard.views.tables import amount, rank_text, score_text
@@ -106,7 +107,7 @@ def scale(board: Board) -> float:
     return 100.0 if is_fraction(board.choice.metric) else 1.0
 
 
-LAYOUT: dict[str, Any] = {
+LAYOUT: JsonObject = {
     "height": 460,
     "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
     "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
@@ -210,7 +211,7 @@ def spread(figure: Any, scale: float) -> tuple[float, float]:
     return scale * (figure.value - figure.low), scale * (figure.high - figure.value)
 
 
-def bar(spreads: Sequence[tuple[float, float]]) -> dict[str, Any]:
+def bar(spreads: Sequence[tuple[float, float]]) -> JsonObject:
     """Plotly's error bars."""
     return {
         "type": "data",

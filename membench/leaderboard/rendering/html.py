@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Records = Sequence[Mapping[str, Any]]
+from membench.domain.labels import JsonView
+
+Records = Sequence[JsonView]
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8885; --faint: #888; }

@@ -16,9 +16,10 @@ import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import JsonObject
 from membench.experiments.compare import FinishedRun
 from membench.metrics.frontier import Point, frontier
 from membench.metrics.statistics import ENOUGH_CASES, Interval, log_interval, ratio_metric
@@ -173,7 +174,7 @@ def mark_trace(item: Mark) -> go.Scatter:
     )
 
 
-def error_bar(value: float, interval: Interval | None) -> dict[str, Any]:
+def error_bar(value: float, interval: Interval | None) -> JsonObject:
     """An asymmetric error bar; none without an interval."""
     if interval is None:
         return {"visible": False}

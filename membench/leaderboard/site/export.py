@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from membench.domain.labels import JsonObject, JsonView
+
 from membench.domain.errors import RunStateError
 from membench.experiments.compare import adjustment_text
 from membench.leaderboard.rendering import charts, html
@@ -99,7 +101,7 @@ def write_board(site: SiteFolder, choice: Choice) -> Board:
     shown = board(site.index, choice)
     name = slug(choice)
     parts = [html.note(f"Protocol: {shown.groups.get(choice.group, '')}.")]
-    records: dict[str, Any] = {}
+    records: JsonObject = {}
     for axis in MAIN_COSTS:
         view = board(site.index, replace(choice, axis=axis.id))
         if charts.drawable(view):
@@ -237,7 +239,7 @@ def write_run(site: SiteFolder, run_id: str) -> None:
     site.page(f"runs/{run_id}.html", f"Run {run_id}", "".join(parts))
 
 
-def run_json(summary: Mapping[str, Any], badge: Mapping[str, Any] | None) -> str:
+def run_json(summary: JsonView, badge: JsonView | None) -> str:
     """Figures of a run and what the board says of them."""
     found = {key: value for key, value in (badge or {}).items() if key != "summary"}
     return json.dumps({"summary": summary, "badge": found}, ensure_ascii=False, indent=1)

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from membench.domain.errors import UserError
+from membench.domain.labels import JsonObject, JsonView
 from membench.energy.verification.repeats import Repeat, verdict_of
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.rows import BundleFigures, build_row
@@ -115,7 +116,7 @@ def merged(
     """
     import pandas as pd
 
-    lines: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
+    lines: dict[str, list[JsonObject]] = {table: [] for table in TABLES}
     for entry, key in fresh.values():
         try:
             row = read_row(store, entry)
@@ -134,7 +135,7 @@ def merged(
     return result
 
 
-def row_lines(row: BundleFigures, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def row_lines(row: BundleFigures, key: str) -> Iterator[tuple[str, JsonObject]]:
     """A row as lines of the three tables."""
     run_id = row.facts["run_id"]
     yield "runs", {**row.facts, "key": key}
@@ -166,17 +167,17 @@ def read_row(store: Store, entry: BundleEntry) -> BundleFigures:
     return row
 
 
-def trusted_lines(opened: UnpackedBundle, name: str) -> Iterator[dict[str, Any]]:
+def trusted_lines(opened: UnpackedBundle, name: str) -> Iterator[JsonObject]:
     """Lines of a file that the validator has read before."""
     return map(orjson.loads, opened.unpacked[name].splitlines())
 
 
-def strict_lines(opened: UnpackedBundle, name: str) -> Iterator[dict[str, Any]]:
+def strict_lines(opened: UnpackedBundle, name: str) -> Iterator[JsonObject]:
     """Lines of a file that somebody put there."""
     return parse_lines(opened.unpacked[name], name)
 
 
-def badge_facts(badge: Mapping[str, Any] | None) -> dict[str, Any]:
+def badge_facts(badge: JsonView | None) -> JsonObject:
     """What the badge adds to a row."""
     if badge is None:
         return {"score": "self-reported", "submitter": "", "verified": "", "flags": ""}

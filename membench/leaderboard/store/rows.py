@@ -13,19 +13,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any
 
 import orjson
 
 from membench.adapters.registry import list_systems
 from membench.domain.case import opaque_ids
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Metric, Score
 from membench.energy.verification.repeats import Repeat
 from membench.experiments.compare import FinishedRun, case_costs
 from membench.metrics.statistics import ENOUGH_CASES, ratio_metric
 from membench.records.canonical import canonical_sha256
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.registry import get_task
 
 UNSHOWN = re.compile(r"[^A-Za-z0-9._+@:/ ,()=\[\]-]")
@@ -43,7 +43,7 @@ def lower_is_better(task: str, metric: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def task_class(name: str) -> type[Task[Any]]:
+def task_class(name: str) -> type[AnyTask]:
     """The class of a task; looking it up takes ten milliseconds, and every row asks."""
     return get_task(name)
 
@@ -92,28 +92,28 @@ class BundleFigures:
             and of every phase as `<phase>.<cost>`.
     """
 
-    facts: dict[str, Any]
+    facts: JsonObject
     figures: dict[str, RowFigure] = field(default_factory=dict)
     cells: dict[str, Cells] = field(default_factory=dict)
 
 
-def comparison_group(key: Mapping[str, Any]) -> str:
+def comparison_group(key: JsonView) -> str:
     """Short hash of what must be equal to compare scores."""
     return canonical_sha256({k: v for k, v in key.items() if k != "cost"})[:12]
 
 
-def time_group(key: Mapping[str, Any]) -> str:
+def time_group(key: JsonView) -> str:
     """Short hash of what must be equal to compare seconds."""
     cost = key.get("cost") or {}
     return canonical_sha256({k: v for k, v in cost.items() if not k.startswith("energy_")})[:12]
 
 
-def energy_group(key: Mapping[str, Any]) -> str:
+def energy_group(key: JsonView) -> str:
     """Short hash of what must be equal to compare joules: boundary and provenance as well."""
     return canonical_sha256(key.get("cost"))[:12]
 
 
-def configuration(manifest: Mapping[str, Any]) -> str:
+def configuration(manifest: JsonView) -> str:
     """Short hash of what makes two bundles attempts at one thing."""
     system = manifest["system"]
     parts = {
@@ -125,7 +125,7 @@ def configuration(manifest: Mapping[str, Any]) -> str:
     return canonical_sha256(parts)[:12]
 
 
-def label(manifest: Mapping[str, Any]) -> str:
+def label(manifest: JsonView) -> str:
     """The system's name with the parameters that were set."""
     chosen = dict(manifest["spec"]["set"])
     if manifest["system"].get("adapter"):
@@ -137,7 +137,7 @@ def label(manifest: Mapping[str, Any]) -> str:
     return UNSHOWN.sub("_", f"{name} ({listed})" if listed else name)[:120]
 
 
-def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
+def facts_of(manifest: JsonView, summary: JsonView) -> JsonObject:
     """What the board shows of a run besides figures."""
     system, key = manifest["system"], manifest["comparison_key"]
     energy = summary["energy"]
@@ -174,7 +174,7 @@ def facts_of(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[st
     }
 
 
-def reference_of(system: Mapping[str, Any]) -> str:
+def reference_of(system: JsonView) -> str:
     """What others are compared with a system as; empty for a system like any other.
 
     Manifests from before the key are answered by the card of that name, if there is one here.
@@ -190,13 +190,13 @@ def known_references() -> Mapping[str, str]:
     return {card.name: card.reference for card in list_systems().values() if card.reference}
 
 
-def energy_repeat(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+def energy_repeat(manifest: JsonView, summary: JsonView) -> str:
     """What the run's measured joules can be verified by, as JSON; empty without such."""
     repeat = Repeat.of(summary, manifest)
     return orjson.dumps(repeat.to_json()).decode() if repeat.measured else ""
 
 
-def protocol(key: Mapping[str, Any]) -> str:
+def protocol(key: JsonView) -> str:
     """The comparison key in words."""
     parts = [f"reader {key['reader']}"]
     parts.append("no judge" if key["judge"] == "none" else f"judge {key['judge']}")
@@ -207,7 +207,7 @@ def protocol(key: Mapping[str, Any]) -> str:
     return ", ".join([*parts, *([options] if options else [])])
 
 
-def machine(key: Mapping[str, Any]) -> str:
+def machine(key: JsonView) -> str:
     """The cost part of the comparison key in words."""
     cost = key.get("cost") or {}
     parts = [str(cost.get("hardware_class") or "unknown machine")]
@@ -218,7 +218,7 @@ def machine(key: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def meter(key: Mapping[str, Any]) -> str:
+def meter(key: JsonView) -> str:
     """Machine, boundary and provenance in words."""
     cost = key.get("cost") or {}
     boundary = cost.get("energy_boundary") or "no boundary"
@@ -229,11 +229,11 @@ def meter(key: Mapping[str, Any]) -> str:
 
 
 def build_row(
-    manifest: Mapping[str, Any],
-    summary: Mapping[str, Any],
+    manifest: JsonView,
+    summary: JsonView,
     rows: Sequence[Score],
-    play: Iterable[Mapping[str, Any]],
-    answers: Iterable[Mapping[str, Any]],
+    play: Iterable[JsonView],
+    answers: Iterable[JsonView],
 ) -> BundleFigures:
     """Everything the board needs of one bundle.
 
@@ -260,14 +260,14 @@ def build_row(
     return BundleFigures(facts_of(manifest, summary), figures, cells)
 
 
-def figure_of(metric: Mapping[str, Any]) -> RowFigure:
+def figure_of(metric: JsonView) -> RowFigure:
     """A metric of a summary."""
     few = 0 < metric["clusters"] < ENOUGH_CASES
     low, high = (None, None) if few or metric["ci95"] is None else metric["ci95"]
     return RowFigure(metric["value"], low, high, metric["n"], few)
 
 
-def metric_entries(summary: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def metric_entries(summary: JsonView) -> Iterable[tuple[str, JsonView]]:
     """Metrics of the summary, then of its categories."""
     yield from summary["metrics"].items()
     for category, entry in summary["categories"].items():

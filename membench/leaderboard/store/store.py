@@ -21,12 +21,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
 from membench import __version__
 from membench.domain.errors import RunStateError, UserError
+from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation import Rejected, Verification, verify
 from membench.leaderboard.validation.rules import Finding
@@ -149,7 +150,7 @@ class Store:
 
     # --- what the board says ---------------------------------------------------------------
 
-    def write_badge(self, verification: Verification, submitter: str = "") -> dict[str, Any]:
+    def write_badge(self, verification: Verification, submitter: str = "") -> JsonObject:
         """Write down what the validator found."""
         contents = verification.accept()
         badge = {
@@ -168,15 +169,15 @@ class Store:
         replace_json(folder / f"{badge['run_id']}.json", badge)
         return badge
 
-    def badge(self, run_id: str) -> dict[str, Any] | None:
+    def badge(self, run_id: str) -> JsonObject | None:
         """What the validator found; None for a bundle it has not seen."""
         path = self.root / BADGES / f"{run_id}.json"
         if not path.is_file():
             return None
-        loaded: dict[str, Any] = orjson.loads(path.read_bytes())
+        loaded: JsonObject = orjson.loads(path.read_bytes())
         return loaded
 
-    def badges(self) -> dict[str, dict[str, Any]]:
+    def badges(self) -> dict[str, JsonObject]:
         """All of them by run id."""
         folder = self.root / BADGES
         paths = sorted(folder.glob("*.json")) if folder.is_dir() else []

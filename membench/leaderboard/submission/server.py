@@ -16,9 +16,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from membench.domain.errors import DataError, MembenchError
+from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles.layout import LIMITS, NAME
 from membench.leaderboard.store.store import Store, bundle_sha256
 from membench.leaderboard.validation import Rejected, Verification, verify
@@ -154,14 +155,14 @@ class SubmissionHandler:
             return JSONResponse(body, status_code=refused.status)
         return JSONResponse(reply, status_code=status)
 
-    async def _take(self, request: Request, submitter: str) -> tuple[int, dict[str, Any]]:
+    async def _take(self, request: Request, submitter: str) -> tuple[int, JsonObject]:
         self.store.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".quarantine-", dir=self.store.root) as folder:
             path = Path(folder) / "bundle.zip"
             await receive(request, path)
             return await asyncio.to_thread(self._judge, path, submitter)
 
-    def _judge(self, path: Path, submitter: str) -> tuple[int, dict[str, Any]]:
+    def _judge(self, path: Path, submitter: str) -> tuple[int, JsonObject]:
         try:
             verification = verify(path, self.data)
             known = self._known(verification)
@@ -175,7 +176,7 @@ class SubmissionHandler:
             raise Refusal(422, str(error)) from None
         return 201, reply(entry.task, entry.run_id, verification, "accepted")
 
-    def _known(self, verification: Verification) -> dict[str, Any] | None:
+    def _known(self, verification: Verification) -> JsonObject | None:
         """The answer to a bundle that is there already: posting twice does nothing twice."""
         contents = verification.accept()
         entry = self.store.find(contents.manifest["run_id"])
@@ -184,7 +185,7 @@ class SubmissionHandler:
         return reply(entry.task, entry.run_id, verification, "known")
 
 
-def reply(task: str, run_id: str, verification: Verification, state: str) -> dict[str, Any]:
+def reply(task: str, run_id: str, verification: Verification, state: str) -> JsonObject:
     """The reply to the submitter."""
     return {
         "state": state,

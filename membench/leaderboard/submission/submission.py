@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from membench.domain.errors import RunStateError, UsageError, UserError
+from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles.bundle import Bundle, make_bundle
 from membench.leaderboard.validation import Rejected, Verification, verify
 from membench.leaderboard.validation.rules import FLAGS
@@ -47,7 +47,7 @@ class Submission:
     where: str
     verification: Verification
     sha256: str
-    reply: dict[str, Any]
+    reply: JsonObject
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def zipped(path: Path) -> bytes:
     return buffer.getvalue()
 
 
-def post(address: str, body: bytes, token: str) -> dict[str, Any]:
+def post(address: str, body: bytes, token: str) -> JsonObject:
     """Send a zip and read the answer.
 
     Raises:
@@ -207,7 +207,7 @@ def post(address: str, body: bytes, token: str) -> dict[str, Any]:
     request = urllib.request.Request(address, data=body, headers=headers, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=300) as response:
-            loaded: dict[str, Any] = orjson.loads(response.read(1 << 20))
+            loaded: JsonObject = orjson.loads(response.read(1 << 20))
             return loaded
     except urllib.error.HTTPError as error:
         with error:

@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from membench.domain.errors import UserError
+from membench.domain.labels import JsonObject
 from membench.domain.score import Score
 from membench.leaderboard.bundles.layout import LIMITS, Limits
 from membench.leaderboard.validation.energy import energy_findings
@@ -76,7 +76,7 @@ class Verification:
 
     findings: tuple[Finding, ...] = ()
     bundle: ParsedBundle | None = None
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: JsonObject = field(default_factory=dict)
     rows: tuple[Score, ...] = ()
     origins: dict[str, MetricOrigin] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
@@ -181,12 +181,12 @@ def run_flags(bundle: ParsedBundle) -> list[str]:
     return found
 
 
-def score_of(line: dict[str, Any]) -> Score:
+def score_of(line: JsonObject) -> Score:
     """A line of scores.jsonl as a row."""
     return Score(**{**line, "flags": tuple(line["flags"])})
 
 
-def as_json(result: Verification) -> dict[str, Any]:
+def as_json(result: Verification) -> JsonObject:
     """A verification for other programs."""
     return {
         "accepted": result.accepted,

@@ -28,6 +28,7 @@ from typing import Any
 import orjson
 
 from membench.domain.case import Case, Remember
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Gold
 from membench.leaderboard.validation.parsing import Lines, ParsedBundle
@@ -105,7 +106,7 @@ def case_versions(case: Case, gold: Gold, attempt: CaseAttempt) -> CaseVersions:
 # --- memories ------------------------------------------------------------------------------------
 
 
-def known_texts(case: Case, lines: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+def known_texts(case: Case, lines: Sequence[JsonView]) -> dict[int, str]:
     """Texts of the memories that are turns or items of the case, or several joined, by hash."""
     sources = {turn.id: turn.text for turn in case.turns().values()}
     sources |= {e.item.id: e.item.text for e in case.timeline if isinstance(e, Remember)}
@@ -128,8 +129,8 @@ def placeholder_text(n: int) -> str:
 
 
 def with_texts(
-    lines: Iterable[Mapping[str, Any]], known: Mapping[int, str], unknown: Callable[[int], str]
-) -> tuple[Mapping[str, Any], ...]:
+    lines: Iterable[JsonView], known: Mapping[int, str], unknown: Callable[[int], str]
+) -> tuple[JsonView, ...]:
     """Lines of texts.jsonl with their texts, or with what `unknown` gives in place of them."""
     return tuple(
         {**line, "text": known[n] if (n := line["n"]) in known else unknown(n)} for line in lines
@@ -161,7 +162,7 @@ def hidden_answers(attempt: CaseAttempt, known: Mapping[int, str]) -> frozenset[
     )
 
 
-def has_hidden_text(answer: Mapping[str, Any], known: Mapping[int, str]) -> bool:
+def has_hidden_text(answer: JsonView, known: Mapping[int, str]) -> bool:
     """Whether an answer is free text that is left out, or quotes a memory of unknown text."""
     if answer["status"] != "ok":
         return False
@@ -182,7 +183,7 @@ def with_answers(
     }
 
 
-def with_answer(content: Mapping[str, Any], text: str) -> dict[str, Any]:
+def with_answer(content: JsonView, text: str) -> JsonObject:
     """An answer record's content with `text` in place of every answer that is ok."""
     answers = [
         {"status": "ok", "text": text} if answer["status"] == "ok" else answer

@@ -9,9 +9,9 @@ In goes a case of the verifier's data with its records; nothing comes out, or a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from membench.domain.case import Ask, Case, Probe, phase_of
+from membench.domain.labels import JsonView
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.reconstruct import sha256
 from membench.leaderboard.validation.rules import RuleViolation
@@ -59,7 +59,7 @@ def check_play(case: Case, attempt: CaseAttempt, answers_alone: bool) -> None:
             check_context(record.content, record.telemetry, attempt.texts, location)
 
 
-def check_memories(content: Mapping[str, Any], known: int, location: str) -> None:
+def check_memories(content: JsonView, known: int, location: str) -> None:
     """Memory numbers must exist."""
     listed = [change["n"] for change in listed_changes(content)]
     for n in [*(content.get("memories") or ()), *listed]:
@@ -67,7 +67,7 @@ def check_memories(content: Mapping[str, Any], known: int, location: str) -> Non
             raise RuleViolation("rescore.memory", location, f"there is no memory {n}")
 
 
-def check_ids(content: Mapping[str, Any], known: int, location: str) -> int:
+def check_ids(content: JsonView, known: int, location: str) -> int:
     """Ids in changes count up from 0 in order of first appearance.
 
     Args:
@@ -88,16 +88,16 @@ def check_ids(content: Mapping[str, Any], known: int, location: str) -> int:
     return known
 
 
-def listed_changes(content: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def listed_changes(content: JsonView) -> Sequence[JsonView]:
     """Changes of the store, where they are listed and not only counted."""
     changes = content.get("changes")
     return changes if isinstance(changes, list) else ()
 
 
 def check_context(
-    content: Mapping[str, Any],
+    content: JsonView,
     telemetry: Telemetry,
-    texts: Sequence[Mapping[str, Any]],
+    texts: Sequence[JsonView],
     location: str,
 ) -> None:
     """Context tokens must be the sum over what was recalled."""
@@ -113,9 +113,7 @@ def check_context(
         )
 
 
-def check_answer(
-    answer: Mapping[str, Any], turns: Mapping[str, int], memories: int, location: str
-) -> None:
+def check_answer(answer: JsonView, turns: Mapping[str, int], memories: int, location: str) -> None:
     """An answer's hash must fit its text, and its spans must lie inside something.
 
     Args:

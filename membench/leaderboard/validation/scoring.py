@@ -21,13 +21,13 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
 from membench.domain.case import Case
 from membench.domain.errors import UserError
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Gold, Score, Verdict
 from membench.harness.prepare import judges
@@ -76,7 +76,7 @@ class RescoreResult:
         flags: Remarks, keys of `rules.FLAGS`.
     """
 
-    summary: dict[str, Any]
+    summary: JsonObject
     rows: list[Score]
     origins: dict[str, MetricOrigin]
     findings: list[Finding]
@@ -138,7 +138,7 @@ def verdicts_by_request(lines: Lines) -> dict[str, Verdict]:
     return {line["request"]: verdict_from(line) for line in lines}
 
 
-def judge_lines(bundle: ParsedBundle) -> Iterator[dict[str, Any]]:
+def judge_lines(bundle: ParsedBundle) -> Iterator[JsonObject]:
     """Lines of all judges, judge by judge: candidates first, as the harness reads it."""
     for key in dict.fromkeys((*bundle.verdicts, *bundle.candidates)):
         yield from bundle.candidates.get(key, [])
@@ -222,16 +222,14 @@ class BundleScorer:
             self._published_answers += 1
             self._same_as_gold += text.strip() == question.answer.strip()
 
-    def final_rows(self, claimed: Mapping[RowKey, Mapping[str, Any]]) -> list[Score]:
+    def final_rows(self, claimed: Mapping[RowKey, JsonView]) -> list[Score]:
         """The rows, with the claimed values of metrics that cannot be re-scored."""
         return [
             replace(row, values=self._values(row, hidden, claimed.get(row_key(row))))
             for row, hidden in self._rows
         ]
 
-    def _values(
-        self, row: Score, hidden: bool, claim: Mapping[str, Any] | None
-    ) -> dict[str, float | None]:
+    def _values(self, row: Score, hidden: bool, claim: JsonView | None) -> dict[str, float | None]:
         if claim is None:
             return dict(row.values)
         claimed = self._by_memory | (self._by_answer if hidden else set())
@@ -275,8 +273,8 @@ def cpu_flags(bundle: ParsedBundle) -> list[str]:
 class RecomputedEnergy:
     """The energy of a run by the verifier's ledger: for the summary, and for the manifest."""
 
-    summary: dict[str, Any]
-    report: dict[str, Any]
+    summary: JsonObject
+    report: JsonObject
 
 
 def recomputed_energy(run: RunDir, totals: Totals) -> RecomputedEnergy:
@@ -296,7 +294,7 @@ def recomputed_energy(run: RunDir, totals: Totals) -> RecomputedEnergy:
 
 def recomputed_summary(
     bundle: ParsedBundle, reference: VerifierData, results: ScoreResults, energy: RecomputedEnergy
-) -> dict[str, Any]:
+) -> JsonObject:
     """The summary as the harness would write it from the verifier's rows."""
     try:
         manifest = Manifest.from_json(bundle.manifest)

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from membench.domain.case import Case, opaque_ids
 from membench.domain.errors import DataError, UserError
+from membench.domain.labels import JsonObject
 from membench.domain.score import Gold
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.parsing import MANY, ParsedBundle
 from membench.leaderboard.validation.rules import Finding, RuleViolation
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.card import TaskCard
 from membench.tasks.files.source import Source
 from membench.tasks.find import SAMPLE, find_source
@@ -37,7 +37,7 @@ class VerifierData:
         limit: Only the first cases.
     """
 
-    task: Task[Any]
+    task: AnyTask
     source: Source
     seed: int
     limit: int | None
@@ -48,7 +48,7 @@ class VerifierData:
         return islice(self.task.cases(self.source, opaque), self.limit)
 
 
-def find_task(bundle: ParsedBundle) -> type[Task[Any]]:
+def find_task(bundle: ParsedBundle) -> type[AnyTask]:
     """The task's class.
 
     Raises:
@@ -62,7 +62,7 @@ def find_task(bundle: ParsedBundle) -> type[Task[Any]]:
 
 
 def load_reference(
-    bundle: ParsedBundle, task_type: type[Task[Any]], data: Path | None
+    bundle: ParsedBundle, task_type: type[AnyTask], data: Path | None
 ) -> VerifierData | None:
     """Task and data, or None where the verifier lacks the data but the hash is a published one.
 
@@ -89,8 +89,8 @@ def load_reference(
 
 
 def make_task(
-    task_type: type[Task[Any]], spec: dict[str, Any], entry: dict[str, Any], data: Path | None
-) -> Task[Any]:
+    task_type: type[AnyTask], spec: JsonObject, entry: JsonObject, data: Path | None
+) -> AnyTask:
     """The task with the run's options."""
     try:
         errata = None
@@ -110,7 +110,7 @@ def make_task(
     return task
 
 
-def check_prompts(task: Task[Any], manifest: dict[str, Any]) -> None:
+def check_prompts(task: AnyTask, manifest: JsonObject) -> None:
     """Prompts must be the released ones wherever rows are ranked."""
     ours = dict(task.prompt_hashes())
     theirs = manifest["prompts"]
@@ -121,7 +121,7 @@ def check_prompts(task: Task[Any], manifest: dict[str, Any]) -> None:
         )
 
 
-def check_k(card: TaskCard, manifest: dict[str, Any]) -> None:
+def check_k(card: TaskCard, manifest: JsonObject) -> None:
     """Without a k of its own, a run has the task's."""
     wanted = card.default_k if manifest["spec"]["k"] is None else manifest["spec"]["k"]
     if manifest["comparison_key"].get("k") != wanted:
@@ -129,7 +129,7 @@ def check_k(card: TaskCard, manifest: dict[str, Any]) -> None:
         raise RuleViolation("schema.spec", location, f"the spec means k {wanted}")
 
 
-def own_source(task_type: type[Task[Any]], split: str, data: Path | None) -> Source | None:
+def own_source(task_type: type[AnyTask], split: str, data: Path | None) -> Source | None:
     """The verifier's data of a split, if there is any."""
     try:
         return find_source(task_type, split, data)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from membench.domain.labels import JsonObject
 from membench.leaderboard.views.board import Board, BoardRow
 from membench.leaderboard.views.tables import significant
 from membench.metrics.frontier import QUESTIONS
@@ -98,7 +98,7 @@ def line(row: BoardRow, head: BoardRow | None) -> AmortisationLine:
     return AmortisationLine(row, own, totals, even)
 
 
-def records(page: Amortisation) -> list[dict[str, Any]]:
+def records(page: Amortisation) -> list[JsonObject]:
     """The page as a table."""
     unit = COSTS[page.axis].unit
     return [

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from membench.domain.labels import JsonView
 from membench.leaderboard.store.index import Frame, Index
 from membench.leaderboard.store.ranking import Rank, ScoreTable, frontier_shares, rank_rows, stacked
 from membench.leaderboard.store.rows import RowFigure, lower_is_better
@@ -295,7 +296,7 @@ def number(value: Any) -> float | None:
 
 
 def plain_row(
-    run: Mapping[str, Any], figures: Mapping[tuple[str, str], RowFigure], choice: Choice
+    run: JsonView, figures: Mapping[tuple[str, str], RowFigure], choice: Choice
 ) -> BoardRow:
     """A row without its rank."""
     run_id = run["run_id"]
@@ -329,7 +330,7 @@ def plain_row(
 
 
 def scoped(
-    query: RowFigure | None, setup: RowFigure | None, run: Mapping[str, Any], choice: Choice
+    query: RowFigure | None, setup: RowFigure | None, run: JsonView, choice: Choice
 ) -> RowFigure | None:
     """The cost of a question, with its share of the setup if asked for."""
     if query is None or choice.scope == "query":
@@ -341,7 +342,7 @@ def scoped(
     return RowFigure(query.value + share, low, high, query.n, query.few)
 
 
-def why_unranked(run: Mapping[str, Any], score: RowFigure | None) -> str:
+def why_unranked(run: JsonView, score: RowFigure | None) -> str:
     """Why a row has no rank; empty if it has one."""
     if run["withdrawn"]:
         return "withdrawn"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from membench.domain.errors import RunStateError
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Score
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
@@ -30,12 +30,12 @@ class LoadedBundle:
         opened: The files.
     """
 
-    manifest: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    badge: Mapping[str, Any] | None
+    manifest: JsonView
+    summary: JsonView
+    badge: JsonView | None
     opened: UnpackedBundle
 
-    def lines(self, name: str) -> list[dict[str, Any]]:
+    def lines(self, name: str) -> list[JsonObject]:
         """Lines of a file; strictly read, unless the validator has read it before."""
         data = self.opened.unpacked.get(name, b"")
         if self.badge is None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from membench.adapters.registry import discover
+from membench.domain.labels import JsonObject
 from membench.leaderboard.store.index import Index
 from membench.leaderboard.views.board import listed
 from membench.tasks.registry import list_tasks
 
-Record = dict[str, Any]
+Record = JsonObject
 
 
 def system_records(index: Index) -> list[Record]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from membench.domain.labels import JsonObject
 
 FILE = Path(__file__).parents[1] / "claims" / "claims.csv"
 COLUMNS = (
@@ -38,7 +39,7 @@ def sources(task: str) -> list[str]:
     return sorted(counts, key=lambda source: (-counts[source], source))
 
 
-def records(task: str, source: str = "") -> list[dict[str, Any]]:
+def records(task: str, source: str = "") -> list[JsonObject]:
     """The claims of one source about a benchmark, or of all of them."""
     return [
         {name: row[name] or "–" for name in COLUMNS}

@@ -16,6 +16,7 @@ from typing import Any
 
 from membench.domain.case import Ask, Case, opaque_ids
 from membench.domain.errors import UserError
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Gold, Score
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
@@ -182,14 +183,14 @@ def attempted(
     )
 
 
-def last_attempt(bundle: LoadedBundle, name: str, case: str) -> list[dict[str, Any]]:
+def last_attempt(bundle: LoadedBundle, name: str, case: str) -> list[JsonObject]:
     """Lines of a case's last attempt."""
     mine = [line for line in bundle.lines(name) if line.get("case") == case]
     last = max((line["attempt"] for line in mine), default=0)
     return [line for line in mine if line["attempt"] == last]
 
 
-def one(lines: Sequence[dict[str, Any]], event: int | None) -> dict[str, Any] | None:
+def one(lines: Sequence[JsonObject], event: int | None) -> JsonObject | None:
     """The line of an event."""
     return next((line for line in lines if line["event"] == event), None)
 
@@ -202,7 +203,7 @@ def turn_words(case: Case | None) -> dict[str, str]:
 
 def recalled_line(
     rank: int,
-    memory: Mapping[str, Any],
+    memory: JsonView,
     words: Mapping[str, str],
     evidence: frozenset[str] | None,
 ) -> RecalledLine:
@@ -213,7 +214,7 @@ def recalled_line(
     return RecalledLine(rank, sources, hit, memory["tokens"], text)
 
 
-def answer_words(answer: Mapping[str, Any], case: Case | None) -> str:
+def answer_words(answer: JsonView, case: Case | None) -> str:
     """The text of an answer, where the bundle and the data give it."""
     if answer["status"] != "ok":
         return f"failed: {answer.get('reason')}"
@@ -225,7 +226,7 @@ def answer_words(answer: Mapping[str, Any], case: Case | None) -> str:
     return "".join(part_words(part, turns) for part in answer["parts"])
 
 
-def part_words(part: Mapping[str, Any], turns: Mapping[str, Any]) -> str:
+def part_words(part: JsonView, turns: JsonView) -> str:
     """The text of one part."""
     if "generated" in part:
         return str(part["generated"])
@@ -272,7 +273,7 @@ def cases_of(
     return {gold.case_id: (case, gold) for case, gold in task.cases(source, opaque_ids(name, seed))}
 
 
-def recalled_records(run: AttemptView) -> list[dict[str, Any]]:
+def recalled_records(run: AttemptView) -> list[JsonObject]:
     """Recalled memories as a table."""
     return [
         {
@@ -286,7 +287,7 @@ def recalled_records(run: AttemptView) -> list[dict[str, Any]]:
     ]
 
 
-def score_records(page: QuestionPage) -> list[dict[str, Any]]:
+def score_records(page: QuestionPage) -> list[JsonObject]:
     """Scores of every run side by side."""
     names = dict.fromkeys(name for run in page.runs for name in run.score.values)
     return [

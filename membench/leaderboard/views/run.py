@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Score
 from membench.leaderboard.store.rows import RowFigure, figure_of
 from membench.leaderboard.store.store import Adjudication, Store, tombstones
@@ -15,7 +15,7 @@ from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS, phase_cost
 
-Record = dict[str, Any]
+Record = JsonObject
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def facts(loaded: LoadedBundle) -> list[Record]:
     return [{"fact": name, "value": str(value)} for name, value in entries.items()]
 
 
-def words(values: Mapping[str, Any]) -> str:
+def words(values: JsonView) -> str:
     """A mapping in one line."""
     return ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
 
@@ -116,7 +116,7 @@ def category_records(loaded: LoadedBundle) -> list[Record]:
     return aligned(found)
 
 
-def figure_text(name: str, metric: Mapping[str, Any], *, interval: bool = True) -> str:
+def figure_text(name: str, metric: JsonView, *, interval: bool = True) -> str:
     """A metric of a summary: fractions in percent, counts as they are."""
     if metric["value"] is None:
         return "–"
@@ -154,7 +154,7 @@ def cost_records(loaded: LoadedBundle) -> list[Record]:
     ]
 
 
-def phase_costs(summary: Mapping[str, Any], phase: str) -> dict[str, str]:
+def phase_costs(summary: JsonView, phase: str) -> dict[str, str]:
     """Every cost of a phase, as text."""
     return {name: significant(phase_cost(summary, cost, phase)) for name, cost in COSTS.items()}
 
@@ -164,7 +164,7 @@ def milliseconds(seconds: float | None) -> str:
     return "–" if seconds is None else significant(seconds * 1000)
 
 
-def joules(figure: Mapping[str, Any] | None) -> str:
+def joules(figure: JsonView | None) -> str:
     """Joules, never without their label."""
     if figure is None or figure.get("joules") is None:
         return "unavailable"

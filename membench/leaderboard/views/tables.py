@@ -6,9 +6,10 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.store.rows import RowFigure
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.board import OFTEN, Board, BoardRow
@@ -16,7 +17,7 @@ from membench.metrics.names import is_fraction
 from membench.metrics.statistics import TOO_FEW_CASES
 from membench.records.costs import COSTS
 
-Record = dict[str, Any]
+Record = JsonObject
 
 BADGES = {
     "self-reported": "○ self-reported",
@@ -142,7 +143,7 @@ def frontier_records(board: Board) -> list[Record]:
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
+def to_csv(records: Sequence[JsonView]) -> str:
     """CSV that no spreadsheet takes for formulas."""
     if not records:
         return ""
@@ -160,6 +161,6 @@ def harmless(value: Any) -> Any:
     return value
 
 
-def to_json(records: Sequence[Mapping[str, Any]]) -> str:
+def to_json(records: Sequence[JsonView]) -> str:
     """JSON of the same."""
     return json.dumps(list(records), ensure_ascii=False, indent=1, allow_nan=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from membench.domain.answer import AnswerInput, Message
 from membench.domain.errors import ProviderFault, Reason
@@ -15,7 +15,7 @@ from membench.llm.aio.bounded import in_flight
 from membench.llm.client import ModelClient, cost_of
 from membench.readers.card import ReaderCard
 from membench.records.usage import Usage
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.prompts import without_reasoning
 
 
@@ -90,7 +90,7 @@ class LlmReader:
     stop: ClassVar[Sequence[str]] = ()
 
     client: ModelClient
-    task: Task[Any]
+    task: AnyTask
     now: Callable[[], float] = field(default=time.time)
     temperature: float | None = None
     max_tokens: int | None = None

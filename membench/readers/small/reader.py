@@ -8,13 +8,14 @@ lines without numbers and ids, one line of reply. `prompt.toml` holds all of it.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from membench.domain.answer import AnswerInput, Message
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import Memory
 from membench.readers.card import ReaderCard
 from membench.readers.llm.reader import LlmReader
@@ -56,7 +57,7 @@ def dated_line(memory: Memory) -> str:
     return f"{memory.time.day} {memory.time:%B %Y}: {memory.text}"
 
 
-def _examples(prompt: Mapping[str, Any]) -> Iterator[Message]:
+def _examples(prompt: JsonView) -> Iterator[Message]:
     """What comes before every question."""
     yield Message("system", str(prompt["system"]))
     for shot in prompt["shots"]:
@@ -66,7 +67,7 @@ def _examples(prompt: Mapping[str, Any]) -> Iterator[Message]:
 
 
 @cache
-def _prompt() -> dict[str, Any]:
+def _prompt() -> JsonObject:
     return tomllib.loads(PROMPT)
 
 

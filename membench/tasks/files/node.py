@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from membench.domain.errors import DataError
+from membench.domain.labels import JsonObject
 
 REMEDY = "Compare with the published file, or fetch it again."
 
@@ -46,7 +47,7 @@ class Node:
         """A member that is known to be there."""
         return Node(self.value[key], self.file, f"{self.place}.{key}")
 
-    def object(self) -> dict[str, Any]:
+    def object(self) -> JsonObject:
         """The members of an object."""
         if not isinstance(self.value, dict):
             raise self.error(f"expected an object, found {kind(self.value)}")

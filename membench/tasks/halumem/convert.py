@@ -18,18 +18,18 @@ import sys
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from membench.domain.errors import Reason, UserError
+from membench.domain.labels import JsonObject
 from membench.tasks.base import request_id
 from membench.tasks.files.jsonl import json_lines
 from membench.tasks.files.node import Node
 from membench.tasks.files.source import open_bytes, reading
 from membench.tasks.halumem.scoring import INCLUDED
 
-Line = dict[str, Any]
+Line = JsonObject
 Key = tuple[str, str]
 """A session id and what tells its things apart: a point's index, a memory's or question's text."""
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from membench.domain.case import Ask, Case, Ingest, Session
 from membench.domain.errors import Reason
+from membench.domain.labels import JsonView
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.score import JudgeRequest, Score, ScoreStatus, Verdict
 from membench.domain.system import MemoryChange
@@ -366,9 +367,7 @@ class Scorer:
         )
         return replace(row, flags=row.flags + flags)
 
-    def judged(
-        self, request: str, read: Callable[[Mapping[str, Any]], T | None]
-    ) -> tuple[State, T | None]:
+    def judged(self, request: str, read: Callable[[JsonView], T | None]) -> tuple[State, T | None]:
         """What a verdict says, or why it says nothing."""
         verdict = self.verdicts.get(request)
         if verdict is None:
@@ -416,10 +415,10 @@ def strict(values: Values) -> Values:
     return {f"{STRICT}{name}": value for name, value in values.items()}
 
 
-def whole(*keys: str) -> Callable[[Mapping[str, Any]], int | None]:
+def whole(*keys: str) -> Callable[[JsonView], int | None]:
     """Reads a score of 0, 1 or 2 under the first key there is."""
 
-    def read(values: Mapping[str, Any]) -> int | None:
+    def read(values: JsonView) -> int | None:
         found = next((values[key] for key in keys if key in values), None)
         if isinstance(found, float) and found.is_integer():
             found = int(found)
@@ -430,13 +429,13 @@ def whole(*keys: str) -> Callable[[Mapping[str, Any]], int | None]:
     return read
 
 
-def labelled(labels: Sequence[str]) -> Callable[[Mapping[str, Any]], str | None]:
+def labelled(labels: Sequence[str]) -> Callable[[JsonView], str | None]:
     """Reads a label under our own key, or under the official one in the official spelling.
 
     The official scorer compares `evaluation_result` with `Correct` and the like as they are.
     """
 
-    def read(values: Mapping[str, Any]) -> str | None:
+    def read(values: JsonView) -> str | None:
         if "label" in values:
             found = str(values["label"]).strip().lower()
             return found if found in labels else None

@@ -7,10 +7,10 @@ questions. See `docs/tasks/halumem.md`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
+from membench.domain.labels import JsonView
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
 from membench.tasks.base import Task, fill
@@ -159,16 +159,14 @@ class HaluMem(Task[HaluMemGold]):
         """Questions that rest on no fact are about something never mentioned."""
         return request.kind == "question" and not request.fields["key_memory_points"].strip()
 
-    def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
+    def parse_verdict(self, request: JudgeRequest, reply: str) -> JsonView:
         """As everywhere; the accuracy judge's second answer becomes the official string."""
         values = dict(super().parse_verdict(request, reply))
         if isinstance(values.get(INCLUDED), bool):
             values[INCLUDED] = str(values[INCLUDED]).lower()
         return values
 
-    def external_verdict(
-        self, request: JudgeRequest, values: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def external_verdict(self, request: JudgeRequest, values: JsonView) -> JsonView:
         """As everywhere; the official field counts in its official spelling alone."""
         if "evaluation_result" in values and "label" not in values:
             labels = self.card.judges[request.kind].labels

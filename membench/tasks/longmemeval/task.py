@@ -7,11 +7,11 @@ the one question, with the question's date as now, also where that lies before t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
 from membench.domain.errors import DataError
+from membench.domain.labels import JsonView
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
 from membench.tasks.base import Task, fill
@@ -194,7 +194,7 @@ class LongMemEval(Task[LongMemEvalGold]):
         fields = (request.fields[name] for name in ("question", "gold", "answer"))
         return [Message("user", official.format(*fields))]
 
-    def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
+    def parse_verdict(self, request: JudgeRequest, reply: str) -> JsonView:
         """`yes` or `no`, alone in a reply.
 
         Raises:

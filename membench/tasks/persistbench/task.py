@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
+from membench.domain.labels import JsonView
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
 from membench.tasks.base import Task, fill
@@ -206,7 +206,7 @@ class PersistBench(Task[PersistBenchGold]):
             return super().judge_messages(request)
         return [Message("system", official), Message("user", fill(BLOCKS, request.fields))]
 
-    def parse_verdict(self, request: JudgeRequest, reply: str) -> Mapping[str, Any]:
+    def parse_verdict(self, request: JudgeRequest, reply: str) -> JsonView:
         """As everywhere; like the port, a grade without reasoning is no verdict."""
         values = super().parse_verdict(request, reply)
         if not str(values.get("reasoning") or "").strip():

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
+from membench.domain.labels import JsonObject
 from membench.tasks.synthetic.draws import Draws
 
 FOLDER = Path(__file__).parent / "texts"
@@ -28,7 +28,7 @@ Fields = Mapping[str, str]
 
 
 @cache
-def read_texts(name: str) -> dict[str, Any]:
+def read_texts(name: str) -> JsonObject:
     """One file of the `texts` folder."""
     with (FOLDER / f"{name}.toml").open("rb") as file:
         return tomllib.load(file)

@@ -14,10 +14,10 @@ from typing import Any
 
 from membench.domain.answer import Answer
 from membench.domain.case import CaseInfo, Feedback, Item, Session, Turn
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.domain.system import Memory, MemoryChange, ModelEndpoint, Query
 
-Json = dict[str, Any]
+Json = JsonObject
 
 
 def time_to_json(time: datetime | None) -> str | None:
@@ -38,7 +38,7 @@ def case_to_json(case: CaseInfo) -> Json:
     return {"id": case.id, "task": case.task, "speakers": list(case.speakers)}
 
 
-def case_from_json(value: Mapping[str, Any]) -> CaseInfo:
+def case_from_json(value: JsonView) -> CaseInfo:
     """The inverse of `case_to_json`."""
     return CaseInfo(value["id"], value["task"], tuple(value["speakers"]))
 
@@ -48,7 +48,7 @@ def turn_to_json(turn: Turn) -> Json:
     return {**asdict(turn), "time": time_to_json(turn.time)}
 
 
-def turn_from_json(value: Mapping[str, Any]) -> Turn:
+def turn_from_json(value: JsonView) -> Turn:
     """The inverse of `turn_to_json`."""
     return Turn(**{**value, "time": time_from_json(value["time"])})
 
@@ -64,7 +64,7 @@ def session_to_json(session: Session) -> Json:
     }
 
 
-def session_from_json(value: Mapping[str, Any]) -> Session:
+def session_from_json(value: JsonView) -> Session:
     """The inverse of `session_to_json`."""
     return Session(
         value["id"],
@@ -80,7 +80,7 @@ def item_to_json(item: Item) -> Json:
     return {"id": item.id, "text": item.text, "time": time_to_json(item.time)}
 
 
-def item_from_json(value: Mapping[str, Any]) -> Item:
+def item_from_json(value: JsonView) -> Item:
     """The inverse of `item_to_json`."""
     return Item(value["id"], value["text"], time_from_json(value["time"]))
 
@@ -96,7 +96,7 @@ def query_to_json(query: Query) -> Json:
     }
 
 
-def query_from_json(value: Mapping[str, Any]) -> Query:
+def query_from_json(value: JsonView) -> Query:
     """The inverse of `query_to_json`."""
     granted = value["granted"]
     return Query(
@@ -113,7 +113,7 @@ def feedback_to_json(feedback: Feedback) -> Json:
     return asdict(feedback)
 
 
-def feedback_from_json(value: Mapping[str, Any]) -> Feedback:
+def feedback_from_json(value: JsonView) -> Feedback:
     """The inverse of `feedback_to_json`."""
     return Feedback(**value)
 
@@ -135,7 +135,7 @@ def memory_to_json(memory: Any) -> Json:
     }
 
 
-def memory_from_json(value: Mapping[str, Any]) -> Memory:
+def memory_from_json(value: JsonView) -> Memory:
     """The inverse of `memory_to_json`."""
     return Memory(
         value["text"],
@@ -151,7 +151,7 @@ def memories_to_json(memories: Sequence[Memory]) -> list[Json]:
     return [memory_to_json(memory) for memory in memories]
 
 
-def memories_from_json(values: Sequence[Mapping[str, Any]]) -> list[Memory]:
+def memories_from_json(values: Sequence[JsonView]) -> list[Memory]:
     """The inverse of `memories_to_json`."""
     return [memory_from_json(value) for value in values]
 
@@ -163,7 +163,7 @@ def changes_to_json(changes: Sequence[MemoryChange] | None) -> list[Json] | None
     return [{"kind": c.kind, "memory": memory_to_json(c.memory)} for c in changes]
 
 
-def changes_from_json(values: Sequence[Mapping[str, Any]] | None) -> list[MemoryChange] | None:
+def changes_from_json(values: Sequence[JsonView] | None) -> list[MemoryChange] | None:
     """The inverse of `changes_to_json`."""
     if values is None:
         return None
@@ -175,7 +175,7 @@ def answer_to_json(answer: Answer) -> Json:
     return {"text": answer.text}
 
 
-def answer_from_json(value: Mapping[str, Any]) -> Answer:
+def answer_from_json(value: JsonView) -> Answer:
     """The inverse of `answer_to_json`."""
     return Answer(value["text"])
 
@@ -185,6 +185,6 @@ def models_to_json(models: Mapping[Role, ModelEndpoint]) -> Json:
     return {str(role): asdict(endpoint) for role, endpoint in models.items()}
 
 
-def models_from_json(values: Mapping[str, Mapping[str, Any]]) -> dict[Role, ModelEndpoint]:
+def models_from_json(values: Mapping[str, JsonView]) -> dict[Role, ModelEndpoint]:
     """The inverse of `models_to_json`."""
     return {Role(role): ModelEndpoint(**value) for role, value in values.items()}

@@ -16,6 +16,7 @@ from membench.adapters.environment.worker import messages
 from membench.adapters.environment.worker.isolation import Sandbox, SeededIds
 from membench.adapters.environment.worker.messages import Json
 from membench.adapters.environment.worker.processes import ResourceUse, folder_bytes
+from membench.domain.labels import JsonView
 from membench.domain.system import SystemContext
 
 SYSTEM_PACKAGE = "membench.adapters.system"
@@ -67,7 +68,7 @@ class Worker:
         reply.update(id=request["id"], resources=self._resources(request["op"]))
         return json.dumps(reply).encode() + b"\n"
 
-    def _do(self, op: str, args: Mapping[str, Any]) -> Any:
+    def _do(self, op: str, args: JsonView) -> Any:
         if op == "open":
             return self._open(args)
         if op == "sandbox_violations":
@@ -79,7 +80,7 @@ class Worker:
             self._ids.seed(self._seed, args["case"]["id"])
         return OPERATIONS[op](self._system, args)
 
-    def _open(self, args: Mapping[str, Any]) -> None:
+    def _open(self, args: JsonView) -> None:
         """Import the adapter and construct the system."""
         models = messages.models_from_json(args["models"])
         self._sandbox.allow(_ports(endpoint.base_url for endpoint in models.values()))
@@ -125,28 +126,28 @@ def count_tokens(text: str) -> int:
     return len(tiktoken.get_encoding("o200k_base").encode_ordinary(text))
 
 
-def _ingest(system: Any, args: Mapping[str, Any]) -> Any:
+def _ingest(system: Any, args: JsonView) -> Any:
     changes = system.ingest(messages.session_from_json(args["session"]))
     return messages.changes_to_json(changes)
 
 
-def _remember(system: Any, args: Mapping[str, Any]) -> Any:
+def _remember(system: Any, args: JsonView) -> Any:
     return messages.changes_to_json(system.remember(messages.item_from_json(args["item"])))
 
 
-def _feedback(system: Any, args: Mapping[str, Any]) -> Any:
+def _feedback(system: Any, args: JsonView) -> Any:
     return messages.changes_to_json(system.feedback(messages.feedback_from_json(args["feedback"])))
 
 
-def _recall(system: Any, args: Mapping[str, Any]) -> Any:
+def _recall(system: Any, args: JsonView) -> Any:
     return messages.memories_to_json(system.recall(messages.query_from_json(args["query"])))
 
 
-def _answer(system: Any, args: Mapping[str, Any]) -> Any:
+def _answer(system: Any, args: JsonView) -> Any:
     return messages.answer_to_json(system.answer(messages.query_from_json(args["query"])))
 
 
-OPERATIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+OPERATIONS: Mapping[str, Callable[[Any, JsonView], Any]] = {
     "reset": lambda system, args: system.reset(messages.case_from_json(args["case"])),
     "ingest": _ingest,
     "remember": _remember,
@@ -163,7 +164,7 @@ OPERATIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
 """What a lane may ask for."""
 
 
-def run(config: Mapping[str, Any]) -> None:
+def run(config: JsonView) -> None:
     """The life of a worker process, after the supervisor has forked it."""
     channel = socket.socket(fileno=config["channel"])
     os.set_inheritable(config["channel"], False)

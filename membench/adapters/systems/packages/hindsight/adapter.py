@@ -18,7 +18,7 @@ from typing import Any
 from membench.adapters.environment.worker.clock import UNDATED, dataset_clock
 from membench.adapters.environment.worker.texts import spoken
 from membench.domain.case import CaseInfo, Session
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, Role
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
 BANK = "case"
@@ -130,9 +130,9 @@ class System:
                     raise
         raise AssertionError("unreachable")
 
-    async def _units(self) -> list[dict[str, Any]]:
+    async def _units(self) -> list[JsonObject]:
         """All pages of the listing."""
-        units: list[dict[str, Any]] = []
+        units: list[JsonObject] = []
         while True:
             page = await self._engine.list_memory_units(
                 BANK, limit=PAGE, offset=len(units), request_context=self._new_request()
@@ -141,7 +141,7 @@ class System:
             if len(page["items"]) < PAGE:
                 return units
 
-    def _memory(self, fact: dict[str, Any]) -> Memory:
+    def _memory(self, fact: JsonObject) -> Memory:
         """A fact; its sources are all turns of the session it was extracted from."""
         session = self._sessions.get(fact.get("document_id") or "")
         times = (fact.get(name) for name in ("occurred_start", "date", "mentioned_at"))

@@ -12,7 +12,7 @@ from membench.adapters.environment.worker.clock import UNDATED, dataset_clock
 from membench.adapters.environment.worker.models import width_of
 from membench.adapters.environment.worker.texts import spoken
 from membench.domain.case import CaseInfo, Session
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, Role
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
 EVERYTHING = 100_000
@@ -81,11 +81,11 @@ class System:
             self._memory.close()
             self._memory.vector_store.client.close()
 
-    def _change(self, result: dict[str, Any], session: Session) -> MemoryChange:
+    def _change(self, result: JsonObject, session: Session) -> MemoryChange:
         memory = self._memory_of({**result, "metadata": {"session": session.id}})
         return MemoryChange(KINDS[result["event"]], memory)
 
-    def _memory_of(self, result: dict[str, Any]) -> Memory:
+    def _memory_of(self, result: JsonObject) -> Memory:
         """A fact; its sources are all turns of the session whose `add` stored it."""
         session = self._sessions[result["metadata"]["session"]]
         return Memory(
@@ -96,7 +96,7 @@ class System:
             result["id"],
         )
 
-    def _config(self) -> dict[str, Any]:
+    def _config(self) -> JsonObject:
         """Everything that is not mem0's default."""
         model, embedder = (self._context.models[role] for role in (Role.MEMORY, Role.EMBEDDER))
         store = self._context.workdir

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import http.client
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,6 +19,7 @@ from membench.adapters.parts.budget import cut
 from membench.adapters.parts.http import Connection
 from membench.domain.case import CaseInfo, Item, Session, Turn
 from membench.domain.errors import Reason, SystemFault
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
 NOT_OFFERED = (404, 405, 501)
@@ -101,7 +102,7 @@ class HttpMemory:
             self._post("/close", {})
             self.namespace = None
 
-    def _post(self, path: str, body: Mapping[str, Any], *, optional: bool = False) -> bytes | None:
+    def _post(self, path: str, body: JsonView, *, optional: bool = False) -> bytes | None:
         """The content of the reply; None if the path is optional and not offered.
 
         Raises:
@@ -134,7 +135,7 @@ def _parsed(model: type[T], reply: bytes | None) -> T:
         raise SystemFault(Reason.SYSTEM_BAD_REPLY, f"{place}: {first['msg']}") from error
 
 
-def _session(session: Session) -> dict[str, Any]:
+def _session(session: Session) -> JsonObject:
     return {
         "id": session.id,
         "index": session.index,
@@ -144,7 +145,7 @@ def _session(session: Session) -> dict[str, Any]:
     }
 
 
-def _turn(turn: Turn) -> dict[str, Any]:
+def _turn(turn: Turn) -> JsonObject:
     fields = ("id", "speaker", "role", "content", "text", "time")
     return {name: getattr(turn, name) for name in fields}
 

@@ -21,6 +21,7 @@ from membench.adapters.systems.remote.mcp.connection import McpConnection, McpSe
 from membench.adapters.systems.remote.mcp.replies import texts_in
 from membench.domain.case import CaseInfo, Item, Session
 from membench.domain.errors import UsageError
+from membench.domain.labels import JsonObject
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
 
@@ -65,7 +66,7 @@ class McpMemory:
 
     def recall(self, query: Query) -> list[Memory]:
         """Search, and hold the reply to k and the token budget."""
-        arguments: dict[str, Any] = {self.given["query_argument"]: query.text}
+        arguments: JsonObject = {self.given["query_argument"]: query.text}
         if self.given["limit_argument"] and query.k is not None:
             arguments[self.given["limit_argument"]] = query.k
         replies = self._call("recall_tool", arguments)
@@ -90,7 +91,7 @@ class McpMemory:
             if text and text != self.given["empty_reply"]:
                 yield self.stored.get(text, Memory(text))
 
-    def _call(self, tool: str, arguments: dict[str, Any]) -> list[Any]:
+    def _call(self, tool: str, arguments: JsonObject) -> list[Any]:
         assert self.connection is not None, "reset comes first"
         if self.given["namespace_argument"]:
             arguments = {**arguments, self.given["namespace_argument"]: self.namespace}

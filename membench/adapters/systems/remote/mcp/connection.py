@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from membench.domain.errors import Fault, Reason, SystemFault, UsageError
+from membench.domain.labels import JsonObject
 
 REQUEST_TIMEOUT = -32001
 """MCP's error code for a request without a reply in time."""
@@ -63,7 +64,7 @@ class McpConnection:
         except Exception as error:
             raise _fault("list_tools", error) from error
 
-    def call(self, tool: str, arguments: dict[str, Any]) -> list[Any]:
+    def call(self, tool: str, arguments: JsonObject) -> list[Any]:
         """What a tool returned: its structured content if it has any, else its texts.
 
         Raises:

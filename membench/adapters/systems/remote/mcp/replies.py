@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from membench.domain.labels import JsonObject
+
 LISTS = ("memories", "results", "result", "items", "entries", "data")
 TEXTS = ("memory", "text", "content", "value")
 
@@ -37,7 +39,7 @@ def _in_string(reply: str) -> Iterator[str]:
     yield reply
 
 
-def _in_object(reply: dict[str, Any]) -> Iterator[str]:
+def _in_object(reply: JsonObject) -> Iterator[str]:
     for key in LISTS:
         if isinstance(reply.get(key), list | dict | str):
             yield from texts_in(reply[key])
