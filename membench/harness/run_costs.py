@@ -17,7 +17,7 @@ from membench.records.attempts import CaseAttempt
 from membench.records.record import Record
 from membench.records.summary import AbandonedCost, ContextTokens, PhaseTime, RunCosts
 from membench.records.telemetry import Telemetry
-from membench.records.usage import LateUsage, PhaseUsage
+from membench.records.usage import LateUsage, PhaseUsage, known_sum
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,14 +29,14 @@ class CostTally:
         """Start with nothing spent."""
         self._starts: dict[str, array[float]] = {}
         self._ends: dict[str, array[float]] = {}
-        self._cpu_s: dict[str, float] = {}
+        self._cpu_s: dict[str, float | None] = {}
         self._usage: dict[str, PhaseUsage] = {}
         self._abandoned_usage: dict[str, PhaseUsage] = {}
         self._context = array("d")
         self._recalled = array("d")
         self._late_calls = 0
         self._abandoned_s = 0.0
-        self._abandoned_cpu_s = 0.0
+        self._abandoned_cpu_s: float | None = 0.0
         self.turns = 0
         self.tokens = 0
         self.peak_rss_bytes: int | None = None
@@ -50,7 +50,7 @@ class CostTally:
                 self._add_context(record)
         for record in loaded.abandoned:
             self._abandoned_s += record.telemetry.seconds or 0.0
-            self._abandoned_cpu_s += record.telemetry.cpu_seconds
+            self._abandoned_cpu_s = known_sum(self._abandoned_cpu_s, record.telemetry.cpu_seconds)
             if record.telemetry.usage is not None:
                 add_usage(self._abandoned_usage, record.phase, record.telemetry.usage)
 
@@ -60,7 +60,7 @@ class CostTally:
             for phase, times in theirs.items():
                 mine.setdefault(phase, array("d")).extend(times)
         for phase, seconds in other._cpu_s.items():
-            self._cpu_s[phase] = self._cpu_s.get(phase, 0.0) + seconds
+            self._cpu_s[phase] = known_sum(self._cpu_s.get(phase, 0.0), seconds)
         for total, part in (
             (self._usage, other._usage),
             (self._abandoned_usage, other._abandoned_usage),
@@ -71,7 +71,7 @@ class CostTally:
         self._recalled.extend(other._recalled)
         self._late_calls += other._late_calls
         self._abandoned_s += other._abandoned_s
-        self._abandoned_cpu_s += other._abandoned_cpu_s
+        self._abandoned_cpu_s = known_sum(self._abandoned_cpu_s, other._abandoned_cpu_s)
         self.turns += other.turns
         self.tokens += other.tokens
         self.peak_rss_bytes = _max(self.peak_rss_bytes, other.peak_rss_bytes)
@@ -81,7 +81,9 @@ class CostTally:
         """Take in calls that came after their phase was closed; start-up counts as ingest."""
         for note in notes:
             for late in map(LateUsage.from_json, note.get("late", ())):
-                add_usage(self._usage, late.phase or Phase.INGEST.value, late.usage)
+                phase = late.phase or Phase.INGEST.value
+                add_usage(self._usage, phase, late.usage)
+                self._cpu_s[phase] = known_sum(self._cpu_s.get(phase, 0.0), late.usage.total.cpu_s)
                 self._late_calls += late.usage.total.calls
 
     def add_spans(self, phase: Phase, telemetry: Iterable[Telemetry]) -> None:
@@ -100,7 +102,7 @@ class CostTally:
         if telemetry.start is not None and telemetry.end is not None:
             self._starts.setdefault(phase, array("d")).append(telemetry.start)
             self._ends.setdefault(phase, array("d")).append(telemetry.end)
-        self._cpu_s[phase] = self._cpu_s.get(phase, 0.0) + telemetry.cpu_seconds
+        self._cpu_s[phase] = known_sum(self._cpu_s.get(phase, 0.0), telemetry.cpu_seconds)
         self.turns += telemetry.turns or 0
         self.tokens += telemetry.tokens or 0
         self.peak_rss_bytes = _max(self.peak_rss_bytes, telemetry.rss_bytes)

@@ -65,7 +65,7 @@ class CallFault(ProviderFault):
         retry_after: Seconds the upstream asked to wait.
         passing: Whether trying again may help.
         retries: Attempts beyond the first that were made.
-        cpu_s: CPU seconds on this machine that the attempts cost.
+        cpu_s: CPU seconds that the attempts cost; None where the model's machine is not metered.
         usage: What the call is charged.
     """
 
@@ -86,7 +86,7 @@ class CallFault(ProviderFault):
         self.retry_after = retry_after
         self.passing = passing
         self.retries = 0
-        self.cpu_s = 0.0
+        self.cpu_s: float | None = 0.0
         self.usage = Usage(failed=1)
 
 
@@ -250,13 +250,13 @@ class CallMeter:
 
     async def _attempts(self, work: _Work) -> MeteredReply:
         """Try until a usable reply comes."""
-        spec, upstream, lost = work.model.spec, work.model.upstream, 0.0
+        spec, upstream = work.model.spec, work.model.upstream
+        lost: float | None = 0.0
         for made in itertools.count():
             try:
                 reply = await _attempt(work, self.till)
             except CallFault as fault:
-                fault.cpu_s += upstream.lost_cpu_s()
-                lost += fault.cpu_s
+                lost = known_sum(lost, known_sum(fault.cpu_s, upstream.lost_cpu_s()))
                 fault.retries, fault.cpu_s = made, lost
                 if made + 1 >= spec.attempts or not _may_pass(fault, spec):
                     raise

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from membench.domain.errors import UnknownName
 from membench.domain.labels import Phase
+from membench.records.telemetry import Telemetry
 
 SETUP_PHASES = (Phase.INGEST.value, Phase.FINALIZE.value)
 """Paid once per history."""
@@ -111,8 +112,8 @@ COSTS: Mapping[str, Cost] = MappingProxyType(
             ),
             Cost(
                 "cpu_s", "CPU time (s)", "CPU s",
-                "CPU seconds of the lanes, their children, and models hosted beside them.",
-                "machine",
+                "CPU seconds of the lanes, their children, and the models they called; unknown "
+                "where the machine of one is not metered.", "machine",
             ),
             Cost(
                 "usd", "Price (USD)", "USD",
@@ -244,10 +245,13 @@ def record_cost(record: Mapping[str, Any], cost: Cost) -> float | None:
             return _used(usage, cost) if usage else 0.0
 
 
-def cpu_seconds(telemetry: Mapping[str, Any]) -> float:
-    """CPU seconds of an event: the lane's, and those of models that the gateway hosts."""
-    hosted = (telemetry.get("usage") or {}).get("cpu_s") or 0.0
-    return float(telemetry.get("cpu_s", 0.0) + hosted)
+def cpu_seconds(telemetry: Mapping[str, Any]) -> float | None:
+    """CPU seconds of an event: the lane's and those of the models it called.
+
+    Returns:
+        None where a model was called whose machine is not metered.
+    """
+    return Telemetry.from_json(telemetry).cpu_seconds
 
 
 Costs = Mapping[str, float | None]

@@ -152,12 +152,12 @@ class AbandonedCost:
 
     Attributes:
         time_s: Sum of spans.
-        cpu_s: CPU seconds.
+        cpu_s: CPU seconds; None if unknown.
         usage: Model calls by phase.
     """
 
     time_s: float = 0.0
-    cpu_s: float = 0.0
+    cpu_s: float | None = 0.0
     usage: Mapping[str, PhaseUsage] = field(default_factory=dict)
 
     def to_json(self) -> JsonObject:
@@ -181,7 +181,8 @@ class RunCosts:
         context_tokens: Tokens recalled per ask.
         recalled: Mean memories per ask; None where nothing was recalled.
         time_s: Seconds by phase.
-        cpu_s: CPU seconds by phase, of lanes, their children and hosted models.
+        cpu_s: CPU seconds by phase, of lanes, their children and models; None where the machine of
+            a model is not metered.
         peak_rss_bytes: Largest resident memory of a lane.
         store_bytes: Largest store.
         late_calls: Calls after their phase was closed.
@@ -194,7 +195,7 @@ class RunCosts:
     context_tokens: ContextTokens = field(default_factory=ContextTokens)
     recalled: float | None = None
     time_s: Mapping[str, PhaseTime] = field(default_factory=dict)
-    cpu_s: Mapping[str, float] = field(default_factory=dict)
+    cpu_s: Mapping[str, float | None] = field(default_factory=dict)
     peak_rss_bytes: int | None = None
     store_bytes: int | None = None
     late_calls: int = 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from membench.domain.labels import JsonObject, JsonView
-from membench.records.usage import PhaseUsage
+from membench.records.usage import PhaseUsage, Usage, known_sum
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,14 @@ class Telemetry:
         return None if self.start is None or self.end is None else self.end - self.start
 
     @property
-    def cpu_seconds(self) -> float:
-        """CPU seconds of the event: the lane's, and those of models that the gateway hosts."""
-        hosted = self.usage.total.cpu_s if self.usage is not None else None
-        return (self.cpu_s or 0.0) + (hosted or 0.0)
+    def cpu_seconds(self) -> float | None:
+        """CPU seconds of the event: the lane's and those of the models it called.
+
+        None where a model was called whose machine is not metered.
+        """
+        lane = self.cpu_s or 0.0
+        models = Usage() if self.usage is None else self.usage.total
+        return known_sum(lane, models.cpu_s if models.asked else models.cpu_s or 0.0)
 
     def to_json(self) -> JsonObject:
         """As in the record; what is None has no key."""

@@ -38,7 +38,8 @@ class Usage:
         failed: Calls that ended in a fault; their cost is unknown and not in the sums.
         late: Calls that arrived, or ended, after their phase was closed.
         replayed: Calls answered from the cassette; their tokens and dollars are the recorded ones.
-        cpu_s: CPU seconds of models hosted by the gateway itself; None in sums recorded without.
+        cpu_s: CPU seconds of the models; None where the machine of one is not metered, and in
+            sums recorded without.
     """
 
     calls: int = 0
@@ -56,6 +57,11 @@ class Usage:
     late: int = 0
     replayed: int = 0
     cpu_s: float | None = 0.0
+
+    @property
+    def asked(self) -> int:
+        """Calls that were made, whatever became of them."""
+        return self.calls + self.failed
 
     def __add__(self, other: Usage) -> Usage:
         """Sum every figure; the weaker source and an unknown figure win."""

@@ -227,7 +227,7 @@ class TestSettings:
         assert {body["temperature"] for body in reads} == {0.5}
         assert {body["max_tokens"] for body in reads} == {33}
         assert {body["temperature"] for body in judges} == {0.0}
-        assert all("max_tokens" not in body for body in judges)
+        assert {body["max_tokens"] for body in judges} == {1024}
 
     def test_an_unknown_setting_is_refused_before_there_is_a_run(self, tmp_path: Path) -> None:
         spec = RunSpec("none", "locomo", "sample", reader="scripted")

@@ -59,7 +59,11 @@ def test_cpu_seconds_hold_those_of_models_that_the_gateway_hosts() -> None:
     hosted = PhaseUsage(Usage(calls=1, cpu_s=0.25))
     assert Telemetry(cpu_s=0.5, usage=hosted).cpu_seconds == 0.75
     unknown = PhaseUsage(Usage(calls=1, cpu_s=None))
-    assert Telemetry(cpu_s=0.5, usage=unknown).cpu_seconds == 0.5
+    assert Telemetry(cpu_s=0.5, usage=unknown).cpu_seconds is None
+    failed = PhaseUsage(Usage(failed=1, cpu_s=None))
+    assert Telemetry(cpu_s=0.5, usage=failed).cpu_seconds is None
+    none = PhaseUsage(Usage(cpu_s=None))
+    assert Telemetry(cpu_s=0.5, usage=none).cpu_seconds == 0.5
 
 
 def test_the_published_schema_has_the_fields_of_the_class_but_the_private_ones() -> None:

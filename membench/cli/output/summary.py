@@ -224,6 +224,7 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
         lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
     if summary["time_s"]:
         lines.append(energy_line(summary["energy"]))
+        lines.extend(unmetered_lines(summary))
     lines.extend(judge_lines(summary.get("judge")))
     if SCRIPTED in summary.get("models", {}).values():
         lines.append("note: a scripted model took part; this is a rehearsal, not a result")
@@ -232,6 +233,16 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     if path is not None:
         lines.append(f"run: {path}")
     return lines
+
+
+def unmetered_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Which phases called models whose machine is not metered, so that their CPU is unknown."""
+    phases = [phase for phase, _ in in_order(summary["cpu_s"], Phase)]
+    if unknown := [phase for phase in phases if summary["cpu_s"][phase] is None]:
+        yield (
+            f"CPU s of {', '.join(unknown)}: unavailable, a model was called whose machine is not "
+            "metered"
+        )
 
 
 def system_notes(path: Path | None) -> Iterator[str]:

@@ -291,7 +291,7 @@ class AbandonedEntry(StrictModel):
     """What attempts that do not count cost."""
 
     time_s: Real
-    cpu_s: Real
+    cpu_s: Real | None
     usage: dict[PhaseName, UsageEntry] = {}
 
 
@@ -317,7 +317,7 @@ class Summary(StrictModel):
     context_tokens: Context
     recalled: RecalledEntry
     time_s: dict[PhaseName, TimeEntry]
-    cpu_s: dict[PhaseName, Amount]
+    cpu_s: dict[PhaseName, Amount | None]
     peak_rss_bytes: Count | None
     store_bytes: Count | None
     abandoned: AbandonedEntry = AbandonedEntry(time_s=0.0, cpu_s=0.0)

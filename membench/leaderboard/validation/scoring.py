@@ -265,7 +265,7 @@ def cpu_flags(bundle: ParsedBundle) -> list[str]:
     """`flag.cpu` where more CPU seconds are claimed than the cores could give in that time."""
     cores = max(bundle.manifest["hardware"]["cores"], 1)
     elapsed = sum(entry["total"] for entry in bundle.summary["time_s"].values())
-    used = sum(bundle.summary["cpu_s"].values())
+    used = sum(seconds or 0.0 for seconds in bundle.summary["cpu_s"].values())
     return ["flag.cpu"] if used > 1.1 * cores * elapsed + 1 else []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from membench.domain.errors import ProviderFault
 from membench.llm import openai_protocol
@@ -23,14 +23,14 @@ class Reply:
         content_type: JSON or an event stream.
         status: HTTP status; below 400 is a success.
         retry_after: Seconds it asked to wait, if it did.
-        cpu_s: CPU seconds it cost on this machine, for models hosted here.
+        cpu_s: CPU seconds that the model cost; None where its machine is not metered.
     """
 
     body: bytes
     content_type: str = JSON
     status: int = 200
     retry_after: float | None = None
-    cpu_s: float = 0.0
+    cpu_s: float | None = None
 
 
 class DeadUpstream(ProviderFault):
@@ -58,8 +58,8 @@ class Upstream(Protocol):
             ProviderFault: Nothing usable came back; bad statuses are returned, not raised.
         """
 
-    def lost_cpu_s(self) -> float:
-        """CPU seconds on this machine of requests that gave no reply, since last asked."""
+    def lost_cpu_s(self) -> float | None:
+        """CPU seconds of requests that gave no reply, since last asked; None if not metered."""
 
     async def close(self) -> None:
         """Release connections or processes."""
@@ -67,6 +67,9 @@ class Upstream(Protocol):
 
 class BaseUpstream:
     """What upstreams have in common, with nothing to wait for and nothing to release."""
+
+    metered: ClassVar[bool] = False
+    """Whether the CPU seconds of the model are known."""
 
     _lost_cpu_s = 0.0
 
@@ -82,10 +85,10 @@ class BaseUpstream:
         """Keep the cost of a request that gave no reply, until the meter asks for it."""
         self._lost_cpu_s += cpu_s
 
-    def lost_cpu_s(self) -> float:
+    def lost_cpu_s(self) -> float | None:
         """What `lose` was told, since last asked."""
         lost, self._lost_cpu_s = self._lost_cpu_s, 0.0
-        return lost
+        return lost if self.metered else None
 
     async def close(self) -> None:
         """Nothing to release."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from membench.domain.errors import ProviderFault, Reason
 from membench.llm import openai_protocol
@@ -23,6 +24,8 @@ class LlamaUpstream(BaseUpstream):
         servers: How many.
         log: Where the servers say what they do: this path with a number and `.log`.
     """
+
+    metered: ClassVar[bool] = True
 
     def __init__(self, settings: ServerSettings, servers: int, log: Path | None = None) -> None:
         """Start nothing yet."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
@@ -76,6 +76,8 @@ def _version(package: str) -> str | None:
 
 class MiniLmUpstream(BaseUpstream):
     """Serves embeddings requests by the local model; the model is loaded on the first one."""
+
+    metered: ClassVar[bool] = True
 
     def __init__(self) -> None:
         """Start nothing yet."""

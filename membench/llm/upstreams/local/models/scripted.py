@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 
@@ -22,22 +22,21 @@ WIDTH = 256
 
 @dataclass
 class ScriptedUpstream(BaseUpstream):
-    """The scripted model, in process."""
+    """The scripted model, in process: rules take no time that is worth a meter."""
 
+    metered: ClassVar[bool] = True
     model: ScriptedModel
 
     async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
         """Follow the script."""
         reply = self.model.reply(endpoint, body)
         if not body.get("stream"):
-            return Reply(orjson.dumps(reply))
+            return Reply(orjson.dumps(reply), cpu_s=0.0)
         if endpoint == openai_protocol.RESPONSES:
-            return Reply(
-                openai_protocol.response_sse(openai_protocol.response_events(reply)), EVENTS
-            )
-        return Reply(
-            openai_protocol.chat_sse(openai_protocol.chat_chunks(reply, include_usage=True)), EVENTS
-        )
+            events = openai_protocol.response_events(reply)
+            return Reply(openai_protocol.response_sse(events), EVENTS, cpu_s=0.0)
+        chunks = openai_protocol.chat_chunks(reply, include_usage=True)
+        return Reply(openai_protocol.chat_sse(chunks), EVENTS, cpu_s=0.0)
 
 
 @dataclass(frozen=True)
