@@ -371,7 +371,12 @@ def warn(prepared: ResolvedRun, progress: Progress) -> None:
     """Say what a reader of the results should know beforehand."""
     if prepared.version.warning:
         progress.note(prepared.version.warning)
-    options = prepared.options
+    card, options = prepared.card, prepared.options
+    if card.judges and Role.JUDGE not in prepared.models:
+        wanted = card.metric_titles.get(card.main_metric, card.main_metric)
+        progress.note(
+            f"without --judge MODEL, or `membench judge` afterwards, not scored: {wanted}"
+        )
     if options.energy_protocol and options.schedule == "free" and prepared.card.separable:
         progress.note("energy protocol: --schedule waves keeps the phases apart, free does not")
 

@@ -122,7 +122,9 @@ def watched(
     prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress
 ) -> Iterator[EnergySession]:
     """Sample the run's energy sources while its stages work."""
-    progress.note(f"energy: {'; '.join(prepared.selection.notes)}")
+    if prepared.selection.notes:  # the others say why not, at length: `membench doctor` has them
+        why = "; `membench doctor` says why" if len(prepared.selection.notes) > 1 else ""
+        progress.note(f"energy: {prepared.selection.notes[0]}{why}")
     with EnergySession(prepared.selection, run.energy, clock=clock.now) as session:
         if not prepared.models and any(channel.kind == "tokens" for channel in session.channels):
             progress.note(f"energy: {prepared.selection.spec}: {NO_TOKENS}")

@@ -101,6 +101,7 @@ class TaskCard:
         records_changes: Whether scoring needs what each ingest changed (extraction).
         headline: Metric names of the closing table, most important first. Offline runs lead
             with retrieval.
+        metric_titles: Metric name -> the metric in words, for those who do not know the benchmark.
         main_metric: The one metric that a rank or a frontier uses when there is a judge;
             `offline_metric` when there is none.
         offline_metric: See `main_metric`.
@@ -143,3 +144,4 @@ class TaskCard:
     patterns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     errata: tuple[str, ...] = ()
     judges: Mapping[str, JudgeCard] = field(default_factory=dict)
+    metric_titles: Mapping[str, str] = field(default_factory=dict)

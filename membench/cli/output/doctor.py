@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 from membench import __version__
 from membench.cli.extras import extras
+from membench.cli.output.console import out
 from membench.cli.output.listing import print_json, print_table
 from membench.domain.errors import UserError
 from membench.energy.sources import automatic, doctor
@@ -24,6 +26,41 @@ def print_doctor(*, as_json: bool) -> None:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
     print_table(columns, rows)
+    for line in verdict(rows):
+        out().print(line, markup=False, soft_wrap=True)
+
+
+def verdict(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """What this machine is ready for, and the commands that make the rest ready."""
+    yield ""
+    yield "ready: every task on --split sample with every built-in system that calls no model"
+    there = {what for what, state, _ in rows if state == "ok"}
+    have = [what.partition(": ")[2] for what in sorted(there) if what.startswith("data: ")]
+    if have:
+        yield f"ready: full splits of {', '.join(have)}"
+    yield f"energy: {energy_verdict(rows)}"
+    for what, state, detail in rows:
+        if state == "missing" and not what.startswith("energy: "):
+            yield f"not ready: {what.replace(': ', ' ')}: {remedy_of(what, detail)}"
+
+
+def energy_verdict(rows: Sequence[tuple[str, str, str]]) -> str:
+    """How joules would be labelled here."""
+    state = next(state for what, state, _ in rows if what == "energy: auto")
+    if state in ("not here", "missing"):
+        return (
+            "joules are unavailable here; --energy cpu:WATTS or --energy estimate give rough ones"
+        )
+    return f"joules are {state} here"
+
+
+def remedy_of(what: str, detail: str) -> str:
+    """What makes a part ready."""
+    remedies = {
+        "tool: uv": "pip install 'membench[packages]'",
+        "tool: chromium": "install chromium",
+    }
+    return remedies.get(what, detail)
 
 
 def machine_rows() -> list[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ from membench.adapters.card import SystemCard
 from membench.adapters.environment import environments
 from membench.adapters.registry import discover, get_card
 from membench.cli.output.console import err, out, show
-from membench.domain.errors import RunStateError
+from membench.domain.errors import RunStateError, UserError
 from membench.domain.labels import JsonObject, JsonView
 from membench.records.run_directory import RunDir
 from membench.tasks.registry import get_task, list_tasks
@@ -147,13 +147,15 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
         print_json(entries)
         return
     print_table(
-        ("run", "created", "task", "system", "questions", "status"),
+        ("run", "created", "task", "system", "parameters", "headline", "questions", "status"),
         [
             (
                 entry["run_id"],
                 entry["created_utc"][:16].replace("T", " "),
                 f"{entry['task']} ({entry['split']})",
                 entry["system"],
+                ", ".join(f"{name}={value}" for name, value in entry["parameters"].items()) or "-",
+                headline_text(entry["headline"]),
                 str(entry["questions"]),
                 entry["status"],
             )
@@ -178,6 +180,32 @@ def runs_in(folder: Path) -> Iterable[JsonObject]:
             "task": manifest["task"]["name"],
             "split": manifest["task"]["split"],
             "system": manifest["system"]["name"],
+            "parameters": set_parameters(manifest),
+            "headline": headline_of(path),
             "questions": manifest["task"]["questions"],
             "status": manifest["status"],
         }
+
+
+def set_parameters(manifest: JsonView) -> JsonObject:
+    """Parameters that were set, and the parts of a run that tell its rows apart."""
+    spec = manifest["spec"]
+    chosen = {name: spec.get(name) for name in ("k", "token_budget", "limit")}
+    return {**spec.get("set", {}), **{name: value for name, value in chosen.items() if value}}
+
+
+def headline_of(path: Path) -> JsonObject | None:
+    """The metric of a run that says most, with its value; None before it is scored."""
+    from membench.cli.output.closing import main_name, read_json
+
+    summary = read_json(path / "summary.json")
+    try:
+        name = main_name(summary) if summary else None
+    except UserError:  # its task is not here
+        return None
+    return None if name is None else {"metric": name, "value": summary["metrics"][name]["value"]}
+
+
+def headline_text(headline: JsonView | None) -> str:
+    """A headline for a table."""
+    return "-" if headline is None else f"{headline['metric']} {headline['value']:.3f}"

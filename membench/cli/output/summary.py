@@ -8,6 +8,14 @@ from typing import Any
 
 from rich.table import Table
 
+from membench.cli.output.closing import (
+    judge_line,
+    next_lines,
+    prefix_lines,
+    result_lines,
+    sign_line,
+    words_of,
+)
 from membench.cli.output.console import out, show
 from membench.cli.output.listing import print_json
 from membench.domain.errors import Reason
@@ -46,14 +54,34 @@ def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
     console = out()
     console.print()
     console.print(title(summary), markup=False)
+    console.print()
+    for line in result_lines(summary, path):
+        console.print(line, markup=False)
     tables = [score_table(summary), overall_table(summary)]
     if summary["time_s"]:
         tables.append(cost_table(summary))
     for table in tables:
         console.print()
         show(table)
-    for line in remarks(summary, path):
+    for line in (*explanations(summary), *remarks(summary, path)):
         console.print(line, markup=False)
+    for line in next_lines(summary, path):  # a command is copied: it must not be folded
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def explanations(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What the names and signs in the tables above mean, one line each."""
+    card, names = get_task(summary["task"]).card, headline_names(summary)
+    shown = [name for name in names if name in summary["metrics"]]
+    yield ""
+    for name in shown:
+        if (words := words_of(card, name)) != name and "strict." not in name:
+            yield f"{name}: {words}"
+    yield from prefix_lines(shown)
+    phases = summary["energy"]["phases"].values()
+    labels = {entry["provenance"] for entry in phases if entry["joules"] is not None}
+    if signs := sign_line(labels):
+        yield signs
 
 
 def title(summary: Mapping[str, Any]) -> str:
@@ -222,6 +250,8 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
         lines.extend(f"  {said}" for said in first_errors(path, counts["failures"]))
     if counts["unscored"]:
         lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
+    if missing := judge_line(summary, path):
+        lines.append(missing)
     if summary["time_s"]:
         lines.append(energy_line(summary["energy"]))
         lines.extend(unmetered_lines(summary))

@@ -66,6 +66,20 @@ CARD = TaskCard(
         "update.old_value_share",
         "evidence.session.recall@10",
     ),
+    metric_titles={
+        "qa.correct": "share of answers that the judge calls correct",
+        "qa.hallucination": "share of answers that are made up or wrong",
+        "qa.omission": "share of answers that miss what was asked for",
+        "extraction.f1": "F1 of extracted memories",
+        "extraction.recall": "share of the gold memories that were extracted",
+        "extraction.target_precision": "how right the extracted memories are that gold covers",
+        "extraction.fmr": "share of planted false memories that were resisted",
+        "update.correct": "share of updates that were stored rightly",
+        "update.old_value_share": "share of updates whose old value is still there",
+        "evidence.session.recall@10": (
+            "share of the evidence sessions that the first 10 memories come from"
+        ),
+    },
     main_metric="qa.correct",
     offline_metric="evidence.session.recall@10",
     default_k=20,

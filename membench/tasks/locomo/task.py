@@ -61,6 +61,13 @@ CARD = TaskCard(
         "adversarial",
         "judged.accuracy",
     ),
+    metric_titles={
+        "evidence.turn.recall@10": "share of the evidence turns that the first 10 memories hold",
+        "evidence.turn.ndcg@10": "the same, evidence near the top counting more",
+        "f1": "words that answer and gold share (F1), without adversarial questions",
+        "adversarial": "share of unanswerable questions that were refused",
+        "judged.accuracy": "share of answers that the judge calls correct",
+    },
     main_metric="judged.accuracy",
     offline_metric="evidence.turn.recall@10",
     default_k=10,

@@ -70,6 +70,20 @@ CARD = TaskCard(
         "accuracy.task_averaged",
         "abstention",
     ),
+    metric_titles={
+        "evaluable.session.recall_all@5": (
+            "share of questions whose evidence sessions are all in the first 5"
+        ),
+        "evaluable.turn.recall_all@10": (
+            "share of questions whose evidence turns are all in the first 10"
+        ),
+        "all_turns.non_abstention.turn.recall_all@10": (
+            "share of answerable questions whose evidence turns are all in the first 10 memories"
+        ),
+        "accuracy": "share of answers that the judge calls correct",
+        "accuracy.task_averaged": "the same, each question type counting alike",
+        "abstention": "share of unanswerable questions that were refused",
+    },
     main_metric="accuracy",
     offline_metric="all_turns.non_abstention.turn.recall_all@10",
     default_k=50,

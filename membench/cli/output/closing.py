@@ -1,0 +1,203 @@
+"""What a run came to in words: headline, floor and ceiling, price of an answer, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+import membench
+from membench.domain.labels import JsonObject, JsonView
+from membench.energy.figure import BADGE
+from membench.leaderboard.store.rows import comparison_group, lower_is_better, reference_of
+from membench.metrics.names import is_fraction
+from membench.metrics.statistics import ENOUGH_CASES, interval_text
+from membench.records.costs import COSTS, QUESTION, mean_cost
+from membench.records.manifest import SCHEMA
+from membench.tasks.card import TaskCard
+from membench.tasks.find import SAMPLE
+from membench.tasks.registry import get_task
+
+PREFIXES = {
+    "strict.": "membench's stricter or repaired variant beside the official metric",
+    "errata.": "the same against gold with known errors mended",
+}
+"""What the prefix of a metric's name says."""
+
+PRICED = ("usd", "tokens", "seconds", "joules")
+"""Costs that are told per correct answer."""
+
+SHOWN_REFERENCES = ("floor", "ceiling")
+
+
+def card_of(summary: JsonView) -> TaskCard:
+    """The card of a summary's task."""
+    return get_task(summary["task"]).card
+
+
+def main_name(summary: JsonView) -> str | None:
+    """The metric that says most: the task's main one, or what can be had without a judge.
+
+    Returns:
+        Its name; None where nothing has a value.
+    """
+    card = card_of(summary)
+    wanted = (card.main_metric, card.offline_metric, *card.headline)
+    return next((name for name in wanted if value_of(summary, name) is not None), None)
+
+
+def value_of(summary: JsonView, name: str) -> float | None:
+    """A metric's value; None where there is none."""
+    value = (summary["metrics"].get(name) or {}).get("value")
+    return None if value is None else float(value)
+
+
+def words_of(card: TaskCard, metric: str) -> str:
+    """A metric in words, as its task calls it; its name where the task has none for it."""
+    bare = metric
+    for prefix in PREFIXES:
+        bare = bare.removeprefix(prefix)
+    return card.metric_titles.get(metric) or card.metric_titles.get(bare) or metric
+
+
+def result_lines(summary: JsonView, path: Path | None) -> Iterator[str]:
+    """The headline with what it lies between, and what a correct answer cost."""
+    name = main_name(summary)
+    if name is None:
+        yield "RESULT: none; no question of this run has a score"
+        return
+    metric, card = summary["metrics"][name], card_of(summary)
+    interval = interval_text(metric["ci95"], metric["clusters"], "95 % interval {:.3f} to {:.3f}")
+    less = ", less is better" if lower_is_better(summary["task"], name) else ""
+    yield f"RESULT: {words_of(card, name)}: {metric['value']:.3f}{less}"
+    few = metric["clusters"] < ENOUGH_CASES
+    said = " (too few for an interval)" if few else f", {interval}"
+    yield f"  {name}, n {metric['n']}, {metric['clusters']} cases{said}"
+    if between := reference_text(summary, name, path):
+        yield f"  {between}"
+    if price := price_text(summary, name):
+        yield f"  per correct answer: {price} (recall and answer)"
+
+
+# --- floor and ceiling ----------------------------------------------------------------------------
+
+
+def reference_text(summary: JsonView, metric: str, path: Path | None) -> str:
+    """What knowing nothing and knowing the evidence give under the same conditions."""
+    found = references(summary, path)
+    parts = []
+    for kind in SHOWN_REFERENCES:
+        values = [
+            f"{value:.3f} ({system}{where})"
+            for (reference, system), (other, where) in sorted(found.items())
+            if reference == kind and (value := value_of(other, metric)) is not None
+        ]
+        if values:
+            parts.append(f"{kind} {', '.join(values)}")
+    return "; ".join(parts)
+
+
+def references(summary: JsonView, path: Path | None) -> dict[tuple[str, str], tuple[JsonView, str]]:
+    """Reference and system -> its summary under an equal key, and where it is from.
+
+    Runs beside this one go before published ones.
+    """
+    folders = [(folder / summary["task"], ", published") for folder in published_folders()]
+    if path is not None:
+        folders.insert(0, (path.parent, ""))
+    found: dict[tuple[str, str], tuple[JsonView, str]] = {}
+    for folder, where in folders:
+        for run in alike(summary, folder):
+            system = read_json(run / "manifest.json")["system"]
+            key = (reference_of(system), system["name"])
+            if key[0] in SHOWN_REFERENCES and system["name"] != summary["system"]:
+                found.setdefault(key, (read_json(run / "summary.json"), where))
+    return found
+
+
+def published_folders() -> list[Path]:
+    """Published rows of the checkout that membench is run in or from, if it is one."""
+    roots = dict.fromkeys((Path.cwd(), Path(membench.__file__).resolve().parents[1]))
+    return [root / "results" for root in roots if (root / "results" / "badges").is_dir()]
+
+
+def alike(summary: JsonView, folder: Path) -> Iterator[Path]:
+    """Other finished runs in a folder that compare with this one, newest first."""
+    group = comparison_group(summary["comparison_key"])
+    for path in sorted(folder.glob("*/manifest.json"), reverse=True):
+        manifest = read_json(path)
+        if (
+            manifest.get("schema") == SCHEMA
+            and manifest.get("run_id") != summary["run_id"]
+            and comparison_group(manifest.get("comparison_key") or {}) == group
+            and (path.parent / "summary.json").is_file()
+        ):
+            yield path.parent
+
+
+def read_json(path: Path) -> JsonObject:
+    """A JSON object; an empty one where a run beside this one is damaged."""
+    try:
+        value = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+# --- price, judge, next ---------------------------------------------------------------------------
+
+
+def price_text(summary: JsonView, metric: str) -> str:
+    """Costs of a question divided by the share of correct answers; empty where none is known."""
+    accuracy, card = value_of(summary, metric), card_of(summary)
+    answers = metric == card.main_metric and is_fraction(metric)
+    if not accuracy or not answers or lower_is_better(summary["task"], metric):
+        return ""
+    means = {name: mean_cost(summary, COSTS[name], QUESTION) for name in PRICED}
+    return ", ".join(
+        f"{mean / accuracy:,.3g} {COSTS[name].unit}" for name, mean in means.items() if mean
+    )
+
+
+def judge_line(summary: JsonView, path: Path | None) -> str:
+    """What only a judge can say; empty where nothing is missing."""
+    card = card_of(summary)
+    if not card.judges or summary.get("judge") or value_of(summary, card.main_metric) is not None:
+        return ""
+    how = "--verdicts FILE" if path is None else "membench judge, below"
+    return f"not scored without a judge ({how}): {words_of(card, card.main_metric)}"
+
+
+def next_lines(summary: JsonView, path: Path | None) -> Iterator[str]:
+    """Commands that go on from here, with real paths."""
+    if path is None or not path.is_dir():
+        return
+    shown = f"membench show {path} --question ID"
+    if judge_line(summary, path):
+        yield f"next: membench judge {path} --judge MODEL --out {path.parent}"
+        yield f"      {shown}"
+    else:
+        yield f"next: {shown}"
+    other = next(alike(summary, path.parent), None)
+    if other is not None:
+        yield f"      membench compare {path} {other}"
+    else:
+        start = f"membench run --task {summary['task']} --split {summary['split']}"
+        yield f"      {start} --system OTHER --out {path.parent}, then membench compare"
+    yield f"      membench report {path} --html {path.name}.html"
+    if summary["complete"] and summary["split"] != SAMPLE:
+        yield f"      membench submit {path} --to results"
+
+
+def sign_line(provenances: set[str]) -> str:
+    """What the signs beside joules mean; empty where none is shown."""
+    known = [f"{sign} {label}" for label, sign in BADGE.items() if label.value in provenances]
+    return f"signs: {', '.join(known)}" if known else ""
+
+
+def prefix_lines(names: list[str]) -> Iterator[str]:
+    """What the prefixes among some metrics' names say."""
+    for prefix, meaning in PREFIXES.items():
+        if any(name.startswith(prefix) for name in names):
+            yield f"{prefix}: {meaning}"

@@ -1,0 +1,104 @@
+"""The closing screen: headline in words, floor and ceiling, judge, prices, next commands."""
+
+import pytest
+
+from membench.cli.output import closing
+from membench.cli.output.summary import print_closing
+from membench.harness.run import start
+from membench.records.spec import ExecOptions, RunSpec
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The floor, the ceiling and a system of LoCoMo's sample, in one folder."""
+    out = tmp_path_factory.mktemp("runs")
+    return {
+        system: start(
+            RunSpec(system=system, task="locomo", split="sample"),
+            ExecOptions(out=out, energy="none", run_id=system),
+        )
+        for system in ("none", "oracle", "bm25")
+    }
+
+
+@pytest.fixture(autouse=True)
+def nothing_published(monkeypatch):
+    monkeypatch.setattr(closing, "published_folders", list)
+
+
+def lines_of(result):
+    return "\n".join(closing.result_lines(result.summary, result.run.path))
+
+
+def test_the_headline_is_a_metric_in_words_with_its_figure(runs):
+    text = lines_of(runs["bm25"])
+    assert "share of the evidence turns that the first 10 memories hold: 0.679" in text
+    assert "2 cases (too few for an interval)" in text
+
+
+def test_floor_and_ceiling_come_from_runs_beside_it_with_an_equal_key(runs):
+    assert "floor 0.000 (none); ceiling 0.850 (oracle)" in lines_of(runs["bm25"])
+
+
+def test_a_run_of_other_conditions_is_no_floor(runs, tmp_path):
+    other = start(
+        RunSpec(system="bm25", task="locomo", split="sample", k=5),
+        ExecOptions(out=runs["bm25"].run.path.parent, energy="none", run_id="shorter"),
+    )
+    assert "floor" not in lines_of(other)
+
+
+def test_a_damaged_run_beside_it_is_passed_over(runs):
+    folder = runs["bm25"].run.path.parent / "damaged"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{")
+    assert "floor 0.000 (none)" in lines_of(runs["bm25"])
+
+
+def test_published_rows_stand_in_and_are_called_so(runs, monkeypatch, tmp_path):
+    monkeypatch.setattr(closing, "published_folders", lambda: [tmp_path])
+    (tmp_path / "locomo").symlink_to(runs["bm25"].run.path.parent)
+    summary = runs["bm25"].summary
+    assert closing.reference_text(summary, "evidence.turn.recall@10", None) == (
+        "floor 0.000 (none, published); ceiling 0.850 (oracle, published)"
+    )
+
+
+def test_next_commands_name_this_run_and_one_to_compare_it_with(runs):
+    path = runs["bm25"].run.path
+    text = "\n".join(closing.next_lines(runs["bm25"].summary, path))
+    assert f"membench judge {path} --judge MODEL" in text
+    assert f"membench show {path} --question" in text
+    assert f"membench compare {path} {path.parent / 'oracle'}" in text
+    assert f"membench report {path} --html" in text
+
+
+def test_a_correct_answer_costs_more_than_a_question():
+    summary = {
+        "task": "synthetic",
+        "metrics": {"accuracy": {"value": 0.25}},
+        "counts": {"questions": 4, "cases": 1},
+        "time_s": {"recall": {"total": 1.0}, "answer": {"total": 1.0}},
+        "usage": {},
+        "energy": {"phases": {}},
+    }
+    assert closing.price_text(summary, "accuracy") == "2 s"
+    summary["metrics"]["accuracy"]["value"] = 0.0
+    assert closing.price_text(summary, "accuracy") == ""
+
+
+def test_prefixes_and_signs_are_explained_where_they_are_shown(runs, capsys):
+    print_closing(runs["bm25"].summary, runs["bm25"].run.path)
+    assert "strict.: " in capsys.readouterr().out
+    assert list(closing.prefix_lines(["f1"])) == []
+    assert closing.sign_line({"modelled"}) == "signs: ▨ modelled"
+    assert closing.sign_line(set()) == ""
+
+
+@pytest.mark.parametrize("task", ["halumem", "locomo", "longmemeval", "persistbench", "synthetic"])
+def test_every_headline_metric_of_a_task_has_words(task):
+    from membench.tasks.registry import get_task
+
+    card = get_task(task).card
+    for name in (*card.headline, card.main_metric, card.offline_metric):
+        assert closing.words_of(card, name) != name
