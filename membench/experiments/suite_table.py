@@ -21,6 +21,7 @@ from membench.experiments.suite import Cell, CellResult, SuiteResult, Summary, b
 from membench.metrics.frontier import QUESTIONS, Point, frontier_score, hypervolume
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION_PHASES, SETUP_PHASES
 from membench.records.lifecycle import Lifecycle, break_even_text, lifecycle_of
+from membench.records.summary import scored_value
 from membench.tasks.registry import get_task
 
 CURVE_AT = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -75,7 +76,7 @@ def own_metric(cell: Cell) -> str:
 
 def _row(cell: Cell, done: Sequence[CellResult], metric: str) -> SuiteRow:
     runs = [repeat.summary for repeat in done]
-    values = [(run["metrics"].get(metric) or {}).get("value") for run in runs]
+    values = [scored_value(run["metrics"], metric) for run in runs]
     known = [value for value in values if value is not None]
     totals = [run["energy"]["total"]["joules"] for run in runs]
     return SuiteRow(

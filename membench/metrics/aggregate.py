@@ -51,9 +51,7 @@ class Column:
             self.short |= SHORT + name.rpartition("@")[2] in row.flags
 
     def headline(self) -> Metric:
-        """The mean in which failed rows are 0; none where no row has a value at all."""
-        if not self.values and self.failed:
-            return Metric(None, None, len(self.failed), len({*self.failed}))
+        """The mean in which failed rows are 0."""
         return self.mean([*self.values, *[0.0] * len(self.failed)], [*self.clusters, *self.failed])
 
     def scored(self) -> Metric:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from membench.domain.labels import JsonView
 from membench.metrics.frontier import QUESTIONS, amortised, break_even, cost_per_correct
 from membench.records.costs import QUESTION, SETUP, Cost, mean_cost
+from membench.records.summary import scored_value
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,10 @@ def lifecycle_of(summary: JsonView, cost: Cost, metric: str) -> Lifecycle:
         metric: The metric that counts as accuracy.
     """
     cases, questions = summary["counts"]["cases"], summary["counts"]["questions"]
-    entry = summary["metrics"].get(metric)
     return Lifecycle(
         setup=mean_cost(summary, cost, SETUP),
         per_question=mean_cost(summary, cost, QUESTION),
-        accuracy=None if entry is None else entry["value"],
+        accuracy=scored_value(summary["metrics"], metric),
         native=questions / cases if cases else 0.0,
     )
 

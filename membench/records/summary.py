@@ -316,6 +316,18 @@ class Summary:
         return cls(**values)
 
 
+def scored_value(metrics: JsonView, name: str) -> float | None:
+    """A metric's value in a summary; None where it has none, or nothing of it was ever scored.
+
+    A failed answer counts as 0 beside answers that were given; where none was, there is no score.
+    """
+    value = (metrics.get(name) or {}).get("value")
+    scored = metrics.get(f"{name}.scored")
+    if value is None or (scored is not None and scored["n"] == 0):
+        return None
+    return float(value)
+
+
 def usage_to_json(usage: Mapping[str, PhaseUsage]) -> JsonObject:
     """Usage by phase."""
     return {phase: part.to_json() for phase, part in usage.items()}

@@ -102,3 +102,19 @@ def test_every_headline_metric_of_a_task_has_words(task):
     card = get_task(task).card
     for name in (*card.headline, card.main_metric, card.offline_metric):
         assert closing.words_of(card, name) != name
+
+
+def test_answers_that_were_never_given_have_no_score(capsys, runs):
+    import copy
+
+    summary = copy.deepcopy(runs["bm25"].summary)
+    for name, metric in summary["metrics"].items():
+        if name.endswith(".scored"):
+            metric.update(value=None, ci95=None, n=0, clusters=0)
+        else:
+            metric["value"] = 0.0
+    print_closing(summary, None)
+    text = capsys.readouterr().out
+    assert "RESULT: none" in text
+    assert "all failed" in text
+    assert "0.000" not in text.split("phase")[0]

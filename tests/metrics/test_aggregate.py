@@ -25,15 +25,14 @@ def test_failed_rows_count_as_wrong_and_the_scored_figure_stands_beside():
     assert made.metrics["f1.scored"].n == 1
 
 
-def test_a_metric_that_failed_everywhere_has_no_value_but_its_count():
+def test_a_metric_that_failed_everywhere_is_zero():
     down = row(None, status="failed", recall=1.0)
-    metric = aggregate([down, down], CATEGORIES).metrics["f1"]
-    assert (metric.value, metric.ci95, metric.n) == (None, None, 2)
+    assert aggregate([down, down], CATEGORIES).metrics["f1"].value == 0
 
 
 def test_what_a_failed_row_could_still_determine_counts():
     made = aggregate([row(None, status="failed", recall=1.0)], CATEGORIES)
-    assert made.metrics["f1"].value is None
+    assert made.metrics["f1"].value == 0
     assert made.metrics["recall.scored"].value == 1
 
 

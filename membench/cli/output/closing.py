@@ -15,6 +15,7 @@ from membench.metrics.names import is_fraction
 from membench.metrics.statistics import ENOUGH_CASES, interval_text
 from membench.records.costs import COSTS, QUESTION, mean_cost
 from membench.records.manifest import SCHEMA
+from membench.records.summary import scored_value
 from membench.tasks.card import TaskCard
 from membench.tasks.find import SAMPLE
 from membench.tasks.registry import get_task
@@ -49,8 +50,7 @@ def main_name(summary: JsonView) -> str | None:
 
 def value_of(summary: JsonView, name: str) -> float | None:
     """A metric's value; None where there is none."""
-    value = (summary["metrics"].get(name) or {}).get("value")
-    return None if value is None else float(value)
+    return scored_value(summary["metrics"], name)
 
 
 def words_of(card: TaskCard, metric: str) -> str:

@@ -116,7 +116,9 @@ def score_table(summary: Mapping[str, Any]) -> Table:
     for name in names:
         table.add_column(name.replace(".", ".\n"), justify="right", no_wrap=True)
     for category, entry in in_order(summary["categories"], get_task(summary["task"]).card.counts):
-        cells = [figure(entry["metrics"].get(name)) for name in names]
+        cells = [
+            figure(entry["metrics"].get(name)) if given(summary, name) else "-" for name in names
+        ]
         label = category if entry["id"] == category else f"{entry['id']} {category}"
         table.add_row(label, str(entry["n"]), *cells)
     return table
@@ -140,10 +142,18 @@ def overall_table(summary: Mapping[str, Any]) -> Table:
     for name in names:
         metric = summary["metrics"].get(name)
         if metric is not None:
-            cells = [figure(metric), interval(metric), str(metric["n"]), str(metric["clusters"])]
+            said = given(summary, name)
+            shown = [figure(metric), interval(metric)] if said else ["-", "all failed"]
+            cells = [*shown, str(metric["n"]), str(metric["clusters"])]
             beside = [figure(summary["metrics"].get(f"errata.{name}"))] if mended else []
             table.add_row(name, *cells, *beside)
     return table
+
+
+def given(summary: Mapping[str, Any], name: str) -> bool:
+    """Whether anything was scored by a metric; where every answer failed there is no score."""
+    scored = summary["metrics"].get(f"{name}.scored")
+    return scored is None or scored["n"] > 0
 
 
 def figure(metric: Mapping[str, Any] | None) -> str:

@@ -24,6 +24,7 @@ from membench.experiments.compare import FinishedRun
 from membench.metrics.frontier import Point, frontier
 from membench.metrics.statistics import ENOUGH_CASES, Interval, log_interval, ratio_metric
 from membench.records.costs import COSTS, PER, Cost, cost_named, name_of
+from membench.records.summary import scored_value
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -67,9 +68,9 @@ def mark(run: FinishedRun, metric: str, cost: str) -> Mark | None:
     Raises:
         UnknownName: There is no such cost.
     """
-    found = run.summary["metrics"].get(metric)
+    found = run.summary["metrics"].get(metric, {})
     value, interval = cost_with_interval(run, *cost_named(cost))
-    if found is None or found["value"] is None or not value:
+    if scored_value(run.summary["metrics"], metric) is None or not value:
         return None
     ci95 = found["ci95"] if found["clusters"] >= ENOUGH_CASES else None
     name = f"{run.summary['system']} ({run.name})"

@@ -13,6 +13,7 @@ from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle, question_rows
 from membench.metrics.names import is_fraction
 from membench.records.run_directory import RunDir
+from membench.records.summary import scored_value
 
 
 def write_report(run: Path, file: Path) -> None:
@@ -43,7 +44,7 @@ def body(loaded: LoadedBundle) -> str:
     figures = {
         name: summary["metrics"][name]["value"]
         for name in names
-        if is_fraction(name) and summary["metrics"].get(name, {}).get("value") is not None
+        if is_fraction(name) and scored_value(summary["metrics"], name) is not None
     }
     return "".join(
         [
