@@ -12,6 +12,7 @@ import pytest
 
 from membench.cli.output.comparison import comparison_json
 from membench.cli.output.summary import cost_table
+from membench.energy.reporting.report import metrics_of
 from membench.experiments.compare import compare_with_first, headline, load
 from membench.experiments.suite import read_suite, run_suite
 from membench.experiments.suite_table import rows, suite_json
@@ -125,6 +126,14 @@ def test_context_is_what_was_recalled_for_each_question(walk: Walk) -> None:
     shown = mean_cost(walk.summary, COSTS["context_tokens"], QUESTION)
     assert shown == pytest.approx(sum(recalled) / len(recalled))
     assert mean_cost(walk.summary, COSTS["context_tokens"], SETUP) == 0
+
+
+def test_the_energy_report_has_the_same_joules(walk: Walk) -> None:
+    found = metrics_of(walk.summary, METRIC)
+    asked, setup = (mean_cost(walk.summary, COSTS["joules"], part) for part in PARTS)
+    assert asked is not None
+    assert found.per_question.joules == approx(asked)
+    assert found.per_history.joules == approx(setup)
 
 
 @pytest.mark.parametrize("cost", MAIN_COSTS, ids=lambda cost: cost.id)
