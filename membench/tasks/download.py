@@ -80,6 +80,9 @@ def get(
     """
     card = task.card
     files = wanted_files(card, split)
+    if not files:
+        names = card.splits if split == "all" else (split or card.default_split,)
+        return [shipped_file(task, name) for name in names]
     place = folder or cache_folder(card.name)
     missing = [file for file in files if not is_there(file, place / file.name)]
     if missing:
@@ -98,6 +101,20 @@ def wanted_files(card: TaskCard, split: str | None) -> tuple[DataFile, ...]:
     if chosen not in card.splits:
         raise UnknownName(f"split of task '{card.name}'", chosen, (*card.splits, "all"))
     return tuple(file for file in card.files if file.split == chosen)
+
+
+def shipped_file(task: type[Task[Any]], split: str) -> Path:
+    """The file of a split of which nothing is published, if it comes with membench.
+
+    Raises:
+        UsageError: It does not.
+    """
+    path = task.shipped(split)
+    if path is None:
+        name = task.card.name
+        problem = f"membench knows no file of task '{name}', split '{split}', to fetch"
+        raise UsageError(problem, f"See docs/tasks/{name}.md, and name the file with --data.")
+    return path
 
 
 def is_there(file: DataFile, path: Path) -> bool:

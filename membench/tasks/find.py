@@ -152,9 +152,9 @@ def nothing_found(card: TaskCard, split: str, folders: Sequence[Path]) -> DataEr
 
 def remedy(card: TaskCard) -> str:
     """What to do when data is missing."""
+    get = f"Get it with `membench data get {card.name}`, or name" if card.files else "Name"
     return (
-        f"Get it with `membench data get {card.name}`, or name it with --data PATH or "
-        f"${VARIABLE}; or try `--split {SAMPLE}`, which needs no data."
+        f"{get} it with --data PATH or ${VARIABLE}; or try `--split {SAMPLE}`, which needs no data."
     )
 
 

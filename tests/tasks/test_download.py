@@ -319,3 +319,14 @@ def test_every_task_has_a_status_without_any_data() -> None:
     assert {entry.version for entry in found} == {"missing", "sample", "generated"}
     assert all(entry.accepted for entry in found if entry.version != "missing")
     assert all(entry.licence for entry in found)
+
+
+def test_what_comes_with_membench_is_there_without_a_download() -> None:
+    found = get(get_task("synthetic"), "base", no)
+    assert [path.name for path in found] == ["base.json"]
+
+
+def test_where_nothing_is_known_to_fetch_it_is_said() -> None:
+    with pytest.raises(UsageError, match="knows no file") as caught:
+        get(get_task("memoryagentbench"), None, no)
+    assert "--data" in str(caught.value)

@@ -21,6 +21,9 @@ LOCKED = {
         "judge.temporal": "eb1bd080b7dde1a585586d87002b48d60dc6799f65b8c812a5fcaeaec663a7bb",
         "judge.update": "bac25659d71c2aa93540cd4a0a0a3e5287e4f092a04c69598b2c99a7ceb1bc99",
     },
+    "memoryagentbench": {
+        "answer": "8be5dc53ae1106c6d778c45aa20c43cd0779abcdd719195d477312cf5b685fdb",
+    },
     "synthetic": {
         "answer": "9f7f8124dd38c60d5ac04a77756621cbe59b727b90068a556eefa3b5074fb88b",
     },

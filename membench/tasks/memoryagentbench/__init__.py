@@ -1,0 +1,1 @@
+"""MemoryAgentBench: one long text is stored piece by piece, then asked about many times."""
