@@ -103,7 +103,7 @@ def wanted_files(card: TaskCard, split: str | None) -> tuple[DataFile, ...]:
     return tuple(file for file in card.files if file.split == chosen)
 
 
-def shipped_file(task: type[Task[Any]], split: str) -> Path:
+def shipped_file(task: type[AnyTask], split: str) -> Path:
     """The file of a split of which nothing is published, if it comes with membench.
 
     Raises:

@@ -21,7 +21,7 @@ SOURCES = {
 }
 """Category by the beginning of `metadata.source`."""
 
-NOT_SCORED = frozenset(
+NO_OWN_FIGURE = frozenset(
     SOURCES[source] for source in ("longmemeval", "infbench_sum", "recsys", "ruler_niah")
 )
 """Categories whose official figure needs a judge or a file that is not part of the data."""

@@ -22,7 +22,7 @@ from membench.domain.errors import Reason
 from membench.domain.outcome import Answered, Outcome, PlayedCase
 from membench.domain.score import Score
 from membench.tasks.memoryagentbench.gold import (
-    NOT_SCORED,
+    NO_OWN_FIGURE,
     SOURCES,
     MemoryAgentBenchGold,
     MemoryAgentBenchQuestion,
@@ -40,7 +40,7 @@ MAIN = {
 PARSED_ONLY = frozenset({LABELS, EVENTS})
 """Categories of which only the parsed output is compared."""
 
-NO_JUDGE = "no_judge"
+NO_ACCURACY = "no_accuracy"
 MISSING = Outcome(ok=False, reason=Reason.MISSING)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -103,10 +103,10 @@ def best(measure: Measure, outputs: Iterable[str], answers: Iterable[str]) -> fl
 
 def answer_values(question: MemoryAgentBenchQuestion, output: str | None) -> Values:
     """Figures of an answer; without one (it failed), the same names without values."""
-    is_scored = question.category not in NOT_SCORED
+    has_main = question.category not in NO_OWN_FIGURE
     names = [*MEASURES, *(["eventqa_recall"] if question.category == EVENTS else [])]
     if output is None:
-        headline = ["accuracy", "strict.accuracy"] if is_scored else []
+        headline = ["accuracy", "strict.accuracy"] if has_main else []
         return dict.fromkeys([*headline, *names])
     forms = [parsed(output)] if question.category in PARSED_ONLY else [output, parsed(output)]
     values: Values = {
@@ -115,7 +115,7 @@ def answer_values(question: MemoryAgentBenchQuestion, output: str | None) -> Val
     if question.category == EVENTS:
         lowered = output.lower()
         values["eventqa_recall"] = float(all(a.lower() in lowered for a in question.answers))
-    if is_scored:
+    if has_main:
         main = values[MAIN.get(question.category, "substring_exact_match")] or 0.0
         short = len(output.split()) <= LONGEST
         values |= {"accuracy": main, "strict.accuracy": main if short else 0.0}
@@ -130,21 +130,21 @@ def score_case(played: PlayedCase, gold: MemoryAgentBenchGold) -> list[Score]:
 def score_question(
     played: PlayedCase, gold: MemoryAgentBenchGold, event: int, question: MemoryAgentBenchQuestion
 ) -> Score:
-    """The row of one question: unscored where its official figure needs a judge."""
+    """The row of one question; flagged, and without `accuracy`, where that would need a judge."""
     recalled = played.recalled.get(event)
     failed = recalled is not None and not recalled.outcome.ok
     answered = next(iter(played.answered.get(event, ())), Answered(MISSING))
     outcome = recalled.outcome if recalled and failed else answered.outcome
     output = answered.text if outcome.ok else None
-    unscored = question.category in NOT_SCORED
     reason = None if outcome.ok else outcome.reason or Reason.HARNESS_ERROR
     return Score(
         case_id=gold.case_id,
         item_id=question.question_id,
         kind="question",
         category=question.category,
-        status="failed" if reason else "unscored" if unscored else "scored",
-        reason=reason or (NO_JUDGE if unscored else None),
+        status="failed" if reason else "scored",
+        reason=reason,
         values=answer_values(question, output),
+        flags=(NO_ACCURACY,) if question.category in NO_OWN_FIGURE else (),
         event=event,
     )

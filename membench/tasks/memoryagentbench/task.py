@@ -6,6 +6,7 @@ A case is a row: its context in chunks, each a session of one turn, `Finalize`, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from membench.domain.answer import AnswerInput, Message
@@ -111,8 +112,17 @@ class MemoryAgentBench(Task[MemoryAgentBenchGold]):
     def aggregate(self, scores: Iterable[Score]) -> Aggregate:
         """Means over questions, by source."""
         from membench.metrics.aggregate import aggregate
+        from membench.tasks.memoryagentbench.scoring import NO_ACCURACY
 
-        return aggregate(scores, self.card.categories)
+        rows = list(scores)
+        made = aggregate(rows, self.card.categories)
+        without = sum(NO_ACCURACY in row.flags for row in rows)
+        if not without:
+            return made
+        note = (
+            f"{without} questions have no accuracy: their official figure needs a judge or a file."
+        )
+        return replace(made, notes=(*made.notes, note))
 
 
 TASK = MemoryAgentBench
