@@ -131,7 +131,7 @@ def test_context_is_what_was_recalled_for_each_question(walk: Walk) -> None:
 def test_the_energy_report_has_the_same_joules(walk: Walk) -> None:
     found = metrics_of(walk.summary, METRIC)
     asked, setup = (mean_cost(walk.summary, COSTS["joules"], part) for part in PARTS)
-    assert asked is not None
+    assert (asked is None) == bool(walk.served)  # the machine of a remote model is not metered
     assert found.per_question.joules == approx(asked)
     assert found.per_history.joules == approx(setup)
 
