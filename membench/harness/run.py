@@ -23,7 +23,7 @@ from membench.harness.lanes import shared_by_engines
 from membench.harness.manifest import new_manifest
 from membench.harness.places import open_run, stored_spec
 from membench.harness.prepare import DatasetStats, ResolvedRun, prepare, survey
-from membench.harness.progress import NullProgress, Progress
+from membench.harness.progress import LoggedProgress, NullProgress, Progress
 from membench.harness.run_energy import energy_of, energy_report, under_protocol, watched
 from membench.harness.run_models import (
     Models,
@@ -201,6 +201,7 @@ def execute(
     prepared: ResolvedRun, run: RunDir, surveyed: DatasetStats, progress: Progress
 ) -> RunResult:
     """Do the stages, whatever is left of each."""
+    progress = LoggedProgress(progress, run.path / "run.log")
     with resumable(run, prepared.options):
         work(prepared, run, surveyed, progress)
         return conclude(prepared, run)

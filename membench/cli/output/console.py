@@ -6,9 +6,9 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from membench.domain.errors import (
     LONGEST_NAME,
@@ -134,25 +134,44 @@ def _say(label: str, message: str) -> None:
     sys.stderr.write(f"{prefix}{message}\n")
 
 
-class TerminalProgress:
-    """Progress of a run on stderr: a live bar on a terminal, one line per stage elsewhere."""
+BEAT_S = 30.0
+"""Off a terminal, how often a stage says where it is."""
 
-    def __init__(self) -> None:
+Verbosity = Literal["quiet", "normal", "verbose"]
+_verbosity: list[Verbosity] = ["normal"]
+
+
+def set_verbosity(level: Verbosity) -> None:
+    """How much is told of runs from now on."""
+    _verbosity[0] = level
+
+
+class TerminalProgress:
+    """Progress of a run on stderr: a live bar on a terminal, a line every 30 s elsewhere.
+
+    `quiet` tells nothing; `verbose` tells every phase and case that is at work.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is shown before the first stage."""
+        self._clock = clock
+        self._level = _verbosity[0]
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._name = ""
-        self._unit = ""
+        self._name = self._unit = self._place = ""
+        self._total: int | None = None
         self._done = 0
-        self._began = 0.0
+        self._began = self._told = 0.0
 
     def stage(self, name: str, total: int | None, unit: str) -> None:
         """Begin a bar."""
-        self._name, self._unit, self._done, self._began = name, unit, 0, time.monotonic()
-        if not err().is_terminal:
+        self._name, self._unit, self._total = name, unit, total
+        self._done, self._place = 0, ""
+        self._began = self._told = self._clock()
+        if self._level == "quiet" or not err().is_terminal:
             return
         self._bar = new_bar(unit)
-        self._task = self._bar.add_task(name, total=total)
+        self._task = self._bar.add_task(name, total=total, place="")
         self._bar.start()
 
     def advance(self, amount: int = 1) -> None:
@@ -160,9 +179,23 @@ class TerminalProgress:
         self._done += amount
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task, amount)
+        self._beat()
+
+    def at(self, place: str) -> None:
+        """Show what is at work."""
+        changed, self._place = place != self._place, place
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, place=place)
+        if changed and self._level == "verbose":
+            (self._bar.console if self._bar is not None else err()).print(
+                f"{self._name}: {place}", markup=False
+            )
+        self._beat()
 
     def note(self, message: str) -> None:
         """Print a line above the bar."""
+        if self._level == "quiet":
+            return
         console = self._bar.console if self._bar is not None else err()
         console.print(f"note: {message}", markup=False)
 
@@ -172,13 +205,36 @@ class TerminalProgress:
             self._bar.stop()
             self._bar = self._task = None
             return
-        spent = time.monotonic() - self._began
-        rate = self._done / spent if spent else 0.0
-        err().print(f"{self._name}: {self._done} {self._unit} in {spent:.1f} s ({rate:.0f}/s)")
+        if self._level == "quiet":
+            return
+        spent = self._clock() - self._began
+        rate = rate_text(self._done / spent if spent else 0.0)
+        err().print(f"{self._name}: {self._done} {self._unit} in {spent:.1f} s ({rate})")
+
+    def _beat(self) -> None:
+        """Off a terminal, say now and then where the stage is."""
+        now = self._clock()
+        if self._bar is not None or self._level == "quiet" or now - self._told < BEAT_S:
+            return
+        self._told = now
+        rate = self._done / (now - self._began)
+        left = self._total - self._done if self._total is not None else None
+        of = f" of {self._total}" if self._total is not None else ""
+        parts = [f"{self._name}: {self._done}{of} {self._unit}", rate_text(rate)]
+        if rate and left is not None:
+            parts.append(f"about {left / rate:.0f} s left")
+        err().print(", ".join([*parts, *filter(None, [self._place])]), markup=False)
+
+
+def rate_text(rate: float) -> str:
+    """Units per second; of slow stages, seconds per unit."""
+    if rate <= 0:
+        return "none done yet"
+    return f"{rate:.0f}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
 
 
 def new_bar(unit: str) -> Progress:
-    """A bar with count, rate and estimate."""
+    """A bar with count, rate and estimate over the whole stage, and what is at work."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -186,25 +242,28 @@ def new_bar(unit: str) -> Progress:
         ProgressColumn,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
     from rich.progress import Task as BarTask
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Units per second."""
+        """Rate, and seconds left: over the whole stage, since slow ones move once a minute."""
 
         def render(self, task: BarTask) -> Text:
-            """Blank until it is known."""
-            return Text(f"{task.speed:.0f} {unit}/s" if task.speed else "")
+            """Blank until something is done."""
+            if not task.completed or not task.elapsed:
+                return Text("")
+            rate = task.completed / task.elapsed
+            left = f", {task.remaining / rate:.0f} s left" if task.remaining is not None else ""
+            return Text(f"{rate_text(rate)}{left}")
 
     return Progress(
         TextColumn("{task.description:<6}"),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        Rate(),
+        TextColumn(unit),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        Rate(),
+        TextColumn("{task.fields[place]}", markup=False),
         console=err(),
     )

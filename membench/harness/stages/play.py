@@ -21,6 +21,7 @@ from membench.harness.lanes.engine import Engine, JobDone, JobLost
 from membench.harness.lanes.play_lane import PlayWorker, WaveStep
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
+from membench.harness.stages.followed import FollowedJournal
 from membench.llm.phase_meter import GatewayAccess
 from membench.readers.registry import choose_reader
 from membench.records.attempts import CaseAttempt, RunRecords
@@ -62,7 +63,7 @@ def play(
         clock,
         access,
     )
-    with engine_for(prepared.options, worker) as engine:
+    with FollowedJournal(run.play, progress), engine_for(prepared.options, worker) as engine:
         if prepared.options.schedule == "waves":
             play_waves(engine, worker, jobs, prepared.options.wave_cases, progress)
         else:
@@ -117,7 +118,6 @@ def play_free(
         if isinstance(result, JobLost):
             record_crash(worker, result.job, result)
             progress.note(f"{result.detail}; its case is failed")
-        progress.advance(len(result.job.case.timeline))
 
 
 def play_waves(
@@ -152,8 +152,6 @@ def _wave_phase(
         assert isinstance(result.job, WaveStep)
         number = next(n for n, job in enumerate(wave) if job.case.id == result.job.case)
         if isinstance(result, JobDone):
-            count = sum(phase_of(event) is phase for event in wave[number].case.timeline)
-            progress.advance(count)
             continue
         lane = number % len(engine)
         lost.add(lane)

@@ -1,0 +1,108 @@
+"""Progress: slow stages have a rate and an estimate, and ingestion counts event by event."""
+
+import pytest
+
+from membench.cli.output import console
+from membench.cli.output.console import TerminalProgress, rate_text, set_verbosity
+from membench.harness.progress import LoggedProgress, NullProgress
+from membench.harness.stages.followed import FollowedJournal
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    console.err.cache_clear()
+    yield
+    set_verbosity("normal")
+    console.err.cache_clear()
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_off_a_terminal_a_line_every_thirty_seconds_says_where_a_stage_is(capsys):
+    clock = Clock()
+    progress = TerminalProgress(clock)
+    progress.stage("play", 100, "events")
+    clock.now = 10.0
+    progress.advance(5)
+    assert capsys.readouterr().err == ""
+    clock.now = 40.0
+    progress.at("ingest, case ab")
+    progress.at("ingest, case ab")
+    assert capsys.readouterr().err == (
+        "play: 5 of 100 events, 8.0 s each, about 760 s left, ingest, case ab\n"
+    )
+
+
+def test_a_stage_that_has_done_nothing_has_no_estimate(capsys):
+    clock = Clock()
+    progress = TerminalProgress(clock)
+    progress.stage("read", None, "answers")
+    clock.now = 31.0
+    progress.at("answer")
+    assert capsys.readouterr().err == "read: 0 answers, none done yet, answer\n"
+
+
+def test_quiet_tells_nothing_and_verbose_every_place_once(capsys):
+    for level, said in (("quiet", ""), ("verbose", "play: ingest, case a\n")):
+        set_verbosity(level)
+        progress = TerminalProgress(Clock())
+        progress.stage("play", 1, "events")
+        progress.at("ingest, case a")
+        progress.at("ingest, case a")
+        assert capsys.readouterr().err == said
+
+
+def test_rates_are_readable_when_slow():
+    assert (rate_text(12.4), rate_text(0.05), rate_text(0)) == (
+        "12/s",
+        "20.0 s each",
+        "none done yet",
+    )
+
+
+class Counted(NullProgress):
+    def __init__(self) -> None:
+        self.done, self.places = 0, []
+
+    def advance(self, amount: int = 1) -> None:
+        self.done += amount
+
+    def at(self, place: str) -> None:
+        self.places.append(place)
+
+
+def test_records_count_as_they_are_appended_and_what_was_there_does_not(tmp_path):
+    file = tmp_path / "play.jsonl"
+    line = b'{"case": "a", "event": 0, "phase": "ingest"}\n'
+    file.write_bytes(line)
+    progress = Counted()
+    followed = FollowedJournal(file, progress)
+    with file.open("ab") as journal:
+        journal.write(line + line[:9])
+        journal.flush()
+        followed.look()
+        assert progress.done == 1
+        journal.write(line[9:] + b'{"note": "late call"}\n{"torn\n')
+        journal.flush()
+        followed.look()
+    assert progress.done == 2
+    assert progress.places[-1] == "ingest, case a"
+
+
+def test_a_run_keeps_a_log_of_stages_and_notes(tmp_path):
+    progress = LoggedProgress(NullProgress(), tmp_path / "run.log")
+    progress.stage("play", 3, "events")
+    progress.advance(3)
+    progress.note("a lane died")
+    progress.finish()
+    said = [line.split(" ", 1)[1] for line in (tmp_path / "run.log").read_text().splitlines()]
+    assert said == [
+        "play: begins, 3 events in all",
+        "note: a lane died",
+        "play: ends after 3 events",
+    ]
