@@ -56,7 +56,7 @@ def test_everything_is_explained(words):
 
 def test_run_has_a_flag_of_the_same_name_for_every_setting_of_a_spec_file():
     flags = {item.name for item in ROOT.commands["run"].params}
-    assert flags - {"resume", "spec", "json"} == SETTINGS
+    assert flags - {"resume", "spec", "json", "verbose", "quiet"} == SETTINGS
 
 
 def test_flags_come_in_panels_and_what_is_required_says_so():
