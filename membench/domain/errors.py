@@ -13,7 +13,9 @@
     │   ├── ProviderFault    a model endpoint refused, timed out or replied nonsense
     │   ├── JudgeFault       a verdict could not be had or not be parsed
     │   └── HarnessFault     our own side: lane lost, disk full
-    └── Stopped              the run was stopped on purpose and can be resumed: exit code 3
+    └── Stopped              the run was stopped and can be resumed: exit code 3
+        ├── BudgetSpent      what it may spend is spent
+        └── ModelUnusable    a model refuses every call, or cannot be reached
 
 A fault names its boundary by its class and its reason by a word of `Reason`.
 """
@@ -153,3 +155,26 @@ class Stopped(MembenchError):
     """The run was stopped on purpose (Ctrl-C, a budget) and can be resumed."""
 
     exit_code = 3
+    remedy = ""
+
+
+class BudgetSpent(Stopped):
+    """What a run may spend is spent."""
+
+    remedy = "Raise the budget."
+
+
+class ModelUnusable(Stopped):
+    """A model refuses every call, or cannot be reached.
+
+    Args:
+        problem: Which model, where and why.
+        remedy: What to do about it.
+        reason: What a call to it fails with.
+    """
+
+    def __init__(self, problem: str, remedy: str, reason: Reason) -> None:
+        """Keep what callers need."""
+        super().__init__(problem)
+        self.remedy = remedy
+        self.reason = reason

@@ -31,6 +31,7 @@ from membench.harness.run_models import (
     collect_late_usage,
     install_models,
     models_of,
+    parameter_changes_noted,
 )
 from membench.harness.stages.play import play
 from membench.harness.stages.read import read
@@ -223,13 +224,14 @@ def work(prepared: ResolvedRun, run: RunDir, surveyed: DatasetStats, progress: P
             with stage(progress, "read", surveyed.questions, "answers"):
                 read_stage(prepared, run, clock, progress, models)
 
-        if prepared.options.energy_protocol:
-            warm_up = warm_up_run(prepared, run, clock, models)
-            checks = under_protocol(session, stages, warm_up, progress)
-            run.write_manifest(replace(run.read_manifest(), energy_protocol=checks))
-        else:
-            stages()
-        judge_stage(prepared, run, clock, progress, models)
+        with parameter_changes_noted(models, run):
+            if prepared.options.energy_protocol:
+                warm_up = warm_up_run(prepared, run, clock, models)
+                checks = under_protocol(session, stages, warm_up, progress)
+                run.write_manifest(replace(run.read_manifest(), energy_protocol=checks))
+            else:
+                stages()
+            judge_stage(prepared, run, clock, progress, models)
 
 
 def warm_up_run(
@@ -332,7 +334,8 @@ def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
         yield
     except Stopped as stop:
         mark_interrupted(run)
-        raise Stopped(f"{stop}; what was recorded is kept. Raise the budget. {how}") from None
+        what = f"{stop}; what was recorded is kept. {stop.remedy}".strip()
+        raise Stopped(f"{what} {how}") from None
     except KeyboardInterrupt:
         mark_interrupted(run)
         raise Stopped(f"interrupted; what was recorded is kept. {how}") from None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
-from membench.domain.errors import Stopped, UnknownName, UsageError
+from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import JsonObject, Role, Scalar
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
@@ -36,8 +36,8 @@ class Models:
 
     @property
     def halted(self) -> bool:
-        """Whether the budget has refused a call."""
-        return self.gateway is not None and self.gateway.refused is not None
+        """Whether no call is made any more."""
+        return self.gateway is not None and self.gateway.stopped is not None
 
 
 @contextmanager
@@ -140,11 +140,27 @@ def check_reachable(spec: ModelSpec) -> None:
         )
 
 
+@contextmanager
+def parameter_changes_noted(models: Models, run: RunDir) -> Iterator[None]:
+    """Note in the manifest what was changed in requests that models refused as they were."""
+    try:
+        yield
+    finally:
+        changes = models.gateway.parameter_changes if models.gateway is not None else {}
+        if changes:
+            manifest = run.read_manifest()
+            noted = dict(manifest.parameter_changes)
+            for role, by_name in changes.items():
+                entries = {name: asdict(change) for name, change in by_name.items()}
+                noted[role] = {**noted.get(role, {}), **entries}
+            run.write_manifest(replace(manifest, parameter_changes=noted))
+
+
 def collect_late_usage(models: Models, run: RunDir) -> None:
     """Note what lanes still called after their last phase was closed; the lanes are gone.
 
     Raises:
-        Stopped: The budget refused a call of a system.
+        Stopped: A call of a system was one too many for the budget, or for a model.
     """
     if models.gateway is None:
         return
@@ -154,8 +170,8 @@ def collect_late_usage(models: Models, run: RunDir) -> None:
         notes = Appender(run.play)
         notes.append({"note": "late", "late": [usage.to_json() for usage in late]})
         notes.close()
-    if models.gateway.refused:
-        raise Stopped(models.gateway.refused)
+    if models.gateway.stopped is not None:
+        raise models.gateway.stopped
 
 
 def gateway_config(prepared: ResolvedRun, run: RunDir) -> GatewayConfig:
@@ -199,6 +215,10 @@ def local_identities(prepared: ResolvedRun) -> dict[str, dict[str, Scalar | None
     return found
 
 
+SENT = ("temperature", "max_tokens")
+"""Settings that are parameters of requests; null leaves them out."""
+
+
 def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
     """A model with the settings of the run: those of its role over those of every role.
 
@@ -206,13 +226,14 @@ def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
         UnknownName: There is no such setting.
     """
     settings = settings_of(prepared, role)
-    known = [field.name for field in fields(ModelSpec)]
+    known = [field.name for field in fields(ModelSpec) if field.name != "unsent"]
     for name in settings:
         if name not in known:
             raise UnknownName("model setting", name, known)
     if settings.get("price") is not None:
         settings["price"] = Price(**settings["price"])
-    return replace(spec, **settings)
+    nulls = frozenset(n for n in SENT if n in settings and settings[n] is None)
+    return replace(spec, **settings, unsent=spec.unsent | nulls)
 
 
 def settings_of(prepared: ResolvedRun, role: Role) -> JsonObject:

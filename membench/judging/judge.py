@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -18,8 +19,9 @@ from membench.domain.errors import JudgeFault, ProviderFault, Reason
 from membench.domain.labels import Role
 from membench.domain.outcome import Outcome
 from membench.domain.score import JudgeRequest, Verdict
-from membench.llm.aio.bounded import in_flight
+from membench.llm.aio.bounded import in_flight_once_proven
 from membench.llm.client import ModelClient, cost_of
+from membench.llm.upstreams.secrets import redacted
 from membench.metrics.agreement import cohen_kappa
 from membench.records.usage import Usage
 from membench.tasks.base import Task
@@ -27,6 +29,10 @@ from membench.tasks.card import JudgeCard
 
 TRIES = 3
 """Attempts at a vote whose reply cannot be parsed."""
+
+
+LONGEST_REPLY = 300
+"""Characters that are kept of a reply that cannot be parsed."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ class Judge:
 
     async def _vote(self, case: str, request: JudgeRequest, number: int) -> Vote:
         """One vote; asked for again while it cannot be parsed."""
-        usage, detail = Usage(), ""
+        usage, detail, text = Usage(), "", ""
         for attempt in range(TRIES):
             key = f"{request.id}#{number}.{attempt}@{self.seat}"
             try:
@@ -128,7 +134,7 @@ class Judge:
                 usage += cost
                 return Vote(self.task.parse_verdict(request, text), usage=usage)
             except JudgeFault as fault:
-                detail = fault.detail
+                detail = f"{fault.detail}; it said: {redacted(text)[:LONGEST_REPLY]!r}"
             except ProviderFault as fault:
                 return Vote(None, Reason.JUDGE_ERROR, str(fault), usage + cost_of(fault))
         return Vote(None, Reason.JUDGE_UNPARSABLE, detail, usage)
@@ -153,7 +159,8 @@ class Judge:
         self, requests: Iterable[tuple[str, JudgeRequest]], concurrency: int = 64
     ) -> AsyncIterator[Judgement]:
         """Judge a stream of (opaque case id, request), many at once; results in any order."""
-        return in_flight(lambda job: self.judge(*job), requests, concurrency)
+        proven = partial(self.client.has_answered, Role.JUDGE, self.seat)
+        return in_flight_once_proven(lambda job: self.judge(*job), requests, concurrency, proven)
 
 
 def response_format(card: JudgeCard) -> dict[str, Any] | None:

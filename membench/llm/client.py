@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,22 +15,24 @@ from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import Role
 from membench.llm import openai_protocol
 from membench.llm.aio.server_thread import LoopThread
-from membench.llm.meter import Account, CallFault, CallMeter, MeteredReply
+from membench.llm.meter import Account, CallMeter, MeteredReply
+from membench.llm.replies import LONGEST_WORDS, CallFault, in_order
+from membench.llm.upstreams.secrets import redacted
 from membench.records.usage import Usage
 
 Messages = Sequence[Mapping[str, str]]
 
 
 class NoWords(ProviderFault):
-    """A reply without text: it is a bad reply, not an answer.
+    """A reply without an answer in it: it is a bad reply.
 
     Attributes:
         usage: What it cost nevertheless.
     """
 
-    def __init__(self, finish_reason: str | None, usage: Usage) -> None:
+    def __init__(self, detail: str, usage: Usage) -> None:
         """Keep the cost."""
-        super().__init__(Reason.PROVIDER_BAD_REPLY, f"no text (finish_reason={finish_reason})")
+        super().__init__(Reason.PROVIDER_BAD_REPLY, detail)
         self.usage = usage
 
 
@@ -47,12 +50,15 @@ class ChatResult:
         finish_reason: `stop`, `length`, ...
         usage: What the call cost.
         model: The name that the upstream states.
+        lag_s: Seconds since the reply was there: its tokens may have been counted meanwhile, and
+            other calls have had their turn.
     """
 
     text: str
     finish_reason: str | None
     usage: Usage
     model: str | None = None
+    lag_s: float = 0.0
 
 
 @dataclass
@@ -108,14 +114,19 @@ class ModelClient:
         body |= {name: wish for name, wish in wishes.items() if wish is not None}
         return _result(await self._call(role, openai_protocol.CHAT, body, case, key, seat))
 
+    def has_answered(self, role: Role, seat: int = 0) -> bool:
+        """Whether a model gave a usable reply in this process."""
+        return self._meter.has_answered(role, seat)
+
     async def embed(
         self, texts: Sequence[str], *, case: str, key: str
     ) -> tuple[list[list[float]], Usage]:
         """Vectors of texts by the run's embedder, one per text, with what they cost."""
         body = {"input": list(texts), "encoding_format": "float"}
         reply = await self._call(Role.EMBEDDER, openai_protocol.EMBEDDINGS, body, case, key)
-        data = sorted(orjson.loads(reply.body)["data"], key=lambda item: item["index"])
-        return [item["embedding"] for item in data], reply.usage
+        data = in_order(orjson.loads(reply.body))
+        vectors = (openai_protocol.vector_of(item["embedding"]) for item in data)
+        return [vector for vector in vectors if vector is not None], reply.usage
 
     async def _call(
         self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str, seat: int = 0
@@ -139,12 +150,30 @@ def _result(reply: MeteredReply) -> ChatResult:
     """The first choice of a chat reply.
 
     Raises:
-        NoWords: It holds none.
+        NoWords: It holds no answer.
     """
     content = orjson.loads(reply.body)
     choice = content["choices"][0]
-    text = openai_protocol.content_text((choice.get("message") or {}).get("content"))
-    finish = choice.get("finish_reason")
-    if not text and finish != "stop":
-        raise NoWords(finish, reply.usage)
-    return ChatResult(text, finish, reply.usage, content.get("model"))
+    message, finish = choice.get("message") or {}, choice.get("finish_reason")
+    text = openai_protocol.content_text(message.get("content"))
+    problem = _no_answer(message, text, finish)
+    if problem is not None:
+        raise NoWords(problem, reply.usage)
+    lag = 0.0 if reply.arrived is None else time.perf_counter() - reply.arrived
+    return ChatResult(text, finish, reply.usage, content.get("model"), lag)
+
+
+def _no_answer(message: Mapping[str, Any], text: str, finish: str | None) -> str | None:
+    """Why a message is no answer; None for one that is, which may be empty."""
+    if finish in ("content_filter", "error"):
+        return f"the provider broke off the reply (finish_reason={finish})"
+    if text.strip():
+        return None
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        return f"a refusal instead of text: {redacted(refusal)[:LONGEST_WORDS]}"
+    if message.get("reasoning_content") or message.get("reasoning"):
+        return f"no text beside its reasoning (finish_reason={finish})"
+    if message.get("content") is None or finish != "stop":
+        return f"no text (finish_reason={finish})"
+    return None

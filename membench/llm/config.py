@@ -48,6 +48,8 @@ class ModelSpec:
         api_key_env: Environment variable with the upstream's key. Keys come from nowhere else.
         temperature: Used where a request states none.
         max_tokens: Output limit, used where a request states none.
+        unsent: Parameters that no request to the model has, whoever states them: those that were
+            set to null.
         output_limit: The most output tokens the model can give; higher wishes are lowered to it.
             None: what the price map says.
         dimensions: Width of an embedder's vectors; None: what is known of the model.
@@ -93,6 +95,7 @@ class ModelSpec:
     threads: int | None = None
     cache_prompt: bool | None = None
     chat_template: str | None = None
+    unsent: frozenset[str] = frozenset()
 
     @property
     def local(self) -> LocalModel | None:

@@ -26,7 +26,8 @@ from typing import Any, Self, TypeVar
 import orjson
 from aiohttp import web
 
-from membench.domain.errors import Reason, Stopped, UsageError
+from membench import tokens
+from membench.domain.errors import BudgetSpent, Reason, Stopped, UsageError
 from membench.domain.labels import Phase, Role
 from membench.domain.system import ModelEndpoint
 from membench.llm import openai_protocol, prices
@@ -34,8 +35,10 @@ from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.client import ModelClient
 from membench.llm.config import GatewayConfig, ModelSpec, Seat
-from membench.llm.meter import Account, CallFault, CallMeter
+from membench.llm.meter import Account, CallMeter, reason_of
 from membench.llm.phase_meter import GatewayAccess
+from membench.llm.refused_parameters import ParameterChange
+from membench.llm.replies import CallFault
 from membench.llm.spending import SpendLog
 from membench.llm.upstreams.base import EVENTS
 from membench.llm.upstreams.choose import upstream_for
@@ -133,6 +136,7 @@ class Gateway:
 
     def __enter__(self) -> Self:
         """Open the cassette and listen."""
+        tokens.count_tokens("")  # loads the tokenizer, before any call is timed
         self._cassette = self._open_cassette()
         self._ledger = SpendLog(self.config.ledger) if self.config.ledger else None
         self._upstreams = {
@@ -249,6 +253,19 @@ class Gateway:
         return self._meter.till.refused
 
     @property
+    def stopped(self) -> Stopped | None:
+        """What stops the run: a spent budget, or a model that refuses every call."""
+        if self._meter.stopped is not None:
+            return self._meter.stopped
+        refused = self._meter.till.refused
+        return BudgetSpent(refused) if refused is not None else None
+
+    @property
+    def parameter_changes(self) -> dict[str, dict[str, ParameterChange]]:
+        """What was changed in requests that models refused as they were, by role."""
+        return self._meter.changes()
+
+    @property
     def origin(self) -> str:
         """Scheme, host and port."""
         return self._served.origin
@@ -302,7 +319,7 @@ class Gateway:
         except CallFault as fault:
             return _fault(fault)
         except Stopped as stop:
-            return _error(402, str(stop), str(Reason.BUDGET_EXHAUSTED))
+            return _error(402, str(stop), str(reason_of(stop)))
         except Exception as error:
             account.faults.append(Reason.HARNESS_ERROR)
             return _error(500, type(error).__name__, str(Reason.HARNESS_ERROR))

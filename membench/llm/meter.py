@@ -18,27 +18,24 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from membench import tokens
-from membench.domain.errors import ProviderFault, Reason, Stopped
+from membench.domain.errors import ModelUnusable, ProviderFault, Reason, Stopped
 from membench.domain.labels import Phase, Role
 from membench.llm import openai_protocol, prices
 from membench.llm.cassette import request_key
 from membench.llm.cassette.cassette import Cassette, Key, StoredCall
 from membench.llm.config import Budget, CassetteMode, ModelSpec, Seat
+from membench.llm.hopeless import Patience
+from membench.llm.refused_parameters import ParameterChange, RefusedParameters
+from membench.llm.replies import CallFault, CheckedReply, checked, usage_of, width_of
 from membench.llm.spending import BudgetGuard, SpendLog
-from membench.llm.upstreams.base import EVENTS, DeadUpstream, Reply, Upstream
+from membench.llm.upstreams.base import DeadUpstream, Unreachable, Upstream
 from membench.llm.upstreams.choose import is_openai
 from membench.llm.upstreams.secrets import redacted
-from membench.llm.usage import stated_usage
 from membench.records.usage import Usage, known_sum
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
-
-RETRIED_STATUS = frozenset({408, 409, 425, 429})
-
 
 FIRST_BACKOFF_S = 0.5
 
@@ -54,40 +51,6 @@ OUTPUT_TOKENS: Mapping[Role, int | None] = {
     Role.RERANKER: None,
 }
 """What a reply may have where nobody says otherwise: no request goes out without a limit."""
-
-
-class CallFault(ProviderFault):
-    """A model call that failed for good.
-
-    Attributes:
-        status: HTTP status to hand on.
-        body: The upstream's error body, without secrets; empty if there was none.
-        retry_after: Seconds the upstream asked to wait.
-        passing: Whether trying again may help.
-        retries: Attempts beyond the first that were made.
-        cpu_s: CPU seconds that the attempts cost; None where the model's machine is not metered.
-        usage: What the call is charged.
-    """
-
-    def __init__(
-        self,
-        reason: Reason,
-        detail: str = "",
-        *,
-        status: int = 502,
-        body: bytes = b"",
-        retry_after: float | None = None,
-        passing: bool = False,
-    ) -> None:
-        """Keep what the caller of the gateway needs to know."""
-        super().__init__(reason, detail)
-        self.status = status
-        self.body = body
-        self.retry_after = retry_after
-        self.passing = passing
-        self.retries = 0
-        self.cpu_s: float | None = 0.0
-        self.usage = Usage(failed=1)
 
 
 @dataclass
@@ -126,11 +89,20 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class MeteredReply:
-    """A reply with what it cost."""
+    """A reply with what it cost.
+
+    Attributes:
+        body: Its bytes.
+        content_type: JSON or an event stream.
+        usage: What the call cost.
+        arrived: When it was there, on the clock of `time.perf_counter`; None for a recorded one.
+            What is done with it afterwards, such as counting its tokens, is not the provider's.
+    """
 
     body: bytes
     content_type: str
     usage: Usage
+    arrived: float | None = None
 
 
 def _always() -> bool:
@@ -165,7 +137,10 @@ class CallMeter:
         self._cassette = cassette if mode != "off" else None
         self._mode = mode
         self._sleep = sleep
-        self._models = {seat: _Model(spec, upstreams[seat]) for seat, spec in seats.items()}
+        self.stopped: ModelUnusable | None = None
+        self._models = {
+            seat: _Model(seat[0], spec, upstreams[seat]) for seat, spec in seats.items()
+        }
 
     async def call(
         self,
@@ -191,7 +166,7 @@ class CallMeter:
 
         Raises:
             CallFault: It failed for good, or is not on the cassette.
-            Stopped: The budget is spent.
+            Stopped: The budget is spent, or a model refuses every call.
         """
         started = time.perf_counter()
         model = self._models[role, seat]
@@ -207,8 +182,8 @@ class CallMeter:
             account.charge(role, usage)
             account.faults.append(fault.reason)
             raise
-        except Stopped:
-            account.faults.append(Reason.BUDGET_EXHAUSTED)
+        except Stopped as stop:
+            account.faults.append(reason_of(stop))
             raise
         finally:
             account.pending -= 1
@@ -221,6 +196,8 @@ class CallMeter:
             played = self._played(self._cassette, canonical, work)
             if played is not None:
                 return work.charged(played)
+        if self.stopped is not None:
+            raise self.stopped
         self.till.check()
         made = work.charged(await self._attempts(work))
         self.till.pay(work.role, work.account.case, made.usage)
@@ -253,18 +230,48 @@ class CallMeter:
         spec, upstream = work.model.spec, work.model.upstream
         lost: float | None = 0.0
         for made in itertools.count():
+            request = work.model.refused.sent(work.request)
             try:
-                reply = await _attempt(work, self.till)
+                reply = await _attempt(work, request, self.till)
             except CallFault as fault:
                 lost = known_sum(lost, known_sum(fault.cpu_s, upstream.lost_cpu_s()))
                 fault.retries, fault.cpu_s = made, lost
-                if made + 1 >= spec.attempts or not _may_pass(fault, spec):
+                if work.model.refused.learn(fault, request):
+                    continue
+                given_up = made + 1 >= spec.attempts or not _may_pass(fault, spec)
+                self._lose_patience(work.model, fault, given_up)
+                if given_up:
                     raise
                 await self._sleep(_wait_s(fault, made))
             else:
+                work.model.patience.reply()
                 cpu_s = known_sum(reply.usage.cpu_s, lost)
                 return replace(reply, usage=replace(reply.usage, retries=made, cpu_s=cpu_s))
         raise AssertionError("the loop ends by a return or a raise")
+
+    def _lose_patience(self, model: _Model, fault: CallFault, given_up: bool) -> None:
+        """Count a refusal.
+
+        Raises:
+            ModelUnusable: It was one too many; no call is made any more.
+        """
+        try:
+            model.patience.refusal(fault, given_up)
+        except ModelUnusable as stop:
+            self.stopped = stop
+            raise stop from fault
+
+    def has_answered(self, role: Role, seat: int = 0) -> bool:
+        """Whether a model gave a usable reply in this process."""
+        return self._models[role, seat].patience.answered
+
+    def changes(self) -> dict[str, dict[str, ParameterChange]]:
+        """What was changed in requests that models refused as they were, by role."""
+        return {
+            role.value if seat == 0 else f"{role.value}.{seat}": dict(model.refused.changes)
+            for (role, seat), model in self._models.items()
+            if model.refused.changes
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,45 +298,43 @@ class _Work:
 
     def charged(self, reply: MeteredReply) -> MeteredReply:
         """Charge a reply with the time it took; returns it with the usage that was charged."""
-        usage = replace(reply.usage, latency_s=time.perf_counter() - self.started)
+        arrived = time.perf_counter() if reply.arrived is None else reply.arrived
+        usage = replace(reply.usage, latency_s=arrived - self.started)
         self.account.charge(self.role, usage)
         return replace(reply, usage=usage)
 
 
-async def _attempt(work: _Work, till: BudgetGuard) -> MeteredReply:
+async def _attempt(work: _Work, request: openai_protocol.Body, till: BudgetGuard) -> MeteredReply:
     """One attempt: one request, one checked and priced reply."""
     spec = work.model.spec
-    async with work.model.gate.passage(work.endpoint, work.request):
+    async with work.model.gate.passage(work.endpoint, request):
         till.check()
         try:
             await work.model.upstream.ready()
             async with asyncio.timeout(spec.timeout_s):
-                reply = await work.model.upstream.send(work.endpoint, work.request)
+                reply = await work.model.upstream.send(work.endpoint, request)
         except TimeoutError:
             detail = f"no reply within {spec.timeout_s:g} s"
             passing = work.model.upstream.slots is None
             raise CallFault(Reason.PROVIDER_TIMEOUT, detail, status=504, passing=passing) from None
         except ProviderFault as fault:
-            passing = not isinstance(fault, DeadUpstream)
-            raise CallFault(fault.reason, redacted(fault.detail), passing=passing) from None
+            raise CallFault(
+                fault.reason,
+                redacted(fault.detail),
+                passing=not isinstance(fault, DeadUpstream),
+                refused=isinstance(fault, DeadUpstream | Unreachable),
+            ) from None
+    arrived = time.perf_counter()
     try:
-        usage = usage_of(work, reply)
+        good = checked(work.endpoint, request, reply)
+        work.model.check_width(work.endpoint, request, good)
     except CallFault as fault:
         fault.cpu_s = reply.cpu_s
         raise
+    usage = usage_of(work.endpoint, request, good.parts)
     usd = prices.dollars(usage, work.model.price)
-    return MeteredReply(reply.body, reply.content_type, replace(usage, usd=usd, cpu_s=reply.cpu_s))
-
-
-def usage_of(work: _Work, reply: Reply) -> Usage:
-    """The usage of a reply.
-
-    Raises:
-        CallFault: It is a refusal, or not what its endpoint promises.
-    """
-    if reply.status >= 400:
-        raise _refusal(reply)
-    return checked(work.endpoint, work.request, reply)
+    usage = replace(usage, usd=usd, cpu_s=reply.cpu_s)
+    return MeteredReply(good.body, good.content_type, usage, arrived)
 
 
 def _recorded(
@@ -355,12 +360,30 @@ def _recorded(
 class _Model:
     """One model: its spec, where it is, its limits and its price."""
 
-    def __init__(self, spec: ModelSpec, upstream: Upstream) -> None:
+    def __init__(self, role: Role, spec: ModelSpec, upstream: Upstream) -> None:
         """Look up the price once."""
         self.spec = spec
+        self.refused = RefusedParameters()
+        self.patience = Patience(role.value, spec.model)
+        self._widths: dict[int | None, int] = {}
         self.upstream = upstream
         self.gate = _Gate(spec, upstream.slots)
         self.price = prices.price_of(spec)
+
+    def check_width(self, endpoint: str, request: Mapping[str, Any], reply: CheckedReply) -> None:
+        """Refuse vectors of another width than the declared one, or than those before.
+
+        Raises:
+            CallFault: They have another.
+        """
+        if endpoint != openai_protocol.EMBEDDINGS:
+            return
+        asked, width = request.get("dimensions"), width_of(reply)
+        declared = asked if asked is not None else self.spec.dimensions
+        known = self._widths.setdefault(asked, declared or width)
+        if width != known:
+            detail = f"embeddings of width {width} where {known} is right"
+            raise CallFault(Reason.PROVIDER_BAD_REPLY, detail, passing=True)
 
 
 class _Gate:
@@ -423,83 +446,23 @@ def prepared(
     if endpoint == openai_protocol.CHAT and "max_tokens" in request and is_openai(spec):
         limit = request.pop("max_tokens")
         request.setdefault("max_completion_tokens", limit)
+    request = without_unsent(spec, request)
     if request.get("stream") and endpoint == openai_protocol.CHAT:
         request["stream_options"] = {**(request.get("stream_options") or {}), "include_usage": True}
     return request
 
 
-def checked(endpoint: str, request: Mapping[str, Any], reply: Reply) -> Usage:
-    """The usage of a reply that is what its endpoint promises.
-
-    Raises:
-        CallFault: It is not.
-    """
-    try:
-        streamed = reply.content_type == EVENTS
-        parts = (
-            list(openai_protocol.sse_data(reply.body)) if streamed else [orjson.loads(reply.body)]
-        )
-    except ValueError:
-        raise _bad_reply("not JSON") from None
-    if streamed and not openai_protocol.stream_is_complete(endpoint, reply.body):
-        raise _bad_reply("the stream broke off")
-    problem = _problem(endpoint, request, parts)
-    if problem:
-        raise _bad_reply(problem)
-    return _usage(endpoint, request, parts)
+def reason_of(stop: Stopped) -> Reason:
+    """What a call fails with that is not made any more."""
+    return stop.reason if isinstance(stop, ModelUnusable) else Reason.BUDGET_EXHAUSTED
 
 
-def _problem(endpoint: str, request: Mapping[str, Any], parts: list[Any]) -> str | None:
-    """What is missing in a reply, if anything."""
-    if not parts or not all(isinstance(part, dict) for part in parts):
-        return "not an object"
-    if any(part.get("error") for part in parts):
-        return "an error instead of a reply"
-    if endpoint == openai_protocol.CHAT:
-        return None if any(part.get("choices") for part in parts) else "no choices"
-    if endpoint == openai_protocol.EMBEDDINGS:
-        wanted, given = (
-            len(openai_protocol.embedding_inputs(request)),
-            len(parts[0].get("data") or ()),
-        )
-        return None if wanted == given else f"{given} embeddings for {wanted} inputs"
-    if endpoint == openai_protocol.RERANK:
-        return None if isinstance(parts[0].get("results"), list) else "no results"
-    final = parts[-1].get("response", parts[-1])
-    return None if isinstance(final.get("output"), list) else "no output"
-
-
-def _usage(endpoint: str, request: Mapping[str, Any], parts: list[Any]) -> Usage:
-    """Usage as stated, else counted."""
-    if endpoint == openai_protocol.RESPONSES:
-        parts = [parts[-1].get("response", parts[-1])]
-    stated = next((part["usage"] for part in reversed(parts) if part.get("usage")), None)
-    return stated_usage(
-        endpoint,
-        stated,
-        lambda: tokens.count_tokens(openai_protocol.request_text(endpoint, request)),
-        lambda: tokens.count_tokens(
-            "".join(openai_protocol.reply_text(endpoint, part) for part in parts)
-        ),
-    )
-
-
-def _bad_reply(detail: str) -> CallFault:
-    """A reply that makes no sense; another attempt may."""
-    return CallFault(Reason.PROVIDER_BAD_REPLY, detail, passing=True)
-
-
-def _refusal(reply: Reply) -> CallFault:
-    """The fault that a bad status stands for."""
-    body = redacted(reply.body.decode(errors="replace"))
-    return CallFault(
-        Reason.PROVIDER_RATE_LIMIT if reply.status == 429 else Reason.PROVIDER_ERROR,
-        f"HTTP {reply.status}: {body[:300]}",
-        status=reply.status,
-        body=body.encode(),
-        retry_after=reply.retry_after,
-        passing=reply.status in RETRIED_STATUS or reply.status >= 500,
-    )
+def without_unsent(spec: ModelSpec, request: openai_protocol.Body) -> openai_protocol.Body:
+    """A request without the parameters that were set to null; a limit has several names."""
+    unsent = set(spec.unsent)
+    if "max_tokens" in unsent:
+        unsent |= {"max_completion_tokens", "max_output_tokens"}
+    return {name: value for name, value in request.items() if name not in unsent}
 
 
 def _may_pass(fault: CallFault, spec: ModelSpec) -> bool:

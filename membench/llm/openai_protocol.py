@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -263,6 +264,59 @@ def embedding_list(
     data = [{"object": "embedding", "index": i, "embedding": row} for i, row in enumerate(rows)]
     reply: Body = {"object": "list", "data": data, "model": model}
     return {**reply, "usage": usage} if usage is not None else reply
+
+
+def vector_of(embedding: object) -> list[float] | None:
+    """The numbers of an embedding, given as a list or in base64; None where it is neither."""
+    if isinstance(embedding, str):
+        try:
+            raw = base64.b64decode(embedding, validate=True)
+            return list(struct.unpack(f"<{len(raw) // 4}f", raw)) if raw else None
+        except (ValueError, struct.error):
+            return None
+    if not isinstance(embedding, list) or not embedding:
+        return None
+    numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in embedding)
+    return embedding if numbers else None
+
+
+def assembled_chunks(chunks: Sequence[Mapping[str, Any]]) -> Body:
+    """The completion that the chunks of a stream come to."""
+    choices: dict[int, Body] = {}
+    whole: Body = {"object": "chat.completion", "created": 0}
+    for chunk in chunks:
+        whole |= {key: chunk[key] for key in ("id", "created", "model", "usage") if chunk.get(key)}
+        for choice in chunk.get("choices") or ():
+            if isinstance(choice, Mapping):
+                number = choice.get("index") or 0
+                _add_delta(choices.setdefault(number, {"index": number, "message": {}}), choice)
+    return {**whole, "choices": [choices[number] for number in sorted(choices)]}
+
+
+def _add_delta(choice: Body, piece: Mapping[str, Any]) -> None:
+    """Add one piece of a choice to what came before it."""
+    if piece.get("finish_reason"):
+        choice["finish_reason"] = piece["finish_reason"]
+    delta, message = piece.get("delta") or {}, choice["message"]
+    for name, value in delta.items():
+        if name == "tool_calls":
+            _add_tool_calls(message.setdefault("tool_calls", []), value or ())
+        elif isinstance(value, str) and name != "role":
+            message[name] = str(message.get(name) or "") + value
+        elif value is not None or name not in message:
+            message[name] = value
+
+
+def _add_tool_calls(calls: list[Body], pieces: Sequence[Mapping[str, Any]]) -> None:
+    """Add pieces of tool calls; arguments come bit by bit."""
+    for piece in pieces:
+        number = piece.get("index", len(calls))
+        while len(calls) <= number:
+            calls.append({"type": "function", "function": {"name": "", "arguments": ""}})
+        call = calls[number]
+        call |= {key: piece[key] for key in ("id", "type") if piece.get(key)}
+        for name, value in (piece.get("function") or {}).items():
+            call["function"][name] = str(call["function"].get(name) or "") + (value or "")
 
 
 def error_body(message: str, kind: str, code: str) -> Body:

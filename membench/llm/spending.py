@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from membench.domain.errors import Stopped
+from membench.domain.errors import BudgetSpent
 from membench.domain.labels import Role
 from membench.llm.config import Budget
 from membench.records.journal import Appender, read_lines, terminate_torn_line
@@ -90,7 +90,7 @@ class BudgetGuard:
         """
         if reason := self.exhausted:
             self.refused = reason
-            raise Stopped(reason)
+            raise BudgetSpent(reason)
 
     @property
     def exhausted(self) -> str | None:

@@ -19,6 +19,8 @@ def stated_usage(
 ) -> Usage:
     """Read a reply's `usage` object; count with the tokenizer where it is absent or nonsense.
 
+    No tokens for words is nonsense: some servers state zeros instead of nothing.
+
     Args:
         endpoint: `chat/completions`, `responses`, `embeddings` or `rerank`.
         usage: The reply's object, in the shape of its endpoint.
@@ -30,6 +32,7 @@ def stated_usage(
     """
     stated = usage if isinstance(usage, Mapping) else {}
     taken = _number(stated, "prompt_tokens", "input_tokens", "total_tokens")
+    taken = taken or None  # a request always holds something
     given = _number(stated, "completion_tokens", "output_tokens")
     if endpoint == "embeddings":
         return Usage(
@@ -44,7 +47,7 @@ def stated_usage(
             prompt_sq=read**2,
             source=COUNTED if taken is None else STATED,
         )
-    known = taken is not None and given is not None
+    known = taken is not None and given is not None and (given > 0 or count_output() == 0)
     prompt = taken if taken is not None and known else count_input()
     completion = given if given is not None and known else count_output()
     cached = _detail(stated, ("prompt_tokens_details", "input_tokens_details"), "cached_tokens")

@@ -185,6 +185,8 @@ class Manifest:
             without any.
         energy: Full energy report of a concluded run.
         energy_protocol: Checks of `--energy-protocol`, if it was asked for.
+        parameter_changes: By role and parameter, what was sent instead of a parameter that the
+            model refuses, and in how many requests (`llm.refused_parameters`).
         schema: Version of the file.
     """
 
@@ -210,6 +212,7 @@ class Manifest:
     local_models: JsonView = field(default_factory=dict)
     energy: JsonView | None = None
     energy_protocol: Sequence[JsonView] = ()
+    parameter_changes: Mapping[str, JsonView] = field(default_factory=dict)
     schema: int = SCHEMA
 
     @property
@@ -228,7 +231,7 @@ class Manifest:
             "hardware": self.hardware.to_json(),
             "comparison_key": self.comparison_key.to_json(),
         }
-        for name in ("energy", "energy_protocol", "local_models"):
+        for name in ("energy", "energy_protocol", "local_models", "parameter_changes"):
             if not entry[name]:
                 entry.pop(name)
         return entry
@@ -249,6 +252,7 @@ class Manifest:
             "code": CodeEntry(**known_fields(CodeEntry, stored["code"])),
             "hardware": HardwareEntry.from_json(stored["hardware"]),
             "comparison_key": ComparisonKey.from_json(stored["comparison_key"]),
+            "parameter_changes": stored.get("parameter_changes") or {},
             "energy_protocol": tuple(stored.get("energy_protocol") or ()),
         }
         return cls(**values)

@@ -25,7 +25,7 @@ from membench.tasks.card import TaskCard
 from membench.tasks.external_format import PredictionFormat
 from membench.tasks.files.source import Source, file_sha256, unpacked_bytes
 from membench.tasks.find import SAMPLE, Version, identify, locate
-from membench.tasks.prompts import checked_label, external_label, json_object
+from membench.tasks.prompts import checked_label, external_label, verdict_fields
 
 G = TypeVar("G", bound=Gold)
 
@@ -107,7 +107,7 @@ class Task(ABC, Generic[G]):
             JudgeFault: The reply is not what the prompt asked for; never a score.
         """
         card = self.card.judges[request.kind]
-        values = json_object(reply)
+        values = verdict_fields(reply, ("label", card.official_label))
         found = values.get("label", values.get(card.official_label))
         return {**values, "label": checked_label(found, card.labels)}
 

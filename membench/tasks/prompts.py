@@ -32,6 +32,15 @@ def line(number: int, memory: Memory, sources: bool) -> str:
 
 
 THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+OPENED = re.compile(r"<think(?:ing)?>.*", re.DOTALL | re.IGNORECASE)
+CLOSED = re.compile(r".*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+CHANNEL = "<|channel|>"
+FINAL = re.compile(
+    r"<\|channel\|>final(?:[^<]|<\|constrain\|>)*<\|message\|>(.*?)(?=<\|[a-z_]+\|>|\Z)", re.DOTALL
+)
+"""The channel for the reader of a reply in the harmony format (gpt-oss); others hold thoughts."""
+UNMARKED = re.compile(r"\Aanalysis.*assistantfinal", re.DOTALL)
+"""The same where a server took the marks out and left the words."""
 
 
 def unparsable(detail: str) -> JudgeFault:
@@ -40,28 +49,58 @@ def unparsable(detail: str) -> JudgeFault:
 
 
 def without_reasoning(text: str) -> str:
-    """A model's reply without its reasoning trace; one that was opened elsewhere ends it too."""
-    cut = THINKING.sub("", text)
-    _, closed, rest = cut.rpartition("</think>")
-    return (rest if closed else cut).strip()
+    """A model's reply without its reasoning trace; empty where it holds nothing else.
+
+    A trace may have been opened outside the reply, or be cut before its end. Of harmony's channels
+    the last `final` one is the reply.
+    """
+    if CHANNEL in text:
+        said = FINAL.findall(text)
+        text = said[-1] if said else ""
+    text = UNMARKED.sub("", text, count=1)
+    return OPENED.sub("", CLOSED.sub("", THINKING.sub("", text))).strip()
 
 
-def json_object(reply: str) -> JsonObject:
-    """The object in a reply: the whole text, or the first object that starts at a brace.
+def json_objects(reply: str) -> list[JsonObject]:
+    """The objects in a reply, in order, those inside others left out.
+
+    Prose, fences and lists around them are passed over; line breaks inside strings are read.
 
     Raises:
         JudgeFault: There is none.
     """
     text = without_reasoning(reply)
-    decoder = json.JSONDecoder()
-    for match in re.finditer(r"\{", text):
+    decoder = json.JSONDecoder(strict=False)
+    found: list[JsonObject] = []
+    start = text.find("{")
+    while start >= 0:
         try:
-            value, _ = decoder.raw_decode(text, match.start())
+            value, end = decoder.raw_decode(text, start)
+            found.append(value)
         except (json.JSONDecodeError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            return value
-    raise unparsable("the reply holds no JSON object")
+            end = start + 1
+        start = text.find("{", end)
+    if not found:
+        raise unparsable("the reply holds no JSON object")
+    return found
+
+
+def verdict_fields(reply: str, names: Sequence[str]) -> JsonObject:
+    """The object in a judge's reply that holds its label.
+
+    Args:
+        reply: What the judge said.
+        names: What its label may be called.
+
+    Raises:
+        JudgeFault: There is no object, or several whose labels contradict each other.
+    """
+    found = json_objects(reply)
+    labelled = [values for values in found if any(name in values for name in names)]
+    labels = {external_text(next(v[n] for n in names if n in v)) for v in labelled}
+    if len(labels) > 1:
+        raise unparsable(f"the reply holds contradicting labels ({', '.join(sorted(labels))})")
+    return (labelled or found)[0]
 
 
 RIGHT = frozenset({"true", "yes", "1", "correct", "right"})

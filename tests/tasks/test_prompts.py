@@ -4,6 +4,8 @@ import hashlib
 
 import pytest
 
+from membench.domain.errors import JudgeFault
+from membench.tasks.prompts import verdict_fields, without_reasoning
 from membench.tasks.registry import get_task
 
 LOCKED = {
@@ -48,3 +50,64 @@ def test_hashes_are_those_of_the_bytes():
     task = get_task("locomo")
     path = task.folder() / "prompts" / "answer.txt"
     assert task().prompt_hashes()["answer"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+THOUGHT = "<|channel|>analysis<|message|>We need the street.<|end|>"
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("Quarry Lane", "Quarry Lane"),
+        ("<think>perhaps</think>\nQuarry Lane", "Quarry Lane"),
+        ("<Thinking>perhaps</Thinking>Quarry Lane", "Quarry Lane"),
+        ("opened elsewhere</think>Quarry Lane", "Quarry Lane"),
+        ("<think>The note says that somebody lives in some lane and", ""),
+        ("<think>a</think><think>b", ""),
+        (f"{THOUGHT}<|start|>assistant<|channel|>final<|message|>Quarry Lane", "Quarry Lane"),
+        ("<|channel|>final<|message|>Quarry Lane<|return|>", "Quarry Lane"),
+        (f"{THOUGHT}<|channel|>final<|message|>one<|end|><|channel|>final<|message|>two", "two"),
+        (f"{THOUGHT}<|channel|>final <|constrain|>json<|message|>{{}}", "{}"),
+        ("<|channel|>analysis<|message|>We need the street and", ""),
+        ("analysisWe need the street.assistantfinalQuarry Lane", "Quarry Lane"),
+        ("analysis of lanes", "analysis of lanes"),
+    ],
+)
+def test_a_thought_is_no_part_of_a_reply(reply, said):
+    assert without_reasoning(reply) == said
+
+
+VERDICT = '{"reasoning": "same place", "label": "CORRECT"}'
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        VERDICT,
+        f"```json\n{VERDICT}\n```",
+        f"Here it is:\n```json\n{VERDICT}\n```\nHope this {{helps}}.",
+        f'<think>or {{"label": "WRONG"}}</think>{VERDICT}',
+        f"[{VERDICT}]",
+        f"{VERDICT}\n{VERDICT}",
+        '{"reasoning": "line one\nline two", "label": "CORRECT"}',
+        '{"seen": {"label": 3}} ' + VERDICT,
+        f'{THOUGHT}{{"label": "WRONG"}}<|channel|>final<|message|>{VERDICT}',
+    ],
+)
+def test_a_verdict_is_found_in_what_surrounds_it(reply):
+    assert verdict_fields(reply, ("label", "verdict"))["label"] == "CORRECT"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        'I thought {"label": "CORRECT"} but no: {"reasoning": "x", "label": "WRONG"}',
+        VERDICT + '\n{"reasoning": "on reflection", "verdict": "WRONG"}',
+        "Yes, the response is CORRECT.",
+        "",
+        '{"label": "COR',
+    ],
+)
+def test_contradicting_labels_and_none_are_no_verdict(reply):
+    with pytest.raises(JudgeFault):
+        verdict_fields(reply, ("label", "verdict"))

@@ -52,6 +52,35 @@ async def in_flight(
         await asyncio.gather(*workers, return_exceptions=True)
 
 
+async def in_flight_once_proven(
+    work: Callable[[J], Awaitable[R]],
+    jobs: Iterable[J],
+    concurrency: int,
+    is_proven: Callable[[], bool],
+    few: int = 3,
+) -> AsyncIterator[R]:
+    """As `in_flight`, but the first jobs one after the other until one is a success.
+
+    What refuses every call is then asked a few times, and not once per job in flight.
+
+    Args:
+        work: Does a job.
+        jobs: What is to be done.
+        concurrency: Most jobs running at once.
+        is_proven: Whether any job was a success.
+        few: How many jobs are done alone at most.
+    """
+    waiting = iter(jobs)
+    for _ in range(few):
+        if is_proven():
+            break
+        for job in waiting:
+            yield await work(job)
+            break
+    async for result in in_flight(work, waiting, concurrency):
+        yield result
+
+
 async def _work_off(
     work: Callable[[J], Awaitable[R]],
     waiting: Iterator[J],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -23,6 +24,7 @@ class Reply:
         content_type: JSON or an event stream.
         status: HTTP status; below 400 is a success.
         retry_after: Seconds it asked to wait, if it did.
+        address: Where it came from, without credentials; empty for models hosted here.
         cpu_s: CPU seconds that the model cost; None where its machine is not metered.
     """
 
@@ -31,10 +33,15 @@ class Reply:
     status: int = 200
     retry_after: float | None = None
     cpu_s: float | None = None
+    address: str = ""
 
 
 class DeadUpstream(ProviderFault):
     """An upstream that will not answer any more; asking again is of no use."""
+
+
+class Unreachable(ProviderFault):
+    """No connection to an upstream could be made: nothing listens there, or the name is unknown."""
 
 
 class Upstream(Protocol):
@@ -99,9 +106,10 @@ def retry_after(header: str | None) -> float | None:
     if not header:
         return None
     try:
-        return max(0.0, float(header))
+        seconds = float(header)
     except ValueError:
         return _seconds_until(header)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _seconds_until(date: str) -> float | None:
@@ -111,6 +119,8 @@ def _seconds_until(date: str) -> float | None:
 
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+    if moment.tzinfo is None:  # "-0000" says that the zone is not known; HTTP dates are in UTC
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())

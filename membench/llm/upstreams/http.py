@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import orjson
 
 from membench.domain.errors import ProviderFault, Reason
 from membench.llm import openai_protocol
+from membench.llm.config import public_url
 from membench.llm.upstreams.secrets import MASK, SHORTEST
 
 if TYPE_CHECKING:
     import aiohttp
-from membench.llm.upstreams.base import JSON, BaseUpstream, Reply, retry_after
+from membench.llm.upstreams.base import JSON, BaseUpstream, Reply, Unreachable, retry_after
 
 
 class ReplyPacer:
@@ -41,7 +45,8 @@ class HttpUpstream(BaseUpstream):
     """An OpenAI-compatible server, passed through.
 
     Attributes:
-        base_url: Up to and including `/v1`.
+        base_url: Up to and including `/v1`. An address without a path that knows no models is tried
+            with `/v1` once; an endpoint at its end is left out.
         api_key: Sent as a bearer token; never stored or shown.
         direct: Whether to ignore the proxies that the environment names.
     """
@@ -49,14 +54,34 @@ class HttpUpstream(BaseUpstream):
     base_url: str
     api_key: str | None = field(default=None, repr=False)
     direct: bool = False
+    root: str = field(init=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _turns: ReplyPacer = field(default_factory=ReplyPacer, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        """Find the address that endpoints are below."""
+        self.root = root_of(self.base_url)
+
     async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
         """POST the request as it is."""
+        reply = await self._post(self.root, endpoint, body)
+        if reply.status in (404, 405) and not urlsplit(self.root).path:
+            again = await self._post(f"{self.root}/v1", endpoint, body)
+            if again.status not in (404, 405):
+                self.root += "/v1"
+                return again
+        return reply
+
+    async def _post(self, root: str, endpoint: str, body: openai_protocol.Body) -> Reply:
+        """Send once to one address.
+
+        Raises:
+            Unreachable: Nothing answers there.
+            ProviderFault: The connection broke.
+        """
         import aiohttp
 
-        url = f"{self.base_url.rstrip('/')}/{endpoint}"
+        url = f"{root}/{endpoint}"
         try:
             async with self._connected().post(url, data=orjson.dumps(body)) as response:
                 content = await response.read()
@@ -66,9 +91,14 @@ class HttpUpstream(BaseUpstream):
                     response.content_type,
                     response.status,
                     retry_after(response.headers.get("Retry-After")),
+                    address=public_url(url),
                 )
+        except aiohttp.ClientConnectorError as error:
+            detail = f"no connection to {public_url(url)}: {_why(error)}"
+            raise Unreachable(Reason.PROVIDER_ERROR, detail) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise ProviderFault(Reason.PROVIDER_ERROR, type(error).__name__) from None
+            detail = f"{type(error).__name__} at {public_url(url)}"
+            raise ProviderFault(Reason.PROVIDER_ERROR, detail) from None
 
     def _without_key(self, content: bytes) -> bytes:
         """A reply in which the upstream does not repeat our key."""
@@ -98,12 +128,42 @@ class HttpUpstream(BaseUpstream):
             self._session = None
 
 
+def root_of(base_url: str) -> str:
+    """A base URL without a slash or an endpoint at its end."""
+    root = base_url.rstrip("/")
+    for endpoint in openai_protocol.ENDPOINTS:
+        root = root.removesuffix(f"/{endpoint}")
+    return root.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _why(error: aiohttp.ClientConnectorError) -> str:
+    """Why no connection could be made, in words."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        return "its certificate is not accepted"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"the name {error.host} is not known"
+    return os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
+
+
 def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for a URL; `.netrc` is not asked for credentials."""
-    from urllib.parse import urlsplit
+    """The proxy that the environment names for a URL; `.netrc` is not asked for credentials.
+
+    Loopback has none: a proxy elsewhere cannot reach this machine's own servers.
+    """
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(host):
         return None
     return getproxies().get(parts.scheme)

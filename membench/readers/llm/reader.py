@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Protocol
 
 from membench.domain.answer import AnswerInput, Message
 from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import Role
 from membench.domain.outcome import Outcome
-from membench.llm.aio.bounded import in_flight
-from membench.llm.client import ModelClient, cost_of
+from membench.llm.aio.bounded import in_flight_once_proven
+from membench.llm.client import ChatResult, ModelClient, cost_of
 from membench.readers.card import ReaderCard
 from membench.records.usage import Usage
 from membench.tasks.base import AnyTask
@@ -103,29 +104,35 @@ class LlmReader:
         """
         start = self.now()
         try:
-            text, finish, usage = await self._ask(asked)
+            reply = await self._ask(asked)
         except ProviderFault as fault:
             outcome = Outcome(False, fault.reason)
             usage = cost_of(fault)
             return LlmAnswer(asked, outcome, None, None, usage, start, self.now(), fault.detail)
+        end = max(start, self.now() - reply.lag_s)
+        text, finish, usage = without_reasoning(reply.text), reply.finish_reason, reply.usage
+        detail = ""
         if not text and finish == "length":
-            outcome = Outcome(False, Reason.PROVIDER_BAD_REPLY)
             detail = (
                 f"the reply was cut after {usage.completion_tokens} tokens, before it came to an "
                 "answer: raise --model-set reader.max_tokens"
             )
-            return LlmAnswer(asked, outcome, None, finish, usage, start, self.now(), detail)
-        return LlmAnswer(asked, Outcome(), text, finish, usage, start, self.now())
+        elif not text and reply.text.strip():
+            detail = "the reply holds a thought and no answer"
+        if detail:
+            outcome = Outcome(False, Reason.PROVIDER_BAD_REPLY)
+            return LlmAnswer(asked, outcome, None, finish, usage, start, end, detail)
+        return LlmAnswer(asked, Outcome(), text, finish, usage, start, end)
 
     def messages(self, given: AnswerInput) -> list[Message]:
         """The prompt for one question: the task's own."""
         return self.task.answer_messages(given)
 
-    async def _ask(self, asked: ReadRequest) -> tuple[str, str | None, Usage]:
-        """The model's words without its reasoning, why it stopped, what it cost."""
+    async def _ask(self, asked: ReadRequest) -> ChatResult:
+        """The model's reply."""
         messages = self.messages(asked.given)
         chosen = self.temperature
-        reply = await self.client.chat(
+        return await self.client.chat(
             Role.READER,
             [{"role": message.role, "content": message.content} for message in messages],
             case=asked.case,
@@ -134,13 +141,13 @@ class LlmReader:
             max_tokens=self.max_tokens,
             stop=self.stop,
         )
-        return without_reasoning(reply.text), reply.finish_reason, reply.usage
 
     def answer_all(
         self, asks: Iterable[ReadRequest], concurrency: int = 64
     ) -> AsyncIterator[LlmAnswer]:
         """Answer a stream of asks, many at once; results in any order."""
-        return in_flight(self.answer, asks, concurrency)
+        proven = partial(self.client.has_answered, Role.READER)
+        return in_flight_once_proven(self.answer, asks, concurrency, proven)
 
 
 READER = ReaderCard("llm", "model", "A model that answers the task's own prompt.", LlmReader)
