@@ -187,6 +187,7 @@ class Manifest(StrictModel):
     energy_protocol: list[PlainJson] = []
     pins: dict[Label, Sha256 | None] = {}
     local_models: PlainJson = {}
+    parameter_changes: PlainJson = {}
 
 
 # --- summary -----------------------------------------------------------------------------------
