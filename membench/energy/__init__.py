@@ -4,7 +4,7 @@
     with EnergySession(selection, run / "energy.jsonl", clock=clock) as session:
         ...                                         # the run; records carry spans
     ledger = attribute(read_log(run / "energy.jsonl"), spans)
-    ledger.summary()                                # the energy object of summary.json
+    ledger.summary()                                # the energy of its summary
 
 Nothing is imported here, so that a lane that imports `membench` pays nothing for it:
 `choose` and `doctor` live in `energy.sources`, `EnergySession` in `energy.sampling.sampler`,

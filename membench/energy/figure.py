@@ -18,7 +18,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from membench.domain.errors import UserError
-from membench.domain.labels import JsonObject, JsonView, Provenance
+from membench.domain.labels import JsonObject, Provenance
+from membench.records.fields import plain_fields
+from membench.records.summary import EnergyEntry
 
 STRENGTH = tuple(Provenance)
 """Labels from the strongest to the weakest."""
@@ -163,19 +165,14 @@ class EnergyFigure:
             allocation=allocation or self.allocation,
         )
 
-    def summary(self) -> JsonObject:
-        """The four keys of `summary.json` (docs/run-directory.md)."""
-        return {
-            "joules": self.joules,
-            "net_joules": self.net_joules,
-            "provenance": str(self.provenance),
-            "u_joules": self.u_joules,
-        }
+    def summary(self) -> EnergyEntry:
+        """What `summary.json` says of it (docs/run-directory.md)."""
+        return EnergyEntry(self.joules, self.net_joules, str(self.provenance), self.u_joules)
 
     def details(self) -> JsonObject:
         """Everything, as plain values."""
         return {
-            **self.summary(),
+            **plain_fields(self.summary()),
             "component": self.component,
             "boundary": self.boundary,
             "method": self.method,
@@ -296,17 +293,17 @@ def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def figure_of(entry: JsonView | None, component: str, method: str) -> EnergyFigure:
-    """A figure from an entry of `summary.json`'s energy object."""
-    if entry is None or entry["joules"] is None:
+def figure_of(entry: EnergyEntry | None, component: str, method: str) -> EnergyFigure:
+    """A figure from an entry of a summary's energy."""
+    if entry is None or entry.joules is None:
         return unavailable(method, component)
     return EnergyFigure(
-        joules=float(entry["joules"]),
-        provenance=Provenance(entry["provenance"]),
+        joules=float(entry.joules),
+        provenance=Provenance(entry.provenance),
         component=component,
         method=method,
-        u_joules=entry.get("u_joules"),
-        net_joules=entry.get("net_joules"),
+        u_joules=entry.u_joules,
+        net_joules=entry.net_joules,
     )
 
 
@@ -339,9 +336,8 @@ def joules_text(
     return f"{joules / scale:.3g} ({low / scale:.3g}–{high / scale:.3g}) {suffix} {badge}"
 
 
-def summary_text(entry: JsonView | None, per: str = "") -> str:
-    """An entry of `summary.json`'s energy object as text, with its label."""
+def summary_text(entry: EnergyEntry | None, per: str = "") -> str:
+    """An entry of a summary's energy as text, with its label."""
     if entry is None:
         return joules_text(None, Provenance.UNAVAILABLE)
-    label = Provenance(entry["provenance"])
-    return joules_text(entry["joules"], label, entry.get("u_joules"), per=per)
+    return joules_text(entry.joules, Provenance(entry.provenance), entry.u_joules, per=per)

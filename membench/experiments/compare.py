@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from membench.domain.case import opaque_ids
 from membench.domain.errors import RunStateError, UnknownName, UsageError
+from membench.domain.labels import JsonView
 from membench.domain.score import Score
 from membench.harness.places import open_run
 from membench.metrics.paired import (
@@ -30,9 +30,11 @@ from membench.metrics.paired import (
     sign_flip,
     visible_by_cases,
 )
+from membench.records.comparison_key import ComparisonKey
 from membench.records.costs import COSTS, PER, STAGES, CaseCosts, Cost, mean_cost, name_of
 from membench.records.journal import read_lines
 from membench.records.scores import read_scores
+from membench.records.summary import Summary
 from membench.tasks.registry import get_task
 
 COST = "cost"
@@ -47,13 +49,13 @@ class FinishedRun:
     """A finished run as far as comparing needs it, from a run directory or from a bundle.
 
     Attributes:
-        summary: `summary.json`.
+        summary: What it came to.
         scores: `scores.jsonl`.
         costs: `<phase>.<cost>` -> official case id -> total, as `CaseCosts` makes them.
         granted: Whether its system was granted the evidence: a ceiling, no competitor.
     """
 
-    summary: Mapping[str, Any]
+    summary: Summary
     scores: Sequence[Score]
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     granted: bool = False
@@ -61,18 +63,17 @@ class FinishedRun:
     @property
     def name(self) -> str:
         """Run id."""
-        return str(self.summary["run_id"])
+        return self.summary.run_id
 
     @property
     def task(self) -> str:
         """Name of the benchmark."""
-        return str(self.summary.get("task") or self.key.get("task"))
+        return self.summary.task
 
     @property
-    def key(self) -> Mapping[str, Any]:
+    def key(self) -> ComparisonKey:
         """What must be equal to compare it with another."""
-        key: Mapping[str, Any] = self.summary["comparison_key"]
-        return key
+        return self.summary.comparison_key
 
     @property
     def questions(self) -> dict[str, int]:
@@ -88,7 +89,7 @@ class FinishedRun:
 
     def case_costs(self, part: str, cost: Cost) -> dict[str, float] | None:
         """Total of a stage or phase by case; None where it is not known by case."""
-        phases = [p for p in STAGES.get(part, (part,)) if p in self.summary["time_s"]]
+        phases = [p for p in STAGES.get(part, (part,)) if p in self.summary.costs.time_s]
         found = [self.costs.get(f"{phase}.{cost.id}") for phase in phases]
         tables = [table for table in found if table is not None]
         if not tables or len(tables) < len(found):
@@ -101,7 +102,7 @@ class KeyDifference:
     """One part of the comparison key that differs, with the value in each run."""
 
     part: str
-    values: tuple[Any, ...]
+    values: tuple[object, ...]
 
     def __str__(self) -> str:
         """The part and its values."""
@@ -219,20 +220,23 @@ class Comparison:
 # --- what can be compared -----------------------------------------------------------------------
 
 
-def key_differences(keys: Sequence[Mapping[str, Any]]) -> list[KeyDifference]:
+def key_differences(keys: Sequence[ComparisonKey]) -> list[KeyDifference]:
     """Parts of the comparison keys that are not equal in all runs, `cost` left out."""
-    parts = sorted({part for key in keys for part in key if part != COST})
+    return part_differences([{**key.to_json(), COST: None} for key in keys])
+
+
+def cost_differences(keys: Sequence[ComparisonKey]) -> list[KeyDifference]:
+    """Parts under `cost` that are not equal in all runs."""
+    return part_differences([key.cost.to_json() for key in keys])
+
+
+def part_differences(keys: Sequence[JsonView]) -> list[KeyDifference]:
+    """Parts that are not equal in all keys, those of other versions too."""
+    parts = sorted({part for key in keys for part in key})
     return [found for part in parts if (found := part_difference(part, keys))]
 
 
-def cost_differences(keys: Sequence[Mapping[str, Any]]) -> list[KeyDifference]:
-    """Parts under `cost` that are not equal in all runs."""
-    costs = [key.get(COST) or {} for key in keys]
-    parts = sorted({part for cost in costs for part in cost})
-    return [found for part in parts if (found := part_difference(part, costs))]
-
-
-def part_difference(part: str, keys: Sequence[Mapping[str, Any]]) -> KeyDifference | None:
+def part_difference(part: str, keys: Sequence[JsonView]) -> KeyDifference | None:
     """How a part differs; None where it does not."""
     values = tuple(key.get(part) for key in keys)
     return None if all(value == values[0] for value in values) else KeyDifference(part, values)
@@ -257,7 +261,7 @@ def check_alike(runs: Sequence[FinishedRun]) -> None:
     if len(runs) < 2:
         raise UsageError("a comparison needs at least two runs")
     for run in runs:
-        if run.summary.get("content_sha256") is None:
+        if run.summary.content_sha256 is None:
             raise RunStateError(
                 f"run {run.name} has unfinished cases", "Continue it with --resume, then compare."
             )
@@ -281,8 +285,9 @@ def headline(run: FinishedRun) -> list[str]:
 def main_metric(run: FinishedRun) -> str:
     """The metric a frontier uses: judged where a judge was run."""
     card = get_task(run.task).card
-    judged = run.summary["metrics"].get(card.main_metric, {}).get("value") is not None
-    return card.main_metric if judged else card.offline_metric
+    judged = run.summary.metrics.get(card.main_metric)
+    known = judged is not None and judged.value is not None
+    return card.main_metric if known else card.offline_metric
 
 
 # --- comparing ----------------------------------------------------------------------------------
@@ -326,7 +331,7 @@ def compare(
     check_alike([first, second])
     known = [name for name in metrics if paired(first, second, name)[0]]
     if not known:
-        shared = set(first.summary["metrics"]) & set(second.summary["metrics"])
+        shared = set(first.summary.metrics) & set(second.summary.metrics)
         raise UnknownName("metric of both runs", metrics[0] if metrics else "", shared)
     return Comparison(
         first=first,
@@ -380,7 +385,7 @@ def compared_metric(
         if pair.row.category is not None:
             by_category[pair.row.category].append(pair)
     if len(by_category) > 1:
-        order = [name for name in first.summary["categories"] if name in by_category]
+        order = [name for name in first.summary.categories if name in by_category]
         for name in order:
             yield pairs_compared(metric, name, by_category[name], 0)
 
@@ -447,7 +452,7 @@ def compared_cost(
         first=ours,
         second=theirs,
         ratio=ratio_of(ours, theirs, first.case_costs(part, cost), second.case_costs(part, cost)),
-        provenance=str((first.key.get(COST) or {}).get("energy_provenance")) if joules else None,
+        provenance=str(first.key.cost.energy_provenance) if joules else None,
     )
 
 
@@ -540,14 +545,14 @@ def load(path: Path) -> FinishedRun:
         RunStateError: It is no run, is unfinished, damaged, or of a newer schema.
     """
     run = open_run(path)
-    summary, manifest = run.summary(), run.manifest()
+    summary, manifest = run.read_summary(), run.read_manifest()
     if not run.scores.is_file():
         raise RunStateError(f"run {run.run_id} has no scores.jsonl", f"membench score {path}")
     scores = read_scores(run.scores)
-    costs = case_costs(scores, opaque_ids(summary["task"], manifest["spec"]["seed"]))
+    costs = case_costs(scores, opaque_ids(summary.task, manifest.spec.seed))
     for journal in (run.play, run.answers):
         costs.add(read_lines(journal))
-    granted = "evidence_grant" in manifest["system"]["capabilities"]
+    granted = "evidence_grant" in manifest.system.capabilities
     return FinishedRun(summary, scores, costs.totals(), granted)
 
 

@@ -37,8 +37,10 @@ from membench.harness.spec import (
     spec_from_mapping,
 )
 from membench.records.canonical import canonical_sha256
+from membench.records.manifest import Manifest
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import Summary
 
 FIXED = frozenset({"system", "task", "out", "run_id"})
 """Settings of a run that the suite itself decides."""
@@ -287,7 +289,6 @@ def _run_id(suite: str, cell: Cell, repeat: int) -> str:
 
 # --- running -----------------------------------------------------------------------------------
 
-Summary = JsonView
 Start = Callable[[RunSpec, ExecOptions], Summary]
 Resume = Callable[[Path, ExecOptions], Summary]
 
@@ -299,12 +300,12 @@ class CellResult:
     Attributes:
         job: What was run.
         summary: Its summary.
-        manifest: Its manifest; empty if there is none.
+        manifest: Its manifest; None if it has no directory.
     """
 
     job: Job
     summary: Summary
-    manifest: JsonView = field(default_factory=dict)
+    manifest: Manifest | None = None
 
 
 @dataclass(frozen=True)
@@ -326,7 +327,7 @@ class SuiteResult:
     @property
     def complete(self) -> bool:
         """Whether nothing failed in any run."""
-        return all(done.summary["complete"] for done in self.done)
+        return all(done.summary.complete for done in self.done)
 
 
 def run_suite(
@@ -385,12 +386,12 @@ def _do(job: Job, out: Path, start: Start, resume: Resume) -> Summary:
         return start(job.cell.spec, job.options)
     run = RunDir(path)
     if run.finished():
-        return run.summary()
+        return run.read_summary()
     return resume(path, job.options)
 
 
-def _manifest(path: Path) -> JsonView:
-    return RunDir.open(path).manifest() if path.is_dir() else {}
+def _manifest(path: Path) -> Manifest | None:
+    return RunDir.open(path).read_manifest() if path.is_dir() else None
 
 
 def by_cell(result: SuiteResult) -> list[tuple[Cell, Sequence[CellResult]]]:

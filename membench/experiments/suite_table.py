@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from membench.domain.labels import JsonObject, Provenance
-from membench.energy.figure import combine, figure_of, joules_text, summary_text, weakest
-from membench.energy.reporting.report import components_of
+from membench.energy.figure import combine, joules_text, summary_text, weakest
+from membench.energy.reporting.report import phase_figure
 from membench.energy.verification.repeats import Repeat, RepeatCheck, verdict_of
-from membench.experiments.suite import Cell, CellResult, SuiteResult, Summary, by_cell
+from membench.experiments.suite import Cell, CellResult, SuiteResult, by_cell
 from membench.metrics.frontier import QUESTIONS, Point, frontier_score, hypervolume
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION_PHASES, SETUP_PHASES
 from membench.records.lifecycle import Lifecycle, break_even_text, lifecycle_of
-from membench.records.summary import scored_value
+from membench.records.summary import Summary, scored_value
 from membench.tasks.registry import get_task
 
 CURVE_AT = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -76,13 +76,13 @@ def own_metric(cell: Cell) -> str:
 
 def _row(cell: Cell, done: Sequence[CellResult], metric: str) -> SuiteRow:
     runs = [repeat.summary for repeat in done]
-    values = [scored_value(run["metrics"], metric) for run in runs]
+    values = [scored_value(run.metrics, metric) for run in runs]
     known = [value for value in values if value is not None]
-    totals = [run["energy"]["total"]["joules"] for run in runs]
+    totals = [run.energy.total.joules for run in runs]
     return SuiteRow(
         cell=cell,
         repeats=len(runs),
-        complete=all(run["complete"] for run in runs),
+        complete=all(run.complete for run in runs),
         metric=metric,
         accuracy=float(np.mean(known)) if len(known) == len(values) else None,
         accuracy_sd=float(np.std(known, ddof=1)) if len(known) == len(values) > 1 else None,
@@ -122,19 +122,17 @@ def _cv(values: Sequence[float | None]) -> float | None:
 def _labels(runs: Sequence[Summary]) -> list[Provenance]:
     """Labels of the phases that costs are made of; unavailable without any."""
     phases = (*SETUP_PHASES, *QUESTION_PHASES)
-    found = [run["energy"]["phases"].get(phase) for run in runs for phase in phases]
-    return [Provenance(f["provenance"]) for f in found if f] or [Provenance.UNAVAILABLE]
+    found = [run.energy.phases.get(phase) for run in runs for phase in phases]
+    return [Provenance(f.total.provenance) for f in found if f] or [Provenance.UNAVAILABLE]
 
 
 def _joules_per_question(runs: Sequence[Summary]) -> str:
     """Mean over repeats, under the weakest label among them."""
     figures = [
-        figure_of(run["energy"]["phases"].get(phase), components_of(run["energy"]), phase).scaled(
-            1 / max(run["counts"]["questions"], 1) / len(runs)
-        )
+        phase_figure(run.energy, phase).scaled(1 / max(run.counts.questions, 1) / len(runs))
         for run in runs
         for phase in QUESTION_PHASES
-        if phase in run["time_s"]
+        if phase in run.costs.time_s
     ]
     if not figures:
         return summary_text(None)

@@ -43,7 +43,6 @@ from membench.records.journal import DiskFull
 from membench.records.manifest import Manifest, ParentEntry
 from membench.records.run_directory import RunDir, new_run_id
 from membench.records.spec import ExecOptions, RunSpec
-from membench.records.summary import EnergySummary
 from membench.records.usage import PhaseUsage
 
 PLAYED = ("play.jsonl", "texts.jsonl", "energy.jsonl")
@@ -297,7 +296,7 @@ def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
     scored.totals.add_judging(verdicts.failures, verdicts.telemetry)
     manifest = run.read_manifest()
     ledger, checks = energy_of(run, scored.totals.spans)
-    energy = EnergySummary.from_json(ledger.summary())
+    energy = ledger.summary()
     manifest = replace(
         manifest,
         energy=energy_report(ledger, checks),

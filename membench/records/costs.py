@@ -12,11 +12,13 @@ import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from membench.domain.errors import UnknownName
-from membench.domain.labels import Phase
+from membench.domain.labels import JsonView, Phase
+from membench.records.summary import Summary
 from membench.records.telemetry import Telemetry
+from membench.records.usage import Usage
 
 SETUP_PHASES = (Phase.INGEST.value, Phase.FINALIZE.value)
 """Paid once per history."""
@@ -40,9 +42,6 @@ PER: Mapping[str, Literal["question", "history"]] = MappingProxyType(
     }
 )
 """What the mean cost of each stage and phase is a mean over."""
-
-COUNTED = {"question": "questions", "history": "cases"}
-"""The same under the names of a summary's `counts`."""
 
 
 @dataclass(frozen=True)
@@ -156,80 +155,80 @@ def name_of(part: str, cost: Cost) -> str:
 # --- from a summary -----------------------------------------------------------------------------
 
 
-def phase_cost(summary: Mapping[str, Any], cost: Cost, phase: str) -> float | None:
+def phase_cost(summary: Summary, cost: Cost, phase: str) -> float | None:
     """Total cost of one phase of a run.
 
     Args:
-        summary: Its `summary.json`.
+        summary: Its summary.
         cost: Which cost.
         phase: Which phase.
 
     Returns:
         The total; None where the phase did not run or its cost is not known.
     """
-    if phase not in summary["time_s"]:
+    spent = summary.costs
+    if phase not in spent.time_s:
         return None
     match cost.id:
         case "seconds":
-            return _number(summary["time_s"][phase].get("total"))
+            return _number(spent.time_s[phase].total)
         case "cpu_s":
-            return _number(summary["cpu_s"].get(phase))
+            return _number(spent.cpu_s.get(phase))
         case "joules":
-            return _number((summary["energy"]["phases"].get(phase) or {}).get("joules"))
+            energy = summary.energy.phases.get(phase)
+            return None if energy is None else _number(energy.total.joules)
         case "context_tokens":
             return _context_tokens(summary) if phase == Phase.RECALL.value else 0.0
         case _:
-            return _used(summary["usage"].get(phase), cost)
+            usage = spent.usage.get(phase)
+            return None if usage is None else _used(usage.total, cost)
 
 
-def _context_tokens(summary: Mapping[str, Any]) -> float | None:
+def _context_tokens(summary: Summary) -> float | None:
     """Of all questions; one whose recall failed is taken to have the mean of the others."""
-    mean = _number(summary["context_tokens"]["mean"])
-    return None if mean is None else mean * summary["counts"]["questions"]
+    mean = summary.costs.context_tokens.mean
+    return None if mean is None else float(mean) * summary.counts.questions
 
 
-def _used(usage: Mapping[str, Any] | None, cost: Cost) -> float | None:
-    """Tokens or dollars of calls to models; None without a count of calls."""
-    if usage is None:
-        return None
-    if cost.id == "tokens":
-        return float(sum(usage.get(kind, 0) for kind in TOKEN_KINDS))
-    return _number(usage.get(cost.id))
+def _used(usage: Usage, cost: Cost) -> float | None:
+    """Tokens or dollars of calls to models."""
+    return _number(getattr(usage, cost.id))
 
 
-def _number(value: Any) -> float | None:
+def _number(value: float | None) -> float | None:
     return None if value is None else float(value)
 
 
-def stage_cost(summary: Mapping[str, Any], cost: Cost, part: str) -> float | None:
+def stage_cost(summary: Summary, cost: Cost, part: str) -> float | None:
     """Total cost of a stage (`setup`, `question`) or of a single phase.
 
     Returns:
         The total; None where none of its phases ran or the cost of one that did is not known.
     """
-    phases = [phase for phase in STAGES.get(part, (part,)) if phase in summary["time_s"]]
+    phases = [phase for phase in STAGES.get(part, (part,)) if phase in summary.costs.time_s]
     values = [phase_cost(summary, cost, phase) for phase in phases]
     known = [value for value in values if value is not None]
     return math.fsum(known) if known and len(known) == len(values) else None
 
 
-def mean_cost(summary: Mapping[str, Any], cost: Cost, part: str) -> float | None:
+def mean_cost(summary: Summary, cost: Cost, part: str) -> float | None:
     """Cost of a stage or phase per question, or per history for those of the setup (`PER`)."""
-    total, count = stage_cost(summary, cost, part), summary["counts"][COUNTED[PER[part]]]
+    counts, total = summary.counts, stage_cost(summary, cost, part)
+    count = counts.questions if PER[part] == "question" else counts.cases
     return None if total is None or not count else total / count
 
 
 # --- from records -------------------------------------------------------------------------------
 
 
-def record_cost(record: Mapping[str, Any], cost: Cost) -> float | None:
+def record_cost(record: JsonView, cost: Cost) -> float | None:
     """What one record of `play.jsonl` or `answers.jsonl` cost.
 
     Returns:
         The cost, 0 where there was nothing to pay for; None where it is not known, as are joules,
         which belong to phases.
     """
-    telemetry: Mapping[str, Any] = record["telemetry"]
+    telemetry: JsonView = record["telemetry"]
     match cost.id:
         case "joules":
             return None
@@ -242,10 +241,17 @@ def record_cost(record: Mapping[str, Any], cost: Cost) -> float | None:
             return float(telemetry.get("context_tokens") or 0) if recalled else 0.0
         case _:
             usage = telemetry.get("usage")
-            return _used(usage, cost) if usage else 0.0
+            return _recorded(usage, cost) if usage else 0.0
 
 
-def cpu_seconds(telemetry: Mapping[str, Any]) -> float | None:
+def _recorded(usage: JsonView, cost: Cost) -> float | None:
+    """Tokens or dollars of an event; there is one per event, so no object is made of it."""
+    if cost.id == "tokens":
+        return float(sum(usage.get(kind, 0) for kind in TOKEN_KINDS))
+    return _number(usage.get(cost.id))
+
+
+def cpu_seconds(telemetry: JsonView) -> float | None:
     """CPU seconds of an event: the lane's and those of the models it called.
 
     Returns:
@@ -276,7 +282,7 @@ class CaseCosts:
         self._attempt: dict[str, int] = {}
         self._spent: dict[str, dict[tuple[str, int], Costs]] = {}
 
-    def add(self, lines: Iterable[Mapping[str, Any]]) -> None:
+    def add(self, lines: Iterable[JsonView]) -> None:
         """Take in the lines of a journal; that of the play stage comes first."""
         for line in lines:
             case = self._official.get(line.get("case", ""))
@@ -286,7 +292,7 @@ class CaseCosts:
                 self._attempt[case], self._spent[case] = line["attempt"], {}
             self._spent[case][line["phase"], line["event"]] = self._costs(case, line)
 
-    def _costs(self, case: str, line: Mapping[str, Any]) -> Costs:
+    def _costs(self, case: str, line: JsonView) -> Costs:
         found = {name: record_cost(line, cost) for name, cost in COSTS.items()}
         if (case, line["event"]) not in self._asked:
             found["context_tokens"] = 0.0

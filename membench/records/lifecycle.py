@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from membench.domain.labels import JsonView
 from membench.metrics.frontier import QUESTIONS, amortised, break_even, cost_per_correct
 from membench.records.costs import QUESTION, SETUP, Cost, mean_cost
-from membench.records.summary import scored_value
+from membench.records.summary import Summary, scored_value
 
 
 @dataclass(frozen=True)
@@ -64,19 +63,19 @@ class Lifecycle:
         return self.per_question / other.per_question
 
 
-def lifecycle_of(summary: JsonView, cost: Cost, metric: str) -> Lifecycle:
-    """Setup and per-question cost of a run, from its `summary.json`.
+def lifecycle_of(summary: Summary, cost: Cost, metric: str) -> Lifecycle:
+    """Setup and per-question cost of a run, from its summary.
 
     Args:
         summary: A run's summary.
         cost: In which cost.
         metric: The metric that counts as accuracy.
     """
-    cases, questions = summary["counts"]["cases"], summary["counts"]["questions"]
+    cases, questions = summary.counts.cases, summary.counts.questions
     return Lifecycle(
         setup=mean_cost(summary, cost, SETUP),
         per_question=mean_cost(summary, cost, QUESTION),
-        accuracy=scored_value(summary["metrics"], metric),
+        accuracy=scored_value(summary.metrics, metric),
         native=questions / cases if cases else 0.0,
     )
 

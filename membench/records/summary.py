@@ -316,16 +316,15 @@ class Summary:
         return cls(**values)
 
 
-def scored_value(metrics: JsonView, name: str) -> float | None:
+def scored_value(metrics: Mapping[str, Metric], name: str) -> float | None:
     """A metric's value in a summary; None where it has none, or nothing of it was ever scored.
 
     A failed answer counts as 0 beside answers that were given; where none was, there is no score.
     """
-    value = (metrics.get(name) or {}).get("value")
-    scored = metrics.get(f"{name}.scored")
-    if value is None or (scored is not None and scored["n"] == 0):
+    found, scored = metrics.get(name), metrics.get(f"{name}.scored")
+    if found is None or (scored is not None and scored.n == 0):
         return None
-    return float(value)
+    return found.value
 
 
 def usage_to_json(usage: Mapping[str, PhaseUsage]) -> JsonObject:

@@ -1,6 +1,7 @@
 """The closing screen: headline in words, floor and ceiling, judge, prices, next commands."""
 
 import pytest
+from records.summaries import summary_json
 
 from membench.cli.output import closing
 from membench.cli.output.summary import print_closing
@@ -74,14 +75,12 @@ def test_next_commands_name_this_run_and_one_to_compare_it_with(runs):
 
 
 def test_a_correct_answer_costs_more_than_a_question():
-    summary = {
-        "task": "synthetic",
-        "metrics": {"accuracy": {"value": 0.25}},
-        "counts": {"questions": 4, "cases": 1},
-        "time_s": {"recall": {"total": 1.0}, "answer": {"total": 1.0}},
-        "usage": {},
-        "energy": {"phases": {}},
-    }
+    summary = summary_json(
+        task="synthetic",
+        metrics={"accuracy": {"value": 0.25}},
+        counts={"questions": 4, "cases": 1},
+        time_s={"recall": {"total": 1.0}, "answer": {"total": 1.0}},
+    )
     assert closing.price_text(summary, "accuracy") == "2 s"
     summary["metrics"]["accuracy"]["value"] = 0.0
     assert closing.price_text(summary, "accuracy") == ""

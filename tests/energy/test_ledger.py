@@ -140,10 +140,10 @@ def test_a_short_window_is_flagged() -> None:
 def test_without_readings_every_figure_is_null_and_says_why() -> None:
     log = SampleLog(selection=("nvml: – unavailable — no NVIDIA driver",))
     summary = attribute(log, [span(0, 10)]).summary()
-    assert summary["total"]["joules"] is None
-    assert summary["phases"]["ingest"]["provenance"] == "unavailable"
-    assert summary["boundary"] is None
-    assert "no NVIDIA driver" in summary["sources"][0]["method"]
+    assert summary.total.joules is None
+    assert summary.phases["ingest"].total.provenance == "unavailable"
+    assert summary.boundary is None
+    assert "no NVIDIA driver" in summary.sources[0]["method"]
 
 
 def test_a_counter_reset_loses_the_phase_it_hit_and_the_total_but_not_the_others() -> None:
@@ -461,10 +461,10 @@ def test_the_summary_conserves_wherever_everything_is_known(
     trace: Trace, spans: list[Span]
 ) -> None:
     summary = attribute(log_of(trace), spans).summary()
-    figures = [*summary["phases"].values(), summary["idle"], summary["unattributed"]]
-    total = summary["total"]["joules"]
+    phases = [phase.total for phase in summary.phases.values()]
+    figures, total = [*phases, summary.idle, summary.unattributed], summary.total.joules
     if total is not None:
-        known = math.fsum(figure["joules"] or 0.0 for figure in figures)
+        known = math.fsum(figure.joules or 0.0 for figure in figures)
         assert known == pytest.approx(total, abs=1e-6)
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from records.summaries import summary_of
 
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import Provenance
@@ -108,16 +109,24 @@ SUMMARY: dict[str, Any] = {
 
 
 def test_the_same_curves_exist_over_cpu_seconds_tokens_and_dollars() -> None:
-    assert lifecycle_of(SUMMARY, COSTS["cpu_s"], "f1") == Lifecycle(2.0, 0.2, 0.4, 5.0)
-    assert lifecycle_of(SUMMARY, COSTS["tokens"], "f1") == Lifecycle(500.0, 50.0, 0.4, 5.0)
-    assert lifecycle_of(SUMMARY, COSTS["usd"], "f1") == Lifecycle(1.0, None, 0.4, 5.0)
-    assert lifecycle_of(SUMMARY, COSTS["joules"], "f1") == Lifecycle(None, None, 0.4, 5.0)
+    assert lifecycle_of(summary_of(**SUMMARY), COSTS["cpu_s"], "f1") == Lifecycle(
+        2.0, 0.2, 0.4, 5.0
+    )
+    assert lifecycle_of(summary_of(**SUMMARY), COSTS["tokens"], "f1") == Lifecycle(
+        500.0, 50.0, 0.4, 5.0
+    )
+    assert lifecycle_of(summary_of(**SUMMARY), COSTS["usd"], "f1") == Lifecycle(1.0, None, 0.4, 5.0)
+    assert lifecycle_of(summary_of(**SUMMARY), COSTS["joules"], "f1") == Lifecycle(
+        None, None, 0.4, 5.0
+    )
 
 
 def test_context_is_a_cost_of_its_own_and_no_token_of_a_model() -> None:
     local = {**SUMMARY, "usage": {**SUMMARY["usage"], "answer": usage(0, 0, 0, 0, 0.0)}}
-    assert lifecycle_of(local, COSTS["tokens"], "f1").per_question == pytest.approx(5)
-    assert lifecycle_of(local, COSTS["context_tokens"], "f1") == Lifecycle(0.0, 35.0, 0.4, 5.0)
+    assert lifecycle_of(summary_of(**local), COSTS["tokens"], "f1").per_question == pytest.approx(5)
+    assert lifecycle_of(summary_of(**local), COSTS["context_tokens"], "f1") == Lifecycle(
+        0.0, 35.0, 0.4, 5.0
+    )
 
 
 # --- carbon ------------------------------------------------------------------------------------

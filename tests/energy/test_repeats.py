@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from records.summaries import manifest_of, summary_of
 
 from membench.energy.verification.repeats import Repeat, RepeatCheck, verdict_of
 from membench.energy.verification.validity import Check
@@ -102,7 +103,7 @@ def test_the_protocol_counts_only_if_every_repeat_followed_it(
 
 
 def test_runs_without_energy_have_nothing_to_verify() -> None:
-    verdict = verdict_of([Repeat.of({}, {}), Repeat.of({}, {}), Repeat.of({}, {})])
+    verdict = verdict_of([Repeat.of(summary_of(), manifest_of())] * 3)
     assert not verdict.tested
     assert not verdict.verified
 
@@ -119,15 +120,19 @@ def test_joules_that_nobody_calls_measured_are_not_put_to_the_test_unasked(
 
 def test_a_run_says_what_it_recorded() -> None:
     check = {"name": "measured", "status": "pass", "detail": "every phase"}
+    step = {"name": "warm", "status": "pass", "detail": "one run before"}
     found = Repeat.of(
-        {"energy": {"total": {"joules": 5.0, "provenance": "measured"}}},
-        {
-            "energy": {"checks": [check], "verified": False},
-            "energy_protocol": [],
-            "comparison_key": {"cost": {"concurrency": 1}},
-        },
+        summary_of(energy={"total": {"joules": 5.0, "provenance": "measured"}}),
+        manifest_of(
+            energy={"checks": [check], "verified": False},
+            energy_protocol=[step],
+            comparison_key={"cost": {"concurrency": 1}},
+        ),
     )
-    assert found == Repeat((Check(**check),), (), 5.0, True, {"concurrency": 1})
+    assert replace(found, conditions=None) == Repeat(
+        (Check(**check),), (Check(**step),), 5.0, True, None
+    )
+    assert (found.conditions or {})["concurrency"] == 1
 
 
 def test_what_a_run_recorded_survives_as_plain_values() -> None:

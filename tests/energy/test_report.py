@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from records.summaries import summary_of
 
 from energy.fakes import log_of, span, steady
 from membench.energy.attribution.ledger import attribute
@@ -13,26 +14,29 @@ from membench.energy.carbon import intensity
 from membench.energy.reporting.report import energy_lines, metrics_of
 from membench.energy.samples import SampleLog
 from membench.energy.verification.validity import validate
+from membench.records.summary import Summary
 
 
-def run(watts: float = 100.0, system: str = "memory", *, sampled: bool = True) -> tuple[Any, Any]:
+def run(
+    watts: float = 100.0, system: str = "memory", *, sampled: bool = True
+) -> tuple[Summary, Any]:
     """Summary and manifest report of a run of one history and ten questions."""
     log = log_of(steady(watts, 60)) if sampled else SampleLog(selection=("nvml: no driver",))
     spans = [span(0, 20, cpu_s=2.0), span(20, 30, "recall", cpu_s=1.0)]
     ledger = attribute(log, spans)
     checks = validate(ledger, log, spans)
     usage = {"calls": 0, "prompt_tokens": 0, "completion_tokens": 0, "embedding_tokens": 0}
-    summary = {
-        "system": system,
-        "counts": {"cases": 1, "questions": 10},
-        "ingested": {"turns": 5, "tokens": 4000},
-        "metrics": {"f1": {"value": 0.5}},
-        "time_s": {"ingest": {}, "recall": {}},
-        "cpu_s": {"ingest": 2.0, "recall": 1.0},
-        "usage": {phase: {**usage, "usd": 0.0} for phase in ("ingest", "recall")},
-        "context_tokens": {"mean": 100.0},
-        "energy": ledger.summary(),
-    }
+    summary = summary_of(
+        system=system,
+        counts={"cases": 1, "questions": 10},
+        ingested={"turns": 5, "tokens": 4000},
+        metrics={"f1": {"value": 0.5}},
+        time_s={"ingest": {}, "recall": {}},
+        cpu_s={"ingest": 2.0, "recall": 1.0},
+        usage={phase: {**usage, "usd": 0.0} for phase in ("ingest", "recall")},
+        context_tokens={"mean": 100.0},
+        energy=ledger.summary().to_json(),
+    )
     lines = [{"name": c.name, "status": c.status, "detail": c.detail} for c in checks]
     return summary, {**ledger.report(), "checks": lines, "verified": False}
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from records.summaries import manifest_json, summary_of, system_json
 
 from membench.domain.case import opaque_ids
 from membench.domain.errors import RunStateError, UnknownName, UsageError
@@ -54,18 +55,16 @@ def finished(
     **summary: Any,
 ) -> FinishedRun:
     return FinishedRun(
-        summary={
-            "run_id": name,
-            "system": "toy",
-            "comparison_key": key,
-            "content_sha256": "0" * 64,
-            "metrics": {"hit": {"value": 0.5, "ci95": None, "n": 8, "clusters": 3}},
-            "categories": {"hard": {}, "easy": {}},
-            "counts": {"failed": 0, "questions": 8, "cases": 3},
-            "energy": energy or {"phases": {}},
-            **spending(costs or {}),
-            **summary,
-        },
+        summary=summary_of(
+            run_id=name,
+            task=key["task"],
+            comparison_key=key,
+            metrics={"hit": {"value": 0.5, "n": 8, "clusters": 3}},
+            categories={c: {"id": c, "n": 0, "metrics": {}} for c in ("hard", "easy")},
+            counts={"failed": 0, "questions": 8, "cases": 3},
+            energy=energy or {},
+            **{**spending(costs or {}), **summary},
+        ),
         scores=rows(values),
         costs=costs or {},
     )
@@ -281,9 +280,12 @@ def written(folder: Path) -> Path:
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     scores = [dataclasses.asdict(row) for row in GOOD.scores if row.case_id in "ab"]
     (folder / "scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in scores))
-    manifest = {"schema": 1, "spec": {"seed": 7}, "system": {"capabilities": ["evidence_grant"]}}
+    manifest = manifest_json(
+        spec={"system": "toy", "task": "toy", "seed": 7},
+        system=system_json(capabilities=["evidence_grant"]),
+    )
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "summary.json").write_text(json.dumps({**GOOD.summary, "task": "toy", "schema": 1}))
+    (folder / "summary.json").write_text(json.dumps(GOOD.summary.to_json()))
     return folder
 
 

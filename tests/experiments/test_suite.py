@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from records.summaries import summary_of
 
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.experiments.suite import (
@@ -30,6 +31,7 @@ from membench.experiments.suite_table import (
 )
 from membench.harness.run import resume, start
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import Summary
 
 
 def suite(**changes: Any) -> SuiteFile:
@@ -173,11 +175,11 @@ def test_finished_runs_are_read_and_unfinished_ones_continued(tmp_path: Path) ->
 
     def begin(spec: RunSpec, options: ExecOptions) -> Any:
         started.append(str(options.run_id))
-        return start(spec, options).summary
+        return start(spec, options).run.read_summary()
 
     def go_on(path: Path, options: ExecOptions) -> Any:
         resumed.append(path.name)
-        return resume(path, options).summary
+        return resume(path, options).run.read_summary()
 
     first = run_suite(written, tmp_path, start=begin, resume=go_on)
     assert len(started) == 4
@@ -185,35 +187,34 @@ def test_finished_runs_are_read_and_unfinished_ones_continued(tmp_path: Path) ->
     again = run_suite(written, tmp_path, start=begin, resume=go_on)
     assert len(started) == 4
     assert resumed == [started[2]]
-    assert [d.summary["content_sha256"] for d in again.done] == [
-        d.summary["content_sha256"] for d in first.done
+    assert [d.summary.content_sha256 for d in again.done] == [
+        d.summary.content_sha256 for d in first.done
     ]
 
 
 # --- table and curves --------------------------------------------------------------------------
 
 
-def summary(accuracy: float, ingest: float, ask: float, joules: float | None = None) -> Any:
+def summary(accuracy: float, ingest: float, ask: float, joules: float | None = None) -> Summary:
     """One history with ten questions."""
     blank = {"joules": None, "net_joules": None, "provenance": "unavailable", "u_joules": None}
     known = {"joules": joules, "net_joules": None, "provenance": "modelled", "u_joules": 1.0}
     figure = blank if joules is None else known
     phases = ("ingest", "recall", "answer")
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "embedding_tokens": 0, "usd": 0.0}
-    return {
-        "complete": True,
-        "counts": {"cases": 1, "questions": 10},
-        "metrics": {"f1": {"value": accuracy}},
-        "time_s": {phase: {} for phase in phases},
-        "cpu_s": {"ingest": ingest, "recall": ask, "answer": 0.0},
-        "usage": {phase: usage | {"calls": 0} for phase in phases},
-        "context_tokens": {"mean": ask * 100},
-        "energy": {
+    return summary_of(
+        counts={"cases": 1, "questions": 10},
+        metrics={"f1": {"value": accuracy}},
+        time_s={phase: {} for phase in phases},
+        cpu_s={"ingest": ingest, "recall": ask, "answer": 0.0},
+        usage={phase: usage | {"calls": 0} for phase in phases},
+        context_tokens={"mean": ask * 100},
+        energy={
             "total": figure,
             "phases": dict.fromkeys(phases, figure),
             "sources": [{"component": "cpu"}] if joules else [],
         },
-    }
+    )
 
 
 def result(**by_system: list[Any]) -> SuiteResult:
@@ -224,7 +225,7 @@ def result(**by_system: list[Any]) -> SuiteResult:
         suite(systems=list(by_system), repeats=repeats),
         Path("/nowhere"),
         start=lambda spec, options: next(left[spec.system]),
-        resume=lambda path, options: {},
+        resume=lambda path, options: summary(0, 0, 0),
     )
 
 
@@ -271,7 +272,7 @@ def test_two_splits_of_a_task_are_two_benchmarks() -> None:
         suite(tasks=[{"task": "locomo", "split": split} for split in splits]),
         Path("/nowhere"),
         start=lambda spec, options: summary(0.5, 0, splits[str(spec.split)][spec.system]),
-        resume=lambda path, options: {},
+        resume=lambda path, options: summary(0, 0, 0),
     )
     table = rows(done)
     assert {row[0] for row in table_rows(table)} == {"locomo (split=small)", "locomo (split=large)"}

@@ -16,7 +16,7 @@ from membench.energy.reporting.report import metrics_of
 from membench.experiments.compare import compare_with_first, headline, load
 from membench.experiments.suite import read_suite, run_suite
 from membench.experiments.suite_table import rows, suite_json
-from membench.harness.run import start
+from membench.harness.run import resume, start
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.rendering.plot import mark
 from membench.leaderboard.site.export import export
@@ -39,6 +39,7 @@ from membench.records.costs import (
     stage_cost,
 )
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import Summary
 from membench.testing.scripted import ScriptedServer
 
 SUITE = """
@@ -54,7 +55,7 @@ METRIC = "evidence.turn.recall@10"
 class Walk:
     """One run of a suite with everything that shows it."""
 
-    summary: Any
+    summary: Summary
     path: Path
     suite: Any
     store: Store
@@ -70,8 +71,8 @@ def walked(folder: Path, system: str, more: str = "", served: int = 0) -> Walk:
     done = run_suite(
         suite,
         folder,
-        start=lambda spec, options: start(spec, options).summary,
-        resume=lambda path, options: {},
+        start=lambda spec, options: start(spec, options).run.read_summary(),
+        resume=lambda path, options: resume(path, options).run.read_summary(),
     )
     (result,) = done.done
     path = folder / result.job.run_id
@@ -181,7 +182,7 @@ class TestEveryCost:
 
     def test_the_closing_table_shows_it(self, walk: Walk, cost: Any) -> None:
         columns = {"seconds": "total s", "cpu_s": "CPU s", "tokens": "tokens", "usd": "USD"}
-        table = cost_table(walk.summary)
+        table = cost_table(walk.summary.to_json())
         cells = {str(column.header): list(column.cells) for column in table.columns}
         if cost.id not in columns:
             assert cost.id in ("context_tokens", "joules")

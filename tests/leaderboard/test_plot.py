@@ -6,9 +6,9 @@ import dataclasses
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
+from records.summaries import summary_of
 
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.score import Score
@@ -29,21 +29,20 @@ def run(
         for case in ("a", "b", "c")
         for i in range(4)
     ]
-    summary: dict[str, Any] = {
-        "run_id": name,
-        "system": "toy",
-        "metrics": {"hit": {"value": value, "ci95": [0.2, 0.6], "n": 12, "clusters": 3}},
-        "counts": {"questions": 12, "cases": 3},
-        "time_s": {phase: {"total": 6.0} for phase in ("ingest", "recall", "answer")},
-        "context_tokens": {"mean": sum(tokens.values()) / 12},
-        "energy": {
+    summary = summary_of(
+        run_id=name,
+        metrics={"hit": {"value": value, "ci95": [0.2, 0.6], "n": 12, "clusters": 3}},
+        counts={"questions": 12, "cases": 3},
+        time_s={phase: {"total": 6.0} for phase in ("ingest", "recall", "answer")},
+        context_tokens={"mean": sum(tokens.values()) / 12},
+        energy={
             "phases": {
                 "recall": {"joules": joules},
                 "answer": {"joules": 0.0},
                 "ingest": {"joules": 120.0},
             }
         },
-    }
+    )
     seconds = {"a": 1.0, "b": 3.0, "c": 2.0}
     costs = {
         "recall.context_tokens": tokens,

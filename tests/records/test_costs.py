@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from records.summaries import summary_of
 
 from membench.domain.errors import UnknownName
 from membench.records.costs import (
@@ -114,14 +115,13 @@ def test_a_price_unknown_for_one_record_is_unknown_for_the_phase() -> None:
     assert found["answer.tokens"] == {"official": 2}
 
 
-SUMMARY: dict[str, Any] = {
-    "counts": {"cases": 1, "questions": 2},
-    "time_s": {"recall": {"total": 3.0}, "answer": {"total": 1.0}},
-    "cpu_s": {"recall": 2.0, "answer": 0.5},
-    "context_tokens": {"mean": None},
-    "usage": {"recall": {"usd": 1.0}, "answer": {"usd": None}},
-    "energy": {"phases": {"recall": {"joules": 8.0}}},
-}
+SUMMARY = summary_of(
+    counts={"cases": 1, "questions": 2},
+    time_s={"recall": {"total": 3.0}, "answer": {"total": 1.0}},
+    cpu_s={"recall": 2.0, "answer": 0.5},
+    usage={"recall": {"usd": 1.0}, "answer": {"usd": None}},
+    energy={"phases": {"recall": {"joules": 8.0, "provenance": "measured"}}},
+)
 
 
 def test_a_stage_is_unknown_where_one_of_its_phases_is() -> None:

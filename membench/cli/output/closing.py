@@ -15,7 +15,7 @@ from membench.metrics.names import is_fraction
 from membench.metrics.statistics import ENOUGH_CASES, interval_text
 from membench.records.costs import COSTS, QUESTION, mean_cost
 from membench.records.manifest import SCHEMA
-from membench.records.summary import scored_value
+from membench.records.summary import Summary, metrics_from_json, scored_value
 from membench.tasks.card import TaskCard
 from membench.tasks.find import SAMPLE
 from membench.tasks.registry import get_task
@@ -50,7 +50,7 @@ def main_name(summary: JsonView) -> str | None:
 
 def value_of(summary: JsonView, name: str) -> float | None:
     """A metric's value; None where there is none."""
-    return scored_value(summary["metrics"], name)
+    return scored_value(metrics_from_json(summary["metrics"]), name)
 
 
 def words_of(card: TaskCard, metric: str) -> str:
@@ -154,7 +154,8 @@ def price_text(summary: JsonView, metric: str) -> str:
     answers = metric == card.main_metric and is_fraction(metric)
     if not accuracy or not answers or lower_is_better(summary["task"], metric):
         return ""
-    means = {name: mean_cost(summary, COSTS[name], QUESTION) for name in PRICED}
+    run = Summary.from_json(summary)
+    means = {name: mean_cost(run, COSTS[name], QUESTION) for name in PRICED}
     return ", ".join(
         f"{mean / accuracy:,.3g} {COSTS[name].unit}" for name, mean in means.items() if mean
     )

@@ -116,7 +116,7 @@ def print_comparison(item: Comparison) -> None:
 
 def label(run: FinishedRun) -> str:
     """System and run id."""
-    return f"{run.summary['system']} ({run.name})"
+    return f"{run.summary.system} ({run.name})"
 
 
 def metric_table(lines: Sequence[MetricComparison]) -> Table:
@@ -170,7 +170,7 @@ def remarks(item: Comparison) -> list[str]:
     unpaired = {line.metric: line.unpaired for line in item.metrics if line.unpaired}
     lines += [f"{name}: {n} questions with a value in one run only" for name, n in unpaired.items()]
     for run in (item.first, item.second):
-        if failed := run.summary["counts"]["failed"]:
+        if failed := run.summary.counts.failed:
             lines.append(f"{run.name}: {failed} questions failed and count as wrong")
     return lines
 

@@ -26,6 +26,7 @@ from membench.metrics.statistics import interval_text
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION, mean_cost, phase_cost
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
+from membench.records.summary import Summary
 from membench.tasks.registry import get_task
 
 SCRIPTED = "scripted"
@@ -174,8 +175,9 @@ def cost_table(summary: Mapping[str, Any]) -> Table:
     names = ["phase", "total s", "p50 ms", "p95 ms", "CPU s", "calls", "tokens", "USD"]
     for name in [*names, "J"] if watched else names:
         table.add_column(name, justify="left" if name == "phase" else "right", no_wrap=True)
+    run = Summary.from_json(summary)
     for phase, time in in_order(summary["time_s"], Phase):
-        costs = {cost.id: phase_cost(summary, cost, phase) for cost in MAIN_COSTS}
+        costs = {cost.id: phase_cost(run, cost, phase) for cost in MAIN_COSTS}
         table.add_row(
             phase,
             amount(costs["seconds"], ".2f"),
@@ -246,7 +248,10 @@ def rate(share: Mapping[str, Any]) -> str:
 
 def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     """Lines below the tables: context, failures, notes, where the run is."""
-    context, recalled = mean_cost(summary, CONTEXT, QUESTION), summary["recalled"]["mean"]
+    context, recalled = (
+        mean_cost(Summary.from_json(summary), CONTEXT, QUESTION),
+        summary["recalled"]["mean"],
+    )
     lines = [""]
     if recalled is not None and context is not None:
         lines.append(

@@ -41,6 +41,7 @@ from membench.energy.attribution.split import Fit, fit
 from membench.energy.figure import Allocation, EnergyFigure, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span
 from membench.records.costs import QUESTION_PHASES
+from membench.records.summary import EnergyEntry, EnergySummary, PhaseEnergy
 
 
 @dataclass(frozen=True)
@@ -103,22 +104,22 @@ class EnergyLedger:
     fit: Fit | None = None
     baseline: Baseline | None = None
 
-    def summary(self) -> JsonObject:
-        """The `energy` object of `summary.json` (docs/run-directory.md)."""
-        return {
-            "total": self.total.summary(),
-            "phases": {
-                name: {**figure.summary(), "roles": self._role_summaries(name)}
+    def summary(self) -> EnergySummary:
+        """The energy of a run's summary."""
+        return EnergySummary(
+            total=self.total.summary(),
+            phases={
+                name: PhaseEnergy(figure.summary(), self._role_summaries(name))
                 for name, figure in self.phases.items()
             },
-            "idle": self.idle.summary(),
-            "unattributed": self.unattributed.summary(),
-            "judge": self.judge.summary(),
-            "boundary": self.total.boundary if self.channels else None,
-            "sources": [_source(channel) for channel in self.channels] or [self._no_source()],
-        }
+            idle=self.idle.summary(),
+            unattributed=self.unattributed.summary(),
+            judge=self.judge.summary(),
+            boundary=self.total.boundary if self.channels else None,
+            sources=[_source(channel) for channel in self.channels] or [self._no_source()],
+        )
 
-    def _role_summaries(self, phase: str) -> JsonObject:
+    def _role_summaries(self, phase: str) -> dict[str, EnergyEntry]:
         return {role: figure.summary() for role, figure in self.roles.get(phase, {}).items()}
 
     def _no_source(self) -> JsonObject:

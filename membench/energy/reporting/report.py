@@ -1,4 +1,4 @@
-"""What a run's energy comes to, as lines for people: from its `summary.json` and its manifest.
+"""What a run's energy comes to, as lines for people: from its summary and its manifest.
 
 Every line with joules has their label; a check is pass, fail or not run.
 """
@@ -13,61 +13,64 @@ from membench.energy.figure import EnergyFigure, figure_of, summary_text
 from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
 from membench.records.costs import MAIN_COSTS
 from membench.records.lifecycle import break_even_text, lifecycle_of
+from membench.records.summary import EnergySummary, Summary
 
 
-def components_of(energy: JsonView) -> str:
+def components_of(energy: EnergySummary) -> str:
     """The components whose joules a run counted, joined by `+`; `cpu` without a source."""
-    named = {source["component"] for source in energy["sources"] if "component" in source}
+    named = {source["component"] for source in energy.sources if "component" in source}
     return "+".join(sorted(named)) or "cpu"
 
 
-def phase_figures(energy: JsonView) -> dict[str, EnergyFigure]:
-    """Figures by phase from the energy object of a summary."""
-    component = components_of(energy)
-    return {
-        phase: figure_of(entry, component, f"{phase} unavailable")
-        for phase, entry in energy["phases"].items()
-    }
+def phase_figure(energy: EnergySummary, phase: str) -> EnergyFigure:
+    """The figure of one phase, from the energy of a summary."""
+    entry = energy.phases.get(phase)
+    total = None if entry is None else entry.total
+    return figure_of(total, components_of(energy), f"{phase} unavailable")
 
 
-def metrics_of(summary: JsonView, metric: str) -> EnergyMetrics:
+def phase_figures(energy: EnergySummary) -> dict[str, EnergyFigure]:
+    """Figures by phase, from the energy of a summary."""
+    return {phase: phase_figure(energy, phase) for phase in energy.phases}
+
+
+def metrics_of(summary: Summary, metric: str) -> EnergyMetrics:
     """A run's joules in the units people ask for.
 
     Args:
-        summary: The run's `summary.json`.
+        summary: The run's summary.
         metric: The metric that counts as accuracy.
     """
-    counts = summary["counts"]
-    found = summary["metrics"].get(metric)
+    found = summary.metrics.get(metric)
     return energy_metrics(
-        phase_figures(summary["energy"]),
-        cases=counts["cases"],
-        questions=counts["questions"],
-        ingested_tokens=summary["ingested"]["tokens"] or 0,
-        accuracy=None if found is None else found["value"],
+        phase_figures(summary.energy),
+        cases=summary.counts.cases,
+        questions=summary.counts.questions,
+        ingested_tokens=summary.costs.tokens,
+        accuracy=None if found is None else found.value,
     )
 
 
 def energy_lines(
-    summary: JsonView,
+    summary: Summary,
     report: JsonView | None,
     metric: str,
     *,
-    against: JsonView | None = None,
+    against: Summary | None = None,
     grid: Intensity | None = None,
     pue: float = 1.0,
 ) -> list[str]:
     """Everything about a run's energy, line by line.
 
     Args:
-        summary: The run's `summary.json`.
+        summary: The run's summary.
         report: The manifest's `energy`; None for a run without one.
         metric: The metric that counts as accuracy.
         against: Summary of full context on the same machine, to compare with.
         grid: Where the electricity came from; None for no carbon.
         pue: Power usage effectiveness of the data centre.
     """
-    energy, metrics = summary["energy"], metrics_of(summary, metric)
+    energy, metrics = summary.energy, metrics_of(summary, metric)
     lines = [f"{name:>13}  {text}" for name, text in _ledger(energy, report)]
     lines += ["", *metrics.lines()]
     if against is not None:
@@ -77,14 +80,14 @@ def energy_lines(
     return [*lines, "", *_checks(report)]
 
 
-def _ledger(energy: JsonView, report: JsonView | None) -> list[tuple[str, str]]:
-    rows = [("total", summary_text(energy["total"]))]
+def _ledger(energy: EnergySummary, report: JsonView | None) -> list[tuple[str, str]]:
+    rows = [("total", summary_text(energy.total))]
     rows += [
-        (phase, summary_text(entry) + _power(report, phase))
-        for phase, entry in energy["phases"].items()
+        (phase, summary_text(entry.total) + _power(report, phase))
+        for phase, entry in energy.phases.items()
     ]
-    rows += [(name, summary_text(energy[name])) for name in ("idle", "unattributed", "judge")]
-    return rows
+    rest = {"idle": energy.idle, "unattributed": energy.unattributed, "judge": energy.judge}
+    return [*rows, *((name, summary_text(entry)) for name, entry in rest.items())]
 
 
 def _power(report: JsonView | None, phase: str) -> str:
@@ -95,7 +98,7 @@ def _power(report: JsonView | None, phase: str) -> str:
     return f"  {found['mean_watts']:.3g} W mean at {found['concurrency']:.2g} spans"
 
 
-def _comparison(summary: JsonView, against: JsonView, metric: str) -> list[str]:
+def _comparison(summary: Summary, against: Summary, metric: str) -> list[str]:
     """Multiple of the other run per question, and break-even, in every cost that both know."""
     lines = []
     for cost in MAIN_COSTS:
@@ -103,13 +106,13 @@ def _comparison(summary: JsonView, against: JsonView, metric: str) -> list[str]:
         multiple, pays_off = own.multiple(other), own.break_even(other)
         if multiple is None or pays_off is None:
             continue
-        label = f" ({summary['energy']['total']['provenance']})" if cost.id == "joules" else ""
+        label = f" ({summary.energy.total.provenance})" if cost.id == "joules" else ""
         when = "never" if math.isinf(pays_off) else f"from {break_even_text(pays_off)}"
         lines.append(
-            f"{cost.id}{label}: {multiple:.3g} times {against['system']} per question; "
+            f"{cost.id}{label}: {multiple:.3g} times {against.system} per question; "
             f"pays off {when} of a history"
         )
-    return lines or [f"nothing to compare with {against['system']}"]
+    return lines or [f"nothing to compare with {against.system}"]
 
 
 def _checks(report: JsonView | None) -> list[str]:

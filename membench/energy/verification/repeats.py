@@ -23,6 +23,8 @@ from membench.energy.verification.validity import (
     repeatable,
     verified,
 )
+from membench.records.manifest import Manifest
+from membench.records.summary import Summary
 
 PROTOCOL = "protocol"
 
@@ -46,16 +48,19 @@ class Repeat:
     conditions: JsonView | None = None
 
     @classmethod
-    def of(cls, summary: JsonView, manifest: JsonView) -> Repeat:
+    def of(cls, summary: Summary, manifest: Manifest | None) -> Repeat:
         """From a run's summary and manifest; either may say nothing of energy."""
-        steps = manifest.get("energy_protocol")
-        total = (summary.get("energy") or {}).get("total") or {}
+        total = summary.energy.total
+        measured = total.provenance == Provenance.MEASURED
+        if manifest is None:
+            return cls(joules=total.joules, measured=measured)
+        steps = manifest.energy_protocol
         return cls(
-            checks=_checks((manifest.get("energy") or {}).get("checks", ())),
-            protocol=None if steps is None else _checks(steps),
-            joules=total.get("joules"),
-            measured=total.get("provenance") == Provenance.MEASURED,
-            conditions=(manifest.get("comparison_key") or {}).get("cost"),
+            checks=_checks((manifest.energy or {}).get("checks", ())),
+            protocol=_checks(steps) if steps else None,
+            joules=total.joules,
+            measured=measured,
+            conditions=manifest.comparison_key.cost.to_json(),
         )
 
     def to_json(self) -> JsonObject:

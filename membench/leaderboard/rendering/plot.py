@@ -68,13 +68,14 @@ def mark(run: FinishedRun, metric: str, cost: str) -> Mark | None:
     Raises:
         UnknownName: There is no such cost.
     """
-    found = run.summary["metrics"].get(metric, {})
+    found = run.summary.metrics.get(metric)
+    score = scored_value(run.summary.metrics, metric)
     value, interval = cost_with_interval(run, *cost_named(cost))
-    if scored_value(run.summary["metrics"], metric) is None or not value:
+    if found is None or score is None or not value:
         return None
-    ci95 = found["ci95"] if found["clusters"] >= ENOUGH_CASES else None
-    name = f"{run.summary['system']} ({run.name})"
-    return Mark(name, value, interval, found["value"], tuple(ci95) if ci95 else None, run.granted)
+    ci95 = found.ci95 if found.clusters >= ENOUGH_CASES else None
+    name = f"{run.summary.system} ({run.name})"
+    return Mark(name, value, interval, score, ci95, run.granted)
 
 
 def cost_with_interval(
@@ -100,7 +101,7 @@ def marks(runs: Sequence[FinishedRun], metric: str, cost: str) -> list[Mark]:
     Raises:
         UnknownName: No run has the metric, there is no such cost, or none has it.
     """
-    metrics = {name for run in runs for name in run.summary["metrics"]}
+    metrics = {name for run in runs for name in run.summary.metrics}
     if metric not in metrics:
         raise UnknownName("metric", metric, metrics)
     found = [item for run in runs if (item := mark(run, metric, cost)) is not None]

@@ -13,7 +13,7 @@ from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle, question_rows
 from membench.metrics.names import is_fraction
 from membench.records.run_directory import RunDir
-from membench.records.summary import scored_value
+from membench.records.summary import metrics_from_json, scored_value
 
 
 def write_report(run: Path, file: Path) -> None:
@@ -38,13 +38,13 @@ def as_loaded(run: RunDir) -> LoadedBundle:
 
 def body(loaded: LoadedBundle) -> str:
     """Scores, costs, facts, questions."""
-    summary = loaded.summary
+    metrics = metrics_from_json(loaded.summary["metrics"])
     rows = question_rows(loaded.rows())
     names = list(headline(loaded))
     figures = {
-        name: summary["metrics"][name]["value"]
+        name: value
         for name in names
-        if is_fraction(name) and scored_value(summary["metrics"], name) is not None
+        if is_fraction(name) and (value := scored_value(metrics, name)) is not None
     }
     return "".join(
         [

@@ -25,6 +25,8 @@ from membench.experiments.compare import FinishedRun, case_costs
 from membench.metrics.statistics import ENOUGH_CASES, ratio_metric
 from membench.records.canonical import canonical_sha256
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP
+from membench.records.manifest import Manifest
+from membench.records.summary import Summary
 from membench.tasks.base import AnyTask
 from membench.tasks.registry import get_task
 
@@ -192,7 +194,7 @@ def known_references() -> Mapping[str, str]:
 
 def energy_repeat(manifest: JsonView, summary: JsonView) -> str:
     """What the run's measured joules can be verified by, as JSON; empty without such."""
-    repeat = Repeat.of(summary, manifest)
+    repeat = Repeat.of(Summary.from_json(summary), Manifest.from_json(manifest))
     return orjson.dumps(repeat.to_json()).decode() if repeat.measured else ""
 
 
@@ -254,7 +256,7 @@ def build_row(
     spent = case_costs(rows, opaque)
     for journal in (play, answers):
         spent.add(journal)
-    run = FinishedRun(summary, rows, spent.totals())
+    run = FinishedRun(Summary.from_json(summary), rows, spent.totals())
     cells |= cost_cells(run)
     figures |= cost_figures(run, cells)
     return BundleFigures(facts_of(manifest, summary), figures, cells)
@@ -324,15 +326,15 @@ def cost_cells(run: FinishedRun) -> dict[str, Cells]:
 
 def cost_figures(run: FinishedRun, cells: Mapping[str, Cells]) -> dict[str, RowFigure]:
     """Costs per question and per history; figures that nobody measured are absent."""
-    counts = run.summary["counts"]
+    counts = run.summary.counts
     found: dict[str, RowFigure] = {}
     for cost in MAIN_COSTS:
         name = f"{QUESTION}.{cost.id}"
         asked, setup = run.mean_cost(QUESTION, cost), run.mean_cost(SETUP, cost)
         if asked is not None:
-            found[name] = cost_figure(asked, cells.get(name), counts["questions"])
+            found[name] = cost_figure(asked, cells.get(name), counts.questions)
         if setup is not None:
-            found[f"{SETUP}.{cost.id}"] = RowFigure(setup, n=counts["cases"])
+            found[f"{SETUP}.{cost.id}"] = RowFigure(setup, n=counts.cases)
     return found
 
 

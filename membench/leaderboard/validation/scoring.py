@@ -273,7 +273,7 @@ def cpu_flags(bundle: ParsedBundle) -> list[str]:
 class RecomputedEnergy:
     """The energy of a run by the verifier's ledger: for the summary, and for the manifest."""
 
-    summary: JsonObject
+    summary: EnergySummary
     report: JsonObject
 
 
@@ -302,7 +302,6 @@ def recomputed_summary(
         raise RuleViolation(
             "schema.manifest", layout.MANIFEST, f"cannot be read: {error}"[:300]
         ) from None
-    joules = EnergySummary.from_json(energy.summary)
-    own = summarise(manifest, reference.task, results, joules).to_json()
+    own = summarise(manifest, reference.task, results, energy.summary).to_json()
     summary = orjson.loads(orjson.dumps(own)) | {"judge": bundle.summary["judge"]}
     return pruned(Summary, summary)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
+from membench.domain.labels import JsonObject
 from membench.experiments.compare import (
     Comparison,
     FinishedRun,
@@ -23,6 +23,8 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.metrics.names import is_fraction
 from membench.metrics.statistics import interval_text
+from membench.records.comparison_key import ComparisonKey
+from membench.records.summary import Summary
 
 MOST = 5
 """Runs that can be compared at once."""
@@ -33,7 +35,7 @@ LISTED = 2_000
 COUNTS = "[{:+.3g}, {:+.3g}]"
 """The interval of a difference of counts."""
 
-Record = dict[str, Any]
+Record = JsonObject
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,10 @@ def finished(loaded: LoadedBundle, index: Index) -> FinishedRun:
         name: dict(zip(cases, map(float, sums), strict=True))
         for name, sums in zip(cells["name"], cells["sums"], strict=True)
     }
-    summary = {**loaded.summary, "comparison_key": loaded.manifest["comparison_key"]}
+    summary = replace(
+        Summary.from_json(loaded.summary),
+        comparison_key=ComparisonKey.from_json(loaded.manifest["comparison_key"]),
+    )
     granted = "evidence_grant" in loaded.manifest["system"]["capabilities"]
     return FinishedRun(summary, rows, costs, granted)
 
@@ -110,9 +115,7 @@ def label_lookup(index: Index, runs: Sequence[str]) -> dict[str, str]:
 def unfinished(runs: Sequence[FinishedRun]) -> list[str]:
     """Runs with cases that were never finished."""
     return [
-        f"{run.name} has unfinished cases"
-        for run in runs
-        if run.summary.get("content_sha256") is None
+        f"{run.name} has unfinished cases" for run in runs if run.summary.content_sha256 is None
     ]
 
 

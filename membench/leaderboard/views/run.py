@@ -14,6 +14,7 @@ from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS, phase_cost
+from membench.records.summary import EnergyEntry, PhaseEnergy, Summary
 
 Record = JsonObject
 
@@ -133,28 +134,28 @@ def aligned(records: Sequence[Record]) -> list[Record]:
 
 def cost_records(loaded: LoadedBundle) -> list[Record]:
     """Costs by phase."""
-    summary = loaded.summary
+    summary = Summary.from_json(loaded.summary)
     return [
         {
             "phase": phase,
             "seconds": costs["seconds"],
-            "p50 (ms)": milliseconds(time["p50"]),
-            "p95 (ms)": milliseconds(time["p95"]),
+            "p50 (ms)": milliseconds(time.p50),
+            "p95 (ms)": milliseconds(time.p95),
             "CPU seconds": costs["cpu_s"],
-            "calls": summary["usage"][phase]["calls"],
+            "calls": summary.costs.usage[phase].total.calls,
             "prompt tokens": costs["prompt_tokens"],
             "completion tokens": costs["completion_tokens"],
             "embedding tokens": costs["embedding_tokens"],
             "model tokens": costs["tokens"],
             "USD": costs["usd"],
-            "energy": joules(summary["energy"]["phases"].get(phase)),
+            "energy": joules(summary.energy.phases.get(phase, PhaseEnergy()).total),
         }
-        for phase, time in summary["time_s"].items()
+        for phase, time in summary.costs.time_s.items()
         for costs in [phase_costs(summary, phase)]
     ]
 
 
-def phase_costs(summary: JsonView, phase: str) -> dict[str, str]:
+def phase_costs(summary: Summary, phase: str) -> dict[str, str]:
     """Every cost of a phase, as text."""
     return {name: significant(phase_cost(summary, cost, phase)) for name, cost in COSTS.items()}
 
@@ -164,11 +165,11 @@ def milliseconds(seconds: float | None) -> str:
     return "–" if seconds is None else significant(seconds * 1000)
 
 
-def joules(figure: JsonView | None) -> str:
+def joules(energy: EnergyEntry) -> str:
     """Joules, never without their label."""
-    if figure is None or figure.get("joules") is None:
+    if energy.joules is None:
         return "unavailable"
-    return f"{significant(figure['joules'])} J {figure['provenance']}"
+    return f"{significant(energy.joules)} J {energy.provenance}"
 
 
 def question_records(

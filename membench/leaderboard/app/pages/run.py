@@ -11,6 +11,7 @@ from membench.leaderboard.store.rows import label, lower_is_better
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle
 from membench.leaderboard.views.tables import BADGES
+from membench.records.summary import EnergyEntry
 
 
 def page() -> None:
@@ -56,7 +57,7 @@ def draw(loaded: LoadedBundle) -> None:
     energy = loaded.summary["energy"]["total"]
     left, middle, right = st.columns(3)
     left.metric("Score badge", BADGES.get(badge, badge))
-    middle.metric("Energy", view.joules(energy))
+    middle.metric("Energy", view.joules(EnergyEntry.from_json(energy)))
     right.metric("Questions", f"{loaded.summary['counts']['questions']:,}")
     st.subheader("Scores by category")
     c.table(view.category_records(loaded), key="categories", alt="Headline scores by category")
