@@ -41,7 +41,7 @@ class Division:
     Attributes:
         name: What `--division` calls it.
         title: What it is, in a few words.
-        roles: The model of every role.
+        roles: The model of every role it has; the others are `none`.
         token_budget: Tokens the recalled texts may hold together.
         judge_votes: Votes per judgement.
     """
@@ -54,7 +54,10 @@ class Division:
 
     def pins(self) -> JsonObject:
         """Fields of a run's spec that the division decides."""
-        models = {FIELDS[role]: spec.model for role, spec in self.roles.items()}
+        models = {
+            field: self.roles[role].model if role in self.roles else "none"
+            for role, field in FIELDS.items()
+        }
         fixed: JsonObject = {"k": None, "prompts": None, "model_set": {}}
         return (
             models
