@@ -12,7 +12,7 @@ from membench.domain.labels import JsonObject, Role, Scalar
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
 from membench.llm.cassette.cassette import Cassette
-from membench.llm.config import Budget, GatewayConfig, ModelSpec, Price
+from membench.llm.config import SERVERS, Budget, GatewayConfig, ModelSpec, Price
 from membench.llm.phase_meter import GatewayAccess
 from membench.llm.spending import spent
 from membench.records.journal import Appender
@@ -122,9 +122,15 @@ def check_reachable(spec: ModelSpec) -> None:
 
     if spec.base_url is not None or spec.is_local:
         return
+    prefix, slash, _ = spec.model.partition("/")
+    if slash and prefix in SERVERS:
+        raise UsageError(
+            f"model '{spec.model}' is on a server of your own, and no address is given",
+            "Name it with --base-url, such as --base-url http://localhost:8000/v1.",
+        )
     if is_openai(spec) and spec.api_key() is None:
         raise UsageError(
-            f"model '{spec.model}' is OpenAI's, and ${spec.api_key_env} is not set",
+            f"model '{spec.model}' is OpenAI's, and ${spec.key_variable} is not set",
             "Set it, or name a server with --base-url. `scripted` rehearses without any.",
         )
     missing = missing_variable(spec.model)

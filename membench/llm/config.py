@@ -19,6 +19,15 @@ from membench.llm.upstreams.local.entry import LocalModel
 from membench.llm.upstreams.local.registry import find_local
 
 OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_KEY = "OPENAI_API_KEY"
+SERVERS = frozenset(
+    (
+        *("hosted_vllm", "vllm", "lm_studio", "ollama", "ollama_chat", "llamafile", "xinference"),
+        *("openai_like", "custom_openai", "docker_model_runner", "oobabooga", "lemonade"),
+    )
+)
+"""litellm's prefixes for servers of one's own, which have no address that could be known."""
+
 ALIASES = ("gpt-4o-mini", "text-embedding-3-small")
 """Names that packages have built in; each stands for the model of the role that is asked."""
 
@@ -45,7 +54,8 @@ class ModelSpec:
         model: Its litellm name, or a local one.
         base_url: An OpenAI-compatible upstream that knows the model by exactly this name; None
             for the provider that the name says.
-        api_key_env: Environment variable with the upstream's key. Keys come from nowhere else.
+        api_key_env: Environment variable with the upstream's key; keys come from nowhere else.
+            None: `OPENAI_API_KEY` where the upstream is OpenAI's own address, no key elsewhere.
         temperature: Used where a request states none.
         max_tokens: Output limit, used where a request states none.
         unsent: Parameters that no request to the model has, whoever states them: those that were
@@ -74,7 +84,7 @@ class ModelSpec:
 
     model: str
     base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     output_limit: int | None = None
@@ -111,7 +121,8 @@ class ModelSpec:
     def served_name(self) -> str:
         """The name that systems are told: without the provider's prefix."""
         if self.base_url:
-            return self.model
+            prefix, _, name = self.model.partition("/")
+            return name if prefix in SERVERS and name else self.model
         local = self.local
         return self.model.split("/", 1)[-1] if local is None else local.public_name
 
@@ -119,9 +130,30 @@ class ModelSpec:
         """Whether a client that asks for `name` means this model."""
         return name in (self.model, self.served_name, *self.aliases)
 
+    @property
+    def key_variable(self) -> str | None:
+        """The environment variable whose key the upstream is sent; None for no key."""
+        if self.api_key_env is None and is_openai_url(self.base_url or OPENAI_URL):
+            return OPENAI_KEY
+        return self.api_key_env
+
     def api_key(self) -> str | None:
         """The upstream's key from the environment."""
-        return os.environ.get(self.api_key_env) or None
+        return os.environ.get(self.key_variable or "") or None
+
+
+def is_openai_url(url: str) -> bool:
+    """Whether a base URL is OpenAI's own address."""
+    return (urlsplit(url).hostname or "").lower() == urlsplit(OPENAI_URL).hostname
+
+
+def complete_url(url: str) -> str:
+    """A base URL up to its version: `http://host:8000` and `http://host:8000/v1/` are the same.
+
+    A URL that has a path keeps it, since providers put theirs below one (`/openai/v1`).
+    """
+    bare = url.rstrip("/").removesuffix("/chat/completions")
+    return bare if urlsplit(bare).path else f"{bare}/v1"
 
 
 def public_url(url: str) -> str:
@@ -220,7 +252,7 @@ def base_urls(text: str) -> dict[Role | None, str]:
             urls[None] = url = part
         if part:
             _check_url(url)
-    return urls
+    return {role: complete_url(url) for role, url in urls.items()}
 
 
 def _check_url(url: str) -> None:

@@ -18,7 +18,8 @@ ALWAYS = frozenset({401, 402, 403})
 """Statuses that no later request gets around, whatever was answered before."""
 REMEDIES = {
     400: "The model refuses these requests as they are: see its words.",
-    401: "Set the right key in the environment variable that the model's api_key_env names.",
+    401: "Set the right key, and name its variable: --model-set api_key_env=NAME (a server of your "
+    "own is sent none unless it is named).",
     402: "Top up the account, or name another model.",
     403: "The key may not use this model: allow it, or name another.",
     404: "Check the address (--base-url, most end in /v1) and the model's name.",

@@ -120,7 +120,8 @@ def test_a_client_made_from_the_environment_is_metered_too(
 
     with Listening() as server:
         spec = RunSpec(str(CHATTY.with_name("careless")), "locomo", "sample", memory_model="speaks")
-        finished = start(spec, ExecOptions(tmp_path, base_url=server.base_url))
+        named = {"api_key_env": "OPENAI_API_KEY"}
+        finished = start(spec, ExecOptions(tmp_path, base_url=server.base_url, model_set=named))
         taken = served(server)
     assert finished.complete
     assert finished.summary["usage"]["ingest"]["calls"] == taken["calls"] > 0

@@ -102,6 +102,7 @@ def flags(server: ScriptedServer, out: Path, run_id: str, *more: object) -> list
     return [
         *("run", "--system", "bm25", "--task", "locomo", "--split", "sample", "--limit", 1),
         *("--reader", "reads", "--judge", "judges", "--base-url", server.base_url),
+        *("--model-set", "api_key_env=OPENAI_API_KEY"),
         *("--out", out, "--run-id", run_id, *more),
     ]
 

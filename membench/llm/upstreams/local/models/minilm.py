@@ -96,7 +96,7 @@ class MiniLmUpstream(BaseUpstream):
         problem = _problem(endpoint, len(texts) == len(given), body.get("dimensions"))
         if problem:
             error = openai_protocol.error_body(problem, "invalid_request_error", "unsupported")
-            return Reply(orjson.dumps(error), JSON, 400)
+            return Reply(orjson.dumps(error), JSON, 400, cpu_s=0.0)
         try:
             encoding = asyncio.get_running_loop().run_in_executor(self._host(), _encode, texts)
             vectors, count, cpu_s = await encoding
