@@ -113,6 +113,8 @@ def checked(endpoint: str, request: Mapping[str, Any], reply: Reply) -> CheckedR
     problem = _problem(endpoint, request, parts)
     if problem:
         raise _bad_reply(problem)
+    if endpoint == openai_protocol.EMBEDDINGS:
+        parts, body = _numbered(parts[0], body)
     if wants_stream and not streamed:
         parts, body = _as_stream(endpoint, parts[0])
     return CheckedReply(body, EVENTS if wants_stream else JSON, tuple(parts))
@@ -225,6 +227,15 @@ def _embedding_problem(request: Mapping[str, Any], reply: Mapping[str, Any]) -> 
 def _has_words(text: str | list[int]) -> bool:
     """Whether there is anything to embed."""
     return bool(text.strip() if isinstance(text, str) else text)
+
+
+def _numbered(reply: Mapping[str, Any], body: bytes) -> tuple[list[Any], bytes]:
+    """An embeddings reply whose items have numbers, for clients that sort by them."""
+    data = reply["data"]
+    if _is_order([item.get("index") for item in data]):
+        return [reply], body
+    whole = {**reply, "data": [{**item, "index": n} for n, item in enumerate(data)]}
+    return [whole], orjson.dumps(whole)
 
 
 def in_order(reply: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -1,10 +1,11 @@
 """The closing screen: headline in words, floor and ceiling, judge, prices, next commands."""
 
+import orjson
 import pytest
 from records.summaries import summary_json
 
 from membench.cli.output import closing
-from membench.cli.output.summary import print_closing
+from membench.cli.output.summary import first_errors, print_closing
 from membench.harness.run import start
 from membench.records.spec import ExecOptions, RunSpec
 
@@ -117,3 +118,17 @@ def test_answers_that_were_never_given_have_no_score(capsys, runs):
     assert "RESULT: none" in text
     assert "all failed" in text
     assert "0.000" not in text.split("phase")[0]
+
+
+def test_the_cause_of_a_failure_is_that_of_the_last_attempt(tmp_path):
+    def answer(event, error):
+        status = {"status": "failed", "reason": "provider_error"} if error else {"status": "ok"}
+        line = {"case": "c", "event": event, "phase": "answer", "content": status}
+        return orjson.dumps({**line, "telemetry": {"error": error}}) + b"\n"
+
+    lines = [answer(1, "no key"), answer(2, "no key"), answer(1, None), answer(2, "no model")]
+    (tmp_path / "play.jsonl").touch()
+    (tmp_path / "answers.jsonl").write_bytes(b"".join(lines))
+    assert first_errors(tmp_path, ["provider_error"]) == [
+        "provider_error, first in answer: no model"
+    ]

@@ -223,6 +223,11 @@ class TestEmbeddings:
         equal = [{**row, "index": 0} for row in rows]
         assert [row["embedding"] for row in in_order({"data": equal})] == [[1], [2]]
 
+    def test_clients_that_sort_by_number_get_numbers(self) -> None:
+        body = orjson.dumps({"data": [{"embedding": [1.0]}, {"embedding": [2.0]}]})
+        whole = orjson.loads(checked("embeddings", {"input": ["a", "b"]}, Reply(body)).body)
+        assert [item["index"] for item in whole["data"]] == [0, 1]
+
     @pytest.mark.parametrize(
         "second",
         [

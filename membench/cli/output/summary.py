@@ -19,7 +19,7 @@ from membench.cli.output.closing import (
 from membench.cli.output.console import out, show
 from membench.cli.output.listing import print_json
 from membench.domain.errors import Reason
-from membench.domain.labels import Phase, Provenance
+from membench.domain.labels import JsonView, Phase, Provenance
 from membench.energy.figure import joules_text
 from membench.harness.run import RunResult
 from membench.metrics.statistics import interval_text
@@ -302,19 +302,33 @@ def system_notes(path: Path | None) -> Iterator[str]:
 
 
 def first_errors(path: Path | None, reasons: Iterable[str]) -> list[str]:
-    """What was said the first time that something failed for each reason."""
+    """What was said of the first thing that failed for each reason and is still failed.
+
+    What a later attempt did again counts as that attempt left it.
+    """
     if path is None:
         return []
     files = [path / "play.jsonl", path / "answers.jsonl", *sorted(path.glob("verdicts/*.jsonl"))]
     wanted, said = set(reasons) - FOLLOWING, []
     for file in files:
-        for line in read_lines(file):
+        for line in still_failed(file):
             reason = line.get("content", line).get("reason")
-            if wanted and reason in wanted:
+            if reason in wanted:
                 wanted.discard(reason)
                 error = line["telemetry"].get("error")
                 said.append(f"{reason}, first in {line.get('phase', 'judge')}: {error or '-'}")
     return said
+
+
+def still_failed(file: Path) -> list[JsonView]:
+    """The failed lines of a journal that no later line about the same thing has replaced."""
+    failed: dict[tuple[object, ...], JsonView] = {}
+    for line in read_lines(file):
+        key = tuple(line.get(name) for name in ("case", "event", "phase", "request"))
+        failed.pop(key, None)
+        if line.get("content", line).get("status") == "failed":
+            failed[key] = line
+    return list(failed.values())
 
 
 def headline_notes(summary: Mapping[str, Any]) -> list[str]:
