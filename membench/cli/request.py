@@ -138,7 +138,30 @@ def merge(file: Path | None, flags: Mapping[str, Any]) -> RunRequest:
     merged = merged_settings(
         (merged_settings((stored.values,), stored.refuse), flags), stored.refuse
     )
-    return RunRequest(merged, frozenset(flags), file)
+    return with_own_file(RunRequest(merged, frozenset(flags), file))
+
+
+def with_own_file(request: RunRequest) -> RunRequest:
+    """A request whose task is a file of questions, as the task that reads it on that file.
+
+    Raises:
+        UsageError: `--data` names another file, or there are several tasks.
+    """
+    from membench.tasks.registry import task_of_file
+
+    given = request.values.get("task")
+    texts = [given] if isinstance(given, str) else list(given or ())
+    found = {text: task_of_file(text) for text in texts if isinstance(text, str) and "." in text}
+    own = {text: task for text, task in found.items() if task is not None}
+    if not own:
+        return request
+    if len(texts) > 1:
+        raise UsageError(f"--task {', '.join(texts)}: a file of own questions is run by itself")
+    if request.values.get("data") is not None:
+        raise UsageError("--data has no meaning beside --task FILE: the file is the data")
+    (text,) = own
+    values = {**request.values, "task": own[text], "data": Path(text)}
+    return RunRequest(values, request.flags, request.file)
 
 
 def parsed(flags: Mapping[str, Any]) -> dict[str, Any]:

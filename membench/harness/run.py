@@ -375,7 +375,7 @@ def warn(prepared: ResolvedRun, progress: Progress) -> None:
     if prepared.version.warning:
         progress.note(prepared.version.warning)
     card, options = prepared.card, prepared.options
-    if card.judges and Role.JUDGE not in prepared.models:
+    if card.judges and not card.own_files and Role.JUDGE not in prepared.models:
         wanted = card.metric_titles.get(card.main_metric, card.main_metric)
         progress.note(
             f"without --judge MODEL, or `membench judge` afterwards, not scored: {wanted}"

@@ -115,6 +115,8 @@ class TaskCard:
         patterns: Split -> glob patterns of further file names that hold the split or part of it.
         errata: File names of the audit that `--errata` overlays; empty where there is none.
         judges: Judge prompts by request kind.
+        own_files: Endings of files that users write for this task and name as the task itself
+            (`--task ./my-cases.yaml`); empty for a benchmark with published files.
     """
 
     name: str
@@ -145,3 +147,4 @@ class TaskCard:
     errata: tuple[str, ...] = ()
     judges: Mapping[str, JudgeCard] = field(default_factory=dict)
     metric_titles: Mapping[str, str] = field(default_factory=dict)
+    own_files: tuple[str, ...] = ()

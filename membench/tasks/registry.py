@@ -55,6 +55,14 @@ def get_task(name: str) -> type[AnyTask]:
     raise UnknownName("task", name, [*known, *_developed])
 
 
+def task_of_file(path: str) -> str | None:
+    """The task that reads files which users write themselves, if this is one; None for a name."""
+    if not Path(path).is_file():
+        return None
+    cards = list_tasks().items()
+    return next((name for name, card in cards if path.endswith(card.own_files or ("\0",))), None)
+
+
 def _checked(name: str, found: object) -> type[AnyTask]:
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise UsageError(

@@ -184,10 +184,13 @@ def next_lines(summary: JsonView, path: Path | None) -> Iterator[str]:
     if other is not None:
         yield f"      membench compare {path} {other}"
     else:
-        start = f"membench run --task {summary['task']} --split {summary['split']}"
+        own = card_of(summary).own_files
+        task = "FILE" if own else f"{summary['task']} --split {summary['split']}"
+        start = f"membench run --task {task}"
         yield f"      {start} --system OTHER --out {path.parent}, then membench compare"
     yield f"      membench report {path} --html {path.name}.html"
-    if summary["complete"] and summary["split"] != SAMPLE:
+    ranked = summary["split"] != SAMPLE and not card_of(summary).own_files
+    if summary["complete"] and ranked:
         yield f"      membench submit {path} --to results"
 
 

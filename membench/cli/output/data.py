@@ -49,7 +49,8 @@ def how_to_get(status: SplitStatus) -> str:
 
 def print_status(data: Path | None, *, as_json: bool) -> None:
     """What is there of every split."""
-    found = list(download.status([get_task(name) for name in list_tasks()], data))
+    published = [name for name, card in list_tasks().items() if not card.own_files]
+    found = list(download.status([get_task(name) for name in published], data))
     if as_json:
         print_json([asdict(status) for status in found])
         return

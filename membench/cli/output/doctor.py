@@ -78,6 +78,8 @@ def data_rows() -> list[tuple[str, str, str]]:
     """Per task, the file its default split would be read from."""
     rows = []
     for name, card in list_tasks().items():
+        if card.own_files:
+            continue
         try:
             source = find_source(get_task(name), None, None)
         except UserError:

@@ -1,0 +1,1 @@
+"""Own questions about own conversations, from a file: no Python, no published benchmark."""
