@@ -177,6 +177,15 @@ def test_a_counter_that_moves_by_more_than_the_device_can_draw_is_not_believed(
     assert joules(ledger, "ingest") == pytest.approx(2000)
 
 
+def test_a_jump_outside_the_run_costs_no_joules_and_is_flagged() -> None:
+    trace = steady(100, 60)
+    broken = trace.joules.copy()
+    broken[550:] += 50_000.0
+    ledger = attribute(log_of(Trace.of(trace.channel, trace.t, broken)), [span(0, 40)])
+    assert ledger.total.joules == pytest.approx(4000)
+    assert Flag.IMPOSSIBLE_RATE in ledger.total.flags
+
+
 def test_a_jump_is_impossible_by_the_power_limit_where_no_power_is_read() -> None:
     trace = steady(100, 60)
     broken = trace.joules.copy()

@@ -104,6 +104,11 @@ class TestOneVerdict:
         assert judgement.usage.calls == 3
         assert judgement.votes == (None,)
 
+    def test_what_a_judge_said_instead_of_a_verdict_is_kept(self, start: Start) -> None:
+        with ScriptedServer(say(Text("Yes, it is the same tea."))) as server:
+            (judgement,) = judged(start(base_url=server.base_url), request())
+        assert "Yes, it is the same tea." in judgement.detail
+
     def test_a_second_try_may_succeed(self, start: Start) -> None:
         def mumbling(asked: Request) -> Any:
             return Text("hm") if asked.number == 0 else Json({"label": "WRONG"})
@@ -363,6 +368,16 @@ class TestTheReader:
             (answer,) = read(start(base_url=server.base_url), asked("Which tea?"))
         assert answer.outcome == Outcome(False, Reason.PROVIDER_BAD_REPLY)
         assert answer.text is None
+
+    @pytest.mark.parametrize("thought", ["<think>hm, tea", "<|channel|>analysis<|message|>hm, tea"])
+    @pytest.mark.parametrize("finish", ["length", "stop"])
+    def test_a_thought_without_an_answer_is_a_fault(
+        self, start: Start, thought: str, finish: str
+    ) -> None:
+        with ScriptedServer(say(Text(thought, finish_reason=finish))) as server:
+            (answer,) = read(start(base_url=server.base_url), asked("Which tea?"))
+        assert answer.outcome == Outcome(False, Reason.PROVIDER_BAD_REPLY)
+        assert answer.detail
 
     def test_a_fault_fails_one_answer_and_no_other(
         self, start: Start, upstream: ScriptedServer

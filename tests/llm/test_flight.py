@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membench.llm.aio.bounded import in_flight
+from membench.llm.aio.bounded import in_flight, in_flight_once_proven
 from membench.llm.upstreams.http import ReplyPacer
 
 
@@ -119,3 +119,25 @@ def test_replies_that_come_together_are_followed_by_requests_one_by_one():
 
     asyncio.run(run())
     assert order == [f"{what} {n}" for n in range(3) for what in ("reply", "request")]
+
+
+@pytest.mark.parametrize(("good_from", "alone"), [(0, 1), (2, 3), (99, 3)])
+def test_the_first_jobs_are_done_alone_until_one_is_a_success(good_from, alone):
+    running, together, done = 0, [], []
+
+    async def work(job):
+        nonlocal running
+        running += 1
+        together.append(running)
+        await asyncio.sleep(0)
+        running -= 1
+        done.append(job)
+        return job
+
+    async def collect_once_proven():
+        proven = lambda: any(job >= good_from for job in done)  # noqa: E731
+        return [job async for job in in_flight_once_proven(work, range(12), 4, proven)]
+
+    assert sorted(asyncio.run(collect_once_proven())) == list(range(12))
+    assert together[:alone] == [1] * alone
+    assert max(together[alone:]) == 4

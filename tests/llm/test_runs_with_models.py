@@ -188,3 +188,16 @@ def test_a_planted_key_is_in_no_byte_that_a_run_writes_or_prints(
     for secret in (KEY, KEY[::-1]):
         assert secret not in printed
         assert secret.encode() not in written
+
+
+def test_a_server_that_is_not_there_stops_the_run_which_goes_on_once_it_is(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    spec = RunSpec(system="bm25", task="locomo", split="sample", limit=1, reader="reader-model")
+    with ScriptedServer(RULES) as gone:
+        address = gone.base_url
+    with pytest.raises(Stopped, match=r"no connection to .*--base-url.*--resume"):
+        start(spec, options(tmp_path, address, run_id="a", energy="none"))
+    assert not (tmp_path / "a" / "summary.json").exists()
+    result = resume(tmp_path / "a", options(tmp_path, server.base_url, energy="none"))
+    assert result.complete

@@ -307,6 +307,8 @@ def _total(counter: _Counter, figures: Mapping[str, EnergyFigure]) -> EnergyFigu
         return replace(lacking, flags=frozenset().union(*(part.flags for part in parts)))
     uncertain_joules = 0.0
     flags = frozenset().union(*(figures[name].flags for name in own))
+    if any(integral.impossible for integral in counter.integrals):
+        flags |= {Flag.IMPOSSIBLE_RATE}  # outside of what is summed up, and no good sign
     if JUDGE in counter.table.buckets:
         judge = counter.table.buckets.index(JUDGE)
         uncertain_joules = float(counter.sum("uncertain_joules")[judge])
