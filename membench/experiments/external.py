@@ -58,7 +58,19 @@ def score_external(given: External, options: Mapping[str, Scalar]) -> JsonObject
     found = read_prediction_file(given.predictions, task, source, opaque, given.form)
     verdicts = load_verdicts(given.verdicts) if given.verdicts else {}
     rows = list(score_predictions(task, source, opaque, found.predictions, verdicts, found.labels))
-    return external_summary(task, source, rows)
+    return external_summary(task, source, rows) | {"data": data_entry(task, source)}
+
+
+def data_entry(task: AnyTask, source: Source) -> JsonObject:
+    """What was scored against: a prediction's id says nothing of the gold it was made for."""
+    version = task.identify(source)
+    return {
+        "file": source.path.name,
+        "split": source.split,
+        "version": version.name,
+        "sha256": version.sha256,
+        "warning": version.warning,
+    }
 
 
 def external_summary(task: AnyTask, source: Source, rows: Sequence[Score]) -> JsonObject:

@@ -14,6 +14,7 @@ from membench.domain.case import Ask, Case
 from membench.domain.errors import DataError, Reason
 from membench.domain.outcome import Answered, Outcome
 from membench.domain.score import Verdict
+from membench.experiments.external import data_entry
 from membench.experiments.prediction_files import own_lines
 from membench.experiments.predictions import (
     ExternalVerdict,
@@ -25,6 +26,7 @@ from membench.experiments.predictions import (
 )
 from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
+from membench.tasks.find import find_source
 from membench.tasks.halumem.data import HaluMemGold
 from membench.tasks.halumem.task import HaluMem
 from membench.tasks.persistbench.task import PersistBench
@@ -240,3 +242,16 @@ def test_a_mutated_file_is_scored_or_refused(tmp_path: Path, lines: Any) -> None
         list(score_predictions(HaluMem(), HALUMEM, OPAQUE, found, {}))
     except DataError as error:
         assert error.remedy
+
+
+def test_what_was_scored_against_is_said_with_version_and_hash(tmp_path):
+    task = get_task("locomo")
+    source = find_source(task, "sample", None)
+    entry = data_entry(task(), source)
+    assert (entry["version"], entry["warning"]) == ("sample", "")
+    changed = tmp_path / "locomo10.json"
+    changed.write_text(task.sample().read_text().replace("a", "e", 1))
+    other = data_entry(task(), find_source(task, None, changed))
+    assert other["sha256"] != entry["sha256"]
+    assert other["version"] != "official"
+    assert other["warning"]

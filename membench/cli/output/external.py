@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from membench.cli.output.console import err
 from membench.cli.output.summary import print_summary
-from membench.domain.labels import Scalar
+from membench.domain.labels import JsonView, Scalar
 from membench.experiments.external import External, score_external
 
 
@@ -18,9 +18,24 @@ def score_and_show(given: External, options: Mapping[str, Scalar], *, as_json: b
     """
     summary = score_external(given, dict(options))
     print_summary(summary, None, as_json=as_json)
+    print_data(summary["data"])
     if summary["missing"]:
         print_missing(summary["missing"])
     return bool(summary["complete"])
+
+
+def print_data(data: JsonView) -> None:
+    """Say which data was scored against."""
+    err().print(
+        f"scored against {data['file']}, split {data['split']}, version {data['version']}, "
+        f"sha256 {data['sha256'][:12]}",
+        markup=False,
+    )
+    if data["warning"]:
+        err().print(
+            f"note: {data['warning']}; predictions made on other data may not belong to it",
+            markup=False,
+        )
 
 
 def print_missing(ids: Sequence[str], shown: int = 20) -> None:
