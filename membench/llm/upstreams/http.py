@@ -45,8 +45,7 @@ class HttpUpstream(BaseUpstream):
     """An OpenAI-compatible server, passed through.
 
     Attributes:
-        base_url: Up to and including `/v1`. An address without a path that knows no models is tried
-            with `/v1` once; an endpoint at its end is left out.
+        base_url: Up to and including `/v1`; an endpoint at its end is left out.
         api_key: Sent as a bearer token; never stored or shown.
         direct: Whether to ignore the proxies that the environment names.
     """
@@ -64,24 +63,9 @@ class HttpUpstream(BaseUpstream):
 
     async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
         """POST the request as it is."""
-        reply = await self._post(self.root, endpoint, body)
-        if reply.status in (404, 405) and not urlsplit(self.root).path:
-            again = await self._post(f"{self.root}/v1", endpoint, body)
-            if again.status not in (404, 405):
-                self.root += "/v1"
-                return again
-        return reply
-
-    async def _post(self, root: str, endpoint: str, body: openai_protocol.Body) -> Reply:
-        """Send once to one address.
-
-        Raises:
-            Unreachable: Nothing answers there.
-            ProviderFault: The connection broke.
-        """
         import aiohttp
 
-        url = f"{root}/{endpoint}"
+        url = f"{self.root}/{endpoint}"
         try:
             async with self._connected().post(url, data=orjson.dumps(body)) as response:
                 content = await response.read()
