@@ -179,3 +179,18 @@ def test_a_lane_loads_no_library_of_models_or_boards():
 def test_listing_systems_imports_no_system():
     loaded = modules_after("from membench.adapters.registry import list_systems; list_systems()")
     assert loaded & {"rank_bm25", "bm25s", "nltk", "httpx"} == set()
+
+
+MOST_ANY = 5.7
+"""Uses of `Any` per 1,000 lines: a value with a type of ours, or JSON, is never `Any`."""
+
+
+def test_any_does_not_come_back():
+    texts = [path.read_text() for path in PACKAGE.rglob("*.py")]
+    lines = sum(len(text.splitlines()) for text in texts)
+    uses = sum(
+        isinstance(node, ast.Name) and node.id == "Any"
+        for text in texts
+        for node in ast.walk(ast.parse(text))
+    )
+    assert 1000 * uses / lines <= MOST_ANY, "annotate what it is, JsonView, or object"

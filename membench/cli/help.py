@@ -51,6 +51,6 @@ def write_panels(ctx: Any, formatter: Any, parameters: Iterable[Any]) -> None:
                 formatter.write_dl(rows)
 
 
-def item_panel(item: Any) -> str:
+def item_panel(item: object) -> str:
     """The panel of a flag."""
     return str(getattr(item, "rich_help_panel", None) or REST)

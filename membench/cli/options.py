@@ -149,7 +149,7 @@ def takes(*names: str, required: tuple[str, ...] = ()) -> Callable[[Command], Co
         flags = [parameter(name, required=name in required) for name in names]
 
         @functools.wraps(command)
-        def collect(ctx: typer.Context, **values: Any) -> None:
+        def collect(ctx: typer.Context, **values: object) -> None:
             from membench.cli.request import parsed
 
             settings = {name: values.pop(name) for name in names}

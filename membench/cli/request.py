@@ -88,7 +88,7 @@ class RunRequest:
         """Whether several systems or tasks were asked for."""
         return len(self.names("system")) > 1 or len(self.names("task")) > 1
 
-    def refuse(self, name: str, value: Any, problem: str) -> UserError:
+    def refuse(self, name: str, value: object, problem: str) -> UserError:
         """The error for a setting, by the place it came from."""
         base, _, key = name.partition(".")
         if base in self.flags or self.file is None:

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from membench.domain.labels import Phase
 
@@ -41,7 +41,7 @@ class Turn:
     text: str
     time: datetime | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """Pickle by `turn_of`: there are very many turns."""
         fields = (self.id, self.speaker, self.role, self.content, self.text, self.time)
         return turn_of, fields

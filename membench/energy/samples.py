@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -189,7 +189,7 @@ def sample_line(channel: int, t: float, joules: float | None, watts: float | Non
     return orjson.dumps({"c": channel, "t": t, "j": joules, "w": watts}) + b"\n"
 
 
-def entry_line(line: str, **values: Any) -> bytes:
+def entry_line(line: str, **values: object) -> bytes:
     """Any other line of `energy.jsonl`; `line` says which."""
     return orjson.dumps({"line": line, **values}) + b"\n"
 

@@ -86,7 +86,7 @@ def own_lines(path: Path) -> dict[str, Prediction]:
 
 
 def converted(
-    path: Path, document: Any, form: PredictionFormat, index: QuestionIndex
+    path: Path, document: object, form: PredictionFormat, index: QuestionIndex
 ) -> PredictionFile:
     """A parsed file in our schema."""
     predictions: dict[str, Prediction] = {}
@@ -119,7 +119,7 @@ def parsed(path: Path) -> Any:
 
 
 def recognised(
-    documents: Sequence[Any], forms: Sequence[PredictionFormat]
+    documents: Sequence[object], forms: Sequence[PredictionFormat]
 ) -> tuple[PredictionFormat, Any] | None:
     """The form that one of several readings of a file has, with that reading.
 
@@ -132,7 +132,7 @@ def recognised(
     return None
 
 
-def in_own_schema(document: Any) -> bool:
+def in_own_schema(document: object) -> bool:
     """Whether complaints by our schema's own reader will help; an array or a strange object not."""
     first = document[0] if isinstance(document, list) and document else document
     return first is None or not first or (isinstance(first, dict) and bool(first.keys() & CONTENT))

@@ -257,7 +257,7 @@ def _cell(
     )
 
 
-def _refused(name: str, value: Any, problem: str) -> UsageError:
+def _refused(name: str, value: object, problem: str) -> UsageError:
     return UsageError(
         f"a run of the suite cannot have {name}: {value!r} ({problem})", "See docs/suites.md."
     )

@@ -50,7 +50,7 @@ class ModelSettings(BaseModel):
 
 
 def checked_settings(
-    given: JsonView, refuse: Callable[[str, Any, str], MembenchError]
+    given: JsonView, refuse: Callable[[str, object, str], MembenchError]
 ) -> JsonObject:
     """Settings with names that exist and values of their types.
 
@@ -65,7 +65,7 @@ def checked_settings(
     return {key: _checked(key, value, refuse) for key, value in given.items()}
 
 
-def _checked(key: str, value: Any, refuse: Callable[[str, Any, str], MembenchError]) -> Any:
+def _checked(key: str, value: object, refuse: Callable[[str, object, str], MembenchError]) -> Any:
     role, _, name = key.rpartition(".")
     if role and role not in set(Role):
         raise UnknownName("role", role, Role)

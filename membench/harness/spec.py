@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,7 +25,7 @@ SETTINGS = frozenset(SPEC_NAMES) | frozenset(OPTION_NAMES)
 NESTED = ("set", "task_set", "model_set")
 """Settings that are mappings; their entries are merged one by one."""
 
-Refusal = Callable[[str, Any, str], MembenchError]
+Refusal = Callable[[str, object, str], MembenchError]
 """Makes the error for a setting from its name, its value and the problem: it knows the place."""
 
 SPECS: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import orjson
 
 
-def canonical_json(value: Any) -> bytes:
+def canonical_json(value: object) -> bytes:
     """JSON with sorted keys and no spaces: equal values give equal bytes."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def canonical_sha256(value: Any) -> str:
+def canonical_sha256(value: object) -> str:
     """Hash of the canonical JSON."""
     return hashlib.sha256(canonical_json(value)).hexdigest()

@@ -52,7 +52,7 @@ class ContentHash:
         return hashlib.sha256(canonical_json(sorted(self._cases.items()))).hexdigest()
 
 
-def hashed(content: Any) -> Any:
+def hashed(content: object) -> Any:
     """Content with every free text left out; its `sha256` stands beside it."""
     if isinstance(content, Mapping):
         return {key: hashed(value) for key, value in content.items() if key != "text"}

@@ -19,7 +19,7 @@ def known_fields(cls: type[Any], stored: JsonView) -> JsonObject:
     return {name: stored[name] for name in field_names(cls) if name in stored}
 
 
-def plain_fields(entry: Any) -> JsonObject:
+def plain_fields(entry: object) -> JsonObject:
     """The fields of a dataclass whose values are plain already; tuples and mappings as JSON."""
     found: JsonObject = {}
     for name in field_names(type(entry)):

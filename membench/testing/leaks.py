@@ -37,7 +37,7 @@ def leaks(value: object) -> list[str]:
 
 
 def poisoned(
-    value: Any, private: Callable[[str], bool], key: str = "", inside: bool = False
+    value: object, private: Callable[[str], bool], key: str = "", inside: bool = False
 ) -> Any:
     """A copy of a JSON value in which every string under a private key ends in the marker.
 

@@ -230,7 +230,7 @@ def _content(trial: Trial) -> list[Any]:
     return [[(m.text, m.sources, m.time) for m in memories] for memories in lists]
 
 
-def _body(body: Any) -> str:
+def _body(body: object) -> str:
     return json.dumps(body, ensure_ascii=False, default=str)
 
 

@@ -185,17 +185,17 @@ class WorkerSystem:
     def _store_bytes(self) -> int:
         return int(self._call("store_bytes"))
 
-    def _changes(self, op: str, **args: Any) -> Sequence[MemoryChange] | None:
+    def _changes(self, op: str, **args: object) -> Sequence[MemoryChange] | None:
         return self._decoded(messages.changes_from_json, op, **args)
 
-    def _decoded(self, decode: Callable[[Any], T], op: str, **args: Any) -> T:
+    def _decoded(self, decode: Callable[[Any], T], op: str, **args: object) -> T:
         result = self._call(op, **args)
         try:
             return decode(result)
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise SystemFault(Reason.SYSTEM_BAD_REPLY, f"{op}: {error!r}") from None
 
-    def _call(self, op: str, **args: Any) -> Any:
+    def _call(self, op: str, **args: object) -> Any:
         return self._worker.call(op, args)
 
 

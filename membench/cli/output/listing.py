@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.markup import escape
@@ -22,7 +21,7 @@ from membench.tasks.registry import get_task, list_tasks
 from membench.testing.stored import read_stored
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """JSON alone on stdout."""
     import orjson
 

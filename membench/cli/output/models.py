@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from membench.cli.output.console import err
 from membench.cli.output.listing import print_json, print_table
+from membench.domain.labels import JsonObject
 from membench.llm.upstreams.local.entry import LocalModel
 from membench.llm.upstreams.local.registry import get_local, local_models
 
@@ -36,7 +36,7 @@ def described(model: LocalModel) -> str:
     return f"{model.title}. Here: {file.stat().st_size / 1e6:,.0f} MB."
 
 
-def model_json(model: LocalModel) -> dict[str, Any]:
+def model_json(model: LocalModel) -> JsonObject:
     """A model's entry as plain values."""
     return {
         "title": model.title,

@@ -327,7 +327,7 @@ class CasePlayer:
         return with_answer(content, answer), size
 
 
-def with_answer(content: Content, answer: Any) -> Content:
+def with_answer(content: Content, answer: object) -> Content:
     """The content of a recall with the system's own answer, if it gave one.
 
     Raises:
@@ -340,7 +340,7 @@ def with_answer(content: Content, answer: Any) -> Content:
     return {**content, "answer": free_text(answer.text)}
 
 
-def check_recall(memories: Any, query: Query, *, ignores_k: bool) -> None:
+def check_recall(memories: object, query: Query, *, ignores_k: bool) -> None:
     """Refuse a reply that is not a list of at most k memories.
 
     Raises:
@@ -354,7 +354,7 @@ def check_recall(memories: Any, query: Query, *, ignores_k: bool) -> None:
         )
 
 
-def check_changes(changes: Any) -> None:
+def check_changes(changes: object) -> None:
     """Refuse what is no list of changes of memories.
 
     Raises:

@@ -14,7 +14,7 @@ from membench.leaderboard.views.tables import to_csv, to_json
 from membench.records.costs import COSTS, MAIN_COSTS
 
 Records = Sequence[Mapping[str, Any]]
-BIND: Any = "query-params"
+BIND: object = "query-params"
 
 
 def heading(title: str, words: str = "") -> None:
@@ -110,7 +110,7 @@ def downloads(records: Records, key: str) -> None:
         )
 
 
-def chart(figure: Any, *, key: str, alt: str) -> list[str]:
+def chart(figure: object, *, key: str, alt: str) -> list[str]:
     """A chart whose points can be clicked.
 
     Returns:

@@ -178,7 +178,7 @@ def machine_names() -> list[str]:
     return [text for text in candidates if len(text) >= 5 and text not in common]
 
 
-def strings(value: Any) -> Iterator[str]:
+def strings(value: object) -> Iterator[str]:
     """Every string in a JSON value, keys included."""
     walk: Callable[[Any], Iterator[str]] = strings
     if isinstance(value, str):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.bundles import schema
@@ -114,7 +113,7 @@ def verdict(line: JsonView) -> JsonObject:
     return kept
 
 
-def publishable(value: Any) -> bool:
+def publishable(value: object) -> bool:
     """Whether a value of a verdict is a number or one short label."""
     if isinstance(value, str):
         return LABEL.fullmatch(value) is not None

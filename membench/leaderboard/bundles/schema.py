@@ -496,7 +496,7 @@ def pruned(model: type[BaseModel], value: JsonView) -> JsonObject:
     return kept
 
 
-def pruned_field(annotation: Any, value: Any) -> Any:
+def pruned_field(annotation: object, value: object) -> Any:
     """Prune a value by the models that its annotation mentions."""
     inner = models_in(annotation)
     if isinstance(value, Mapping) and len(inner) == 1:
@@ -509,12 +509,12 @@ def pruned_field(annotation: Any, value: Any) -> Any:
     return value
 
 
-def is_mapping(annotation: Any) -> bool:
+def is_mapping(annotation: object) -> bool:
     """Whether an annotation is `dict[...]`."""
     return getattr(annotation, "__origin__", None) is dict
 
 
-def models_in(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: object) -> list[type[BaseModel]]:
     """The models an annotation mentions, outermost first."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
@@ -533,7 +533,7 @@ HOST = re.compile(
 """What looks like a host."""
 
 
-def withheld(value: Any) -> Any:
+def withheld(value: object) -> Any:
     """A JSON value with the strings that give away a path or a host replaced."""
     if isinstance(value, str):
         return "(withheld)" if private(value) else value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from membench.domain.labels import JsonView
 
@@ -29,7 +28,7 @@ p.note { color: var(--faint); } pre { white-space: pre-wrap; }
 """
 
 
-def escaped(value: Any) -> str:
+def escaped(value: object) -> str:
     """Text, escaped."""
     return html.escape(str(value), quote=True)
 
@@ -81,7 +80,7 @@ def table(records: Records, caption: str = "", links: Mapping[str, str] | None =
     )
 
 
-def cell(name: str, value: Any, links: Mapping[str, str]) -> str:
+def cell(name: str, value: object, links: Mapping[str, str]) -> str:
     """One cell; unknown is a dash."""
     text = "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
     words = escaped(text)

@@ -141,7 +141,7 @@ def axis_section(view: Board) -> str:
     )
 
 
-def drawn(figure: Any) -> str:
+def drawn(figure: object) -> str:
     """A chart as HTML; it has its data in it."""
     import plotly.io
 

@@ -117,7 +117,7 @@ def summary_findings(summary: JsonView, claim: JsonView) -> Iterator[Finding]:
             yield Finding(rule, f"{layout.SUMMARY}: {path}", problem)
 
 
-def without_newer_usage(ours: Any, claim: Any) -> Any:
+def without_newer_usage(ours: object, claim: object) -> Any:
     """A part of the summary without the usage figures that an older claim never had."""
     if not isinstance(ours, Mapping) or not isinstance(claim, Mapping):
         return ours
@@ -136,7 +136,7 @@ def energy_report_findings(report: JsonView, claim: JsonView | None) -> Iterator
         yield Finding("rescore.energy", f"{layout.MANIFEST}: {path}", problem)
 
 
-def differences(ours: Any, theirs: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+def differences(ours: object, theirs: object, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Leaves in which two JSON values differ beyond rounding: (path, ours, theirs)."""
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         for key in sorted({*ours, *theirs}):
@@ -148,7 +148,7 @@ def differences(ours: Any, theirs: Any, path: str) -> Iterator[tuple[str, Any, A
         yield path, ours, theirs
 
 
-def close(one: Any, other: Any) -> bool:
+def close(one: object, other: object) -> bool:
     """Equal, or equal up to rounding."""
     if isinstance(one, float | int) and isinstance(other, float | int):
         return abs(one - other) <= VALUE_TOLERANCE * max(1.0, abs(one))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.parsing import ParsedBundle
@@ -17,7 +16,7 @@ def energy_findings(bundle: ParsedBundle) -> list[Finding]:
     return []
 
 
-def baseless(value: Any, location: str) -> Iterator[Finding]:
+def baseless(value: object, location: str) -> Iterator[Finding]:
     """Figures of a bundle without samples: each must be null and say so."""
     if isinstance(value, Mapping):
         if (

@@ -109,7 +109,7 @@ def check_version(value: JsonObject, name: str) -> None:
         raise RuleViolation("schema.version", name, f"schema {version!r}; this reads 1 to {SCHEMA}")
 
 
-def check_model(model: type[schema.StrictModel], value: Any, location: str, rule: str) -> None:
+def check_model(model: type[schema.StrictModel], value: object, location: str, rule: str) -> None:
     """Fit one value to its model."""
     try:
         model.model_validate(value)

@@ -23,7 +23,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -137,7 +136,7 @@ def with_texts(
     )
 
 
-def all_gold_text(gold: Any) -> str:
+def all_gold_text(gold: object) -> str:
     """Every string in a gold, joined: a metric that looks at a memory's text must react to it."""
     if isinstance(gold, str):
         return gold

@@ -91,7 +91,7 @@ def clean(text: str) -> bool:
 
 
 def _decoder(location: str) -> json.JSONDecoder:
-    def pairs(items: list[tuple[str, Any]]) -> JsonObject:
+    def pairs(items: list[tuple[str, object]]) -> JsonObject:
         found = dict(items)
         if len(found) != len(items):
             keys = [key for key, _ in items]

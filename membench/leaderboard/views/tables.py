@@ -154,7 +154,7 @@ def to_csv(records: Sequence[JsonView]) -> str:
     return buffer.getvalue()
 
 
-def harmless(value: Any) -> Any:
+def harmless(value: object) -> Any:
     """A cell that a spreadsheet shows as it is."""
     if isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"

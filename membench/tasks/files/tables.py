@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from membench.domain.errors import DataError, UsageError
+from membench.domain.labels import JsonObject
 from membench.tasks.files.arrays import stream_array
 from membench.tasks.files.jsonl import json_lines
 from membench.tasks.files.node import Node
@@ -39,7 +40,7 @@ def stream_rows(source: Source) -> Iterator[Node]:
         yield Node(value, source.path, f"[{index}]")
 
 
-def table_rows(path: Path, builder: str) -> Iterator[dict[str, Any]]:
+def table_rows(path: Path, builder: str) -> Iterator[JsonObject]:
     """The rows of a Parquet or Arrow file."""
     try:
         import datasets

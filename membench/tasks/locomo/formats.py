@@ -58,12 +58,12 @@ def from_official(document: Any, index: QuestionIndex) -> Iterator[ConvertedLine
             yield ConvertedLine(f"[{number}].qa[{position}]", line)
 
 
-def text(answer: Any) -> Any:
+def text(answer: object) -> Any:
     """An answer as text; numbers count as their digits, null stays null."""
     return answer if answer is None or isinstance(answer, str) else str(answer)
 
 
-def is_mem0(document: Any) -> bool:
+def is_mem0(document: object) -> bool:
     """An object of lists of answers under the numbers of the conversations."""
     return (
         isinstance(document, dict)

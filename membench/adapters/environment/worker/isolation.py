@@ -90,7 +90,7 @@ class Sandbox:
         elif event in ("os.mkdir", "sqlite3.connect"):
             self._note_path(arguments[0])
 
-    def _note_open(self, path: Any, mode: str | None, flags: int | None) -> None:
+    def _note_open(self, path: object, mode: str | None, flags: int | None) -> None:
         writes = bool(flags and flags & WRITING) or bool(mode and set(mode) & set("wax+"))
         if writes:
             self._note_path(path)

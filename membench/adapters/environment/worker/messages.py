@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from membench.domain.answer import Answer
 from membench.domain.case import CaseInfo, Feedback, Item, Session, Turn
@@ -118,7 +117,7 @@ def feedback_from_json(value: JsonView) -> Feedback:
     return Feedback(**value)
 
 
-def memory_to_json(memory: Any) -> Json:
+def memory_to_json(memory: object) -> Json:
     """A memory, as an adapter returned it.
 
     Raises:

@@ -171,7 +171,7 @@ def changes(before: dict[Any, Memory], after: dict[Any, Memory]) -> list[MemoryC
     return [*added, *updated, *deleted]
 
 
-def _time(value: Any) -> datetime:
+def _time(value: object) -> datetime:
     time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     naive = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     return naive.replace(microsecond=0)

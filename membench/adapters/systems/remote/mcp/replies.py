@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from membench.domain.labels import JsonObject
 
@@ -12,7 +11,7 @@ LISTS = ("memories", "results", "result", "items", "entries", "data")
 TEXTS = ("memory", "text", "content", "value")
 
 
-def texts_in(reply: Any) -> Iterator[str]:
+def texts_in(reply: object) -> Iterator[str]:
     """The memories of a reply, in order.
 
     A list is a list of memories. An object is one memory if it has a text, or holds a list of
