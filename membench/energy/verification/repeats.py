@@ -24,7 +24,7 @@ from membench.energy.verification.validity import (
     verified,
 )
 from membench.records.manifest import Manifest
-from membench.records.summary import Summary
+from membench.records.summary import EnergyEntry, Summary
 
 PROTOCOL = "protocol"
 
@@ -50,17 +50,35 @@ class Repeat:
     @classmethod
     def of(cls, summary: Summary, manifest: Manifest | None) -> Repeat:
         """From a run's summary and manifest; either may say nothing of energy."""
-        total = summary.energy.total
-        measured = total.provenance == Provenance.MEASURED
         if manifest is None:
-            return cls(joules=total.joules, measured=measured)
-        steps = manifest.energy_protocol
+            return cls.recorded(summary.energy.total)
+        cost = manifest.comparison_key.cost
+        return cls.recorded(
+            summary.energy.total, manifest.energy, manifest.energy_protocol, cost.to_json()
+        )
+
+    @classmethod
+    def recorded(
+        cls,
+        total: EnergyEntry,
+        report: JsonView | None = None,
+        steps: Sequence[JsonView] = (),
+        conditions: JsonView | None = None,
+    ) -> Repeat:
+        """From the parts of both that speak of energy.
+
+        Args:
+            total: Joules of the run.
+            report: The manifest's `energy`; None if no energy was attributed.
+            steps: The manifest's `energy_protocol`; empty for a run that was not under it.
+            conditions: What must be equal to compare costs.
+        """
         return cls(
-            checks=_checks((manifest.energy or {}).get("checks", ())),
+            checks=_checks((report or {}).get("checks", ())),
             protocol=_checks(steps) if steps else None,
             joules=total.joules,
-            measured=measured,
-            conditions=manifest.comparison_key.cost.to_json(),
+            measured=total.provenance == Provenance.MEASURED,
+            conditions=conditions,
         )
 
     def to_json(self) -> JsonObject:

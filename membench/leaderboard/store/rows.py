@@ -25,8 +25,7 @@ from membench.experiments.compare import FinishedRun, case_costs
 from membench.metrics.statistics import ENOUGH_CASES, ratio_metric
 from membench.records.canonical import canonical_sha256
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP
-from membench.records.manifest import Manifest
-from membench.records.summary import Summary
+from membench.records.summary import EnergyEntry, Summary
 from membench.tasks.base import AnyTask
 from membench.tasks.registry import get_task
 
@@ -194,7 +193,12 @@ def known_references() -> Mapping[str, str]:
 
 def energy_repeat(manifest: JsonView, summary: JsonView) -> str:
     """What the run's measured joules can be verified by, as JSON; empty without such."""
-    repeat = Repeat.of(Summary.from_json(summary), Manifest.from_json(manifest))
+    repeat = Repeat.recorded(
+        EnergyEntry.from_json(summary["energy"].get("total")),
+        manifest.get("energy"),
+        manifest.get("energy_protocol") or (),
+        (manifest.get("comparison_key") or {}).get("cost"),
+    )
     return orjson.dumps(repeat.to_json()).decode() if repeat.measured else ""
 
 
