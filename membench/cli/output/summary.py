@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from membench.cli.output.closing import (
 from membench.cli.output.console import out, show
 from membench.cli.output.listing import print_json
 from membench.domain.errors import Reason
-from membench.domain.labels import JsonView, Phase, Provenance
+from membench.domain.labels import JsonObject, JsonView, Phase, Provenance
 from membench.energy.figure import joules_text
 from membench.harness.run import RunResult
 from membench.metrics.statistics import interval_text
@@ -42,7 +42,7 @@ def show_result(result: RunResult, *, as_json: bool) -> None:
     print_summary(result.summary, result.run.path, as_json=as_json)
 
 
-def print_summary(summary: dict[str, Any], path: Path | None, *, as_json: bool) -> None:
+def print_summary(summary: JsonObject, path: Path | None, *, as_json: bool) -> None:
     """Print a summary: JSON alone, or the closing table."""
     if as_json:
         print_json(summary)
@@ -50,7 +50,7 @@ def print_summary(summary: dict[str, Any], path: Path | None, *, as_json: bool) 
         print_closing(summary, path)
 
 
-def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
+def print_closing(summary: JsonView, path: Path | None) -> None:
     """Print the result of a run for a person."""
     console = out()
     console.print()
@@ -70,7 +70,7 @@ def print_closing(summary: Mapping[str, Any], path: Path | None) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def explanations(summary: Mapping[str, Any]) -> Iterator[str]:
+def explanations(summary: JsonView) -> Iterator[str]:
     """What the names and signs in the tables above mean, one line each."""
     card, names = get_task(summary["task"]).card, headline_names(summary)
     shown = [name for name in names if name in summary["metrics"]]
@@ -85,7 +85,7 @@ def explanations(summary: Mapping[str, Any]) -> Iterator[str]:
         yield signs
 
 
-def title(summary: Mapping[str, Any]) -> str:
+def title(summary: JsonView) -> str:
     """One line: what was run on what."""
     counts = summary["counts"]
     return (
@@ -94,7 +94,7 @@ def title(summary: Mapping[str, Any]) -> str:
     )
 
 
-def headline_names(summary: Mapping[str, Any]) -> list[str]:
+def headline_names(summary: JsonView) -> list[str]:
     """The task's headline metrics that this run has."""
     wanted = get_task(summary["task"]).card.headline
     present = set(summary["metrics"])
@@ -103,7 +103,7 @@ def headline_names(summary: Mapping[str, Any]) -> list[str]:
     return [name for name in wanted if name in present]
 
 
-def score_table(summary: Mapping[str, Any]) -> Table:
+def score_table(summary: JsonView) -> Table:
     """Categories by headline metrics."""
     categories = summary["categories"].values()
     names = [
@@ -125,13 +125,13 @@ def score_table(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def in_order(found: Mapping[str, Any], order: Iterable[str]) -> list[tuple[str, Any]]:
+def in_order(found: JsonView, order: Iterable[str]) -> list[tuple[str, Any]]:
     """The entries in a given order, others after them; JSON on disk is sorted by name."""
     known = [name for name in order if name in found]
     return [(name, found[name]) for name in dict.fromkeys((*known, *found))]
 
 
-def overall_table(summary: Mapping[str, Any]) -> Table:
+def overall_table(summary: JsonView) -> Table:
     """The headline metrics with interval and sample size."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("overall", no_wrap=True)
@@ -151,23 +151,23 @@ def overall_table(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def given(summary: Mapping[str, Any], name: str) -> bool:
+def given(summary: JsonView, name: str) -> bool:
     """Whether anything was scored by a metric; where every answer failed there is no score."""
     scored = summary["metrics"].get(f"{name}.scored")
     return scored is None or scored["n"] > 0
 
 
-def figure(metric: Mapping[str, Any] | None) -> str:
+def figure(metric: JsonView | None) -> str:
     """A metric's value; a dash where there is none."""
     return "-" if metric is None or metric["value"] is None else f"{metric['value']:.3f}"
 
 
-def interval(metric: Mapping[str, Any]) -> str:
+def interval(metric: JsonView) -> str:
     """A metric's interval; words where there are too few cases for one."""
     return interval_text(metric["ci95"], metric["clusters"], "{:.3f} to {:.3f}")
 
 
-def cost_table(summary: Mapping[str, Any]) -> Table:
+def cost_table(summary: JsonView) -> Table:
     """Phases by seconds, CPU, calls, tokens, dollars and, where there are any, joules."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     energy = summary["energy"]["phases"]
@@ -202,14 +202,14 @@ def milliseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.2f}"
 
 
-def joules(figure: Mapping[str, Any] | None) -> str:
+def joules(figure: JsonView | None) -> str:
     """Joules, never without the word of their provenance."""
     if figure is None:
         return "unavailable"
     return joules_text(figure["joules"], Provenance(figure["provenance"]))
 
 
-def energy_line(energy: Mapping[str, Any]) -> str:
+def energy_line(energy: JsonView) -> str:
     """Total joules with label, range and boundary; or why there are none."""
     total = energy["total"]
     label = Provenance(total["provenance"])
@@ -221,7 +221,7 @@ def energy_line(energy: Mapping[str, Any]) -> str:
     return f"energy: {text}{boundary} ({'; '.join(methods) or 'not watched'})"
 
 
-def judge_lines(judge: Mapping[str, Any] | None) -> list[str]:
+def judge_lines(judge: JsonView | None) -> list[str]:
     """Each judge with what it let pass and refused among candidates made from gold."""
     if judge is None:
         return []
@@ -238,7 +238,7 @@ def judge_lines(judge: Mapping[str, Any] | None) -> list[str]:
     return lines
 
 
-def rate(share: Mapping[str, Any]) -> str:
+def rate(share: JsonView) -> str:
     """A share with its interval and sample size."""
     if share["value"] is None:
         return "-"
@@ -246,7 +246,7 @@ def rate(share: Mapping[str, Any]) -> str:
     return f"{share['value']:.2f} [{low:.2f}, {high:.2f}] (n {share['n']})"
 
 
-def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
+def remarks(summary: JsonView, path: Path | None) -> list[str]:
     """Lines below the tables: context, failures, notes, where the run is."""
     context, recalled = (
         mean_cost(Summary.from_json(summary), CONTEXT, QUESTION),
@@ -280,7 +280,7 @@ def remarks(summary: Mapping[str, Any], path: Path | None) -> list[str]:
     return lines
 
 
-def unmetered_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+def unmetered_lines(summary: JsonView) -> Iterator[str]:
     """Which phases called models whose machine is not metered, so that their CPU is unknown."""
     phases = [phase for phase, _ in in_order(summary["cpu_s"], Phase)]
     if unknown := [phase for phase in phases if summary["cpu_s"][phase] is None]:
@@ -331,7 +331,7 @@ def still_failed(file: Path) -> list[JsonView]:
     return list(failed.values())
 
 
-def headline_notes(summary: Mapping[str, Any]) -> list[str]:
+def headline_notes(summary: JsonView) -> list[str]:
     """Notes about headline metrics; the others are in the summary."""
     names = headline_names(summary)
     return [
