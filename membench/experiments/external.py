@@ -16,7 +16,7 @@ from membench.harness.summary import aggregate_json, unavailable_energy
 from membench.records.manifest import SCHEMA
 from membench.records.summary import RunCosts
 from membench.tasks.base import AnyTask
-from membench.tasks.files.source import Source
+from membench.tasks.files.source import Source, file_sha256
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
 
@@ -45,8 +45,15 @@ class External:
     form: str | None = None
 
 
-def score_external(given: External, options: Mapping[str, Scalar]) -> JsonObject:
+def score_external(
+    given: External, options: Mapping[str, Scalar], out: Path | None = None
+) -> JsonObject:
     """Score predictions and put together a summary.
+
+    Args:
+        given: The files.
+        options: Task options.
+        out: Folder to write a run directory into; None for none. The summary names it then.
 
     Raises:
         UserError: An unknown task or split, missing data, a bad line, an id that does not exist.
@@ -58,7 +65,13 @@ def score_external(given: External, options: Mapping[str, Scalar]) -> JsonObject
     found = read_prediction_file(given.predictions, task, source, opaque, given.form)
     verdicts = load_verdicts(given.verdicts) if given.verdicts else {}
     rows = list(score_predictions(task, source, opaque, found.predictions, verdicts, found.labels))
-    return external_summary(task, source, rows) | {"data": data_entry(task, source)}
+    summary = external_summary(task, source, rows) | {"data": data_entry(task, source)}
+    if out is None:
+        return summary
+    from membench.experiments.external_run import write_external_run
+
+    summary["content_sha256"] = file_sha256(given.predictions)
+    return summary | {"run_id": write_external_run(summary, rows, out).run_id}
 
 
 def data_entry(task: AnyTask, source: Source) -> JsonObject:

@@ -255,3 +255,26 @@ def test_what_was_scored_against_is_said_with_version_and_hash(tmp_path):
     assert other["sha256"] != entry["sha256"]
     assert other["version"] != "official"
     assert other["warning"]
+
+
+def test_predictions_leave_a_run_that_compares_with_another_of_the_same_data(tmp_path):
+    from membench.experiments.compare import compare_with_first, load
+    from membench.experiments.external import External, score_external
+
+    task = get_task("locomo")
+    ids = [
+        question.question_id
+        for _, gold in task().cases(find_source(task, "sample", None), OPAQUE)
+        for question in gold.questions.values()
+    ]
+    runs = []
+    for answer in ("Quarry Lane", "not mentioned"):
+        file = tmp_path / "made.jsonl"
+        lines = [json.dumps({"question_id": name, "prediction": answer}) for name in ids]
+        file.write_text("\n".join(lines))
+        given = External("locomo", "sample", None, file)
+        summary = score_external(given, {}, tmp_path / "runs")
+        runs.append(load(tmp_path / "runs" / summary["run_id"]))
+    (made,) = compare_with_first(runs, ["f1"])
+    assert made.metrics[0].first > made.metrics[0].second
+    assert made.metrics[0].difference.n > 0

@@ -31,6 +31,9 @@ def score(
     task_set: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Task option.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write a run of the predictions into.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a run, or answers made elsewhere.
@@ -51,7 +54,7 @@ def score(
 
         external = External(task, split or None, data, predictions, verdicts, form or None)
         options = assignments("--task-set", task_set or [])
-        complete = score_and_show(external, options, as_json=json)
+        complete = score_and_show(external, options, out, as_json=json)
     raise typer.Exit(0 if complete else 1)
 
 

@@ -174,6 +174,9 @@ def next_lines(summary: JsonView, path: Path | None) -> Iterator[str]:
     """Commands that go on from here, with real paths."""
     if path is None or not path.is_dir():
         return
+    if not (path / "play.jsonl").exists():  # predictions made elsewhere: nothing to judge or open
+        yield f"next: membench compare {path} OTHER"
+        return
     shown = f"membench show {path} --question ID"
     if judge_line(summary, path):
         yield f"next: membench judge {path} --judge MODEL --out {path.parent}"

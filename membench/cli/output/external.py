@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from membench.cli.output.console import err
 from membench.cli.output.summary import print_summary
@@ -10,14 +11,16 @@ from membench.domain.labels import JsonView, Scalar
 from membench.experiments.external import External, score_external
 
 
-def score_and_show(given: External, options: Mapping[str, Scalar], *, as_json: bool) -> bool:
+def score_and_show(
+    given: External, options: Mapping[str, Scalar], out: Path | None, *, as_json: bool
+) -> bool:
     """Score predictions and print what they come to.
 
     Returns:
         Whether every question has one, and nothing failed.
     """
-    summary = score_external(given, dict(options))
-    print_summary(summary, None, as_json=as_json)
+    summary = score_external(given, dict(options), out)
+    print_summary(summary, None if out is None else out / summary["run_id"], as_json=as_json)
     print_data(summary["data"])
     if summary["missing"]:
         print_missing(summary["missing"])
