@@ -41,6 +41,7 @@ class Reason(StrEnum):
     PROVIDER_RATE_LIMIT = "provider_rate_limit"
     PROVIDER_TIMEOUT = "provider_timeout"
     PROVIDER_BAD_REPLY = "provider_bad_reply"
+    CONTEXT_OVERFLOW = "context_overflow"
     CASSETTE_MISS = "cassette_miss"
     BUDGET_EXHAUSTED = "budget_exhausted"
     READER_ERROR = "reader_error"

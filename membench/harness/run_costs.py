@@ -15,7 +15,7 @@ from membench.domain.case import Ask, Case
 from membench.domain.labels import JsonView, Phase
 from membench.records.attempts import CaseAttempt
 from membench.records.record import Record
-from membench.records.summary import AbandonedCost, ContextTokens, PhaseTime, RunCosts
+from membench.records.summary import AbandonedCost, ContextCut, ContextTokens, PhaseTime, RunCosts
 from membench.records.telemetry import Telemetry
 from membench.records.usage import LateUsage, PhaseUsage, known_sum
 
@@ -34,6 +34,7 @@ class CostTally:
         self._abandoned_usage: dict[str, PhaseUsage] = {}
         self._context = array("d")
         self._recalled = array("d")
+        self._cut_questions = self._cut_memories = 0
         self._late_calls = 0
         self._abandoned_s = 0.0
         self._abandoned_cpu_s: float | None = 0.0
@@ -69,6 +70,8 @@ class CostTally:
                 add_usage(total, phase, usage)
         self._context.extend(other._context)
         self._recalled.extend(other._recalled)
+        self._cut_questions += other._cut_questions
+        self._cut_memories += other._cut_memories
         self._late_calls += other._late_calls
         self._abandoned_s += other._abandoned_s
         self._abandoned_cpu_s = known_sum(self._abandoned_cpu_s, other._abandoned_cpu_s)
@@ -103,6 +106,8 @@ class CostTally:
             self._starts.setdefault(phase, array("d")).append(telemetry.start)
             self._ends.setdefault(phase, array("d")).append(telemetry.end)
         self._cpu_s[phase] = known_sum(self._cpu_s.get(phase, 0.0), telemetry.cpu_seconds)
+        self._cut_questions += bool(telemetry.cut)
+        self._cut_memories += telemetry.cut or 0
         self.turns += telemetry.turns or 0
         self.tokens += telemetry.tokens or 0
         self.peak_rss_bytes = _max(self.peak_rss_bytes, telemetry.rss_bytes)
@@ -121,6 +126,7 @@ class CostTally:
                 mean_of(self._context),
                 quantile_of(self._context, 0.95),
             ),
+            context_cut=ContextCut(self._cut_questions, self._cut_memories),
             recalled=mean_of(self._recalled),
             time_s={phase: self._time(phase) for phase in phases},
             cpu_s={phase: self._cpu_s[phase] for phase in phases},

@@ -15,11 +15,17 @@ from membench.llm.cassette.cassette import Cassette
 from membench.llm.config import SERVERS, Budget, GatewayConfig, ModelSpec, Price
 from membench.llm.phase_meter import GatewayAccess
 from membench.llm.spending import spent
+from membench.llm.windows import window_of
+from membench.readers.registry import choose_reader
 from membench.records.journal import Appender
 from membench.records.run_directory import RunDir
 
 if TYPE_CHECKING:
     from membench.llm.gateway import Gateway
+
+
+SHORTEST_PROMPT = 256
+"""Tokens that instructions and a question need without any memory, roughly."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ def check_models(prepared: ResolvedRun, run: RunDir, called: Collection[Role] = 
 
 
 def install_models(prepared: ResolvedRun, report: Callable[[str], None]) -> None:
-    """Have the local models of a run on this machine; where nothing is called, none is needed.
+    """Have local models on this machine and see that prompts fit; a replay needs neither.
 
     Args:
         prepared: The run to be.
@@ -103,11 +109,13 @@ def install_models(prepared: ResolvedRun, report: Callable[[str], None]) -> None
     """
     if not prepared.models or prepared.options.cassette_mode == "replay":
         return
-    for spec in models_config(prepared).seats().values():
+    for (role, _), spec in models_config(prepared).seats().items():
         local = spec.local
         if local is not None:
             local.install(report)
             local.check(spec)
+        if role == Role.READER:
+            check_window(prepared, spec)
 
 
 def check_reachable(spec: ModelSpec) -> None:
@@ -250,3 +258,34 @@ def settings_of(prepared: ResolvedRun, role: Role) -> JsonObject:
             own = {key.removeprefix(prefix): given[key] for key in given if key.startswith(prefix)}
             settings |= {name: value for name, value in own.items() if "." not in name}
     return settings
+
+
+def answer_limit(prepared: ResolvedRun, spec: ModelSpec) -> int:
+    """Tokens an answer may have.
+
+    What the user set, else what the protocol says, what the reader or the division does, and at
+    last the task's own limit.
+    """
+    card = choose_reader(prepared.spec.reader).card
+    wishes = (
+        settings_of(prepared, Role.READER).get("max_tokens"),
+        prepared.card.answer_max_tokens,
+        card.answer_limit,
+        spec.max_tokens,
+    )
+    return next((wish for wish in wishes if wish is not None), prepared.card.answer_limit)
+
+
+def check_window(prepared: ResolvedRun, spec: ModelSpec) -> None:
+    """Refuse a reader whose context has no room for a question beside the answer's limit.
+
+    Raises:
+        UsageError: Names both figures.
+    """
+    window, limit = window_of(spec), answer_limit(prepared, spec)
+    if window is not None and window <= limit + SHORTEST_PROMPT:
+        raise UsageError(
+            f"the reader '{spec.served_name}' has a context of {window:,} tokens, and an answer "
+            f"may have {limit:,} of them",
+            "Lower --model-set reader.max_tokens, or raise reader.context_length.",
+        )

@@ -31,6 +31,15 @@ QUOTA = re.compile(
     r"insufficient_quota|exceeded your current quota|insufficient (?:credit|balance)"
 )
 """What a 429 says that no waiting helps against."""
+OVERFLOW = re.compile(
+    r"context[_ -]?(?:length|window|size)|maximum context|max_model_len"
+    r"|(?:prompt|input|request)(?: is)? too (?:long|large)|too many (?:input |prompt )?tokens"
+    r"|(?:token|tokens) .{0,40}exceed|exceeds? .{0,40}(?:maximum|max) .{0,20}tokens"
+    r"|max_new_tokens` must be|reduce the length of",
+    re.IGNORECASE,
+)
+"""What providers say of a request that is longer than the model's context."""
+OVERFLOW_STATUS = frozenset({400, 413, 422})
 TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
@@ -329,13 +338,26 @@ def refusal(reply: Reply) -> CallFault:
     words = words_of(reply.body)
     out_of_quota = reply.status == 429 and QUOTA.search(body.lower()) is not None
     passing = not out_of_quota and (reply.status in RETRIED_STATUS or reply.status >= 500)
+    too_long = is_overflow(reply.status, body)
     return CallFault(
-        Reason.PROVIDER_RATE_LIMIT if reply.status == 429 else Reason.PROVIDER_ERROR,
+        _reason(reply.status, too_long),
         f"HTTP {reply.status}{_from(reply.address)}: {words}",
         status=reply.status,
         body=body.encode(),
         retry_after=reply.retry_after,
         passing=passing,
         words=words,
-        refused=not passing,
+        refused=not passing and not too_long,
     )
+
+
+def is_overflow(status: int, body: str) -> bool:
+    """Whether a refusal says that the request is longer than the model's context."""
+    return status in OVERFLOW_STATUS and OVERFLOW.search(body) is not None
+
+
+def _reason(status: int, too_long: bool) -> Reason:
+    """Our word for a bad status."""
+    if too_long:
+        return Reason.CONTEXT_OVERFLOW
+    return Reason.PROVIDER_RATE_LIMIT if status == 429 else Reason.PROVIDER_ERROR

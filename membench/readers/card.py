@@ -19,8 +19,8 @@ class ReaderCard:
             `system` takes the answers that the system gave itself.
         summary: One sentence.
         make: Makes one. A local reader is made without arguments; one with a model from
-            `(client, task, now, temperature, max_tokens)`, as `LlmReader`; None for the kind
-            `system`.
+            `(client, task, now, temperature, max_tokens, window)`, as `LlmReader`; None for
+            the kind `system`.
         prompt: The answer prompt of a reader with a model that has its own; empty where it asks
             with the task's. Its hash is published in place of the task's.
         answer_limit: Tokens an answer may have, where nothing else is set; None for the task's.

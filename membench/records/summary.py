@@ -61,6 +61,19 @@ class ContextTokens:
 
 
 @dataclass(frozen=True)
+class ContextCut:
+    """Contexts that were cut to fit the reader's window.
+
+    Attributes:
+        questions: Questions whose recalled memories did not all fit.
+        memories: Memories that were left out of them.
+    """
+
+    questions: int = 0
+    memories: int = 0
+
+
+@dataclass(frozen=True)
 class EnergyEntry:
     """Joules with their label.
 
@@ -179,6 +192,7 @@ class RunCosts:
         turns: Turns that were ingested.
         tokens: Tokens of their texts.
         context_tokens: Tokens recalled per ask.
+        context_cut: Contexts that were cut; not written without any.
         recalled: Mean memories per ask; None where nothing was recalled.
         time_s: Seconds by phase.
         cpu_s: CPU seconds by phase, of lanes, their children and models; None where the machine of
@@ -193,6 +207,7 @@ class RunCosts:
     turns: int = 0
     tokens: int = 0
     context_tokens: ContextTokens = field(default_factory=ContextTokens)
+    context_cut: ContextCut = field(default_factory=ContextCut)
     recalled: float | None = None
     time_s: Mapping[str, PhaseTime] = field(default_factory=dict)
     cpu_s: Mapping[str, float | None] = field(default_factory=dict)
@@ -207,6 +222,11 @@ class RunCosts:
             "usage": usage_to_json(self.usage),
             "ingested": {"turns": self.turns, "tokens": self.tokens},
             "context_tokens": plain_fields(self.context_tokens),
+            **(
+                {"context_cut": plain_fields(self.context_cut)}
+                if self.context_cut.questions
+                else {}
+            ),
             "recalled": {"mean": self.recalled},
             "time_s": {phase: plain_fields(time) for phase, time in self.time_s.items()},
             "cpu_s": dict(self.cpu_s),
@@ -226,6 +246,7 @@ class RunCosts:
             turns=stored["ingested"]["turns"],
             tokens=stored["ingested"]["tokens"],
             context_tokens=ContextTokens(**context),
+            context_cut=ContextCut(**known_fields(ContextCut, stored.get("context_cut") or {})),
             recalled=stored["recalled"]["mean"],
             time_s={phase: PhaseTime(**known_fields(PhaseTime, entry)) for phase, entry in times},
             cpu_s=dict(stored["cpu_s"]),

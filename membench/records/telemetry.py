@@ -32,6 +32,7 @@ class Telemetry:
         node: Index of the machine, where there are several.
         scores: The system's score of each recalled memory. Not published.
         finish_reasons: Why the reader model stopped, by generation. Not published.
+        cut: Recalled memories that the reader was not sent, since they did not fit its window.
     """
 
     start: float | None = None
@@ -47,6 +48,7 @@ class Telemetry:
     node: int | None = None
     scores: Sequence[float | None] | None = None
     finish_reasons: Sequence[str | None] | None = None
+    cut: int | None = None
 
     @property
     def seconds(self) -> float | None:

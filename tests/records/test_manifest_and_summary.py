@@ -171,6 +171,10 @@ def published(model: type[schema.StrictModel]) -> set[str]:
     return {info.alias or name for name, info in model.model_fields.items()}
 
 
+CUT = summaries.RunCosts(context_cut=summaries.ContextCut(questions=1, memories=2))
+"""Costs with everything that is written only where it happened."""
+
+
 def test_the_published_schema_has_the_fields_of_the_classes() -> None:
     assert published(schema.Manifest) == keys(Manifest)
     assert published(schema.TaskEntry) == keys(manifests.TaskEntry)
@@ -178,12 +182,13 @@ def test_the_published_schema_has_the_fields_of_the_classes() -> None:
     assert published(schema.CodeEntry) == keys(manifests.CodeEntry)
     assert published(schema.Parent) == keys(manifests.ParentEntry)
     assert published(schema.HardwareEntry) == keys(manifests.HardwareEntry) - {"kind"} | {"class"}
-    own = keys(Summary) - {"costs", "spent"} | set(summaries.RunCosts().to_json())
+    own = keys(Summary) - {"costs", "spent"} | set(CUT.to_json())
     assert published(schema.Summary) == own
     assert published(schema.Counts) == keys(summaries.Counts)
     assert published(schema.MetricEntry) == keys(Metric)
     assert published(schema.CategoryEntry) == keys(Category)
     assert published(schema.TimeEntry) == keys(summaries.PhaseTime)
+    assert published(schema.CutEntry) == keys(summaries.ContextCut)
     assert published(schema.Context) == keys(summaries.ContextTokens)
     assert published(schema.AbandonedEntry) == keys(summaries.AbandonedCost)
     assert published(schema.ScoreLine) == keys(Score)

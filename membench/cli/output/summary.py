@@ -19,7 +19,7 @@ from membench.cli.output.closing import (
 from membench.cli.output.console import out, show
 from membench.cli.output.listing import print_json
 from membench.domain.errors import Reason
-from membench.domain.labels import JsonObject, JsonView, Phase, Provenance
+from membench.domain.labels import JsonObject, JsonView, Phase, Provenance, Role
 from membench.energy.figure import joules_text
 from membench.harness.run import RunResult
 from membench.metrics.statistics import interval_text
@@ -257,6 +257,12 @@ def remarks(summary: JsonView, path: Path | None) -> list[str]:
         lines.append(
             f"per question: {recalled:.1f} memories recalled, "
             f"{context:.0f} tokens of context (p95 {summary['context_tokens']['p95']:.0f})"
+            f"{sent_text(summary)}"
+        )
+    if cut := summary.get("context_cut"):
+        lines.append(
+            f"CUT to fit the reader's window: {cut['memories']} memories, from the end of the "
+            f"ranking, in {cut['questions']} of {summary['counts']['questions']} questions"
         )
     counts = summary["counts"]
     if counts["failures"]:
@@ -278,6 +284,14 @@ def remarks(summary: JsonView, path: Path | None) -> list[str]:
     if path is not None:
         lines.append(f"run: {path}")
     return lines
+
+
+def sent_text(summary: JsonView) -> str:
+    """What a reader with a model was sent for a question: memories, instructions and all."""
+    usage = (summary["usage"].get(Phase.ANSWER.value) or {}).get("roles", {}).get(Role.READER)
+    if not usage or not usage["calls"]:
+        return ""
+    return f"; the reader was sent {usage['prompt_tokens'] / usage['calls']:.0f} tokens a call"
 
 
 def unmetered_lines(summary: JsonView) -> Iterator[str]:

@@ -10,7 +10,7 @@ from membench.domain.errors import Reason
 from membench.domain.labels import Phase, Role
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
-from membench.harness.run_models import settings_of
+from membench.harness.run_models import answer_limit
 from membench.harness.stages.read import (
     AskJob,
     ReadJob,
@@ -18,7 +18,7 @@ from membench.harness.stages.read import (
     failed_answers,
     unanswered,
 )
-from membench.llm.config import ModelSpec
+from membench.llm.windows import window_of
 from membench.readers.llm.reader import LlmAnswer, ModelReader, ReadRequest
 from membench.readers.registry import choose_reader
 from membench.records.attempts import RunRecords
@@ -46,28 +46,16 @@ def read_with_model(
     make = choose_reader(prepared.spec.reader).card.make
     assert make is not None
     limit = answer_limit(prepared, gateway.roles[Role.READER])
-    reader: ModelReader = make(gateway.client(), prepared.task, clock.now, temperature, limit)
+    replayed = prepared.options.cassette_mode == "replay"
+    window = window_of(gateway.roles[Role.READER], ask=not replayed)
+    reader: ModelReader = make(
+        gateway.client(), prepared.task, clock.now, temperature, limit, window
+    )
     desk = AnswerCollector(Appender(run.answers), clock, progress)
     try:
         gateway.run(_read(reader, desk, jobs, in_flight(prepared, gateway)))
     finally:
         desk.close()
-
-
-def answer_limit(prepared: ResolvedRun, spec: ModelSpec) -> int:
-    """Tokens an answer may have.
-
-    What the user set, else what the protocol says, what the reader or the division does, and at
-    last the task's own limit.
-    """
-    card = choose_reader(prepared.spec.reader).card
-    wishes = (
-        settings_of(prepared, Role.READER).get("max_tokens"),
-        prepared.card.answer_max_tokens,
-        card.answer_limit,
-        spec.max_tokens,
-    )
-    return next((wish for wish in wishes if wish is not None), prepared.card.answer_limit)
 
 
 def in_flight(prepared: ResolvedRun, gateway: Gateway) -> int:
@@ -145,4 +133,5 @@ def answers_telemetry(answers: list[LlmAnswer]) -> Telemetry:
         usage=PhaseUsage.of({Role.READER: usage}),
         error=next((answer.detail for answer in answers if answer.detail), None),
         finish_reasons=[answer.finish_reason for answer in answers],
+        cut=max(answer.cut for answer in answers) or None,
     )

@@ -282,6 +282,13 @@ class Context(StrictModel):
     p95: Amount | None
 
 
+class CutEntry(StrictModel):
+    """Contexts that were cut to fit a reader's window."""
+
+    questions: Count
+    memories: Count
+
+
 class RecalledEntry(StrictModel):
     """Memories per ask."""
 
@@ -321,6 +328,7 @@ class Summary(StrictModel):
     cpu_s: dict[PhaseName, Amount | None]
     peak_rss_bytes: Count | None
     store_bytes: Count | None
+    context_cut: CutEntry | None = None
     abandoned: AbandonedEntry = AbandonedEntry(time_s=0.0, cpu_s=0.0)
     late_calls: Count = 0
     energy: PlainJson
@@ -367,6 +375,7 @@ class Telemetry(StrictModel):
     turns: Count | None = None
     tokens: Count | None = None
     context_tokens: Count | None = None
+    cut: Count | None = None
     usage: UsageEntry | None = None
     error: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,79}$")] | None = None
     node: Count | None = None

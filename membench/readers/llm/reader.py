@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -18,6 +18,12 @@ from membench.readers.card import ReaderCard
 from membench.records.usage import Usage
 from membench.tasks.base import AnyTask
 from membench.tasks.prompts import without_reasoning
+from membench.tokens import count_tokens
+
+MARGIN = 1.3
+"""Tokens of a small vocabulary for one of o200k_base, at most; measured up to 1.2 on English."""
+PER_MESSAGE = 8
+"""Tokens that a chat template adds to a message, at most."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class LlmAnswer:
         start: When it began, on the caller's clock.
         end: When it ended.
         detail: Why it failed, in words, for telemetry.
+        cut: Recalled memories that the model was not sent.
     """
 
     asked: ReadRequest
@@ -60,6 +67,7 @@ class LlmAnswer:
     start: float
     end: float
     detail: str = ""
+    cut: int = 0
 
 
 class ModelReader(Protocol):
@@ -85,6 +93,7 @@ class LlmReader:
         now: Clock for the spans.
         temperature: None takes the protocol's.
         max_tokens: Tokens that an answer may have; None leaves it to the role.
+        window: Tokens of the model's context; None if unknown.
         stop: Where a reply ends; empty for where the model ends it.
     """
 
@@ -95,6 +104,7 @@ class LlmReader:
     now: Callable[[], float] = field(default=time.time)
     temperature: float | None = None
     max_tokens: int | None = None
+    window: int | None = None
 
     async def answer(self, asked: ReadRequest) -> LlmAnswer:
         """Answer one ask once.
@@ -103,12 +113,16 @@ class LlmReader:
             Stopped: The budget is spent.
         """
         start = self.now()
+        given = self.fitted(asked.given)
+        cut = len(asked.given.memories) - len(given.memories)
         try:
-            reply = await self._ask(asked)
+            reply = await self._ask(asked, self.messages(given))
         except ProviderFault as fault:
             outcome = Outcome(False, fault.reason)
             usage = cost_of(fault)
-            return LlmAnswer(asked, outcome, None, None, usage, start, self.now(), fault.detail)
+            return LlmAnswer(
+                asked, outcome, None, None, usage, start, self.now(), fault.detail, cut
+            )
         end = max(start, self.now() - reply.lag_s)
         text, finish, usage = without_reasoning(reply.text), reply.finish_reason, reply.usage
         detail = ""
@@ -121,16 +135,37 @@ class LlmReader:
             detail = "the reply holds a thought and no answer"
         if detail:
             outcome = Outcome(False, Reason.PROVIDER_BAD_REPLY)
-            return LlmAnswer(asked, outcome, None, finish, usage, start, end, detail)
-        return LlmAnswer(asked, Outcome(), text, finish, usage, start, end)
+            return LlmAnswer(asked, outcome, None, finish, usage, start, end, detail, cut)
+        return LlmAnswer(asked, Outcome(), text, finish, usage, start, end, cut=cut)
 
     def messages(self, given: AnswerInput) -> list[Message]:
         """The prompt for one question: the task's own."""
         return self.task.answer_messages(given)
 
-    async def _ask(self, asked: ReadRequest) -> ChatResult:
+    def fitted(self, given: AnswerInput) -> AnswerInput:
+        """As many of the recalled memories as surely fit the window, best first.
+
+        Whole memories are left out from the end of the ranking until the prompt, counted in tokens
+        of o200k_base times `MARGIN`, and the answer's limit fit.
+        """
+        if self.window is None:
+            return given
+        room = (self.window - (self.max_tokens or 0)) / MARGIN
+        fits, above = 0, len(given.memories) + 1
+        if self._tokens(given) <= room:
+            return given
+        while fits + 1 < above:
+            middle = (fits + above) // 2
+            short = replace(given, memories=given.memories[:middle])
+            fits, above = (middle, above) if self._tokens(short) <= room else (fits, middle)
+        return replace(given, memories=given.memories[:fits])
+
+    def _tokens(self, given: AnswerInput) -> int:
+        """Tokens of the prompt by o200k_base, with what a chat template adds to a message."""
+        return sum(count_tokens(m.content) + PER_MESSAGE for m in self.messages(given))
+
+    async def _ask(self, asked: ReadRequest, messages: Sequence[Message]) -> ChatResult:
         """The model's reply."""
-        messages = self.messages(asked.given)
         chosen = self.temperature
         return await self.client.chat(
             Role.READER,
