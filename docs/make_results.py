@@ -1,4 +1,4 @@
-"""Write the table of results in README.md, from the bundles under results/.
+"""Write the tables of results in README.md, from the bundles under results/.
 
 Usage: python docs/make_results.py
 """
@@ -8,53 +8,119 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PLACE = re.compile(r"(?<=<!-- results: made by docs/make_results.py -->\n\n).*?(?=\n\n)", re.DOTALL)
-FIGURES = ("evidence.turn.recall@10", "evidence.turn.ndcg@10", "f1")
-HEAD = """\
-| system | evidence recall@10 | nDCG@10 | F1 (extractive) | context tokens | CPU ms/question |
-|---|---|---|---|--:|--:|"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of README.md.
+
+    Attributes:
+        mark: What the comment above it calls it.
+        task: Folder of the bundles under results/.
+        division: Division of the rows.
+        metrics: Metric -> heading; the first one orders the rows.
+    """
+
+    mark: str
+    task: str
+    division: str
+    metrics: dict[str, str]
+
+    def place(self) -> re.Pattern[str]:
+        """Where it stands: behind its comment, up to the next empty line."""
+        comment = re.escape(f"<!-- {self.mark}: made by docs/make_results.py -->\n\n")
+        return re.compile(rf"(?<={comment}).*?(?=\n\n)", re.DOTALL)
+
+    def text(self) -> str:
+        """A line per bundle, the best first."""
+        runs = [run for run in bundles(self.task) if run[0]["division"] == self.division]
+        first = next(iter(self.metrics))
+        runs.sort(key=lambda run: -(run[1]["metrics"][first]["value"] or 0.0))
+        head = ["system", *self.metrics.values(), "context tokens", "CPU ms/question", "J/question"]
+        rule = "|---|" + "---|" * len(self.metrics) + "--:|--:|--:|"
+        rows = ["| " + " | ".join(self.cells(*run)) + " |" for run in runs]
+        return "\n".join(["| " + " | ".join(head) + " |", rule, *rows])
+
+    def cells(self, manifest: dict[str, Any], summary: dict[str, Any]) -> Iterator[str]:
+        """The cells of one run; costs are those of recall and answer."""
+        settings = (f"{name}={value}" for name, value in manifest["spec"]["set"].items())
+        named = ", ".join(settings)
+        yield f"{summary['system']} ({named})" if named else summary["system"]
+        for name in self.metrics:
+            yield figure(summary["metrics"][name])
+        yield f"{summary['context_tokens']['mean']:,.0f}"
+        questions = summary["counts"]["questions"]
+        seconds = [summary["cpu_s"][phase] for phase in ("recall", "answer")]
+        yield "–" if None in seconds else f"{1000 * sum(seconds) / questions:,.1f}"
+        yield joules(summary, questions)
+
+
+TABLES = (
+    Table(
+        "results",
+        "locomo",
+        "offline",
+        {
+            "evidence.turn.recall@10": "evidence recall@10",
+            "evidence.turn.ndcg@10": "nDCG@10",
+            "f1": "F1 (extractive)",
+        },
+    ),
+    Table(
+        "results of tiny-local",
+        "synthetic",
+        "tiny-local",
+        {
+            "accuracy": "accuracy (SmolLM2-135M)",
+            "f1": "F1",
+            "evidence.turn.recall@10": "evidence recall@10",
+        },
+    ),
+)
 
 
 def page() -> str:
-    """README.md with the table as the bundles have it."""
-    return PLACE.sub(table(ROOT / "results" / "locomo"), README.read_text(encoding="utf-8"))
+    """README.md with the tables as the bundles have them."""
+    text = README.read_text(encoding="utf-8")
+    for table in TABLES:
+        made = table.text()
+        text = table.place().sub(lambda _, made=made: made, text)
+    return text
 
 
-def table(bundles: Path) -> str:
-    """A line per bundle, the best recall first."""
-    runs = [json.loads(path.read_bytes()) for path in sorted(bundles.glob("*/manifest.json"))]
-    summaries = [
-        json.loads((bundles / run["run_id"] / "summary.json").read_bytes()) for run in runs
+def bundles(task: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Manifest and summary of every bundle of a task."""
+    folders = sorted(path.parent for path in (ROOT / "results" / task).glob("*/manifest.json"))
+    return [
+        (
+            json.loads((folder / "manifest.json").read_bytes()),
+            json.loads((folder / "summary.json").read_bytes()),
+        )
+        for folder in folders
     ]
-    lines = sorted(
-        zip(runs, summaries, strict=True),
-        key=lambda pair: -(pair[1]["metrics"][FIGURES[0]]["value"] or 0.0),
-    )
-    return "\n".join([HEAD, *("| " + " | ".join(cells(*pair)) + " |" for pair in lines)])
-
-
-def cells(manifest: dict[str, Any], summary: dict[str, Any]) -> Iterator[str]:
-    """The cells of one run."""
-    settings = (f"{name}={value}" for name, value in manifest["spec"]["set"].items())
-    named = ", ".join(settings)
-    yield f"{summary['system']} ({named})" if named else summary["system"]
-    for name in FIGURES:
-        yield figure(summary["metrics"][name])
-    yield f"{summary['context_tokens']['mean']:,.0f}"
-    yield f"{1000 * sum(summary['cpu_s'].values()) / summary['counts']['questions']:.1f}"
 
 
 def figure(metric: dict[str, Any]) -> str:
     """A figure with its interval; a dash where it is unknown."""
     if metric["value"] is None:
         return "–"
+    if metric["ci95"] is None:
+        return f"{metric['value']:.3f}"
     low, high = metric["ci95"]
     return f"{metric['value']:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def joules(summary: dict[str, Any], questions: int) -> str:
+    """Modelled joules of recall and answer per question; a dash where there are none."""
+    phases = summary["energy"]["phases"]
+    parts = [phases.get(phase, {}).get("joules") for phase in ("recall", "answer")]
+    return "–" if None in parts else f"{sum(parts) / questions:.2g}"
 
 
 if __name__ == "__main__":
