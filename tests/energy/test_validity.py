@@ -137,10 +137,11 @@ def test_preflight_names_what_is_wrong_with_the_machine(tmp_path: Path) -> None:
     assert "pid=" in lines[f"{GPU} exclusive"].detail
 
 
-def test_preflight_without_a_sensor_fails_and_does_not_raise(tmp_path: Path) -> None:
-    (check,) = preflight_of(tmp_path, FakeNvml(init_error=12)).values()
-    assert check.status == "fail"
-    assert "no NVIDIA driver" in check.detail
+def test_a_sensor_asked_for_by_name_and_not_there_is_refused_before_any_check(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(UsageError, match="no NVIDIA driver"):
+        preflight_of(tmp_path, FakeNvml(init_error=12))
 
 
 def test_the_protocol_takes_idle_warms_up_works_and_looks_again(tmp_path: Path) -> None:

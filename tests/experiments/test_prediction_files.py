@@ -102,7 +102,7 @@ def test_a_file_in_no_known_form_is_refused_with_the_forms_there_are(tmp_path: P
 
 def test_a_form_that_the_task_does_not_know_is_named_with_those_it_does(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "h.jsonl", {"question_id": "a17c0e42", "hypothesis": "x"})
-    with pytest.raises(UnknownName, match="format of task 'locomo'"):
+    with pytest.raises(UnknownName, match="unknown format 'longmemeval' of task 'locomo'"):
         scored("locomo", path, form="longmemeval")
 
 
