@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from energy.fakes import FakeClock, FakeGpu, FakeNvml, gpu_channel, log_of, span
+from membench.domain.errors import UsageError
 from membench.energy.attribution.crosscheck import power_gaps
 from membench.energy.attribution.ledger import attribute
 from membench.energy.figure import Flag
