@@ -33,15 +33,21 @@ def extras() -> dict[str, tuple[str, ...]]:
 def extra_of(module: str) -> str | None:
     """The extra that brings a module; None if no extra does.
 
-    Of several it is the one with most distributions: what needs one of them needs its neighbours.
+    An extra that is another one and more does not count beside it. Of several others it is the one
+    with most distributions: what needs one of them needs its neighbours.
     """
     top = module.partition(".")[0]
     bring = {
-        extra: len(distributions)
+        extra: set(distributions)
         for extra, distributions in extras().items()
         if top in {MODULES.get(name, name.replace("-", "_")) for name in distributions}
     }
-    return max(bring, key=lambda extra: bring[extra], default=BROUGHT.get(top))
+    least = {
+        extra: names
+        for extra, names in bring.items()
+        if not any(other < names for other in bring.values())
+    }
+    return max(least, key=lambda extra: len(least[extra]), default=BROUGHT.get(top))
 
 
 def missing_module(error: ImportError) -> UsageError | None:

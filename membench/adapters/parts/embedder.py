@@ -51,7 +51,8 @@ class Embedder:
         """Nothing is called yet."""
         if Role.EMBEDDER not in context.models:
             raise UsageError(
-                "this system needs an embedder", "Give one: `membench models` lists local ones."
+                "this system needs an embedder",
+                "Name one with --embedder; `membench models list` shows local ones.",
             )
         self.endpoint = context.models[Role.EMBEDDER]
         self.batch_size = batch_size

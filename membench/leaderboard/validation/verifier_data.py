@@ -19,6 +19,7 @@ from membench.domain.score import Gold
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.parsing import MANY, ParsedBundle
 from membench.leaderboard.validation.rules import Finding, RuleViolation
+from membench.readers.registry import choose_reader
 from membench.tasks.base import AnyTask
 from membench.tasks.card import TaskCard
 from membench.tasks.files.source import Source
@@ -111,14 +112,23 @@ def make_task(
 
 
 def check_prompts(task: AnyTask, manifest: JsonObject) -> None:
-    """Prompts must be the released ones wherever rows are ranked."""
-    ours = dict(task.prompt_hashes())
+    """Prompts must be the released ones wherever rows are ranked: the task's, or its reader's."""
+    ours = dict(task.prompt_hashes()) | reader_prompt(manifest["spec"]["reader"])
     theirs = manifest["prompts"]
     odd = [name for name, value in theirs.items() if ours.get(name) != value]
     if odd and manifest["division"] != "open":
         raise RuleViolation(
             "known.prompts", f"{layout.MANIFEST}: prompts.{odd[0]}", "is not the released prompt"
         )
+
+
+def reader_prompt(name: str) -> dict[str, str]:
+    """The hash of the answer prompt of a reader that has one of its own; empty otherwise."""
+    try:
+        prompt = choose_reader(name).card.prompt
+    except UserError:
+        return {}
+    return {"answer": hashlib.sha256(prompt.encode()).hexdigest()} if prompt else {}
 
 
 def check_k(card: TaskCard, manifest: JsonObject) -> None:
