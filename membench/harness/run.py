@@ -33,6 +33,7 @@ from membench.harness.run_models import (
     models_of,
     parameter_changes_noted,
 )
+from membench.harness.stages.gate import ask_gate, gate_entry
 from membench.harness.stages.play import play
 from membench.harness.stages.read import read
 from membench.harness.stages.score import score
@@ -48,7 +49,7 @@ from membench.records.usage import PhaseUsage
 PLAYED = ("play.jsonl", "texts.jsonl", "energy.jsonl")
 """Records that a run takes over from the one it reads again."""
 
-ANSWERED = (*PLAYED, "answers.jsonl", "verdicts")
+ANSWERED = (*PLAYED, "answers.jsonl", "reader_gate.jsonl", "verdicts")
 """Records that a run takes over from the one it judges again."""
 
 
@@ -266,7 +267,8 @@ def warm_up_run(
 def read_stage(
     prepared: ResolvedRun, run: RunDir, clock: Clock, progress: Progress, models: Models
 ) -> None:
-    """Answer with whatever reads in this run."""
+    """Answer with whatever reads in this run, after its gate."""
+    ask_gate(prepared, run, clock, models.gateway)
     if Role.READER not in prepared.models:
         read(prepared, run, clock, progress)
         return
@@ -307,6 +309,7 @@ def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
     summary = replace(
         summarise(manifest, prepared.task, scored, energy),
         judge=verdicts.entry,
+        reader_gate=gate_entry(run),
         spent=PhaseUsage.of(spent_by_role(run.spent)),
     )
     run.write_summary(summary)

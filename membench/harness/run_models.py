@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
+from membench.domain.clock import Clock
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import JsonObject, Role, Scalar
 from membench.harness.divisions import model_spec
@@ -22,6 +23,7 @@ from membench.records.run_directory import RunDir
 
 if TYPE_CHECKING:
     from membench.llm.gateway import Gateway
+    from membench.readers.llm.reader import ModelReader
 
 
 SHORTEST_PROMPT = 256
@@ -289,3 +291,23 @@ def check_window(prepared: ResolvedRun, spec: ModelSpec) -> None:
             f"may have {limit:,} of them",
             "Lower --model-set reader.max_tokens, or raise reader.context_length.",
         )
+
+
+def in_flight(prepared: ResolvedRun, gateway: Gateway) -> int:
+    """Answers in flight: no more than are worked on at once, so that none is timed waiting."""
+    slots = gateway.slots(Role.READER)
+    asked = prepared.options.read_concurrency
+    return asked if slots is None else min(asked, slots)
+
+
+def reader_of(prepared: ResolvedRun, clock: Clock, gateway: Gateway) -> tuple[ModelReader, int]:
+    """The run's reader with a model, and how many answers it may have in flight."""
+    spec = gateway.roles[Role.READER]
+    make = choose_reader(prepared.spec.reader).card.make
+    assert make is not None
+    window = window_of(spec, ask=prepared.options.cassette_mode != "replay")
+    limit = answer_limit(prepared, spec)
+    reader: ModelReader = make(
+        gateway.client(), prepared.task, clock.now, spec.temperature, limit, window
+    )
+    return reader, in_flight(prepared, gateway)

@@ -51,6 +51,7 @@ class RunDir:
         self.cassette = path / "cassette.sqlite"
         self.spent = path / "spent.jsonl"
         self.logs = path / "logs"
+        self.gate = path / "reader_gate.jsonl"
         self._manifest = path / "manifest.json"
         self._summary = path / "summary.json"
         self._places = path / "places.json"

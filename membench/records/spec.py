@@ -86,6 +86,7 @@ class ExecOptions:
         data: File or folder to look for data in.
         concurrency: Lanes, and cases in flight.
         read_concurrency: Answers and judgements in flight where a model reads or judges.
+        reader_gate: Whether the reader gate is asked; `auto` asks readers that cost nothing.
         engine: Where lanes run.
         schedule: `free`, or `waves` with a barrier between phases.
         wave_cases: Cases per wave.
@@ -104,6 +105,7 @@ class ExecOptions:
     data: Path | None = None
     concurrency: int = 1
     read_concurrency: int = 64
+    reader_gate: Literal["auto", "on", "off"] = "auto"
     engine: Literal["local", "ray"] = "local"
     schedule: Literal["free", "waves"] = "free"
     wave_cases: int = 8

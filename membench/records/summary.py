@@ -278,6 +278,8 @@ class Summary:
         costs: Time, CPU, memory, tokens, dollars.
         energy: Joules.
         judge: Judges, calibration, agreement; None without a judge.
+        reader_gate: What the reader made of a fixed set with and without evidence; None where it
+            was not asked.
         spent: What this run paid upstream, replays left out; None in a bundle.
         schema: Version of the file.
     """
@@ -298,6 +300,7 @@ class Summary:
     costs: RunCosts
     energy: EnergySummary
     judge: JsonView | None = None
+    reader_gate: JsonView | None = None
     spent: PhaseUsage | None = None
     schema: int = SCHEMA
 

@@ -13,6 +13,7 @@ import pytest
 from membench.domain.errors import RunStateError, UsageError
 from membench.harness.divisions import pinned
 from membench.harness.run import RunResult, resume, start
+from membench.readers.gate import gate_questions
 from membench.records.spec import ExecOptions, RunSpec
 
 CASES = Path(__file__).parents[2] / "docs" / "examples" / "my-cases.yaml"
@@ -40,7 +41,7 @@ def first(play: Play) -> RunResult:
 
 @pytest.mark.model
 def test_a_second_run_by_more_servers_says_the_same(first: RunResult, play: Play) -> None:
-    again = play("again", model_set={"servers": 2})
+    again = play("again", model_set={"servers": 2}, reader_gate="off")
     assert again.summary["content_sha256"] == first.summary["content_sha256"] is not None
     assert again.summary["comparison_key"] == first.summary["comparison_key"]
 
@@ -64,6 +65,14 @@ def test_the_key_names_weights_engine_and_how_they_were_run(first: RunResult) ->
     assert (model["slots"], model["threads"], model["cache_prompt"]) == (1, 1, False)
     assert first.run.manifest()["local_models"]["reader"] == model
     assert (first.run.path / "logs" / "reader-0.log").is_file()
+
+
+@pytest.mark.model
+def test_the_small_model_answers_better_when_it_is_shown_the_evidence(first: RunResult) -> None:
+    gate = first.summary["reader_gate"]
+    assert gate["n"] == len(gate_questions())
+    assert gate["tells_apart"]
+    assert first.summary["usage"]["answer"]["calls"] == 3
 
 
 @pytest.mark.model

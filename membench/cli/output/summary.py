@@ -221,6 +221,22 @@ def energy_line(energy: JsonView) -> str:
     return f"energy: {text}{boundary} ({'; '.join(methods) or 'not watched'})"
 
 
+def gate_lines(gate: JsonView | None) -> Iterator[str]:
+    """What the reader made of a fixed set with and without evidence."""
+    if gate is None:
+        return
+    if gate["ci95"] is None:
+        yield f"reader gate: not determined, {gate['n']} questions were answered"
+        return
+    low, high = gate["ci95"]
+    yield (
+        f"reader gate: F1 {gate['evidence']:.2f} with the evidence, {gate['none']:.2f} without: "
+        f"{gate['difference']:+.2f} [{low:+.2f}, {high:+.2f}] (n {gate['n']})"
+    )
+    if not gate["tells_apart"]:
+        yield "note: this reader does not tell evidence from none; such a row is never ranked"
+
+
 def judge_lines(judge: JsonView | None) -> list[str]:
     """Each judge with what it let pass and refused among candidates made from gold."""
     if judge is None:
@@ -276,6 +292,7 @@ def remarks(summary: JsonView, path: Path | None) -> list[str]:
     if summary["time_s"]:
         lines.append(energy_line(summary["energy"]))
         lines.extend(unmetered_lines(summary))
+    lines.extend(gate_lines(summary.get("reader_gate")))
     lines.extend(judge_lines(summary.get("judge")))
     if SCRIPTED in summary.get("models", {}).values():
         lines.append("note: a scripted model took part; this is a rehearsal, not a result")

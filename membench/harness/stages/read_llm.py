@@ -10,7 +10,7 @@ from membench.domain.errors import Reason
 from membench.domain.labels import Phase, Role
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import Progress
-from membench.harness.run_models import answer_limit
+from membench.harness.run_models import reader_of
 from membench.harness.stages.read import (
     AskJob,
     ReadJob,
@@ -18,9 +18,7 @@ from membench.harness.stages.read import (
     failed_answers,
     unanswered,
 )
-from membench.llm.windows import window_of
 from membench.readers.llm.reader import LlmAnswer, ModelReader, ReadRequest
-from membench.readers.registry import choose_reader
 from membench.records.attempts import RunRecords
 from membench.records.journal import Appender, terminate_torn_line
 from membench.records.record import Content, Record, failed, free_text
@@ -42,27 +40,12 @@ def read_with_model(
     """
     terminate_torn_line(run.answers)
     jobs = unanswered(prepared, RunRecords(run.play, run.texts, run.answers))
-    temperature = gateway.roles[Role.READER].temperature
-    make = choose_reader(prepared.spec.reader).card.make
-    assert make is not None
-    limit = answer_limit(prepared, gateway.roles[Role.READER])
-    replayed = prepared.options.cassette_mode == "replay"
-    window = window_of(gateway.roles[Role.READER], ask=not replayed)
-    reader: ModelReader = make(
-        gateway.client(), prepared.task, clock.now, temperature, limit, window
-    )
+    reader, concurrency = reader_of(prepared, clock, gateway)
     desk = AnswerCollector(Appender(run.answers), clock, progress)
     try:
-        gateway.run(_read(reader, desk, jobs, in_flight(prepared, gateway)))
+        gateway.run(_read(reader, desk, jobs, concurrency))
     finally:
         desk.close()
-
-
-def in_flight(prepared: ResolvedRun, gateway: Gateway) -> int:
-    """Answers in flight: no more than are worked on at once, so that none is timed waiting."""
-    slots = gateway.slots(Role.READER)
-    asked = prepared.options.read_concurrency
-    return asked if slots is None else min(asked, slots)
 
 
 async def _read(

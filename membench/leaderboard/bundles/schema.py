@@ -333,6 +333,7 @@ class Summary(StrictModel):
     late_calls: Count = 0
     energy: PlainJson
     judge: PlainJson | None = None
+    reader_gate: PlainJson | None = None
 
 
 # --- records -----------------------------------------------------------------------------------

@@ -163,6 +163,7 @@ def facts_of(manifest: JsonView, summary: JsonView) -> JsonObject:
         "complete": summary["complete"],
         "subset": manifest["subset"],
         "rehearsal": "scripted" in manifest["models"].values(),
+        "reader_fails_gate": (summary.get("reader_gate") or {}).get("tells_apart") is False,
         "cases": summary["counts"]["cases"],
         "questions": summary["counts"]["questions"],
         "failed": summary["counts"]["failed"],

@@ -352,6 +352,8 @@ def why_unranked(run: JsonView, score: RowFigure | None) -> str:
         return "a rehearsal with a scripted model"
     if run["subset"]:
         return "a subset of the questions"
+    if run.get("reader_fails_gate"):
+        return "its reader answers no better with the evidence than without"
     if not run["complete"]:
         return "some events failed"
     return "" if score is not None else "figure not determined"

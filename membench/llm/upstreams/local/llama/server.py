@@ -106,7 +106,7 @@ class LlamaServer:
         errors = self._errors()
         try:
             return await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", HOST),
+                *(sys.executable, "-P", "-m", HOST),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors if errors is not None else asyncio.subprocess.DEVNULL,
