@@ -37,6 +37,9 @@ from membench.records.usage import Usage, known_sum
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
+TIMEOUTS = 1
+"""How often a call is asked again after a timeout: what took too long mostly does again."""
+
 FIRST_BACKOFF_S = 0.5
 
 
@@ -177,7 +180,14 @@ class CallMeter:
             return await self._call(work)
         except CallFault as fault:
             waited = time.perf_counter() - started
-            usage = Usage(failed=1, retries=fault.retries, latency_s=waited, cpu_s=fault.cpu_s)
+            unknown = fault.may_cost and model.price != prices.FREE
+            usage = Usage(
+                failed=1,
+                retries=fault.retries,
+                latency_s=waited,
+                cpu_s=fault.cpu_s,
+                usd=None if unknown else 0.0,
+            )
             fault.usage = usage
             account.charge(role, usage)
             account.faults.append(fault.reason)
@@ -219,7 +229,7 @@ class CallMeter:
             if self._mode == "replay":
                 size = len(canonical.content)
                 detail = f"not on the cassette: {key} ({size} bytes)"
-                raise CallFault(Reason.CASSETTE_MISS, detail, status=424)
+                raise CallFault(Reason.CASSETTE_MISS, detail, status=424, may_cost=False)
             return None
         work.count(canonical)
         usage = replace(entry.usage, replayed=1, retries=0)
@@ -229,6 +239,7 @@ class CallMeter:
         """Try until a usable reply comes."""
         spec, upstream = work.model.spec, work.model.upstream
         lost: float | None = 0.0
+        timeouts = 0
         for made in itertools.count():
             request = work.model.refused.sent(work.request)
             try:
@@ -238,7 +249,9 @@ class CallMeter:
                 fault.retries, fault.cpu_s = made, lost
                 if work.model.refused.learn(fault, request):
                     continue
-                given_up = made + 1 >= spec.attempts or not _may_pass(fault, spec)
+                timeouts += fault.reason == Reason.PROVIDER_TIMEOUT
+                tried = made + 1 >= spec.attempts or timeouts > TIMEOUTS
+                given_up = tried or not _may_pass(fault, spec)
                 self._lose_patience(work.model, fault, given_up)
                 if given_up:
                     raise
@@ -314,7 +327,10 @@ async def _attempt(work: _Work, request: openai_protocol.Body, till: BudgetGuard
             async with asyncio.timeout(spec.timeout_s):
                 reply = await work.model.upstream.send(work.endpoint, request)
         except TimeoutError:
-            detail = f"no reply within {spec.timeout_s:g} s"
+            detail = (
+                f"no reply within {spec.timeout_s:g} s: raise --model-set timeout_s, or lower "
+                "max_tokens or the calls in flight"
+            )
             passing = work.model.upstream.slots is None
             raise CallFault(Reason.PROVIDER_TIMEOUT, detail, status=504, passing=passing) from None
         except ProviderFault as fault:
@@ -323,6 +339,7 @@ async def _attempt(work: _Work, request: openai_protocol.Body, till: BudgetGuard
                 redacted(fault.detail),
                 passing=not isinstance(fault, DeadUpstream),
                 refused=isinstance(fault, DeadUpstream | Unreachable),
+                may_cost=not isinstance(fault, DeadUpstream | Unreachable),
             ) from None
     arrived = time.perf_counter()
     try:

@@ -54,6 +54,7 @@ class CallFault(ProviderFault):
         words: What the upstream said about it, in its own words; empty if nothing.
         refused: Whether the upstream refuses the caller or the model: the next call will fare no
             better.
+        may_cost: Whether the model may have worked, and be billed for it; a refusal is not.
         retries: Attempts beyond the first that were made.
         cpu_s: CPU seconds that the attempts cost; None where the model's machine is not metered.
         usage: What the call is charged.
@@ -70,6 +71,7 @@ class CallFault(ProviderFault):
         passing: bool = False,
         words: str = "",
         refused: bool = False,
+        may_cost: bool = True,
     ) -> None:
         """Keep what the caller of the gateway needs to know."""
         super().__init__(reason, detail)
@@ -79,6 +81,7 @@ class CallFault(ProviderFault):
         self.passing = passing
         self.words = words
         self.refused = refused
+        self.may_cost = may_cost
         self.retries = 0
         self.cpu_s: float | None = 0.0
         self.usage = Usage(failed=1)
@@ -348,6 +351,7 @@ def refusal(reply: Reply) -> CallFault:
         passing=passing,
         words=words,
         refused=not passing and not too_long,
+        may_cost=reply.status >= 500,
     )
 
 

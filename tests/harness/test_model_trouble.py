@@ -271,7 +271,7 @@ class Indiscreet(ScriptedServer):
 
         message = f"{http.headers['Authorization']} refused; try {' '.join(KEYS.values())}"
         content = orjson.dumps({"error": {"message": message}})
-        return web.Response(status=401, body=content, content_type="application/json")
+        return web.Response(status=400, body=content, content_type="application/json")
 
 
 @pytest.mark.slow
