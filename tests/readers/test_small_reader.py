@@ -22,7 +22,7 @@ from membench.records.spec import RunSpec
 from membench.tasks.registry import get_task
 from membench.tokens import count_tokens
 
-LOCKED = "73c68962a87844a0921c890bbb07e730e784ba4d2a7aaaffd2bf35bcadaf6053"
+LOCKED = "9f8862a41ad1bd4e83352fb75a9c7076c17c807be7939e70f4278746ac2b6546"
 """A changed prompt is another comparison key: new rows do not compare with old ones."""
 
 MOVE = Memory('Ada said, "I moved to Lisbon."', ("D1:3",), datetime(2019, 5, 8, 16, 5))
