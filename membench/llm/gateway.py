@@ -19,6 +19,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -27,7 +28,7 @@ import orjson
 from aiohttp import web
 
 from membench import tokens
-from membench.domain.errors import BudgetSpent, Reason, Stopped, UsageError
+from membench.domain.errors import BudgetSpent, ProviderFault, Reason, Stopped, UsageError
 from membench.domain.labels import Phase, Role
 from membench.domain.system import ModelEndpoint
 from membench.llm import openai_protocol, prices
@@ -237,6 +238,14 @@ class Gateway:
     def slots(self, role: Role) -> int | None:
         """Calls of a role that are worked on at once; None where its server does not say."""
         return self._upstreams[role, 0].slots
+
+    async def ready(self, role: Role) -> None:
+        """Load a role's model, so that no call is timed while it loads; for `run`.
+
+        What keeps it from loading is reported by the calls.
+        """
+        with suppress(ProviderFault):
+            await self._upstreams[role, 0].ready()
 
     @property
     def spent(self) -> Usage:

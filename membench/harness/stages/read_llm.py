@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from membench.domain.clock import Clock
@@ -42,6 +43,10 @@ def read_with_model(
     jobs = unanswered(prepared, RunRecords(run.play, run.texts, run.answers))
     reader, concurrency = reader_of(prepared, clock, gateway)
     desk = AnswerCollector(Appender(run.answers), clock, progress)
+    first = next(jobs, None)
+    if first is not None and prepared.options.cassette_mode != "replay":
+        gateway.run(gateway.ready(Role.READER))
+    jobs = jobs if first is None else chain([first], jobs)
     try:
         gateway.run(_read(reader, desk, jobs, concurrency))
     finally:
