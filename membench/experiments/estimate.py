@@ -1,29 +1,36 @@
 """What a run would cost before anything is called: calls, tokens, dollars, hours.
 
 Pure arithmetic over the size of the data (`TaskSize`, counted), the traffic of a system
-(`Traffic`, from its documentation or assumed) and how long models take (`Pace`, assumed). Every
-assumption that a figure rests on is listed with it. The judge's prompts are counted from the task's
-own, filled in with gold.
+(`Traffic`, from its documentation or assumed) and how long models take (`Pace`, assumed; a model
+that runs here is asked for two seconds). Every assumption that a figure rests on is listed with it.
+The judge's prompts are counted from the task's own, filled in with gold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 
-from membench.domain.answer import AnswerInput
+from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Ask, Case, Ingest, Probe, Remember
 from membench.domain.errors import UnknownName
 from membench.domain.labels import JsonObject, Phase, Role
 from membench.domain.score import Gold
+from membench.domain.system import Memory
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
-from membench.harness.run_models import configured
+from membench.harness.run_models import answer_limit, configured
 from membench.judging.calibration import placeholder_case
 from membench.llm import prices
 from membench.llm.config import ModelSpec
+from membench.llm.upstreams.local.entry import ModelSpeed
+from membench.readers.registry import choose_reader
 from membench.records.usage import Usage
 from membench.tasks.base import AnyTask
+
+Prompting = Callable[[AnswerInput], Sequence[Message]]
+"""What asks a question: the messages of a prompt."""
 
 COUNTED_CHARACTERS = 2_000_000
 """How much text is tokenized; what is beyond is scaled by its characters."""
@@ -186,6 +193,9 @@ class Setting:
         read_concurrency: Answers and judgements in flight.
         traffic: Model calls of the system.
         pace: How long they take.
+        speeds: How fast local models are on this machine, as probed.
+        answer_tokens: Output tokens of an answer; None takes the pace's.
+        memory_overhead: Tokens that a prompt adds to each memory: its number, date and sources.
     """
 
     models: Mapping[Role, ModelSpec]
@@ -198,6 +208,14 @@ class Setting:
     read_concurrency: int = 64
     traffic: Traffic = field(default_factory=Traffic)
     pace: Pace = field(default_factory=Pace)
+    speeds: Mapping[Role, ModelSpeed] = field(default_factory=dict)
+    answer_tokens: int | None = None
+    memory_overhead: float = 0.0
+
+    @property
+    def answer_length(self) -> int:
+        """Output tokens of an answer."""
+        return self.pace.answer_tokens if self.answer_tokens is None else self.answer_tokens
 
 
 def assumed(traffic: Traffic, given: Mapping[str, float]) -> Traffic:
@@ -227,11 +245,13 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
     spec, options = prepared.spec, prepared.options
     used = {Role.READER, Role.JUDGE, *prepared.system.roles}
     models = {role: name for role, name in prepared.models.items() if role in used}
+    specs = {
+        role: configured(prepared, role, model_spec(spec, role, name))
+        for role, name in models.items()
+    }
+    ask = prompt_of(prepared)
     setting = Setting(
-        {
-            role: configured(prepared, role, model_spec(spec, role, name))
-            for role, name in models.items()
-        },
+        specs,
         prepared.k,
         spec.token_budget,
         judges=len(judges(spec)),
@@ -239,8 +259,45 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
         concurrency=options.concurrency,
         read_concurrency=options.read_concurrency,
         traffic=traffic,
+        speeds=probed(specs),
+        answer_tokens=_answer_tokens(prepared, specs.get(Role.READER)),
+        memory_overhead=memory_overhead(ask),
     )
-    return estimate(size_of(prepared.task, prepared.cases()), setting)
+    return estimate(size_of(prepared.task, prepared.cases(), ask), setting)
+
+
+def prompt_of(prepared: ResolvedRun) -> Prompting:
+    """What asks a question in a run: the task, or a reader with a prompt of its own."""
+    card = choose_reader(prepared.spec.reader).card
+    if not card.prompt or card.make is None:
+        return prepared.task.answer_messages
+    own: Prompting = card.make(None, prepared.task).messages
+    return own
+
+
+def memory_overhead(ask: Prompting) -> float:
+    """Tokens that a prompt adds to a memory, seen on one with a date and a source."""
+    from membench.tokens import count_tokens
+
+    def tokens(memories: tuple[Memory, ...]) -> int:
+        return sum(count_tokens(m.content) for m in ask(AnswerInput("Who?", memories)))
+
+    memory = Memory("Ada said something.", ("D10:12",), datetime(2031, 5, 12, 16, 5))
+    own = count_tokens(memory.text)
+    return max(0.0, tokens((memory, memory)) - tokens((memory,)) - own)
+
+
+def probed(specs: Mapping[Role, ModelSpec]) -> dict[Role, ModelSpeed]:
+    """The speed of the local models that can be measured here, two seconds each."""
+    found = {role: spec.local.probe(spec) for role, spec in specs.items() if spec.local is not None}
+    return {role: speed for role, speed in found.items() if speed is not None}
+
+
+def _answer_tokens(prepared: ResolvedRun, spec: ModelSpec | None) -> int | None:
+    """Output tokens of an answer: as assumed of any, or its limit where that is less."""
+    if spec is None:
+        return None
+    return min(Pace().answer_tokens, answer_limit(prepared, spec))
 
 
 # --- counting ----------------------------------------------------------------------------------
@@ -266,14 +323,23 @@ class TokenCounter:
         return len(text) * self._tokens / self._characters
 
 
-def size_of(task: AnyTask, cases: Iterable[tuple[Case, Gold]]) -> TaskSize:
-    """Count a task's data; one pass."""
+def size_of(
+    task: AnyTask, cases: Iterable[tuple[Case, Gold]], ask: Prompting | None = None
+) -> TaskSize:
+    """Count a task's data; one pass.
+
+    Args:
+        task: The task.
+        cases: Its cases.
+        ask: What asks a question; None for the task.
+    """
+    ask = ask or task.answer_messages
     counter = TokenCounter()
     sums = dict.fromkeys((each.name for each in fields(TaskSize)), 0.0)
     for case, gold in cases:
         sums["cases"] += 1
         for event in case.timeline:
-            _add_event(sums, task, event, counter)
+            _add_event(sums, ask, event, counter)
         for request in task.judgements(placeholder_case(case), gold):
             words = "\n".join(message.content for message in task.judge_messages(request))
             sums["judgements"] += request.votes
@@ -281,7 +347,9 @@ def size_of(task: AnyTask, cases: Iterable[tuple[Case, Gold]]) -> TaskSize:
     return TaskSize(**{name: round(value) for name, value in sums.items()})
 
 
-def _add_event(sums: dict[str, float], task: AnyTask, event: object, counter: TokenCounter) -> None:
+def _add_event(
+    sums: dict[str, float], ask: Prompting, event: object, counter: TokenCounter
+) -> None:
     """Add one event to the sums."""
     match event:
         case Ingest(session):
@@ -289,7 +357,7 @@ def _add_event(sums: dict[str, float], task: AnyTask, event: object, counter: To
         case Remember(item):
             _add_stored(sums, [item.text], counter)
         case Ask(question, generations):
-            messages = task.answer_messages(AnswerInput(question.text, ()))
+            messages = ask(AnswerInput(question.text, ()))
             words = "\n".join(message.content for message in messages)
             sums["recalls"] += 1
             sums["answers"] += generations
@@ -352,9 +420,16 @@ def _row(
             usage.completion_tokens,
             usage.embedding_tokens,
             prices.dollars(usage, prices.price_of(spec)),
-            calls * each_s / max(1, in_flight) / 3600,
+            _hours(run.speeds.get(role), usage, calls * each_s / max(1, in_flight)),
         )
     ]
+
+
+def _hours(speed: ModelSpeed | None, usage: Usage, assumed_s: float) -> float:
+    """Hours by the speed that was probed, else as assumed."""
+    if speed is None:
+        return assumed_s / 3600
+    return speed.seconds(usage.prompt_tokens, usage.completion_tokens) / 3600
 
 
 def _ingest(size: TaskSize, run: Setting) -> list[EstimateRow]:
@@ -418,8 +493,8 @@ def _answer(size: TaskSize, run: Setting) -> list[EstimateRow]:
         Phase.ANSWER,
         Role.READER,
         calls=size.answers,
-        prompt=size.answer_prompt_tokens + size.answers * _context_tokens(size, run),
-        completion=size.answers * run.pace.answer_tokens,
+        prompt=size.answer_prompt_tokens + size.answers * _shown_tokens(size, run),
+        completion=size.answers * run.answer_length,
         in_flight=run.read_concurrency,
     )
 
@@ -432,7 +507,7 @@ def _judge(size: TaskSize, run: Setting) -> list[EstimateRow]:
         Phase.JUDGE,
         Role.JUDGE,
         calls=size.judgements * times,
-        prompt=(size.judge_prompt_tokens + size.judgements * run.pace.answer_tokens) * times,
+        prompt=(size.judge_prompt_tokens + size.judgements * run.answer_length) * times,
         completion=size.judgements * run.pace.verdict_tokens * times,
         in_flight=run.read_concurrency,
     )
@@ -446,15 +521,28 @@ def _context_tokens(size: TaskSize, run: Setting) -> float:
     return min(recalled, run.token_budget) if run.token_budget else recalled
 
 
+def _shown_tokens(size: TaskSize, run: Setting) -> float:
+    """The same with what the prompt adds to each memory."""
+    mean_turn = size.history_tokens / max(1, size.turns)
+    context = _context_tokens(size, run)
+    return context + run.memory_overhead * context / max(1.0, run.memory_tokens or mean_turn)
+
+
 def _assumptions(size: TaskSize, run: Setting) -> list[str]:
     """What the figures rest on, in words."""
     traffic, pace = run.traffic, run.pace
     lines = [
         f"{size.cases} cases, {size.turns} turns, {size.history_tokens} history tokens (counted)",
         f"{_context_tokens(size, run):.0f} tokens recalled per question (k = {run.k})",
-        f"{pace.answer_tokens} tokens per answer, {pace.verdict_tokens} per verdict",
+        f"{run.answer_length} tokens per answer, {pace.verdict_tokens} per verdict",
         f"a call takes {pace.first_token_s:g} s plus {1 / pace.tokens_per_s:g} s per output token",
         "list prices without cache discounts; retries and failures not counted",
+    ]
+    lines += [
+        f"the {role} model {run.models[role].model} was probed: "
+        f"{speed.prompt_tokens_per_s:.0f} prompt and {speed.completion_tokens_per_s:.0f} output "
+        f"tokens per second, {speed.slots} calls at once"
+        for role, speed in run.speeds.items()
     ]
     if Role.MEMORY in run.models:
         lines.insert(

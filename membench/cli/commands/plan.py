@@ -35,7 +35,7 @@ def plan(
     """Say what a run would cost.
 
     Calls, tokens, dollars and hours by phase and role, with everything that was assumed. Nothing
-    is called. It takes every flag of `membench run`.
+    is called but a model that runs here, for two seconds. It takes every flag of `membench run`.
     """
     from membench.cli.output.estimate import planned, planned_suite, print_plans
     from membench.cli.request import assignments, merge

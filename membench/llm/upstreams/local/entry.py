@@ -19,6 +19,28 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class ModelSpeed:
+    """How fast a model is on this machine.
+
+    Attributes:
+        prompt_tokens_per_s: Prompt tokens per second of one call.
+        completion_tokens_per_s: Output tokens per second of one call.
+        slots: Calls that are worked on at once.
+        tokens_per_o200k: Its own tokens for one of o200k_base.
+    """
+
+    prompt_tokens_per_s: float
+    completion_tokens_per_s: float
+    slots: int
+    tokens_per_o200k: float
+
+    def seconds(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """Seconds of work, all slots busy; prompts counted in o200k_base."""
+        prompt = prompt_tokens * self.tokens_per_o200k / self.prompt_tokens_per_s
+        return (prompt + completion_tokens / self.completion_tokens_per_s) / self.slots
+
+
+@dataclass(frozen=True)
 class LocalModel(ABC):
     """A model that runs on this machine.
 
@@ -80,6 +102,10 @@ class LocalModel(ABC):
 
     def window(self, spec: ModelSpec) -> int | None:
         """Tokens that prompt and reply may have together; None if there is no known bound."""
+        return None
+
+    def probe(self, spec: ModelSpec) -> ModelSpeed | None:
+        """Measure for two seconds how fast it is; None if it cannot be measured now."""
         return None
 
     def identity(self, spec: ModelSpec) -> Mapping[str, Scalar | None]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from membench.domain.errors import DataError, UsageError
 from membench.domain.labels import Role, Scalar
-from membench.llm.upstreams.local.entry import LocalModel, Report
+from membench.llm.upstreams.local.entry import LocalModel, ModelSpeed, Report
 from membench.llm.upstreams.local.llama.gguf import GgufHead, read_head
 
 if TYPE_CHECKING:
@@ -130,6 +130,14 @@ class GgufModel(LocalModel):
             cache_prompt=bool(spec.cache_prompt),
             chat_template=template_text(spec.chat_template),
         )
+
+    def probe(self, spec: ModelSpec) -> ModelSpeed | None:
+        """Ask one server for two seconds; None where file or engine is missing."""
+        if self.file() is None or engine_version() is None:
+            return None
+        from membench.llm.upstreams.local.llama.probe import probe
+
+        return probe(self.settings(spec), self.servers(spec))
 
     def identity(self, spec: ModelSpec) -> Mapping[str, Scalar | None]:
         """File, engine and settings: everything that may move a word of an answer."""
