@@ -293,9 +293,9 @@ def check_window(prepared: ResolvedRun, spec: ModelSpec) -> None:
         )
 
 
-def in_flight(prepared: ResolvedRun, gateway: Gateway) -> int:
-    """Answers in flight: no more than are worked on at once, so that none is timed waiting."""
-    slots = gateway.slots(Role.READER)
+def in_flight(prepared: ResolvedRun, gateway: Gateway, role: Role) -> int:
+    """Calls in flight: no more than are worked on at once, so that none is timed waiting."""
+    slots = gateway.slots(role)
     asked = prepared.options.read_concurrency
     return asked if slots is None else min(asked, slots)
 
@@ -310,4 +310,4 @@ def reader_of(prepared: ResolvedRun, clock: Clock, gateway: Gateway) -> tuple[Mo
     reader: ModelReader = make(
         gateway.client(), prepared.task, clock.now, spec.temperature, limit, window
     )
-    return reader, in_flight(prepared, gateway)
+    return reader, in_flight(prepared, gateway, Role.READER)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import Role
+from membench.harness.run import start as start_run
 from membench.llm.client import cost_of
 from membench.llm.config import ModelSpec
 from membench.llm.gateway import Gateway
-from membench.testing.scripted import ScriptedServer, ServerFault
+from membench.records.spec import ExecOptions, RunSpec
+from membench.testing.scripted import Rule, ScriptedServer, ServerFault, Text
 
 MESSAGES = [{"role": "user", "content": "Who?"}]
 
@@ -56,3 +59,14 @@ def test_every_request_has_an_output_limit(
         gateway.run(gateway.client().chat(role, MESSAGES, case="c", key="k"))
     limits = [request.body["max_tokens"] for request in upstream.requests]
     assert limits == [1024, 1024, 4096]
+
+
+def test_an_empty_reply_that_the_model_ended_itself_is_an_answer_of_no_words(
+    tmp_path: Path,
+) -> None:
+    spec = RunSpec("bm25", "locomo", "sample", limit=1, reader="silent")
+    with ScriptedServer([Rule(lambda request: True, Text(""))]) as server:
+        done = start_run(spec, ExecOptions(tmp_path, base_url=server.base_url))
+    assert done.complete
+    assert done.summary["metrics"]["f1"]["value"] == 0.0
+    assert done.summary["usage"]["answer"]["calls"] == done.summary["counts"]["questions"]

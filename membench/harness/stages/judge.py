@@ -19,6 +19,7 @@ from membench.domain.labels import JsonObject, Role
 from membench.domain.score import JudgeRequest
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import NullProgress, Progress
+from membench.harness.run_models import in_flight
 from membench.harness.stages.verdicts import JudgeFiles, seats, verdicts_of
 from membench.judging.calibration import CASE, calibration_set, tallied
 from membench.judging.judge import Judge, Judgement
@@ -58,7 +59,7 @@ def judge(
             official,
             now=clock.now,
         )
-        bench = JudgeRunner(gateway, model, prepared.options.read_concurrency, clock)
+        bench = JudgeRunner(gateway, model, in_flight(prepared, gateway, Role.JUDGE), clock)
         _calibrate(prepared, bench, seat)
         bench.hear(seat.path, wanted(prepared, run), progress)
 
