@@ -88,6 +88,9 @@ def test_only_new_bundles_are_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "more/locomo/20260101T000000Z-made-up-00003").rename(
         tmp_path / "locomo/20260101T000000Z-made-up-00003"
     )
+    (tmp_path / "more/badges/20260101T000000Z-made-up-00003.json").rename(
+        tmp_path / "badges/20260101T000000Z-made-up-00003.json"
+    )
     assert len(refresh(store).runs) == 4
     assert read == ["20260101T000000Z-made-up-00003"]
 
@@ -128,7 +131,7 @@ def test_a_badge_of_other_content_does_not_count(store: Store) -> None:
     badge = json.loads(path.read_text())
     badge["bundle_sha256"] = "0" * 64
     path.write_text(json.dumps(badge))
-    assert refresh(store).runs["score"].iloc[0] == "self-reported"
+    assert refresh(store).runs["score"].iloc[0] == "unchecked"
 
 
 def test_verify_all_badges_what_came_by_pull_request(tmp_path: Path, honest: Path) -> None:
@@ -136,7 +139,7 @@ def test_verify_all_badges_what_came_by_pull_request(tmp_path: Path, honest: Pat
 
     store = Store(tmp_path)
     shutil.copytree(honest, tmp_path / "locomo" / "story")
-    assert refresh(store).runs["score"].iloc[0] == "self-reported"
+    assert refresh(store).runs["score"].iloc[0] == "unchecked"
     assert [result.accepted for _, result in store.verify_all()] == [True]
     assert refresh(store).runs["score"].iloc[0] == "re-scored"
     assert list(store.verify_all()) == []

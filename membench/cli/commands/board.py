@@ -71,7 +71,8 @@ def withdraw(
 def grant(
     run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="Run id.")],
     badge: Annotated[
-        str, typer.Argument(metavar="BADGE", help="self-reported, re-scored or reproduced.")
+        str,
+        typer.Argument(metavar="BADGE", help="reproduced, or one the verifier gives."),
     ],
     who: Annotated[str, typer.Option(help="Who decides.")],
     why: Annotated[str, typer.Option(help="The reason, in words.")],

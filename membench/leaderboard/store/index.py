@@ -17,13 +17,13 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, JsonView
 from membench.energy.verification.repeats import Repeat, verdict_of
 from membench.leaderboard.bundles import layout
+from membench.leaderboard.store.refusals import refusal_file, refusal_of
 from membench.leaderboard.store.rows import BundleFigures, build_row
-from membench.leaderboard.store.store import BADGES, BundleEntry, Store, tombstones
-from membench.leaderboard.validation.rules import RuleViolation
+from membench.leaderboard.store.store import BADGES, BundleEntry, Store, bundle_sha256, tombstones
+from membench.leaderboard.validation import verify_form
 from membench.leaderboard.validation.strict import parse_lines, parse_object
 from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.records.scores import score_from_json
@@ -33,7 +33,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 11
+VERSION = 12
 """Of the tables' shape: an index of another version is built anew."""
 
 
@@ -71,13 +71,21 @@ def refresh(store: Store) -> Index:
 
 
 def key_of(store: Store, entry: BundleEntry) -> str:
-    """Changes when the bundle or its badge is written anew; taken without reading either."""
-    sums = (entry.path / layout.CHECKSUMS).stat()
+    """Changes when the bundle, its badge or a refusal is written anew; none of them is read."""
+    files = (
+        entry.path / layout.CHECKSUMS,
+        store.root / BADGES / f"{entry.run_id}.json",
+        refusal_file(store.root, entry.run_id),
+    )
+    return ".".join(f"{s.st_mtime_ns}.{s.st_size}" for s in map(file_state, files) if s)
+
+
+def file_state(path: Path) -> os.stat_result | None:
+    """When a file was written, and its size; None where there is none."""
     try:
-        badge = (store.root / BADGES / f"{entry.run_id}.json").stat()
+        return path.stat()
     except FileNotFoundError:
-        return f"{sums.st_mtime_ns}.{sums.st_size}"
-    return f"{sums.st_mtime_ns}.{sums.st_size}.{badge.st_mtime_ns}.{badge.st_size}"
+        return None
 
 
 def stored_tables(store: Store) -> dict[str, Frame]:
@@ -118,9 +126,13 @@ def merged(
 
     lines: dict[str, list[JsonObject]] = {table: [] for table in TABLES}
     for entry, key in fresh.values():
+        refusal = refusal_of(store.root, entry.run_id, bundle_sha256(entry.path))
+        if refusal is not None:
+            problems[entry.run_id] = str(refusal)
+            continue
         try:
             row = read_row(store, entry)
-        except (RuleViolation, KeyError, ValueError, TypeError, UserError) as error:
+        except Exception as error:
             problems[entry.run_id] = f"{type(error).__name__}: {error}"[:300]
             continue
         for table, line in row_lines(row, key):
@@ -146,10 +158,16 @@ def row_lines(row: BundleFigures, key: str) -> Iterator[tuple[str, JsonObject]]:
 
 
 def read_row(store: Store, entry: BundleEntry) -> BundleFigures:
-    """The row of one bundle, with the verifier's figures where it has any."""
+    """The row of one bundle, with the verifier's figures where it has any.
+
+    Raises:
+        Rejected: Nobody has verified it, and it breaks a rule that needs no data.
+    """
     opened = open_bundle(entry.path)
     badge = store.badge(entry.run_id)
     current = badge if badge is not None and badge["bundle_sha256"] == opened.sha256 else None
+    if current is None:
+        verify_form(opened).accept()
     reader = trusted_lines if current else strict_lines
     manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST)
     summary = (
@@ -180,7 +198,7 @@ def strict_lines(opened: UnpackedBundle, name: str) -> Iterator[JsonObject]:
 def badge_facts(badge: JsonView | None) -> JsonObject:
     """What the badge adds to a row."""
     if badge is None:
-        return {"score": "self-reported", "submitter": "", "verified": "", "flags": ""}
+        return {"score": "unchecked", "submitter": "", "verified": "", "flags": ""}
     return {
         "score": badge["score"],
         "submitter": badge["submitter"],

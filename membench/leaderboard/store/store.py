@@ -4,11 +4,13 @@
 
     results/<task>/<run_id>/     an accepted bundle, never changed and never replaced
     results/badges/<run_id>.json what the validator found; written by the board alone
+    results/refusals/<run_id>.json which rules a bundle of a pull request broke: it is no row
     results/adjudications.jsonl  append-only: who decided what about a row, when and why
     results/_index/              Parquet, made of the above, can be thrown away
 
 A row is shown from its badge file where there is one (the verifier's numbers), else from the
-bundle's own summary as `self-reported`. A withdrawn row stays as a tombstone.
+bundle's own summary as `unchecked`, if it breaks no rule that can be looked at without data. A
+withdrawn row stays as a tombstone.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from membench import __version__
 from membench.domain.errors import RunStateError, UserError
 from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles import layout
+from membench.leaderboard.store.refusals import REFUSALS, forget_refusal, refuse
 from membench.leaderboard.validation import Rejected, Verification, verify
 from membench.leaderboard.validation.rules import Finding
 from membench.records.journal import Appender, read_lines
@@ -36,8 +39,8 @@ from membench.records.run_directory import replace_json
 
 BADGES = "badges"
 ADJUDICATIONS = "adjudications.jsonl"
-RESERVED = frozenset({BADGES, "_index"})
-SCORE_BADGES = ("self-reported", "re-scored", "reproduced")
+RESERVED = frozenset({BADGES, REFUSALS, "_index"})
+SCORE_BADGES = ("unchecked", "self-reported", "re-scored", "reproduced")
 State = Literal["listed", "withdrawn"]
 
 
@@ -184,7 +187,10 @@ class Store:
         return {path.stem: orjson.loads(path.read_bytes()) for path in paths}
 
     def verify_all(self, data: Path | None = None) -> Iterator[tuple[BundleEntry, Verification]]:
-        """Verify every bundle that has no badge of its present content, and badge the good."""
+        """Verify every bundle that has no badge of its present content.
+
+        The good are badged; why another is refused is written down.
+        """
         for entry in self.entries():
             badge = self.badge(entry.run_id)
             known = badge is not None and badge["bundle_sha256"] == bundle_sha256(entry.path)
@@ -193,6 +199,10 @@ class Store:
             verification = verify(entry.path, data)
             if verification.accepted:
                 self.write_badge(verification, badge["submitter"] if badge else "")
+                forget_refusal(self.root, entry.run_id)
+            else:
+                sha256 = bundle_sha256(entry.path)
+                refuse(self.root, entry.run_id, sha256, verification.findings)
             yield entry, verification
 
     # --- adjudication ----------------------------------------------------------------------
@@ -249,9 +259,12 @@ def now() -> str:
 
 
 def score_badge(verification: Verification) -> str:
-    """`re-scored` if every figure that a rank may use was recomputed, else `self-reported`."""
+    """`re-scored` if every figure that a rank may use was recomputed, else `self-reported`.
+
+    `unchecked` where the verifier had no data to compare with.
+    """
     if not verification.rescored or verification.bundle is None:
-        return "self-reported"
+        return "unchecked"
     from membench.tasks.registry import get_task
 
     card = get_task(verification.bundle.summary["task"]).card

@@ -22,7 +22,7 @@ from membench.domain.errors import DataError, MembenchError
 from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles.layout import LIMITS, NAME
 from membench.leaderboard.store.store import Store, bundle_sha256
-from membench.leaderboard.validation import Rejected, Verification, verify
+from membench.leaderboard.validation import RULES, Rejected, Verification, verify
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -174,6 +174,9 @@ class SubmissionHandler:
             raise Refusal(409 if conflict else 422, rejected.problem, rejected.remedy) from None
         except MembenchError as error:
             raise Refusal(422, str(error)) from None
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            problem = f"the bundle cannot be taken in: {type(error).__name__}"
+            raise Refusal(422, problem, RULES["check.ended"].remedy) from None
         return 201, reply(entry.task, entry.run_id, verification, "accepted")
 
     def _known(self, verification: Verification) -> JsonObject | None:

@@ -38,13 +38,15 @@ from membench.leaderboard.validation.parsing import (
 from membench.leaderboard.validation.ranges import range_findings
 from membench.leaderboard.validation.rules import FLAGS, RULES, Finding, Rule, RuleViolation
 from membench.leaderboard.validation.scoring import MetricOrigin, RescoreResult, rescore
-from membench.leaderboard.validation.unpacking import open_bundle
+from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.leaderboard.validation.verifier_data import (
     VerifierData,
     find_task,
     load_reference,
     question_findings,
+    read_known,
 )
+from membench.tasks.base import AnyTask
 
 __all__ = ["FLAGS", "RULES", "Finding", "Rejected", "Rule", "Verification", "as_json", "verify"]
 
@@ -105,15 +107,53 @@ class Verification:
 def verify(path: Path, data: Path | None = None, limits: Limits = LIMITS) -> Verification:
     """Check a bundle against every rule.
 
+    Whatever a check raises is a finding of the bundle: one bundle never keeps others from being
+    checked.
+
     Args:
         path: A folder or a zip file.
         data: The verifier's benchmark data: a file or a folder; None looks where `run` does.
         limits: Sizes.
     """
+    return guarded(lambda: verify_parsed(parse_bundle(open_bundle(path, limits), limits), data))
+
+
+def verify_form(opened: UnpackedBundle) -> Verification:
+    """Check a bundle against the rules that need no data of its task."""
+    return guarded(lambda: checked_form(parse_bundle(opened)))
+
+
+def guarded(check: Callable[[], Verification]) -> Verification:
+    """Run a check; what it raises becomes a finding."""
     try:
-        return verify_parsed(parse_bundle(open_bundle(path, limits), limits), data)
+        return check()
     except RuleViolation as violation:
         return Verification((violation.finding,))
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"[:300]
+        return Verification((Finding("check.ended", "bundle", problem),))
+
+
+def checked_form(bundle: ParsedBundle) -> Verification:
+    """Check what the files say of each other, and ranges."""
+    task, findings = agreement(bundle)
+    if task is not None:
+        read_known(bundle, task, None)
+        findings = next(filter(None, (stage() for stage in stages(bundle, None))), [])
+    return Verification(tuple(findings), bundle) if findings else unverified(bundle)
+
+
+def agreement(bundle: ParsedBundle) -> tuple[type[AnyTask] | None, list[Finding]]:
+    """The task, if what the files say of each other holds, else what does not.
+
+    Raises:
+        RuleViolation: `known.task`.
+    """
+    if findings := disagreements(bundle):
+        return None, findings
+    task = find_task(bundle)
+    texts = list(text_findings(bundle, text_allowed=task.card.may_redistribute_text))
+    return (None, texts[:MANY]) if texts else (task, [])
 
 
 def verify_parsed(bundle: ParsedBundle, data: Path | None) -> Verification:
@@ -122,13 +162,9 @@ def verify_parsed(bundle: ParsedBundle, data: Path | None) -> Verification:
     Raises:
         RuleViolation: A rule without which the rest means nothing.
     """
-    findings = disagreements(bundle)
-    if findings:
+    task, findings = agreement(bundle)
+    if task is None:
         return Verification(tuple(findings), bundle)
-    task = find_task(bundle)
-    texts = list(text_findings(bundle, text_allowed=task.card.may_redistribute_text))
-    if texts:
-        return Verification(tuple(texts[:MANY]), bundle)
     reference = load_reference(bundle, task, data)
     for stage in stages(bundle, reference):
         if found := stage():

@@ -131,6 +131,11 @@ RULES: dict[str, Rule] = {
             "Spans are of the time between the run's creation and now.",
             "Submit the run as it was recorded.",
         ),
+        Rule(
+            "check.ended",
+            "Every check of the bundle comes to its end.",
+            "Make the bundle again; if it is refused again, report it with the bundle.",
+        ),
         # 10 identity
         Rule(
             "identity.replay",

@@ -1,7 +1,7 @@
 """Rules 5 and 6: what the verifier itself has to judge a bundle by.
 
 The verifier loads the task and its own copy of the data. Without data nothing can be re-scored;
-the bundle is then accepted as self-reported, and says so.
+the bundle is then accepted as unchecked, and says so.
 """
 
 from __future__ import annotations
@@ -70,13 +70,8 @@ def load_reference(
     Raises:
         RuleViolation: A `known.` rule.
     """
-    manifest = bundle.manifest
-    entry, spec = manifest["task"], manifest["spec"]
-    task = make_task(task_type, spec, entry, data)
-    check_prompts(task, manifest)
-    check_k(task_type.card, manifest)
-    if entry["split"] not in (*task_type.card.splits, SAMPLE):
-        raise RuleViolation("known.dataset", layout.MANIFEST, f"no split '{entry['split']}'")
+    task = read_known(bundle, task_type, data)
+    entry, spec = bundle.manifest["task"], bundle.manifest["spec"]
     source = own_source(task_type, entry["split"], data)
     if source is not None and entry["dataset_sha256"] == source.sha256:
         return VerifierData(task, source, spec["seed"], spec["limit"])
@@ -87,6 +82,22 @@ def load_reference(
             f"{entry['dataset_sha256'][:12]}… is no published file, nor the verifier's",
         )
     return None
+
+
+def read_known(bundle: ParsedBundle, task_type: type[AnyTask], data: Path | None) -> AnyTask:
+    """The task with the run's options, once its prompts, k and split are ones that it has.
+
+    Raises:
+        RuleViolation: A `known.` rule, or `schema.spec`.
+    """
+    manifest = bundle.manifest
+    entry = manifest["task"]
+    task = make_task(task_type, manifest["spec"], entry, data)
+    check_prompts(task, manifest)
+    check_k(task_type.card, manifest)
+    if entry["split"] not in (*task_type.card.splits, SAMPLE):
+        raise RuleViolation("known.dataset", layout.MANIFEST, f"no split '{entry['split']}'")
+    return task
 
 
 def make_task(

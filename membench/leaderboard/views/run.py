@@ -70,7 +70,7 @@ def facts(loaded: LoadedBundle) -> list[Record]:
         + (", with uncommitted changes" if code["dirty"] else ""),
         "made": manifest["created_utc"],
         "verified": badge.get("verified_utc", "never"),
-        "score badge": badge.get("score", "self-reported"),
+        "score badge": badge.get("score", "unchecked"),
         "submitter": badge.get("submitter") or "–",
         "remarks": "; ".join(FLAGS[f] for f in badge.get("flags", ()) if f in FLAGS) or "none",
         "dataset sha256": task["dataset_sha256"],

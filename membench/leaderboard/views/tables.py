@@ -20,6 +20,7 @@ from membench.records.costs import COSTS
 Record = JsonObject
 
 BADGES = {
+    "unchecked": "– unchecked",
     "self-reported": "○ self-reported",
     "re-scored": "◐ re-scored",
     "reproduced": "● reproduced",

@@ -53,7 +53,7 @@ def pick_run() -> str:
 def draw(loaded: LoadedBundle) -> None:
     """A bundle."""
     st.text(f"{label(loaded.manifest)}, {loaded.summary['task']} ({loaded.summary['split']})")
-    badge = (loaded.badge or {}).get("score", "self-reported")
+    badge = (loaded.badge or {}).get("score", "unchecked")
     energy = loaded.summary["energy"]["total"]
     left, middle, right = st.columns(3)
     left.metric("Score badge", BADGES.get(badge, badge))
