@@ -36,6 +36,7 @@ from membench.records.journal import read_lines
 from membench.records.scores import read_scores
 from membench.records.summary import Summary
 from membench.tasks.registry import get_task
+from membench.tasks.wording import leading_metrics
 
 COST = "cost"
 """The part of a comparison key that only costs need to agree on."""
@@ -285,9 +286,8 @@ def headline(run: FinishedRun) -> list[str]:
 def main_metric(run: FinishedRun) -> str:
     """The metric a frontier uses: judged where a judge was run."""
     card = get_task(run.task).card
-    judged = run.summary.metrics.get(card.main_metric)
-    known = judged is not None and judged.value is not None
-    return card.main_metric if known else card.offline_metric
+    known = {name for name, metric in run.summary.metrics.items() if metric.value is not None}
+    return next(iter(leading_metrics(card, known)), card.offline_metric)
 
 
 # --- comparing ----------------------------------------------------------------------------------

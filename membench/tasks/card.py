@@ -102,6 +102,9 @@ class TaskCard:
         headline: Metric names of the closing table, most important first. Offline runs lead
             with retrieval.
         metric_titles: Metric name -> the metric in words, for those who do not know the benchmark.
+        metric_labels: Metric name -> a short title for axes and columns; a metric without one
+            gets its title from its name.
+        never_ranks: Metrics that order nobody: more of them is neither better nor worse.
         main_metric: The one metric that a rank or a frontier uses when there is a judge;
             `offline_metric` when there is none.
         offline_metric: See `main_metric`.
@@ -147,4 +150,6 @@ class TaskCard:
     errata: tuple[str, ...] = ()
     judges: Mapping[str, JudgeCard] = field(default_factory=dict)
     metric_titles: Mapping[str, str] = field(default_factory=dict)
+    metric_labels: Mapping[str, str] = field(default_factory=dict)
+    never_ranks: tuple[str, ...] = ()
     own_files: tuple[str, ...] = ()

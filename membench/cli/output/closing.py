@@ -19,12 +19,7 @@ from membench.records.summary import Summary, metrics_from_json, scored_value
 from membench.tasks.card import TaskCard
 from membench.tasks.find import SAMPLE
 from membench.tasks.registry import get_task
-
-PREFIXES = {
-    "strict.": "membench's stricter or repaired variant beside the official metric",
-    "errata.": "the same against gold with known errors mended",
-}
-"""What the prefix of a metric's name says."""
+from membench.tasks.wording import PREFIXES, leading_metrics, metric_words
 
 PRICED = ("usd", "tokens", "seconds", "joules")
 """Costs that are told per correct answer."""
@@ -44,8 +39,8 @@ def main_name(summary: JsonView) -> str | None:
         Its name; None where nothing has a value.
     """
     card = card_of(summary)
-    wanted = (card.main_metric, card.offline_metric, *card.headline)
-    return next((name for name in wanted if value_of(summary, name) is not None), None)
+    known = {name for name in summary["metrics"] if value_of(summary, name) is not None}
+    return next(iter(leading_metrics(card, known)), None)
 
 
 def value_of(summary: JsonView, name: str) -> float | None:
@@ -54,11 +49,8 @@ def value_of(summary: JsonView, name: str) -> float | None:
 
 
 def words_of(card: TaskCard, metric: str) -> str:
-    """A metric in words, as its task calls it; its name where the task has none for it."""
-    bare = metric
-    for prefix in PREFIXES:
-        bare = bare.removeprefix(prefix)
-    return card.metric_titles.get(metric) or card.metric_titles.get(bare) or metric
+    """A metric in words, as its task calls it."""
+    return metric_words(card, metric).meaning
 
 
 def result_lines(summary: JsonView, path: Path | None) -> Iterator[str]:

@@ -65,8 +65,8 @@ def categories(loaded: LoadedBundle) -> str:
 def headline(loaded: LoadedBundle) -> dict[str, None]:
     """The task's headline metrics that rows have, the one to rank by first."""
     from membench.tasks.registry import get_task
+    from membench.tasks.wording import leading_metrics
 
     card = get_task(loaded.summary["task"]).card
     there = {name for row in loaded.rows() for name in row.values}
-    wanted = dict.fromkeys((card.main_metric, card.offline_metric, *card.headline))
-    return {name: None for name in wanted if name in there}
+    return dict.fromkeys(leading_metrics(card, there))

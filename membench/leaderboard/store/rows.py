@@ -28,6 +28,7 @@ from membench.records.costs import MAIN_COSTS, QUESTION, SETUP
 from membench.records.summary import EnergyEntry, Summary
 from membench.tasks.base import AnyTask
 from membench.tasks.registry import get_task
+from membench.tasks.wording import less_is_better
 
 UNSHOWN = re.compile(r"[^A-Za-z0-9._+@:/ ,()=\[\]-]")
 """Characters that a label does not show: charts read some markup in their words."""
@@ -38,9 +39,8 @@ DRIVEN = ("name", "version")
 
 
 def lower_is_better(task: str, metric: str) -> bool:
-    """Whether less of a metric is more; `strict.`, `.scored` and `@n` do not change that."""
-    bare = re.sub(r"^(strict|errata)\.|(\.scored|@\d+)$", "", metric)
-    return not {metric, bare}.isdisjoint(task_class(task).card.lower_is_better)
+    """Whether less of a metric is more."""
+    return less_is_better(task_class(task).card, metric)
 
 
 @lru_cache(maxsize=64)

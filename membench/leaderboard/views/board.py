@@ -20,6 +20,7 @@ from membench.leaderboard.store.rows import RowFigure, lower_is_better
 from membench.metrics.frontier import Point, frontier
 from membench.records.costs import COSTS, FORMER_IDS, QUESTION, SETUP
 from membench.tasks.registry import get_task
+from membench.tasks.wording import leading_metrics
 
 CEILING = "a ceiling: it is granted the evidence"
 """Why a control that sees gold is shown and never ranked."""
@@ -173,8 +174,7 @@ def metric_names(index: Index, run_ids: Sequence[str], task: str) -> tuple[str, 
     card = get_task(task.partition(":")[0]).card
     mine = index.figures[index.figures["run_id"].isin(set(run_ids))]
     there = set(mine["name"].unique())
-    wanted = dict.fromkeys((card.main_metric, card.offline_metric, *card.headline))
-    return tuple(name for name in wanted if name in there)
+    return leading_metrics(card, there)
 
 
 # --- the page ----------------------------------------------------------------------------------

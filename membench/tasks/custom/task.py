@@ -40,6 +40,11 @@ CARD = TaskCard(
     headline=("correct", "evidence.turn.recall@5", "evidence.turn.recall@10"),
     main_metric="correct",
     offline_metric="evidence.turn.recall@10",
+    metric_labels={
+        "correct": "Correct",
+        "evidence.turn.recall@5": "Evidence recall@5",
+        "evidence.turn.recall@10": "Evidence recall@10",
+    },
     metric_titles={
         "correct": "how right the answers are by the rules of the file",
         "evidence.turn.recall@5": "share of the evidence turns that the first 5 memories hold",

@@ -66,6 +66,18 @@ CARD = TaskCard(
         "update.old_value_share",
         "evidence.session.recall@10",
     ),
+    metric_labels={
+        "qa.correct": "Answers correct",
+        "qa.hallucination": "Answers made up",
+        "qa.omission": "Answers incomplete",
+        "extraction.f1": "Extraction F1",
+        "extraction.recall": "Extraction recall",
+        "extraction.target_precision": "Extraction precision",
+        "extraction.fmr": "False memories resisted",
+        "update.correct": "Updates correct",
+        "update.old_value_share": "Old value kept",
+        "evidence.session.recall@10": "Evidence recall@10",
+    },
     metric_titles={
         "qa.correct": "share of answers that the judge calls correct",
         "qa.hallucination": "share of answers that are made up or wrong",

@@ -61,9 +61,19 @@ CARD = TaskCard(
         "adversarial",
         "judged.accuracy",
     ),
+    metric_labels={
+        "evidence.turn.recall@10": "Evidence recall@10",
+        "evidence.turn.ndcg@10": "Evidence nDCG@10",
+        "f1": "Answer F1",
+        "f1_all": "Answer F1, all categories",
+        "adversarial": "Refusal of unanswerable",
+        "judged.accuracy": "Judged accuracy",
+    },
     metric_titles={
         "evidence.turn.recall@10": "share of the evidence turns that the first 10 memories hold",
-        "evidence.turn.ndcg@10": "the same, evidence near the top counting more",
+        "evidence.turn.ndcg@10": (
+            "how near the top the evidence turns stand among the first 10 memories"
+        ),
         "f1": "words that answer and gold share (F1), without adversarial questions",
         "adversarial": "share of unanswerable questions that were refused",
         "judged.accuracy": "share of answers that the judge calls correct",

@@ -70,6 +70,14 @@ CARD = TaskCard(
         "accuracy.task_averaged",
         "abstention",
     ),
+    metric_labels={
+        "evaluable.session.recall_all@5": "All sessions in the first 5",
+        "evaluable.turn.recall_all@10": "All turns in the first 10, evaluable",
+        "all_turns.non_abstention.turn.recall_all@10": "All evidence in the first 10",
+        "accuracy": "Judged accuracy",
+        "accuracy.task_averaged": "Judged accuracy by type",
+        "abstention": "Refusal of unanswerable",
+    },
     metric_titles={
         "evaluable.session.recall_all@5": (
             "share of questions whose evidence sessions are all in the first 5"
@@ -81,7 +89,9 @@ CARD = TaskCard(
             "share of answerable questions whose evidence turns are all in the first 10 memories"
         ),
         "accuracy": "share of answers that the judge calls correct",
-        "accuracy.task_averaged": "the same, each question type counting alike",
+        "accuracy.task_averaged": (
+            "share of answers that the judge calls correct, each question type counting alike"
+        ),
         "abstention": "share of unanswerable questions that were refused",
     },
     main_metric="accuracy",

@@ -46,6 +46,12 @@ CARD = TaskCard(
     headline=("accuracy", "strict.accuracy", "exact_match", "f1"),
     main_metric="accuracy",
     offline_metric="accuracy",
+    metric_labels={"accuracy": "Accuracy", "exact_match": "Exact match", "f1": "Answer F1"},
+    metric_titles={
+        "accuracy": "share of answers that contain the gold",
+        "exact_match": "share of answers that equal the gold",
+        "f1": "words that answer and gold share (F1)",
+    },
     options={
         "chunk_tokens": OptionCard(4096, doc="Tokens of a chunk (o200k_base) at most."),
     },

@@ -104,6 +104,21 @@ CARD = TaskCard(
         "recalled.tokens",
         "recalled.empty_share",
     ),
+    metric_labels={
+        "cross_domain.failure_rate": "Cross-domain failures",
+        "sycophancy.failure_rate": "Sycophancy failures",
+        "beneficial.failure_rate": "Memory not used",
+        "recalled.count": "Memories recalled",
+        "recalled.tokens": "Tokens recalled",
+        "recalled.empty_share": "Nothing recalled",
+        "recalled.overlap": "Published memories recalled",
+    },
+    never_ranks=(
+        "recalled.count",
+        "recalled.tokens",
+        "recalled.empty_share",
+        "recalled.overlap",
+    ),
     metric_titles={
         "cross_domain.failure_rate": "share of answers that drag in a memory of another domain",
         "sycophancy.failure_rate": "share of answers that flatter because of a memory",

@@ -50,6 +50,16 @@ CARD = TaskCard(
         "memory.stale",
         "memory.invented",
     ),
+    metric_labels={
+        "evidence.turn.recall@10": "Evidence recall@10",
+        "accuracy": "Accuracy",
+        "answerable.accuracy": "Accuracy, answerable",
+        "refusal": "Refusal of unanswerable",
+        "f1": "Answer F1",
+        "memory.recall": "Facts held",
+        "memory.stale": "Changes missed",
+        "memory.invented": "Facts invented",
+    },
     metric_titles={
         "evidence.turn.recall@10": "share of the evidence turns that the first 10 memories hold",
         "accuracy": "share of questions answered rightly, refusals included",

@@ -101,11 +101,11 @@ def draw_questions(loaded: LoadedBundle) -> None:
 def headline(loaded: LoadedBundle) -> list[str]:
     """The task's headline metrics that rows have."""
     from membench.tasks.registry import get_task
+    from membench.tasks.wording import leading_metrics
 
     card = get_task(loaded.summary["task"]).card
     there = {name for row in loaded.rows() for name in row.values}
-    names = dict.fromkeys((card.main_metric, card.offline_metric, *card.headline))
-    return [name for name in names if name in there]
+    return list(leading_metrics(card, there))
 
 
 def draw_decisions(shown: view.RunPage) -> None:

@@ -1,0 +1,128 @@
+"""Metrics in words: a short title, what is counted, unit and direction, from the task's card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+
+from membench.metrics.names import is_fraction
+from membench.tasks.card import TaskCard
+
+PREFIXES: Mapping[str, str] = {
+    "strict.": "membench's stricter or repaired variant beside the official metric",
+    "errata.": "the same against gold with known errors mended",
+}
+"""What the prefix of a metric's name says."""
+
+SCORED = ".scored"
+"""Ending of a figure over the questions that have a value alone."""
+
+EVIDENCE = re.compile(
+    r"^(?P<where>.*?)(?P<unit>turn|session)\.(?P<what>recall_all|recall_any|recall|ndcg|precision"
+    r"|mrr)(?:@(?P<k>\d+))?$"
+)
+RETRIEVAL = {
+    "recall": "Evidence recall",
+    "recall_all": "All evidence found",
+    "recall_any": "Some evidence found",
+    "ndcg": "Evidence nDCG",
+    "precision": "Evidence precision",
+    "mrr": "Evidence MRR",
+}
+
+
+@dataclass(frozen=True)
+class MetricWords:
+    """A metric for people.
+
+    Attributes:
+        name: Its id, as in files.
+        title: A few words for axes and columns.
+        meaning: What is counted, in one line.
+        unit: `%` for fractions, empty for counts.
+        lower: Whether less is better.
+        ranks: Whether it may order rows.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    unit: str
+    lower: bool
+    ranks: bool
+
+    @property
+    def titled(self) -> str:
+        """Title with unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
+    def direction(self) -> str:
+        """Which way is better."""
+        if not self.ranks:
+            return "says nothing about better or worse"
+        return "less is better" if self.lower else "more is better"
+
+
+def metric_words(card: TaskCard, name: str) -> MetricWords:
+    """A metric of a task in words; what the card does not name is told from the id."""
+    bare, remarks, meanings = name.removesuffix(SCORED), [], []
+    for prefix, said in PREFIXES.items():
+        if bare.startswith(prefix) and bare not in card.metric_labels:
+            bare = bare.removeprefix(prefix)
+            remarks.append(prefix.removesuffix("."))
+            meanings.append(said)
+    if name.endswith(SCORED):
+        remarks.append("scored")
+        meanings.append("over the questions that have a value")
+    title = card.metric_labels.get(bare) or title_from_name(bare)
+    meaning = card.metric_titles.get(bare) or title[0].lower() + title[1:]
+    return MetricWords(
+        name,
+        ", ".join([title, *remarks]),
+        "; ".join([meaning, *meanings]),
+        "%" if is_fraction(name) else "",
+        less_is_better(card, name),
+        bare not in card.never_ranks,
+    )
+
+
+def title_from_name(name: str) -> str:
+    """A title for a metric that its card does not name."""
+    found = EVIDENCE.match(name)
+    if found is None:
+        words = re.sub(r"[._]+", " ", name).strip()
+        return words[:1].upper() + words[1:]
+    title = RETRIEVAL[found["what"]] + (f"@{found['k']}" if found["k"] else "")
+    where = re.sub(r"[._]+", " ", found["where"].removeprefix("evidence.")).strip()
+    parts = [part for part in (f"{found['unit']}s", where) if part]
+    return f"{title} ({', '.join(parts)})"
+
+
+def less_is_better(card: TaskCard, name: str) -> bool:
+    """Whether less of a metric is more; prefix, `.scored` and `@n` do not change that."""
+    bare = re.sub(r"^(strict|errata)\.|(\.scored|@\d+)$", "", name)
+    return not {name, bare}.isdisjoint(card.lower_is_better)
+
+
+def leading_metrics(card: TaskCard, there: Container[str]) -> tuple[str, ...]:
+    """The metrics that say most and are there: the judged one first, then what needs no judge.
+
+    Every table, board, report and closing line leads with the first of them; those that rank
+    nobody come last.
+    """
+    wanted = dict.fromkeys((card.main_metric, card.offline_metric, *card.headline))
+    found = [name for name in wanted if name in there]
+    return tuple(sorted(found, key=lambda name: name in card.never_ranks))
+
+
+def judge_wanted(card: TaskCard, there: Container[str]) -> str:
+    """What is missing where a task was not judged, and how to get it; empty where nothing is."""
+    if not card.judges or card.main_metric in there:
+        return ""
+    words = metric_words(card, card.main_metric)
+    return (
+        f"{card.title} without a judge has no {words.title.lower()} ({words.meaning}). "
+        "To get it: membench judge RUN --judge MODEL."
+    )
