@@ -135,7 +135,8 @@ def test_help_loads_no_heavy_library():
     assert modules_after("import membench.cli") & heavy == set()
 
 
-OPTIONAL = MODELS | BOARDS | SERVERS | {"aiohttp", "aiolimiter", "openai", "mcp", "uv"}
+CLIENTS = {"aiohttp", "aiolimiter", "openai", "mcp", "uv", "json_repair"}
+OPTIONAL = MODELS | BOARDS | SERVERS | CLIENTS
 
 
 HIDING = """

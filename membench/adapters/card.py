@@ -25,6 +25,7 @@ CAPABILITIES: Mapping[str, str] = {
     "feedback": "learns from feedback(feedback)",
     "snapshot": "saves and loads its store in snapshot(dir) and restore(dir)",
     "store_bytes": "reports its size in store_bytes()",
+    "reply_counts": "counts what became of its model's replies in reply_counts()",
     "ignores_k": "returns as many memories as it likes, whatever k says",
     "mutates_on_recall": "its store changes when it recalls",
     "evidence_grant": "is granted the evidence of each question by the harness",
@@ -39,6 +40,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "feedback": ("feedback",),
     "snapshot": ("snapshot", "restore"),
     "store_bytes": ("store_bytes",),
+    "reply_counts": ("reply_counts",),
 }
 """The optional methods that each capability stands for."""
 
@@ -55,6 +57,8 @@ class ParameterCard:
         maximum: Largest number allowed, None for no bound.
         doc: What it does.
         source: Where the default comes from (a paper, a file of a release, ours).
+        roles: Value (as text) -> the models that it needs besides those of the card.
+        system: Whether its value names another system, which this one drives.
     """
 
     default: Scalar
@@ -64,6 +68,8 @@ class ParameterCard:
     maximum: float | None = None
     doc: str = ""
     source: str = ""
+    roles: Mapping[str, tuple[Role, ...]] = field(default_factory=dict, hash=False)
+    system: bool = False
 
 
 @dataclass(frozen=True)

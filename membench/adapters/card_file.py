@@ -51,6 +51,8 @@ class _Parameter(BaseModel):
     maximum: float | None = None
     doc: Words
     source: str = ""
+    roles: dict[str, tuple[Role, ...]] = {}
+    system: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -72,6 +74,8 @@ class _Parameter(BaseModel):
             maximum=self.maximum,
             doc=self.doc,
             source=self.source,
+            roles=self.roles,
+            system=self.system,
         )
 
 
@@ -141,6 +145,14 @@ class _System(BaseModel):
         texts = {name for name, given in self.parameters.items() if given.type == "str"}
         if self.drives and not {"name", "version"} <= texts:
             raise ValueError("with drives = true it needs the parameters 'name' and 'version'")
+        return self
+
+    @model_validator(mode="after")
+    def _controllers_have_settings(self) -> Self:
+        """The parameters of a driven system are given as one text beside its name."""
+        for name, given in self.parameters.items():
+            if given.system and f"{name}_set" not in self.parameters:
+                raise ValueError(f"parameter '{name}' is a system and needs '{name}_set'")
         return self
 
     @model_validator(mode="after")

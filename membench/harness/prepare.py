@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import islice
 
 from membench.adapters import registry as systems
+from membench.adapters.configured import configured_card
 from membench.adapters.driven import driven_card
 from membench.domain.case import Ask, Case, Ingest, opaque_ids
 from membench.domain.errors import UsageError
@@ -123,7 +124,8 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     task = task_type(spec.task_set, spec.seed, errata)
     check(spec, options, card, task.card)
     parameters = systems.checked_parameters(card, spec.set)
-    card = driven_card(card, parameters)
+    card = configured_card(driven_card(card, parameters), parameters)
+    check_roles(spec, card)
     source = find_source(task_type, spec.split, options.data)
     k = spec.k if spec.k is not None else task.card.default_k
     places = places_of(card, task_type)
@@ -194,7 +196,6 @@ def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task:
             "Choose another reader, such as extractive.",
         )
     check_reader(spec, task)
-    check_roles(spec, system)
 
 
 def check_reader(spec: RunSpec, task: TaskCard) -> None:

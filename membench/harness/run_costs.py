@@ -6,6 +6,7 @@ Sums over the records that count; what abandoned attempts cost is kept apart, no
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -35,6 +36,7 @@ class CostTally:
         self._context = array("d")
         self._recalled = array("d")
         self._cut_questions = self._cut_memories = 0
+        self._replies: Counter[str] = Counter()
         self._late_calls = 0
         self._abandoned_s = 0.0
         self._abandoned_cpu_s: float | None = 0.0
@@ -72,6 +74,7 @@ class CostTally:
         self._recalled.extend(other._recalled)
         self._cut_questions += other._cut_questions
         self._cut_memories += other._cut_memories
+        self._replies.update(other._replies)
         self._late_calls += other._late_calls
         self._abandoned_s += other._abandoned_s
         self._abandoned_cpu_s = known_sum(self._abandoned_cpu_s, other._abandoned_cpu_s)
@@ -108,6 +111,7 @@ class CostTally:
         self._cpu_s[phase] = known_sum(self._cpu_s.get(phase, 0.0), telemetry.cpu_seconds)
         self._cut_questions += bool(telemetry.cut)
         self._cut_memories += telemetry.cut or 0
+        self._replies.update(telemetry.replies or {})
         self.turns += telemetry.turns or 0
         self.tokens += telemetry.tokens or 0
         self.peak_rss_bytes = _max(self.peak_rss_bytes, telemetry.rss_bytes)
@@ -127,6 +131,7 @@ class CostTally:
                 quantile_of(self._context, 0.95),
             ),
             context_cut=ContextCut(self._cut_questions, self._cut_memories),
+            replies=dict(self._replies),
             recalled=mean_of(self._recalled),
             time_s={phase: self._time(phase) for phase in phases},
             cpu_s={phase: self._cpu_s[phase] for phase in phases},

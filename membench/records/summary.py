@@ -193,6 +193,8 @@ class RunCosts:
         tokens: Tokens of their texts.
         context_tokens: Tokens recalled per ask.
         context_cut: Contexts that were cut; not written without any.
+        replies: What became of the replies that the system asked its model for, by outcome; not
+            written where no system counts them.
         recalled: Mean memories per ask; None where nothing was recalled.
         time_s: Seconds by phase.
         cpu_s: CPU seconds by phase, of lanes, their children and models; None where the machine of
@@ -208,6 +210,7 @@ class RunCosts:
     tokens: int = 0
     context_tokens: ContextTokens = field(default_factory=ContextTokens)
     context_cut: ContextCut = field(default_factory=ContextCut)
+    replies: Mapping[str, int] = field(default_factory=dict)
     recalled: float | None = None
     time_s: Mapping[str, PhaseTime] = field(default_factory=dict)
     cpu_s: Mapping[str, float | None] = field(default_factory=dict)
@@ -227,6 +230,7 @@ class RunCosts:
                 if self.context_cut.questions
                 else {}
             ),
+            **({"replies": dict(self.replies)} if self.replies else {}),
             "recalled": {"mean": self.recalled},
             "time_s": {phase: plain_fields(time) for phase, time in self.time_s.items()},
             "cpu_s": dict(self.cpu_s),
@@ -247,6 +251,7 @@ class RunCosts:
             tokens=stored["ingested"]["tokens"],
             context_tokens=ContextTokens(**context),
             context_cut=ContextCut(**known_fields(ContextCut, stored.get("context_cut") or {})),
+            replies=dict(stored.get("replies") or {}),
             recalled=stored["recalled"]["mean"],
             time_s={phase: PhaseTime(**known_fields(PhaseTime, entry)) for phase, entry in times},
             cpu_s=dict(stored["cpu_s"]),

@@ -6,7 +6,7 @@ import it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -33,6 +33,7 @@ class Telemetry:
         scores: The system's score of each recalled memory. Not published.
         finish_reasons: Why the reader model stopped, by generation. Not published.
         cut: Recalled memories that the reader was not sent, since they did not fit its window.
+        replies: What became of the replies that the system asked its model for, by outcome.
     """
 
     start: float | None = None
@@ -49,6 +50,7 @@ class Telemetry:
     scores: Sequence[float | None] | None = None
     finish_reasons: Sequence[str | None] | None = None
     cut: int | None = None
+    replies: Mapping[str, int] | None = None
 
     @property
     def seconds(self) -> float | None:

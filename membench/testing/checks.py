@@ -33,6 +33,8 @@ QUESTIONS = (
 PATIENCE_S = 2.0
 """How long a thread may take to end after close."""
 CANARY = "The vault code is quokka-7319-marzipan."
+SECRET = "7319"
+"""What only the canary holds: a model that repeats the question has not remembered it."""
 CANARY_QUESTION = "What is the vault code, quokka marzipan?"
 
 
@@ -145,7 +147,7 @@ def _no_canary(subject: Subject, system: Any) -> None:
     if subject.can("memories"):
         seen += system.memories()
     for memory in seen:
-        if "quokka" in memory.text or any(name.startswith("case-a") for name in memory.sources):
+        if SECRET in memory.text or any(name.startswith("case-a") for name in memory.sources):
             raise Violation(f"remembers another case: {memory.text!r}")
 
 
@@ -414,7 +416,7 @@ def snapshots(subject: Subject) -> None:
 
 
 def _no_later_secret(memories: Sequence[Memory]) -> None:
-    if any("quokka" in memory.text for memory in memories):
+    if any(SECRET in memory.text for memory in memories):
         raise Violation("remembers after restore what came after the snapshot")
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from membench.adapters.configured import configured_card
 from membench.adapters.registry import SystemCard, checked_parameters, create, get_card
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role, Scalar
@@ -81,6 +82,7 @@ def run_conformance(
         UsageError: A parameter's value is bad.
     """
     card = get_card(name)
+    card = configured_card(card, checked_parameters(card, parameters or {}))
     given = dict(models or {})
     with _scripted([role for role in card.roles if role not in given]) as scripted:
         results = check(card, parameters=parameters, models={**scripted, **given})
@@ -121,13 +123,14 @@ def check(
     Returns:
         One result per check, in a fixed order.
     """
+    values = checked_parameters(card, parameters or {})
+    card = configured_card(card, values)
     missing = [role for role in card.roles if role not in (models or {})]
     if missing and make is None:
         raise UsageError(
             f"system '{card.name}' needs a model for: {', '.join(missing)}",
             "Give its endpoint; membench.testing.scripted has a model server that will do.",
         )
-    values = checked_parameters(card, parameters or {})
     with tempfile.TemporaryDirectory(prefix="membench-") as folder:
         context = SystemContext(values, seed, Path(folder), count_tokens, models or {})
         subject = Subject(card, make or (lambda: create(card, context)), huge_turns)

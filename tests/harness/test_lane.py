@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from membench.adapters.parts.structured import ReplyCounts
 from membench.domain.answer import Answer
 from membench.domain.case import (
     Ask,
@@ -79,6 +80,7 @@ def play(tmp_path, system, case=CASE, settings=None, granted=None, **options):
         lambda: system,
         settings or PlaySettings(k=10),
         ignores_k=options.get("ignores_k", False),
+        isolates_recalls=options.get("isolates_recalls", False),
         records=records,
         texts=texts,
         meter=NullPhaseMeter(),
@@ -295,3 +297,59 @@ def test_a_wave_plays_phase_by_phase_what_a_free_run_plays_at_once(tmp_path):
     records.close()
     texts.close()
     assert contents(read_lines(tmp_path / "play.jsonl")) == contents(free)
+
+
+class Forgetful(Notebook):
+    """Loses what it recalls, and can be put back."""
+
+    def recall(self, query):
+        found = super().recall(query)
+        self.turns = self.turns[len(found) :]
+        return found
+
+    def snapshot(self, folder):
+        (folder / "turns").write_text(" ".join(turn.id for turn in self.turns))
+
+    def restore(self, folder):
+        kept = (folder / "turns").read_text().split()
+        self.turns = [turn for turn in SESSION.turns if turn.id in kept]
+
+
+def test_a_store_that_changes_on_recall_is_put_back_after_each_question(tmp_path):
+    records, _ = play(tmp_path, Forgetful(), isolates_recalls=True)
+    assert [r["content"].get("memories") for r in records[2:]] == [[0], [0, 1], [0, 1]]
+
+
+def test_otherwise_a_question_changes_what_the_next_one_finds(tmp_path):
+    records, _ = play(tmp_path, Forgetful())
+    assert [r["content"].get("memories") for r in records[2:]] == [[0], [1], []]
+
+
+class Counting(Notebook):
+    """Counts the replies of a model it does not have."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = ReplyCounts()
+
+    def ingest(self, session):
+        self.counts.asked += 2
+        self.counts.unusable += 1
+        return super().ingest(session)
+
+    def reply_counts(self):
+        return self.counts
+
+    def store_bytes(self):
+        return 10 * len(self.turns)
+
+
+def test_what_became_of_a_systems_replies_is_in_the_record_of_the_event(tmp_path):
+    records, _ = play(tmp_path, Counting())
+    assert records[0]["telemetry"]["replies"] == {"asked": 2, "unusable": 1}
+    assert all("replies" not in record["telemetry"] for record in records[1:])
+
+
+def test_the_size_of_a_store_is_told_after_what_may_change_it(tmp_path):
+    records, _ = play(tmp_path, Counting())
+    assert [r["telemetry"].get("store_bytes") for r in records] == [20, 20, None, None, None]

@@ -171,7 +171,9 @@ def published(model: type[schema.StrictModel]) -> set[str]:
     return {info.alias or name for name, info in model.model_fields.items()}
 
 
-CUT = summaries.RunCosts(context_cut=summaries.ContextCut(questions=1, memories=2))
+CUT = summaries.RunCosts(
+    context_cut=summaries.ContextCut(questions=1, memories=2), replies={"asked": 1}
+)
 """Costs with everything that is written only where it happened."""
 
 

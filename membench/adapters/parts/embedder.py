@@ -1,13 +1,8 @@
-"""Embeddings over HTTP: the OpenAI protocol, one kept connection, lists of texts.
-
-The endpoint is the run's gateway, which meters, retries and replays; so nothing is retried here
-but a kept connection that turns out to be closed.
-"""
+"""Embeddings over HTTP: the OpenAI protocol, lists of texts in, unit vectors out."""
 
 from __future__ import annotations
 
 import base64
-import http.client
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,24 +10,12 @@ import numpy.typing as npt
 import orjson
 
 from membench.adapters.parts.budget import head
-from membench.adapters.parts.http import Connection, HttpReply
-from membench.domain.errors import ProviderFault, Reason, UsageError
+from membench.adapters.parts.endpoint import Endpoint
+from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import JsonObject, Role
 from membench.domain.system import SystemContext
 
 Vectors = npt.NDArray[np.float32]
-
-TIMEOUT_S = 600.0
-"""The gateway has time limits of its own; this one only ends a connection that died unnoticed."""
-
-REASON_HEADER = "x-membench-reason"
-"""Where the gateway says in our failure vocabulary why a call failed."""
-
-_REASONS = {
-    408: Reason.PROVIDER_TIMEOUT,
-    429: Reason.PROVIDER_RATE_LIMIT,
-    504: Reason.PROVIDER_TIMEOUT,
-}
 
 
 class Embedder:
@@ -49,17 +32,10 @@ class Embedder:
 
     def __init__(self, context: SystemContext, batch_size: int, max_tokens: int) -> None:
         """Nothing is called yet."""
-        if Role.EMBEDDER not in context.models:
-            raise UsageError(
-                "this system needs an embedder",
-                "Name one with --embedder; `membench models list` shows local ones.",
-            )
-        self.endpoint = context.models[Role.EMBEDDER]
+        self.endpoint = Endpoint(context, Role.EMBEDDER)
         self.batch_size = batch_size
         self.max_tokens = max_tokens
         self.count_tokens = context.count_tokens
-        authorization = {"Authorization": f"Bearer {self.endpoint.api_key}"}
-        self._connection = Connection(self.endpoint.base_url, TIMEOUT_S, authorization)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of texts, shape (len(texts), width); a blank text is all zeros.
@@ -80,38 +56,13 @@ class Embedder:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self.endpoint.close()
 
     def _request(self, texts: list[str]) -> Vectors:
-        body: JsonObject = {
-            "model": self.endpoint.model,
-            "input": texts,
-            "encoding_format": "base64",
-        }
-        if self.endpoint.dimensions is not None:
-            body["dimensions"] = self.endpoint.dimensions
-        return _vectors(self._post(orjson.dumps(body)), len(texts))
-
-    def _post(self, body: bytes) -> bytes:
-        try:
-            reply = self._connection.post("/embeddings", body)
-        except TimeoutError as error:
-            raise ProviderFault(Reason.PROVIDER_TIMEOUT, f"embeddings: {error}") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise ProviderFault(
-                Reason.PROVIDER_ERROR, f"{type(error).__name__}: {error}"
-            ) from error
-        if not reply.ok:
-            raise _refusal(reply)
-        return reply.body
-
-
-def _refusal(reply: HttpReply) -> ProviderFault:
-    """The gateway says the reason; other endpoints only have a status."""
-    said = reply.headers.get(REASON_HEADER, "")
-    by_status = _REASONS.get(reply.status, Reason.PROVIDER_ERROR)
-    reason = Reason(said) if said in set(Reason) else by_status
-    return ProviderFault(reason, f"embeddings: {reply.excerpt()}")
+        body: JsonObject = {"input": texts, "encoding_format": "base64"}
+        if self.endpoint.model.dimensions is not None:
+            body["dimensions"] = self.endpoint.model.dimensions
+        return _vectors(self.endpoint.post("/embeddings", body), len(texts))
 
 
 def _vectors(reply: bytes, expected: int) -> Vectors:

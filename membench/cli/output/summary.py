@@ -280,6 +280,8 @@ def remarks(summary: JsonView, path: Path | None) -> list[str]:
             f"CUT to fit the reader's window: {cut['memories']} memories, from the end of the "
             f"ranking, in {cut['questions']} of {summary['counts']['questions']} questions"
         )
+    if replies := summary.get("replies"):
+        lines.append(replies_line(replies))
     counts = summary["counts"]
     if counts["failures"]:
         listed = ", ".join(f"{reason} {n}" for reason, n in counts["failures"].items())
@@ -360,6 +362,17 @@ def still_failed(file: Path) -> list[JsonView]:
         if line.get("content", line).get("status") == "failed":
             failed[key] = line
     return list(failed.values())
+
+
+def replies_line(replies: JsonView) -> str:
+    """What became of the replies that the system asked its model for."""
+    asked, unusable = replies.get("asked", 0), replies.get("unusable", 0)
+    others = ", ".join(
+        f"{name} {n}" for name, n in replies.items() if name not in ("asked", "unusable") and n
+    )
+    share = f" ({unusable / asked:.1%})" if asked else ""
+    more = f"; {others}" if others else ""
+    return f"replies of the memory model: {asked} asked for, {unusable} unusable{share}{more}"
 
 
 def headline_notes(summary: JsonView) -> list[str]:

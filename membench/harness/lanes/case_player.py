@@ -8,8 +8,11 @@ wrong answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from membench.domain.answer import Answer
@@ -117,6 +120,8 @@ class CasePlayer:
         create: Makes a fresh system.
         settings: What all recalls have in common.
         ignores_k: Whether the system declared that it returns what it wants.
+        isolates_recalls: Whether its store is put back after each question: it changes on recall
+            and can save itself.
         records: Where records go.
         texts: Where memory texts go.
         meter: Meters model calls.
@@ -131,6 +136,7 @@ class CasePlayer:
         settings: PlaySettings,
         *,
         ignores_k: bool,
+        isolates_recalls: bool = False,
         records: Sink,
         texts: Sink,
         meter: PhaseMeter,
@@ -142,6 +148,8 @@ class CasePlayer:
         self._create = create
         self._settings = settings
         self._ignores_k = ignores_k
+        self._isolates_recalls = isolates_recalls
+        self._replies: Mapping[str, int] = {}
         self._records = records
         self._meter = meter
         self._clock = clock
@@ -198,17 +206,18 @@ class CasePlayer:
         system = self._open_system()
         if isinstance(system, Exception):
             return failed(reason_of(system)), Telemetry(error=describe(system), node=self._node)
-        self._meter.open(self.job.case.id, index, phase)
-        cpu, start = process_cpu_s(), self._clock.now()
-        try:
-            returned = self._act(system, index, event)
-        except DiskFull:
-            raise
-        except Exception as error:
-            returned = error
-        end, cpu = self._clock.now(), process_cpu_s() - cpu
-        usage = self._meter.close()
-        used = resources_of(system, cpu)
+        with self._put_back(system, phase):
+            self._meter.open(self.job.case.id, index, phase)
+            cpu, start = process_cpu_s(), self._clock.now()
+            try:
+                returned = self._act(system, index, event)
+            except DiskFull:
+                raise
+            except Exception as error:
+                returned = error
+            end, cpu = self._clock.now(), process_cpu_s() - cpu
+            usage = self._meter.close()
+        used = resources_of(system, cpu, changed=phase is not Phase.RECALL)
         content, size, failure = self._judged(index, event, returned, usage.faults)
         return content, Telemetry(
             start,
@@ -223,7 +232,27 @@ class CasePlayer:
             failure,
             self._node,
             size.scores,
+            replies=self._new_replies(used.replies),
         )
+
+    @contextmanager
+    def _put_back(self, system: Any, phase: Phase) -> Iterator[None]:
+        """Put the store back after a question where recalling changes it; nobody pays for that."""
+        if phase is not Phase.RECALL or not self._isolates_recalls:
+            yield
+            return
+        with tempfile.TemporaryDirectory(prefix="membench-snapshot-") as folder:
+            system.snapshot(Path(folder))
+            yield
+            system.restore(Path(folder))
+
+    def _new_replies(self, counts: Mapping[str, int] | None) -> Mapping[str, int] | None:
+        """What an event added to the counts of a system's replies; None if nothing."""
+        if counts is None:
+            return None
+        new = {name: n - self._replies.get(name, 0) for name, n in counts.items()}
+        self._replies = counts
+        return {name: n for name, n in new.items() if n} or None
 
     def _judged(
         self, index: int, event: Event, returned: Any, faults: Sequence[str]

@@ -127,6 +127,7 @@ class PlayLane:
             lambda: registry.create(worker.card, self._context()),
             worker.settings,
             ignores_k="ignores_k" in worker.card.capabilities,
+            isolates_recalls={"mutates_on_recall", "snapshot"} <= worker.card.capabilities,
             records=self._records,
             texts=self._texts,
             meter=self._meter,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from membench.domain.system import MemorySystem
@@ -28,22 +29,32 @@ class Resources:
         cpu_s: CPU seconds, of the lane and of a system in another process.
         rss_bytes: Peak memory of both.
         store_bytes: Size of the store; None where the system does not say.
+        replies: What became of its model's replies so far, by outcome; None where it does not say.
     """
 
     cpu_s: float
     rss_bytes: int
     store_bytes: int | None = None
+    replies: Mapping[str, int] | None = None
 
 
-def resources_of(system: MemorySystem, cpu_s: float) -> Resources:
+def resources_of(system: MemorySystem, cpu_s: float, *, changed: bool = True) -> Resources:
     """Resources of an event: the lane's `cpu_s` and memory, and what the system says of itself.
 
-    A system in another process has `resources()`, asked after each event.
+    A system in another process has `resources()`, asked after each event; one in this process is
+    asked for the size of its store after an event that may have `changed` it.
     """
     resources = getattr(system, "resources", None)
-    own = resources() if resources is not None else {}
+    own = resources() if resources is not None else _own(system, changed=changed)
     return Resources(
         round(cpu_s + own.get("cpu_s", 0.0), 6),
         peak_rss_bytes() + own.get("rss_bytes", 0),
         own.get("store_bytes"),
+        counts().to_json() if (counts := getattr(system, "reply_counts", None)) else None,
     )
+
+
+def _own(system: MemorySystem, *, changed: bool) -> dict[str, int]:
+    """What a system in this process says of itself."""
+    size = getattr(system, "store_bytes", None)
+    return {"store_bytes": size()} if changed and size is not None else {}

@@ -329,6 +329,7 @@ class Summary(StrictModel):
     peak_rss_bytes: Count | None
     store_bytes: Count | None
     context_cut: CutEntry | None = None
+    replies: dict[Label, Count] | None = None
     abandoned: AbandonedEntry = AbandonedEntry(time_s=0.0, cpu_s=0.0)
     late_calls: Count = 0
     energy: PlainJson
@@ -377,6 +378,7 @@ class Telemetry(StrictModel):
     tokens: Count | None = None
     context_tokens: Count | None = None
     cut: Count | None = None
+    replies: dict[Label, Count] | None = None
     usage: UsageEntry | None = None
     error: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,79}$")] | None = None
     node: Count | None = None

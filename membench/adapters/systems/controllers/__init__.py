@@ -1,0 +1,1 @@
+"""Systems that wrap another one and decide what it is asked."""

@@ -1,0 +1,1 @@
+"""Systems of the literature, written here from the parts."""

@@ -1,0 +1,1 @@
+"""HEMA: a running summary beside vectors that slowly forget."""

@@ -1,0 +1,1 @@
+"""MemoryBank: exchanges that fade unless they are recalled."""

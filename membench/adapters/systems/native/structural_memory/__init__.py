@@ -1,0 +1,1 @@
+"""Structural memory: five structures crossed with three ways to retrieve."""
