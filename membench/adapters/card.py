@@ -120,6 +120,8 @@ class SystemCard:
         capabilities: Words of `CAPABILITIES`.
         drives: Whether it only speaks for another system, whose name and version are its
             parameters `name` and `version`.
+        requires: Module it imports beyond those of membench's own installation -> what `pip
+            install` brings it with.
         adapter: Name of the card it was found under, where it is run as another system.
         reference: What the others are compared with it as, None for a system like any other.
         roles: The models it calls.
@@ -152,4 +154,5 @@ class SystemCard:
     environment: EnvironmentCard | None = None
     reference: Reference | None = None
     drives: bool = False
+    requires: Mapping[str, str] = field(default_factory=dict, hash=False)
     adapter: str | None = None

@@ -119,6 +119,7 @@ class _System(BaseModel):
     capabilities: tuple[str, ...] = ()
     reference: Reference | None = None
     drives: bool = False
+    requires: dict[Words, Words] = {}
     roles: tuple[Role, ...] = ()
     entry: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*$")] = "adapter:System"
     parameters: dict[str, _Parameter] = {}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from membench.adapters.card import SystemCard
-from membench.adapters.registry import list_systems
-from membench.domain.errors import UsageError
+from membench.adapters.registry import create, list_systems
+from membench.domain.case import CaseInfo
+from membench.domain.errors import SystemFault, UsageError
 from membench.domain.labels import Scalar
+from membench.domain.system import SystemContext
+from membench.tokens import count_tokens
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -49,3 +54,29 @@ def driven_card(card: SystemCard, parameters: Mapping[str, Scalar]) -> SystemCar
             f"Choose another, such as {name}-cloud.",
         )
     return replace(card, name=name, title=name, version=version, adapter=card.name)
+
+
+def check_answers(card: SystemCard, parameters: Mapping[str, Scalar], task: str) -> None:
+    """Open and leave an empty case of a driven system, before anything is played.
+
+    Args:
+        card: What is run; nothing happens unless it drives another system.
+        parameters: Its parameters, checked.
+        task: Name of the task to come.
+
+    Raises:
+        UsageError: It was not told where the other system is, or nothing answers there.
+    """
+    if not card.drives:
+        return
+    with tempfile.TemporaryDirectory(prefix="membench-reach-") as folder:
+        system = create(card, SystemContext(parameters, 0, Path(folder), count_tokens, {}))
+        try:
+            system.reset(CaseInfo("reachable", task))
+            system.close()
+        except SystemFault as fault:
+            raise UsageError(
+                f"system '{card.name}' cannot be reached: {fault.detail}",
+                "Start it, and look at its address or command: "
+                f"`membench systems show {card.adapter or card.name}` lists the parameters.",
+            ) from None

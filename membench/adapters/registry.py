@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, cast
 
 from membench.adapters.card import CAPABILITIES, METHODS, EnvironmentCard, ParameterCard, SystemCard
 from membench.adapters.parameters import checked_parameters
-from membench.domain.errors import DataError, UnknownName, UserError
+from membench.domain.errors import DataError, UnknownName, UsageError, UserError
 
 if TYPE_CHECKING:
     from membench.domain.system import MemorySystem, SystemContext
@@ -34,6 +34,7 @@ __all__ = [
     "EnvironmentCard",
     "ParameterCard",
     "SystemCard",
+    "check_installed",
     "checked_parameters",
     "create",
     "discover",
@@ -87,6 +88,20 @@ def get_card(name: str) -> SystemCard:
     if (Path(name) / FILE).is_file():
         return _of_today(read_card(Path(name).resolve()))
     raise UnknownName("system", name, found.cards)
+
+
+def check_installed(card: SystemCard) -> None:
+    """Refuse a system whose modules are not there, without importing any.
+
+    Raises:
+        UsageError: Names what is not installed, and how to install it.
+    """
+    for module, distribution in card.requires.items():
+        if importlib.util.find_spec(module) is None:
+            raise UsageError(
+                f"system '{card.name}' needs {module}, which is not installed",
+                f"Install it: pip install '{distribution}'",
+            )
 
 
 def create(card: SystemCard, context: SystemContext) -> MemorySystem:

@@ -102,6 +102,12 @@ Data = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help=FLAGS["out"].help, rich_help_panel=FLAGS["out"].panel)]
 Json = Annotated[bool, typer.Option("--json", help="JSON alone on stdout.", rich_help_panel=OUTPUT)]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Tell each phase and case.", rich_help_panel=OUTPUT)
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="Only the result and errors.", rich_help_panel=OUTPUT)
+]
 Results = Annotated[Path, typer.Option(help="Folder of accepted bundles.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
 

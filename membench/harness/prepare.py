@@ -124,6 +124,7 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     task = task_type(spec.task_set, spec.seed, errata)
     check(spec, options, card, task.card)
     parameters = systems.checked_parameters(card, spec.set)
+    systems.check_installed(card)
     card = configured_card(driven_card(card, parameters), parameters)
     check_roles(spec, card)
     source = find_source(task_type, spec.split, options.data)

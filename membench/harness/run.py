@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from membench.adapters.driven import check_answers
 from membench.adapters.environment import environments
 from membench.domain.clock import Clock
 from membench.domain.errors import RunStateError, Stopped
@@ -81,6 +82,7 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     install_models(prepared, progress.note)
     surveyed = survey(prepared)
     environments.ensure(prepared.system, progress.note)
+    check_reachable(prepared)
     run = RunDir.create(options.out, run_id)
     with run.locked():
         run.write_places(prepared.places)
@@ -105,6 +107,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         surveyed = survey(prepared)
         check_unchanged(manifest, prepared, surveyed)
         environments.ensure(prepared.system, progress.note)
+        check_reachable(prepared)
         run.write_manifest(replace(manifest, status="running", attempts=manifest.attempts + 1))
         return execute(prepared, run, surveyed, progress)
 
@@ -149,6 +152,16 @@ def derive(
         run.write_places(prepared.places)
         run.write_manifest(replace(new_manifest(prepared, surveyed, run_id), parent=origin))
         return execute(prepared, run, surveyed, progress)
+
+
+def check_reachable(prepared: ResolvedRun) -> None:
+    """Refuse a run whose system would not answer; what other machines reach is not known here.
+
+    Raises:
+        UsageError: Names the address or command, and the remedy.
+    """
+    if prepared.options.engine == "local":
+        check_answers(prepared.system, prepared.parameters, prepared.card.name)
 
 
 def with_own_cassette(options: ExecOptions, run: RunDir) -> ExecOptions:

@@ -21,7 +21,13 @@ from pathlib import Path
 from typing import Literal
 
 from membench.adapters.configured import configured_card
-from membench.adapters.registry import SystemCard, checked_parameters, create, get_card
+from membench.adapters.registry import (
+    SystemCard,
+    check_installed,
+    checked_parameters,
+    create,
+    get_card,
+)
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role, Scalar
 from membench.domain.system import MemorySystem, ModelEndpoint, SystemContext
@@ -79,9 +85,10 @@ def run_conformance(
     Raises:
         UnknownName: There is no such system or parameter.
         DataError: Its system.toml is broken.
-        UsageError: A parameter's value is bad.
+        UsageError: A parameter's value is bad, or a module that it needs is not installed.
     """
     card = get_card(name)
+    check_installed(card)
     card = configured_card(card, checked_parameters(card, parameters or {}))
     given = dict(models or {})
     with _scripted([role for role in card.roles if role not in given]) as scripted:

@@ -8,10 +8,12 @@ import pytest
 
 from membench.adapters.driven import driven_card
 from membench.adapters.registry import checked_parameters, get_card
+from membench.adapters.scaffold import new_system
 from membench.cli.request import assignments
-from membench.domain.errors import UsageError
+from membench.domain.errors import DataError, UsageError
 from membench.harness.manifest import system_entry
 from membench.harness.prepare import prepare
+from membench.harness.run import start
 from membench.leaderboard.bundles.bundle import BundleError, check_named
 from membench.leaderboard.store.rows import label
 from membench.leaderboard.validation.parsing import found_as
@@ -77,10 +79,41 @@ def test_a_row_shows_the_name_once() -> None:
 
 
 def test_a_driver_without_these_parameters_is_refused(tmp_path: Path) -> None:
-    from membench.adapters.scaffold import new_system
-    from membench.domain.errors import DataError
-
     file = new_system("mine", tmp_path) / "system.toml"
     file.write_text(f"drives = true\n{file.read_text()}")
     with pytest.raises(DataError, match="'name' and 'version'"):
         get_card(str(file.parent))
+
+
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "given", "says"),
+    [
+        ("mcp", {}, "either a command or a url"),
+        ("chat_agent", {}, "either a url or a command"),
+        ("mcp", {"command": "no-such-program"}, "no-such-program"),
+        ("chat_agent", {"command": "no-such-program"}, "no-such-program"),
+        ("chat_agent", {"url": NOWHERE}, NOWHERE),
+        ("http", {"url": NOWHERE}, NOWHERE),
+        ("http", {"url": "nowhere"}, "not a URL"),
+    ],
+)
+def test_what_does_not_answer_is_refused_before_there_is_a_run(
+    tmp_path: Path, adapter: str, given: dict[str, str], says: str
+) -> None:
+    spec = RunSpec(adapter, "locomo", "sample", set=given)
+    with pytest.raises(UsageError, match=says):
+        start(spec, ExecOptions(out=tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_module_that_is_not_installed_is_named_before_there_is_a_run(tmp_path: Path) -> None:
+    file = new_system("mine", tmp_path) / "system.toml"
+    file.write_text(f'{file.read_text()}\n[requires]\nno_such_module = "acme-client"\n')
+    spec = RunSpec(str(file.parent), "locomo", "sample")
+    with pytest.raises(UsageError, match="needs no_such_module") as refused:
+        start(spec, ExecOptions(out=tmp_path / "runs"))
+    assert refused.value.remedy == "Install it: pip install 'acme-client'"
+    assert not (tmp_path / "runs").exists()

@@ -15,6 +15,10 @@ GIVEN: dict[str, list[tuple[str, str | None]]] = {
     "run": [
         (RUN, None),
         (RUN + " --reader scripted", LLM),
+        (RUN.replace("bm25", "mcp") + " --set command=x", "membench[mcp]"),
+        (RUN.replace("bm25", "mem0") + " --memory-model scripted --embedder scripted", LLM),
+        (RUN.replace("bm25", "dense") + " --embedder minilm", LLM),
+        (RUN + " --reader smollm2", LLM),
         (RUN + " --engine ray", "membench[ray]"),
         (RUN + " --energy nvml", "membench[energy]"),
     ],
@@ -63,7 +67,7 @@ GIVEN: dict[str, list[tuple[str, str | None]]] = {
     "cassette merge": [("{folder}/none {folder}/nor-this", None)],
     "new system": [("fresh --parent {folder}", None)],
     "new task": [("fresh --parent {folder}", None)],
-    "conformance": [("bm25", None), ("dense", LLM), ("mem0", LLM)],
+    "conformance": [("bm25", None), ("dense", LLM), ("mem0", LLM), ("mcp", "membench[mcp]")],
 }
 """Arguments of every command, and the extra that must be named; None where none is needed."""
 

@@ -1,11 +1,16 @@
 """Progress: slow stages have a rate and an estimate, and ingestion counts event by event."""
 
 import pytest
+import typer
 
+from membench.cli import app
 from membench.cli.output import console
 from membench.cli.output.console import TerminalProgress, rate_text, set_verbosity
+from membench.domain.errors import UsageError
 from membench.harness.progress import LoggedProgress, NullProgress
 from membench.harness.stages.followed import FollowedJournal
+
+ROOT = typer.main.get_command(app)
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +111,24 @@ def test_a_run_keeps_a_log_of_stages_and_notes(tmp_path):
         "note: a lane died",
         "play: ends after 3 events",
     ]
+
+
+@pytest.mark.parametrize("command", ["run", "read", "judge", "suite"])
+def test_whatever_takes_long_can_be_told_to_say_more_or_less(command):
+    flags = {flag for each in ROOT.commands[command].params for flag in each.opts}
+    assert {"--verbose", "--quiet"} <= flags
+
+
+def test_quiet_leaves_the_result_alone(tmp_path):
+    from typer.testing import CliRunner
+
+    words = "run --system recent --task locomo --split sample --limit 1 --energy none --quiet --out"
+    done = CliRunner().invoke(app, [*words.split(), str(tmp_path)])
+    assert done.exit_code == 0
+    assert done.stdout
+    assert done.stderr == ""
+
+
+def test_more_and_less_at_once_is_refused():
+    with pytest.raises(UsageError, match="--verbose and --quiet"):
+        console.tell(verbose=True, quiet=True)

@@ -81,6 +81,16 @@ class Connection:
             self.close()
             raise
 
+    def connect(self) -> None:
+        """Open the connection, if it is not.
+
+        Raises:
+            OSError: No connection.
+        """
+        if self._open is None:
+            self._open = self.kind(self.place, timeout=self.timeout_s)
+            self._open.connect()
+
     def close(self) -> None:
         """Close the connection; the next request opens another."""
         if self._open is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from membench.cli.help import PanelCommand
-from membench.cli.options import Json, RunPath, Settings, takes
+from membench.cli.options import Json, Quiet, RunPath, Settings, Verbose, takes
 
 TAKEN = (
     *("reader", "data", "model_set", "base_url", "cassette", "cassette_mode"),
@@ -19,12 +19,20 @@ def register(app: typer.Typer, panel: str) -> None:
 
 
 @takes(*TAKEN, required=("reader",))
-def read(given: Settings, run: RunPath, json: Json = False) -> None:
+def read(
+    given: Settings,
+    run: RunPath,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
     """Read a run again with another reader.
 
     Makes a new run on the same play records: nothing is ingested or recalled again.
     """
+    from membench.cli.output.console import tell
     from membench.cli.output.derived import derive_and_show
     from membench.harness.run import PLAYED
 
+    tell(verbose=verbose, quiet=quiet)
     derive_and_show(run, {"judge": "none", **given}, PLAYED, as_json=json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membench.cli.help import PanelCommand
-from membench.cli.options import FLAGS, OUTPUT, WHAT, Json, Settings, takes
+from membench.cli.options import FLAGS, WHAT, Json, Quiet, Settings, Verbose, takes
 from membench.domain.errors import RunStateError
 
 if TYPE_CHECKING:
@@ -37,12 +37,8 @@ def run(
         Path | None, typer.Option(help="YAML file with these flags.", rich_help_panel=WHAT)
     ] = None,
     json: Json = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Tell each phase and case.", rich_help_panel=OUTPUT)
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Only the result and errors.", rich_help_panel=OUTPUT)
-    ] = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run a benchmark against a memory system.
 
@@ -51,11 +47,11 @@ def run(
     running it again. Exit codes: 0 done and complete, 1 done with failures, 2 bad usage or input,
     3 interrupted and resumable.
     """
-    from membench.cli.output.console import set_verbosity
+    from membench.cli.output.console import tell
     from membench.cli.output.summary import show_result
     from membench.cli.request import merge
 
-    set_verbosity("quiet" if quiet else "verbose" if verbose else "normal")
+    tell(verbose=verbose, quiet=quiet)
     request = merge(spec, given)
     if resume is None and request.is_grid:
         complete = finished_grid(request, as_json=json)

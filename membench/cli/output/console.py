@@ -146,6 +146,23 @@ def set_verbosity(level: Verbosity) -> None:
     _verbosity[0] = level
 
 
+def tell(*, verbose: bool, quiet: bool) -> None:
+    """What `--verbose` and `--quiet` of a command mean.
+
+    Raises:
+        UsageError: Both were given.
+    """
+    if verbose and quiet:
+        raise UsageError("--verbose and --quiet were both given")
+    set_verbosity("quiet" if quiet else "verbose" if verbose else "normal")
+
+
+def remark(line: str) -> None:
+    """Print a line on stderr, unless only the result was wanted."""
+    if _verbosity[0] != "quiet":
+        err().print(line, markup=False)
+
+
 class TerminalProgress:
     """Progress of a run on stderr: a live bar on a terminal, a line every 30 s elsewhere.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from membench.cli.output.console import TerminalProgress, err
+from membench.cli.output.console import TerminalProgress, remark
 from membench.cli.output.listing import print_json, print_table
 from membench.energy.verification.validity import MIN_REPEATS
 from membench.experiments.suite import (
@@ -57,7 +57,7 @@ def do_suite(suite: SuiteFile, out: Path, *, as_json: bool) -> bool:
         start=lambda spec, options: start(spec, options, progress).run.read_summary(),
         resume=lambda path, options: resume(path, options, progress).run.read_summary(),
         check=prepare,
-        note=note,
+        note=remark,
     )
     table = rows(result)
     found = suite_json(result, table)
@@ -67,7 +67,7 @@ def do_suite(suite: SuiteFile, out: Path, *, as_json: bool) -> bool:
         print_json(found)
     else:
         print_tables(result, table)
-    note(f"wrote {path}")
+    remark(f"wrote {path}")
     return result.complete
 
 
@@ -75,7 +75,7 @@ def warn(suite: SuiteFile, out: Path) -> None:
     """Say beforehand what will keep joules from being verified."""
     measured = any(cell.options.energy_protocol for cell in cells(suite, out))
     if measured and suite.repeats < MIN_REPEATS:
-        note(f"energy protocol with repeats: {suite.repeats}; verified joules take {MIN_REPEATS}")
+        remark(f"energy protocol with repeats: {suite.repeats}; verified joules take {MIN_REPEATS}")
 
 
 def print_tables(result: SuiteResult, table: Sequence[SuiteRow]) -> None:
@@ -112,8 +112,3 @@ class SuiteProgress(TerminalProgress):
         if self._in_stage or message not in self._said:
             super().note(message)
         self._said.add(message)
-
-
-def note(line: str) -> None:
-    """Say which run comes next."""
-    err().print(line, markup=False)

@@ -16,10 +16,11 @@ class ServerAgent:
     """Posts every conversation to `/chat/completions`."""
 
     def __init__(self, url: str, model: str, key_variable: str, timeout_s: float) -> None:
-        """Nothing is called yet.
+        """Connect; nothing is said yet.
 
         Raises:
             UsageError: Not a URL, or the variable that should hold the key is not set.
+            SystemFault: No connection.
         """
         headers = {}
         if key_variable:
@@ -28,6 +29,11 @@ class ServerAgent:
             headers["Authorization"] = f"Bearer {os.environ[key_variable]}"
         self.connection = Connection(url, timeout_s, headers)
         self.model = model
+        try:
+            self.connection.connect()
+        except OSError as error:
+            detail = f"{url}: {type(error).__name__}: {error}"
+            raise SystemFault(Reason.SYSTEM_CRASH, detail) from error
 
     def say(self, user: str, messages: Sequence[Mapping[str, str]]) -> str:
         """The agent's reply.

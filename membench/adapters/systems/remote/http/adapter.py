@@ -50,7 +50,8 @@ class HttpMemory:
     def __init__(self, context: SystemContext) -> None:
         """Nothing is called yet."""
         given = context.parameters
-        self.connection = Connection(str(given["url"]), float(given["timeout_s"]))
+        self.url = str(given["url"])
+        self.connection = Connection(self.url, float(given["timeout_s"]))
         self.count_tokens = context.count_tokens
         self.models = {
             role.value: {"base_url": model.base_url, "api_key": model.api_key, "model": model.model}
@@ -114,7 +115,7 @@ class HttpMemory:
         except TimeoutError as error:
             raise SystemFault(Reason.SYSTEM_TIMEOUT, f"{path}: {error}") from error
         except (OSError, http.client.HTTPException) as error:
-            detail = f"{path}: {type(error).__name__}: {error}"
+            detail = f"{self.url}{path}: {type(error).__name__}: {error}"
             raise SystemFault(Reason.SYSTEM_CRASH, detail) from error
         if optional and reply.status in NOT_OFFERED:
             return None

