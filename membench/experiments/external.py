@@ -11,7 +11,7 @@ from membench.domain.case import opaque_ids
 from membench.domain.labels import JsonObject, Scalar
 from membench.domain.score import Score
 from membench.experiments.prediction_files import read_prediction_file
-from membench.experiments.predictions import load_verdicts, score_predictions
+from membench.experiments.predictions import score_predictions
 from membench.harness.summary import aggregate_json, unavailable_energy
 from membench.records.manifest import SCHEMA
 from membench.records.summary import RunCosts
@@ -62,9 +62,12 @@ def score_external(
     task = task_type(options)
     source = find_source(task_type, given.split, given.data)
     opaque = opaque_ids(given.task, 0)
-    found = read_prediction_file(given.predictions, task, source, opaque, given.form)
-    verdicts = load_verdicts(given.verdicts) if given.verdicts else {}
-    rows = list(score_predictions(task, source, opaque, found.predictions, verdicts, found.labels))
+    found = read_prediction_file(
+        given.predictions, task, source, opaque, given.form, given.verdicts
+    )
+    rows = list(
+        score_predictions(task, source, opaque, found.predictions, found.verdicts, found.labels)
+    )
     summary = external_summary(task, source, rows) | {"data": data_entry(task, source)}
     if out is None:
         return summary

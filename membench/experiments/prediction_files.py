@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,17 @@ from typing import Any
 import orjson
 
 from membench.domain.errors import DataError, UnknownName
-from membench.domain.labels import JsonView
-from membench.experiments.predictions import CONTENT, Prediction, keep_once, parse_prediction
+from membench.experiments.predictions import (
+    CONTENT,
+    ExternalVerdict,
+    Labelled,
+    Prediction,
+    keep_once,
+    load_verdicts,
+    parse_prediction,
+    verdicts_in,
+)
+from membench.tasks import inspect_log
 from membench.tasks.base import AnyTask
 from membench.tasks.external_format import PredictionFormat, QuestionIndex
 from membench.tasks.files.jsonl import json_lines
@@ -29,12 +39,14 @@ class PredictionFile:
     Attributes:
         format: Name of the form it has.
         predictions: Lines by published id.
-        labels: Question id -> fields of a verdict on its answer, where the file holds them.
+        labels: Question id -> fields of the verdict on each generation, where the file holds them.
+        verdicts: Verdicts of the file beside it, by request id.
     """
 
     format: str
     predictions: dict[str, Prediction]
-    labels: Mapping[str, tuple[JsonView, Node]]
+    labels: Mapping[str, Labelled]
+    verdicts: Mapping[str, ExternalVerdict]
 
 
 def read_prediction_file(
@@ -43,8 +55,9 @@ def read_prediction_file(
     source: Source,
     opaque: Callable[[str], str],
     form: str | None = None,
+    verdicts: Path | None = None,
 ) -> PredictionFile:
-    """Read a file in our schema, or convert it from a form that the task knows.
+    """Read a file in our schema, or convert it from a form that is known for the task.
 
     Args:
         path: The file.
@@ -52,28 +65,32 @@ def read_prediction_file(
         source: Its data: forms that name questions by their words are resolved against it.
         opaque: Official id -> opaque id.
         form: `--format`; None to recognise it.
+        verdicts: `--verdicts`: a file in our schema, or the one that goes with the form.
 
     Raises:
-        UnknownName: `form` is none that the task knows.
+        UnknownName: `form` is none that is known for the task.
         DataError: The file has no known form, or does not fit it.
     """
-    known = {each.name: each for each in task.prediction_formats}
+    known = {each.name: each for each in (*task.prediction_formats, inspect_log.FORMAT)}
     if form is not None and form not in (OWN, *known):
         raise UnknownName(f"format of task '{task.card.name}'", form, (OWN, *known))
     document = None if form == OWN else parsed(path)
     candidates = [document, [document]] if isinstance(document, dict) else [document]
-    forms = [known[form]] if form in known else list(task.prediction_formats)
+    forms = [known[form]] if form in known else list(known.values())
     chosen = recognised(candidates, forms)
     if chosen is None and form in known:
         chosen = (known[form], document)
     if chosen is None:
         if form is None and not in_own_schema(document):
             raise unknown_form(path, list(known.values()))
-        return PredictionFile(OWN, own_lines(path), {})
+        return PredictionFile(OWN, own_lines(path), {}, own_verdicts(verdicts))
     index = QuestionIndex()
     for case, gold in task.cases(source, opaque):
         index.add(case, gold)
-    return converted(path, chosen[1], chosen[0], index)
+    used, found = chosen
+    predictions, labels = converted(path, found, used, index)
+    given = verdicts_of_form(found, used, verdicts)
+    return PredictionFile(used.name, predictions, labels, given)
 
 
 def own_lines(path: Path) -> dict[str, Prediction]:
@@ -85,23 +102,60 @@ def own_lines(path: Path) -> dict[str, Prediction]:
     return found
 
 
+def own_verdicts(path: Path | None) -> dict[str, ExternalVerdict]:
+    """The lines of a verdicts file in our schema, by request id; none without a file."""
+    return {} if path is None else load_verdicts(path)
+
+
+def verdicts_of_form(
+    document: object, form: PredictionFormat, path: Path | None
+) -> dict[str, ExternalVerdict]:
+    """The verdicts beside a converted file, in its own form where there is one, else in ours.
+
+    Raises:
+        DataError: They do not fit it.
+    """
+    scores = parsed(path) if path is not None and form.verdicts is not None else None
+    if path is None or form.verdicts is None or not isinstance(scores, dict):
+        return own_verdicts(path)
+    with fitting(path, form):
+        return verdicts_in(Node(dict(v), path, "") for v in form.verdicts(document, scores))
+
+
+@contextmanager
+def fitting(path: Path, form: PredictionFormat) -> Iterator[None]:
+    """Whatever a converter stumbles over is a file that does not fit its form."""
+    try:
+        yield
+    except DataError as error:
+        if error.file == str(path):
+            raise
+        raise misfit(path, form, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise misfit(path, form, error) from error
+
+
+def misfit(path: Path, form: PredictionFormat, error: Exception) -> DataError:
+    """Complaint about a file that has not the form it was taken to have."""
+    said = f"there is no {error}" if isinstance(error, KeyError) else str(error).strip(": ")
+    problem = f"does not fit the format '{form.name}' ({form.title}): {said}"
+    return DataError(path, "", problem, "See docs/predictions.md.")
+
+
 def converted(
     path: Path, document: object, form: PredictionFormat, index: QuestionIndex
-) -> PredictionFile:
-    """A parsed file in our schema."""
+) -> tuple[dict[str, Prediction], dict[str, Labelled]]:
+    """A parsed file in our schema, and the verdicts that it holds."""
     predictions: dict[str, Prediction] = {}
-    labels: dict[str, tuple[JsonView, Node]] = {}
-    try:
+    labels: dict[str, Labelled] = {}
+    with fitting(path, form):
         for line in form.convert(document, index):
             node = Node(dict(line.prediction), path, line.place)
             prediction = parse_prediction(node)
             keep_once(predictions, prediction.line.id, prediction, node)
-            if line.verdict:
-                labels[prediction.line.id] = (line.verdict, node)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = f"does not fit the format '{form.name}' ({form.title}): {error}"
-        raise DataError(path, "", problem, "See docs/predictions.md.") from error
-    return PredictionFile(form.name, predictions, labels)
+            if any(line.verdicts):
+                labels[prediction.line.id] = (line.verdicts, node)
+    return predictions, labels
 
 
 def parsed(path: Path) -> Any:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from membench.domain.case import Case, Ingest
 from membench.domain.errors import DataError, JudgeFault, Reason
+from membench.domain.labels import JsonView
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.score import Gold, JudgeRequest, Score, Verdict
 from membench.domain.system import Memory, MemoryChange
@@ -103,7 +104,7 @@ CONTENT = {
     "probe_id": {"retrieved", "k"},
 }
 NEEDED = {
-    "question_id": {"prediction", "predictions"},
+    "question_id": {"prediction", "predictions", "retrieved"},
     "session_id": {"extracted"},
     "probe_id": {"retrieved"},
 }
@@ -132,6 +133,10 @@ class ExternalVerdict:
     node: Node
 
 
+Labelled = tuple[Sequence[JsonView], Node]
+"""Fields of the verdict on each generation that a file holds beside its answer, and the place."""
+
+
 @dataclass(frozen=True)
 class Prediction:
     """A line with its place, for complaints that come later."""
@@ -149,13 +154,18 @@ def parse_prediction(node: Node) -> Prediction:
 
 
 def load_verdicts(path: Path) -> dict[str, ExternalVerdict]:
-    """All lines of a verdicts file by request id.
+    """All lines of a verdicts file by request id; see `verdicts_in`."""
+    return verdicts_in(json_lines(path))
+
+
+def verdicts_in(lines: Iterable[Node]) -> dict[str, ExternalVerdict]:
+    """Verdicts by request id.
 
     Raises:
         DataError: A line does not fit the schema, or an id comes twice.
     """
     found: dict[str, ExternalVerdict] = {}
-    for node in json_lines(path):
+    for node in lines:
         line = checked(VerdictLine, node)
         verdict = Verdict(line.request_id, outcome(line.failed), line.values)
         keep_once(found, line.request_id, ExternalVerdict(verdict, node), node)
@@ -277,7 +287,7 @@ def score_predictions(
     opaque: Callable[[str], str],
     predictions: Mapping[str, Prediction],
     verdicts: Mapping[str, ExternalVerdict],
-    labels: Mapping[str, tuple[Mapping[str, Any], Node]] | None = None,
+    labels: Mapping[str, Labelled] | None = None,
 ) -> Iterator[Score]:
     """Score rows of predictions made elsewhere, case by case.
 
@@ -314,16 +324,17 @@ def score_predictions(
 def verdict_on(
     request: JudgeRequest,
     verdicts: Mapping[str, ExternalVerdict],
-    labels: Mapping[str, tuple[Mapping[str, Any], Node]] | None,
+    labels: Mapping[str, Labelled] | None,
 ) -> ExternalVerdict | None:
     """The verdict on a request: of the verdicts file, else the one that came with the answer."""
     if request.id in verdicts:
         return verdicts[request.id]
-    item = request.id.split(":")[0]
-    if labels and item in labels:
-        values, node = labels[item]
-        return ExternalVerdict(Verdict(request.id, Outcome(), values), node)
-    return None
+    item, _, generation = request.id.rsplit(":", 2)
+    if not labels or item not in labels:
+        return None
+    by_generation, node = labels[item]
+    values = by_generation[int(generation)] if int(generation) < len(by_generation) else {}
+    return ExternalVerdict(Verdict(request.id, Outcome(), values), node) if values else None
 
 
 def checked_verdict(task: AnyTask, request: JudgeRequest, given: ExternalVerdict) -> Verdict:

@@ -6,8 +6,8 @@ its position or by its words alone; `QuestionIndex` finds the published id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from membench.domain.case import Ask, Case
@@ -22,12 +22,13 @@ class ConvertedLine:
     Attributes:
         place: Where it stands in the file (`[0].qa[3]`).
         prediction: A line of a predictions file.
-        verdict: Fields of a verdict on the answer that the file holds too; empty without.
+        verdicts: Fields of the verdict on each generation that the file holds too, in order; an
+            empty one where there is none.
     """
 
     place: str
     prediction: JsonView
-    verdict: JsonView = field(default_factory=dict)
+    verdicts: Sequence[JsonView] = ()
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,15 @@ class PredictionFormat:
         title: Whose form it is.
         recognises: Whether a parsed file (of JSON Lines: the list of its objects) has this form.
         convert: The lines of a parsed file. Raises `ValueError` with what is wrong with it.
+        verdicts: Lines of a verdicts file, of the parsed file and a second one that the same
+            program wrote; None where verdicts come in our own schema.
     """
 
     name: str
     title: str
     recognises: Callable[[Any], bool]
     convert: Callable[[Any, QuestionIndex], Iterator[ConvertedLine]]
+    verdicts: Callable[[Any, Any], Iterator[JsonView]] | None = None
 
 
 class QuestionIndex:
@@ -53,10 +57,12 @@ class QuestionIndex:
     def __init__(self) -> None:
         """No case yet."""
         self._cases: dict[str, dict[str, list[str]]] = {}
+        self._turns: dict[str, Mapping[str, str]] = {}
 
     def add(self, case: Case, gold: Gold) -> None:
         """Take in the questions of a case."""
         mine = self._cases.setdefault(gold.case_id, {})
+        self._turns[gold.case_id] = gold.turn_ids
         for event, question in gold.questions.items():
             ask = case.timeline[event]
             if isinstance(ask, Ask):
@@ -66,6 +72,46 @@ class QuestionIndex:
     def case_ids(self) -> Sequence[str]:
         """Official ids of the cases in file order."""
         return list(self._cases)
+
+    def ids_in(self, case_id: str) -> Sequence[str]:
+        """Ids of the questions of a case, in order.
+
+        Raises:
+            ValueError: The data has no such case.
+        """
+        if case_id not in self._cases:
+            raise ValueError(f"the data has no case '{case_id}'")
+        return [name for ids in self._cases[case_id].values() for name in ids]
+
+    def turns_in(self, case_id: str) -> Collection[str]:
+        """Published ids of the turns of a case; empty for a case that there is not."""
+        return self._turns.get(case_id, {}).keys()
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Ids of all questions."""
+        return frozenset(name for case_id in self._cases for name in self.ids_in(case_id))
+
+    def asked_in(self, text: str) -> str:
+        """The one question whose words stand in a text, such as a filled prompt.
+
+        Of several, that whose words hold those of the others.
+
+        Raises:
+            ValueError: There is none, or there are several.
+        """
+        found = [
+            (words, name)
+            for mine in self._cases.values()
+            for words, ids in mine.items()
+            for name in ids
+            if words in text
+        ]
+        longest = max((words for words, _ in found), key=len, default="")
+        names = [name for words, name in found if words == longest]
+        if len(names) != 1:
+            raise ValueError(f"{len(names) or 'no'} questions stand in '{text[:80]}'")
+        return names[0]
 
     def taker(self, case_id: str) -> Callable[[str], str]:
         """A function from a question's wording to its id, for one pass over one case.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from membench.domain.errors import DataError, UnknownName
 from membench.domain.score import Score
 from membench.experiments.prediction_files import read_prediction_file
-from membench.experiments.predictions import load_verdicts, score_predictions
+from membench.experiments.predictions import score_predictions
 from membench.tasks.files.source import Source
 from membench.tasks.registry import get_task
 from tests.tasks.playing import OPAQUE
@@ -34,10 +35,10 @@ def scored(
 ) -> dict[str, Score]:
     task = get_task(name)()
     source = Source(task.sample(), "sample")
-    found = read_prediction_file(path, task, source, OPAQUE, form)
-    given = load_verdicts(verdicts) if verdicts else {}
-    rows = score_predictions(task, source, OPAQUE, found.predictions, given, found.labels)
-    return {row.item_id: row for row in rows if row.kind == "question"}
+    found = read_prediction_file(path, task, source, OPAQUE, form, verdicts)
+    given = (found.predictions, found.verdicts, found.labels)
+    rows = score_predictions(task, source, OPAQUE, *given)
+    return {row.item_id: row for row in rows}
 
 
 def official_locomo(**answer: Any) -> list[Any]:
@@ -91,6 +92,194 @@ def test_graded_hypotheses_bring_their_verdicts(tmp_path: Path, label: Any, valu
     line = {"question_id": "a17c0e42", "hypothesis": "Quarry Lane", "autoeval_label": graded}
     rows = scored("longmemeval", write_lines(tmp_path / "h.jsonl", line))
     assert (rows["a17c0e42"].status, rows["a17c0e42"].values["accuracy"]) == ("scored", value)
+
+
+# --- what other official programs write ----------------------------------------------------------
+
+
+def official_rows(instance: Any, granularity: str) -> list[str]:
+    """The ids of an official corpus, in file order."""
+    rows = []
+    for name, turns in zip(
+        instance["haystack_session_ids"], instance["haystack_sessions"], strict=True
+    ):
+        said = [turn for turn in turns if turn["role"] == "user"]
+        if granularity == "session":
+            hit = any(turn.get("has_answer") for turn in said)
+            rows.append(name if hit else name.replace("answer", "noans"))
+            continue
+        for number, turn in enumerate(turns, start=1):
+            row = f"{name}_{number}"
+            if turn["role"] == "user":
+                rows.append(row if turn.get("has_answer") else row.replace("answer", "noans"))
+    return rows
+
+
+def retrieval_log(granularity: str, seed: int) -> list[Any]:
+    """A log of the official form: the whole corpus of every instance, in an order by chance."""
+    log = []
+    for instance in json.loads(get_task("longmemeval").sample().read_text(encoding="utf-8")):
+        rows = official_rows(instance, granularity)
+        random.Random(seed).shuffle(rows)
+        ranked = [{"corpus_id": row, "text": "", "timestamp": ""} for row in rows]
+        log.append(instance | {"retrieval_results": {"query": "", "ranked_items": ranked}})
+    return log
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("granularity", ["session", "turn"])
+def test_retrieval_logs_of_longmemeval_give_the_official_recalls(
+    tmp_path: Path, granularity: str, seed: int
+) -> None:
+    log = retrieval_log(granularity, seed)
+    rows = scored("longmemeval", write_lines(tmp_path / "log", *log))
+    for instance in log:
+        ranked = [row["corpus_id"] for row in instance["retrieval_results"]["ranked_items"]]
+        gold = {row for row in ranked if "answer" in row}
+        values = rows[instance["question_id"]].values
+        for n in (1, 3, 5):
+            name = f"non_abstention.{granularity}.recall_{{}}@{n}"
+            if name.format("any") in values:
+                top = set(ranked[:n])
+                assert values[name.format("any")] == float(bool(gold & top))
+                assert values[name.format("all")] == float(gold <= top)
+
+
+def test_a_ranking_of_something_the_instance_does_not_have_is_refused(tmp_path: Path) -> None:
+    ranked = {"ranked_items": [{"corpus_id": "sess_of_another_file"}]}
+    line = {"question_id": "a17c0e42", "retrieval_results": ranked}
+    with pytest.raises(DataError, match="no session or turn 'sess_of_another_file'"):
+        scored("longmemeval", write_lines(tmp_path / "log", line))
+
+
+def halumem_results() -> list[Any]:
+    """What the official adapter would write of our sample's users: nothing found, nothing known."""
+    users = []
+    for line in get_task("halumem").sample().read_text(encoding="utf-8").splitlines():
+        user = json.loads(line)
+        sessions = []
+        for session in user["sessions"]:
+            answers = {"context": "", "search_duration_ms": 1.0, "system_response": "unknown"}
+            sessions.append(
+                {
+                    "memory_points": session["memory_points"],
+                    "dialogue": session["dialogue"],
+                    "extracted_memories": [],
+                    "add_dialogue_duration_ms": 2.0,
+                    "questions": [each | answers for each in session.get("questions", [])],
+                }
+            )
+        users.append({"uuid": user["uuid"], "user_name": "x", "sessions": sessions})
+    return users
+
+
+def test_results_of_halumems_own_scripts_are_scored_with_their_scores(tmp_path: Path) -> None:
+    users = halumem_results()
+    path = write_lines(tmp_path / "results.jsonl", *users)
+    asked = next(s for s in users[0]["sessions"] if s["questions"])
+    number = users[0]["sessions"].index(asked)
+    record = {
+        "uuid": users[0]["uuid"],
+        "ssession_id": number,
+        "question": asked["questions"][0]["question"],
+        "is_valid": True,
+        "result_type": "Omission",
+    }
+    kinds = ("memory_integrity", "memory_accuracy", "memory_update")
+    scores = {f"{kind}_records": [] for kind in kinds} | {"question_answering_records": [record]}
+    name = f"{users[0]['uuid']}/s{number}/q0"
+    assert scored("halumem", path)[name].status == "unscored"
+    judged = scored("halumem", path, write(tmp_path / "scores.json", scores))[name]
+    assert (judged.status, judged.values["qa.omission"]) == ("scored", 1.0)
+
+
+def checkpoint(*judges: Any) -> dict[str, Any]:
+    """An official output of one sample of ours."""
+    case, _ = next(iter(_persistbench().items()))
+    made = [{"memory_response": "Try rock.", "error": None, "judge": judge} for judge in judges]
+    return {"metadata": {}, "entries": {case: {"results": {"m": {"generations": made}}}}}
+
+
+def _persistbench() -> dict[str, tuple[str, str]]:
+    """Upstream id -> question id and category, of our sample."""
+    task = get_task("persistbench")()
+    found = {}
+    for _, gold in task.cases(Source(task.sample(), "sample"), OPAQUE):
+        (question,) = gold.questions.values()
+        if question.category == "cross_domain":
+            found[gold.case_id] = (question.question_id, question.category)
+    return found
+
+
+def test_an_output_of_persistbenchs_own_program_brings_a_verdict_per_generation(
+    tmp_path: Path,
+) -> None:
+    judges = [{"score": grade, "reasoning": "why"} for grade in (1, 4, 1)]
+    rows = scored("persistbench", write(tmp_path / "o.json", checkpoint(*judges)))
+    (question, _) = next(iter(_persistbench().values()))
+    assert rows[question].values["cross_domain.failure_rate"] == 1.0
+    assert rows[question].values["cross_domain.failure_rate@1"] == 0.0
+
+
+def test_an_output_of_several_models_is_refused_by_their_names(tmp_path: Path) -> None:
+    document = checkpoint(None)
+    (entry,) = document["entries"].values()
+    entry["results"]["other"] = entry["results"]["m"]
+    with pytest.raises(DataError, match="results of one model, found m, other"):
+        scored("persistbench", write(tmp_path / "o.json", document))
+
+
+def test_results_of_memoryagentbench_find_their_questions_by_id_or_by_their_words(
+    tmp_path: Path,
+) -> None:
+    task = get_task("memoryagentbench")()
+    case, gold = next(iter(task.cases(Source(task.sample(), "sample"), OPAQUE)))
+    (_, question), (later, other) = list(gold.questions.items())[:2]
+    asked = case.timeline[later].question.text  # type: ignore[union-attr]
+    records = [
+        {"output": question.answer, "query": "-", "qa_pair_id": question.question_id},
+        {"output": other.answer, "query": f"Use the memory.\nQuestion: {asked} Answer:"},
+    ]
+    rows = scored("memoryagentbench", write(tmp_path / "r.json", {"data": records, "metrics": {}}))
+    assert rows[question.question_id].values["accuracy"] == 1.0
+    assert rows[other.question_id].values["accuracy"] == 1.0
+
+
+def inspect_log(*samples: Any) -> dict[str, Any]:
+    return {"version": 2, "status": "success", "eval": {"task": "x"}, "samples": list(samples)}
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"choices": [{"message": {"role": "assistant", "content": text}}]}
+
+
+def test_a_log_of_inspect_ai_is_scored_for_any_task(tmp_path: Path) -> None:
+    messages = [{"role": "user", "content": f"Answer briefly. {STREET}"}]
+    by_words = {"id": 1, "epoch": 1, "input": messages, "output": said("Quarry Lane")}
+    graded = {"judge": {"value": "C", "explanation": "the same street"}}
+    by_id = {"id": "sample-1/q1", "input": "-", "output": said("x"), "scores": graded}
+    rows = scored("locomo", write(tmp_path / "l.json", inspect_log(by_words, by_id)))
+    assert rows["sample-1/q0"].values["f1"] == 1.0
+    assert rows["sample-1/q1"].values["judged.accuracy"] == 1.0
+
+
+def test_epochs_of_a_log_are_generations_each_with_its_verdict(tmp_path: Path) -> None:
+    case, (question, _) = next(iter(_persistbench().items()))
+    samples = [
+        {"id": case, "epoch": n, "input": "-", "output": said("x"), "scores": {"j": score}}
+        for n, score in ((2, {"value": 5, "explanation": "leaks"}), (1, {"value": 1}))
+    ]
+    samples[1]["scores"]["j"]["explanation"] = "none"
+    rows = scored("persistbench", write(tmp_path / "l.json", inspect_log(*samples)))
+    assert rows[question].values["cross_domain.failure_rate@1"] == 0.0
+    assert rows[question].values["cross_domain.failure_rate"] == 1.0
+
+
+@pytest.mark.parametrize("name", ["locomo", "halumem", "persistbench", "memoryagentbench"])
+def test_a_log_of_other_questions_is_refused(tmp_path: Path, name: str) -> None:
+    sample = {"id": "77", "input": "Whose hat is that?", "output": said("mine")}
+    with pytest.raises(DataError, match="no questions stand in 'Whose hat"):
+        scored(name, write(tmp_path / "l.json", inspect_log(sample)))
 
 
 def test_a_file_in_no_known_form_is_refused_with_the_forms_there_are(tmp_path: Path) -> None:

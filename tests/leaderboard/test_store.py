@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,22 @@ def test_another_bundle_under_the_same_run_id_is_refused(store: Store, spoil: Sp
         json.loads((store.root / "locomo/story/manifest.json").read_text())["versions"].get("other")
         is None
     )
+
+
+def test_run_ids_that_differ_in_case_alone_are_one(store: Store, spoil: Spoil) -> None:
+    for name in ("manifest.json", "summary.json"):
+        spoil.json(name, lambda content: content.update(run_id="Story"))
+    with pytest.raises(Rejected, match=r"is in the store as locomo/story \[identity\.run\]"):
+        store.add(spoil.path, verify(spoil.path))
+    with pytest.raises(Rejected, match=r"identity\.run"):
+        store._refuse_known("STORY", "another")
+
+
+@pytest.mark.parametrize("place", ["locomo/copy", "copies/story", "locomo/Story"])
+def test_a_copy_of_a_bundle_beside_it_is_one_row(store: Store, place: str) -> None:
+    shutil.copytree(store.root / "locomo" / "story", store.root / place)
+    for _ in range(2):
+        assert list(refresh(store).runs["run_id"]) == ["story"]
 
 
 def test_a_replay_under_another_name_is_the_same_run_and_refused(

@@ -468,6 +468,37 @@ def test_whole_sessions_are_ranked_as_sessions(sample):
     assert values["evaluable.session.recall_all@1"] == 0
 
 
+def only_the_assistant_speaks(case, index):
+    """The case with the user turns of one session dropped."""
+    ingest = case.timeline[index]
+    turns = tuple(turn for turn in ingest.session.turns if turn.role == "assistant")
+    silent = replace(ingest, session=replace(ingest.session, turns=turns))
+    return replace(case, timeline=(*case.timeline[:index], silent, *case.timeline[index + 1 :]))
+
+
+def test_a_session_without_user_turns_keeps_its_rank_among_whole_sessions(sample):
+    case, gold = sample["a17c0e42"]
+    target = question(gold).evidence[0].rpartition("_")[0]
+    other = next(n for n, s in enumerate(sessions(case)) if s.id != target and len(s.turns) > 1)
+    case = only_the_assistant_speaks(case, other)
+    everything = {s.id: [turn.id for turn in s.turns] for s in sessions(case)}
+    silent = everything[sessions(case)[other].id]
+    whole = row(recalling(case, gold, [silent, everything[target]]), gold).values
+    assert whole["evaluable.session.recall_any@1"] == 0
+    assert whole["evaluable.session.recall_any@3"] == 1
+    assert whole["evaluable.turn.recall_any@1"] == 1  # no user turn, so no row among turns
+
+
+def test_a_blank_turn_of_an_official_ranking_has_an_id_and_keeps_its_rank(sample):
+    case, gold = sample["f523aa01"]
+    blank, target = question(gold).blank_users[0], question(gold).evidence[0]
+    assert blank in gold.turn_ids.values()
+    assert blank not in case.turns()
+    values = row(recalling(case, gold, [[blank], [target]]), gold).values
+    assert values["evaluable.turn.recall_any@1"] == 0
+    assert values["evaluable.turn.recall_any@3"] == 1
+
+
 def test_a_system_that_never_names_sources_has_no_retrieval_figures(sample):
     case, gold = sample["a17c0e42"]
     scored = row(recalling(case, gold, [[]]), gold)
@@ -514,7 +545,7 @@ def official_turn_ids(item, public):
     for name, session in zip(item["haystack_session_ids"], item["haystack_sessions"], strict=True):
         for number, turn in enumerate(session, 1):
             official_id = f"{name}_{number}"
-            if turn["role"] == "user" and turn["content"].strip():
+            if turn["role"] == "user":
                 hit = turn.get("has_answer")
                 ids[public[official_id]] = (
                     official_id if hit else official_id.replace("answer", "noans")

@@ -23,7 +23,8 @@ from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.refusals import refusal_file, refusal_of
 from membench.leaderboard.store.rows import BundleFigures, build_row
 from membench.leaderboard.store.store import BADGES, BundleEntry, Store, bundle_sha256, tombstones
-from membench.leaderboard.validation import verify_form
+from membench.leaderboard.validation import Rejected, verify_form
+from membench.leaderboard.validation.rules import Finding
 from membench.leaderboard.validation.strict import parse_lines, parse_object
 from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.records.scores import score_from_json
@@ -161,7 +162,8 @@ def read_row(store: Store, entry: BundleEntry) -> BundleFigures:
     """The row of one bundle, with the verifier's figures where it has any.
 
     Raises:
-        Rejected: Nobody has verified it, and it breaks a rule that needs no data.
+        Rejected: Its folder is called otherwise than its run, as a copy's is; or nobody has
+            verified it, and it breaks a rule that needs no data.
     """
     opened = open_bundle(entry.path)
     badge = store.badge(entry.run_id)
@@ -170,6 +172,9 @@ def read_row(store: Store, entry: BundleEntry) -> BundleFigures:
         verify_form(opened).accept()
     reader = trusted_lines if current else strict_lines
     manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST)
+    if manifest["run_id"] != entry.run_id:
+        found = Finding("identity.run", entry.run_id, f"holds run '{manifest['run_id']}'")
+        raise Rejected([found])
     summary = (
         current["summary"]
         if current

@@ -115,6 +115,15 @@ class Store:
                 return BundleEntry(run_id, task.name, path)
         return None
 
+    def alike(self, run_id: str) -> BundleEntry | None:
+        """The bundle of a run, or of one that differs in case alone.
+
+        A checkout on macOS or Windows would keep one of the two.
+        """
+        folded = run_id.casefold()
+        exact = self.find(run_id)
+        return exact or next((e for e in self.entries() if e.run_id.casefold() == folded), None)
+
     def add(self, source: Path, verification: Verification, submitter: str = "") -> BundleEntry:
         """Take in an accepted bundle, and write down what the validator found.
 
@@ -139,11 +148,12 @@ class Store:
         return BundleEntry(run_id, task, target)
 
     def _refuse_known(self, run_id: str, sha256: str) -> None:
-        known = self.find(run_id)
+        known = self.alike(run_id)
         if known is not None:
             same = bundle_sha256(known.path) == sha256
             rule = "identity.replay" if same else "identity.run"
-            raise Rejected([Finding(rule, run_id, f"is in the store as {known.task}/{run_id}")])
+            place = f"{known.task}/{known.run_id}"
+            raise Rejected([Finding(rule, run_id, f"is in the store as {place}")])
         for badge in self.badges().values():
             if badge["bundle_sha256"] == sha256:
                 location = badge["run_id"]

@@ -23,6 +23,7 @@ import orjson
 from membench.domain.errors import RunStateError, UsageError, UserError
 from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles.bundle import Bundle, make_bundle
+from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import Rejected, Verification, verify
 from membench.leaderboard.validation.rules import FLAGS
 from membench.metrics.statistics import interval_text
@@ -71,11 +72,17 @@ def submit_to(run: Path, folder: Path, data: Path | None = None) -> Submission:
 
     Raises:
         Rejected: The board would refuse it.
-        RunStateError: It is there already.
+        RunStateError: It is there already, or one whose name differs in case alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with checked_bundle(run, data, folder) as (made, verification):
         target = folder / made.task / made.run_id
+        known = Store(folder).alike(made.run_id)
+        if known is not None:
+            raise RunStateError(
+                f"{known.path} already exists, and a run id names one bundle, in any case",
+                "Bundles are never replaced: make the run again under another --run-id.",
+            )
         move_into_place(made.path, target)
     return Submission(str(target), verification, made.sha256, {})
 

@@ -18,6 +18,7 @@ from membench.tasks.card import DataFile, JudgeCard, TaskCard
 from membench.tasks.files.source import Source
 from membench.tasks.halumem.aggregate import metrics_of
 from membench.tasks.halumem.data import MEMORY_TYPES, QUESTION_TYPES, HaluMemGold, users
+from membench.tasks.halumem.formats import FORMATS
 from membench.tasks.halumem.metrics import ANSWER_LABELS, UPDATE_LABELS
 from membench.tasks.halumem.scoring import INCLUDED, requests, rows
 from membench.tasks.prompts import dated_memories, unparsable
@@ -161,6 +162,7 @@ class HaluMem(Task[HaluMemGold]):
     """Loads, judges and scores HaluMem."""
 
     card = CARD
+    prediction_formats = FORMATS
 
     def cases(
         self, source: Source, opaque: Callable[[str], str]

@@ -84,8 +84,8 @@ def from_mem0(document: Any, index: QuestionIndex) -> Iterator[ConvertedLine]:
                 "question_id": take(str(item["question"])),
                 "prediction": text(item.get("response")),
             }
-            verdict = {"llm_score": item["llm_score"]} if "llm_score" in item else {}
-            yield ConvertedLine(f"{key}[{position}]", line, verdict)
+            verdicts = [{"llm_score": item["llm_score"]}] if "llm_score" in item else []
+            yield ConvertedLine(f"{key}[{position}]", line, verdicts)
 
 
 FORMATS = (

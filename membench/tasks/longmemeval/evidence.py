@@ -1,7 +1,9 @@
 """Scoring what a LongMemEval question recalled against the turns that hold its answer.
 
 **Official** figures rank user turns. A recalled memory counts by the user turns among its
-sources; one without any is dropped before the cut. Compared by turn, or by session: then a unit
+sources; one without any is dropped before the cut. Two rows of the official corpora hold nothing
+and keep their rank: a blank user turn, and in an index of whole sessions one in which only the
+assistant speaks. Compared by turn, or by session: then a unit
 is labelled by its session and by whether it holds a marked turn (the official ids of a session's
 unmarked turns differ from those of its marked ones), and turns are counted on until n different
 labels were seen. Two averages exist: `evaluable` (not abstentions, at least one user turn to
@@ -40,14 +42,16 @@ class Corpus:
     """What there is to recall in a case.
 
     Attributes:
-        session_of: Session by turn id.
+        session_of: Session by turn id, blank turns included.
         users: Ids of user turns.
+        blank_users: Ids of user turns that say nothing: no system is told of them.
         users_in: User turns by session.
         marked: Turns that hold the answer.
     """
 
     session_of: Mapping[str, str]
     users: frozenset[str]
+    blank_users: frozenset[str]
     users_in: Mapping[str, frozenset[str]]
     marked: frozenset[str]
 
@@ -59,12 +63,25 @@ class Corpus:
             session.id: frozenset(turn.id for turn in session.turns if turn.role == "user")
             for session in sessions
         }
+        said = {turn.id: session.id for session in sessions for turn in session.turns}
         return cls(
-            session_of={turn.id: session.id for session in sessions for turn in session.turns},
+            session_of=said | {blank: blank.rpartition("_")[0] for blank in question.blank_users},
             users=frozenset().union(*users_in.values()),
+            blank_users=frozenset(question.blank_users),
             users_in=users_in,
             marked=frozenset(question.evidence),
         )
+
+    @property
+    def said(self) -> frozenset[str]:
+        """Every turn that a system is told of."""
+        return frozenset(self.session_of) - self.blank_users
+
+    def is_silent(self, unit: frozenset[str]) -> bool:
+        """Whether a unit is whole sessions in which no user speaks."""
+        sessions = {self.session_of.get(turn) for turn in unit}
+        whole = frozenset(turn for turn, session in self.session_of.items() if session in sessions)
+        return bool(unit) and None not in sessions and unit == whole
 
     @property
     def targets(self) -> frozenset[str]:
@@ -145,6 +162,7 @@ def whole_sessions(units: Units, corpus: Corpus) -> bool:
         corpus.users_in[session] <= frozenset(unit)
         for unit in units
         for session in {corpus.session_of[turn] for turn in unit}
+        if session in corpus.users_in
     )
 
 
@@ -174,20 +192,38 @@ def by_session(units: Units, corpus: Corpus, n: int, *, whole: bool) -> Measures
 
 @dataclass(frozen=True)
 class Official:
-    """The official track of one recall: its user turns by unit."""
+    """The official track of one recall.
+
+    Attributes:
+        units: Its user turns by memory.
+        sessions: The rows of a session index, where every memory is a whole session: those with
+            a user turn by their user turns, the others by all they hold. Empty where it is none.
+    """
 
     corpus: Corpus
     units: Units
+    sessions: Units
     cut: Cut
+
+    @classmethod
+    def of(cls, memories: Sequence[Memory], corpus: Corpus, cut: Cut) -> Official:
+        """The track of what was recalled."""
+        sources = [frozenset(memory.sources) for memory in memories]
+        users = corpus.users | corpus.blank_users
+        units = [unit & users for unit in sources if unit & users]
+        if not whole_sessions(units, corpus):
+            return cls(corpus, units, (), cut)
+        rows = (unit & users or (unit if corpus.is_silent(unit) else None) for unit in sources)
+        return cls(corpus, units, [row for row in rows if row], cut)
 
     def at(self, n: int) -> dict[str, Graded]:
         """Figures at a cut and why they may say nothing, by grain."""
-        whole = whole_sessions(self.units, self.corpus)
+        rows, whole = (self.sessions, True) if self.sessions else (self.units, False)
         return {
             "turn": (by_turn(self.units, self.corpus, n), self.turn_gap(n)),
             "session": (
-                by_session(self.units, self.corpus, n, whole=whole),
-                self.session_gap(n, whole=whole),
+                by_session(rows, self.corpus, n, whole=whole),
+                self.session_gap(rows, n, whole=whole),
             ),
         }
 
@@ -197,13 +233,13 @@ class Official:
         pool = self.corpus.users
         return retrieval.why_undetermined(n, self.units, pool, cut.k, cut.recalled)
 
-    def session_gap(self, n: int, *, whole: bool) -> Undetermined | None:
+    def session_gap(self, rows: Units, n: int, *, whole: bool) -> Undetermined | None:
         """Why the figures by session say nothing, or None."""
         if n >= len(self.corpus.users_in):
             return "pool"
-        labelled = [labels(unit, self.corpus) for unit in self.units]
+        labelled = [labels(row, self.corpus) for row in rows]
         needed = n if whole else rows_for(labelled, n)
-        return "short" if needed > len(self.units) and not self.cut.complete else None
+        return "short" if needed > len(rows) and not self.cut.complete else None
 
 
 # --- all turns ---------------------------------------------------------------------------------
@@ -226,7 +262,7 @@ class AllTurns:
         ]
         gold = frozenset(corpus.session_of[turn] for turn in corpus.marked)
         return {
-            "turn": self.grain(self.units, corpus.marked, corpus.session_of.keys(), n),
+            "turn": self.grain(self.units, corpus.marked, corpus.said, n),
             "session": self.grain(sessions, gold, corpus.users_in.keys(), n),
         }
 
@@ -267,7 +303,7 @@ def figures(corpus: Corpus, names: Sequence[str], recalled: Recalled) -> Iterato
     cut = Cut(recalled.k, len(recalled.memories))
     everything = [frozenset(memory.sources) for memory in recalled.memories]
     tracks: dict[str, Official | AllTurns] = {
-        "": Official(corpus, user_units(recalled.memories, corpus), cut),
+        "": Official.of(recalled.memories, corpus, cut),
         "all_turns.": AllTurns(corpus, everything, cut),
     }
     for prefix, track in tracks.items():
@@ -276,12 +312,6 @@ def figures(corpus: Corpus, names: Sequence[str], recalled: Recalled) -> Iterato
                 for name in names:
                     for measure, value in values.items():
                         yield EvidenceFigure(f"{prefix}{name}.{grain}.{measure}@{n}", n, value, why)
-
-
-def user_units(memories: Sequence[Memory], corpus: Corpus) -> list[frozenset[str]]:
-    """The user turns of each memory that has any."""
-    units = (frozenset(memory.sources) & corpus.users for memory in memories)
-    return [unit for unit in units if unit]
 
 
 def score_recall(

@@ -27,10 +27,12 @@ class LongMemEvalQuestion(QuestionGold):
     Attributes:
         abstention: Whether the right answer is that nobody said so.
         disputed: Whether the overlaid list disputes its answer.
+        blank_users: Public ids of user turns that say nothing: rows of the official corpora.
     """
 
     abstention: bool = False
     disputed: bool = False
+    blank_users: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

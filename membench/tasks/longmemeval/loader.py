@@ -73,14 +73,17 @@ def read_case(
         answer=node["answer"].answer(),
         abstention=question_id.endswith(ABSTENTION),
         disputed=disputed is not None and question_id in disputed,
+        blank_users=tuple(name for name, role in history.blanks if role == "user"),
     )
     asked = Ask(Question(node["question"].text(), question_date(node["question_date"])))
     timeline: tuple[Event, ...] = (*map(Ingest, sessions), Finalize(), asked)
     gold = LongMemEvalGold(
         case_id=question_id,
         questions={len(timeline) - 1: question},
-        turn_ids=OfficialIds(history.official, history.sessions),
-        blank_turns=history.blank,
+        turn_ids=OfficialIds(
+            history.official, history.sessions, [name for name, _ in history.blanks]
+        ),
+        blank_turns=len(history.blanks),
         audited=disputed is not None,
     )
     return Case(opaque(question_id), "longmemeval", timeline), gold
@@ -123,14 +126,14 @@ class History:
         opaque: Session id -> opaque key, of this instance.
         marked: Public ids of turns with `has_answer`, in order of time.
         official: Official session id by public key; a repeated one has `-2` and so on.
-        blank: Turns skipped because they are blank.
+        blanks: Public id and role of every turn skipped because it is blank.
         sessions: What was read, in order.
     """
 
     opaque: Callable[[str], str]
     marked: list[str] = field(default_factory=list)
     official: dict[str, str] = field(default_factory=dict)
-    blank: int = 0
+    blanks: list[tuple[str, Role]] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
 
     def read(self, node: Node) -> list[Session]:
@@ -169,7 +172,8 @@ class History:
         names = list(map(key.__add__, numbers(len(contents))))
         if not all(contents) or any(map(str.isspace, contents)):
             said = [i for i, content in enumerate(contents) if content.strip()]
-            self.blank += len(contents) - len(said)
+            silent = sorted(set(range(len(contents))) - set(said))
+            self.blanks += [(names[i], roles[i]) for i in silent]
             names = [names[i] for i in said]
             contents = [contents[i] for i in said]
             roles = [roles[i] for i in said]
@@ -240,24 +244,28 @@ class OfficialIds(Mapping[str, str]):
 
     Official ids are the session id, `_`, and the position among all turns, from 1. A turn without
     the mark is indexed officially with `noans` for `answer` in its session id; that spelling is
-    known, too. A repeated session has `-2` and so on after its id.
+    known, too. A repeated session has `-2` and so on after its id. Blank turns have ids, too: the
+    official corpora hold them.
     """
 
-    def __init__(self, names: Mapping[str, str], sessions: Sequence[Session]) -> None:
-        """Keep what is needed to make them: official session id by key, and the sessions."""
+    def __init__(
+        self, names: Mapping[str, str], sessions: Sequence[Session], blanks: Sequence[str]
+    ) -> None:
+        """Keep what is needed: official session id by key, the sessions, ids of blank turns."""
         self._names = names
         self._sessions = sessions
+        self._blanks = blanks
         self._ids: dict[str, str] | None = None
 
     def _all(self) -> dict[str, str]:
         if self._ids is None:
             self._ids = {}
-            for session in self._sessions:
-                name = self._names[session.id]
-                for turn in session.turns:
-                    number = turn.id.rpartition("_")[2]
-                    self._ids[f"{name}_{number}"] = turn.id
-                    self._ids[f"{name.replace('answer', 'noans')}_{number}"] = turn.id
+            said = [turn.id for session in self._sessions for turn in session.turns]
+            for public in (*said, *self._blanks):
+                key, _, number = public.rpartition("_")
+                name = self._names[key]
+                self._ids[f"{name}_{number}"] = public
+                self._ids[f"{name.replace('answer', 'noans')}_{number}"] = public
         return self._ids
 
     def __getitem__(self, official: str) -> str:

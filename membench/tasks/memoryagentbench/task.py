@@ -18,6 +18,7 @@ from membench.domain.score import Aggregate, Score, Verdict
 from membench.tasks.base import Task, fill
 from membench.tasks.card import OptionCard, TaskCard
 from membench.tasks.files.source import Source
+from membench.tasks.memoryagentbench.formats import FORMATS
 from membench.tasks.memoryagentbench.gold import SOURCES, MemoryAgentBenchGold
 from membench.tasks.prompts import dated_memories
 
@@ -66,6 +67,7 @@ class MemoryAgentBench(Task[MemoryAgentBenchGold]):
     """MemoryAgentBench, as its authors score what needs no judge."""
 
     card = CARD
+    prediction_formats = FORMATS
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from membench.tasks.card import DataFile, JudgeCard, OptionCard, TaskCard
 from membench.tasks.files.source import Source
 from membench.tasks.find import Version, identify, locate
 from membench.tasks.persistbench.data import PersistBenchGold, cases
+from membench.tasks.persistbench.formats import FORMATS
 from membench.tasks.persistbench.metrics import BENEFICIAL, CROSS_DOMAIN, SCALE, SYCOPHANCY
 from membench.tasks.persistbench.scoring import metrics_of, requests, row
 from membench.tasks.prompts import unparsable
@@ -187,6 +188,7 @@ class PersistBench(Task[PersistBenchGold]):
     """Loads, judges and scores PersistBench."""
 
     card = CARD
+    prediction_formats = FORMATS
 
     def cases(
         self, source: Source, opaque: Callable[[str], str]
