@@ -17,7 +17,7 @@ from membench.records.manifest import SCHEMA
 from membench.records.summary import RunCosts
 from membench.tasks.base import AnyTask
 from membench.tasks.files.source import Source, file_sha256
-from membench.tasks.find import find_source
+from membench.tasks.find import choice_note, find_source
 from membench.tasks.registry import get_task
 
 SYSTEM = "external"
@@ -86,6 +86,7 @@ def data_entry(task: AnyTask, source: Source) -> JsonObject:
         "version": version.name,
         "sha256": version.sha256,
         "warning": version.warning,
+        "others": choice_note(source),
     }
 
 

@@ -46,6 +46,7 @@ from membench.records.manifest import Manifest, ParentEntry
 from membench.records.run_directory import RunDir, new_run_id
 from membench.records.spec import ExecOptions, RunSpec
 from membench.records.usage import PhaseUsage
+from membench.tasks.find import choice_note
 
 PLAYED = ("play.jsonl", "texts.jsonl", "energy.jsonl")
 """Records that a run takes over from the one it reads again."""
@@ -388,6 +389,8 @@ def mark_interrupted(run: RunDir) -> None:
 
 def warn(prepared: ResolvedRun, progress: Progress) -> None:
     """Say what a reader of the results should know beforehand."""
+    if note := choice_note(prepared.source):
+        progress.note(note)
     if prepared.version.warning:
         progress.note(prepared.version.warning)
     card, options = prepared.card, prepared.options

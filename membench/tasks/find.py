@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,14 +111,27 @@ def cache_folder(name: str) -> Path:
 
 
 def locate(card: TaskCard, folder: Path, split: str) -> Source | None:
-    """The file of a split in a folder: the published name first, then the card's patterns."""
-    for name in file_names(card, split):
-        if (folder / name).is_file():
-            return Source(folder / name, split)
-    for pattern in card.patterns.get(split, ()):
-        for path in sorted(folder.glob(pattern)):
-            return as_source(card, path, split)
-    return None
+    """The file of a split in a folder: the published name first, then the card's patterns.
+
+    What else would do is named in the source's `others`.
+    """
+    named = [folder / name for name in file_names(card, split)]
+    alike = [
+        path for pattern in card.patterns.get(split, ()) for path in sorted(folder.glob(pattern))
+    ]
+    found = list(dict.fromkeys([*(path for path in named if path.is_file()), *alike]))
+    if not found:
+        return None
+    first, *others = found
+    return replace(as_source(card, first, split), others=tuple(others))
+
+
+def choice_note(source: Source) -> str:
+    """Which of several files that would do was taken; empty where there was one."""
+    if not source.others:
+        return ""
+    names = ", ".join(path.name for path in source.others)
+    return f"{source.path} was taken, not {names} beside it: name another with --data FILE"
 
 
 def as_source(card: TaskCard, path: Path, split: str) -> Source:

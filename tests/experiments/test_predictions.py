@@ -76,7 +76,7 @@ def test_every_example_of_the_guide_fits_the_schema() -> None:
     [
         ({"prediction": "x"}, "exactly one of question_id, session_id, probe_id"),
         ({"question_id": "a", "probe_id": "b", "prediction": "x"}, "exactly one of"),
-        ({"question_id": "a"}, "prediction or predictions is missing"),
+        ({"question_id": "a"}, "prediction or predictions or retrieved is missing"),
         ({"question_id": "a", "prediction": "x", "predictions": ["y"]}, "not both"),
         ({"question_id": "a", "prediction": 7}, "valid string"),
         ({"question_id": "a", "prediction": "x", "extracted": []}, "extracted does not belong"),

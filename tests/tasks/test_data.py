@@ -230,3 +230,19 @@ def test_an_element_longer_than_memory_allows_is_read_the_slow_way(tmp_path, mon
     monkeypatch.setattr(arrays, "CHUNK", 100)
     monkeypatch.setattr(arrays, "LONGEST", 1000)
     assert read(tmp_path, json.dumps(ELEMENTS).encode()) == ELEMENTS
+
+
+def test_of_several_files_that_would_do_the_others_are_named(tmp_path):
+    for name in ("b_user.json", "a_user.json"):
+        put(tmp_path / name)
+    card = replace(LOCOMO.card, patterns={"locomo10": ("*_user.json",)})
+    source = find.locate(card, tmp_path, "locomo10")
+    assert source.path.name == "a_user.json"
+    assert "a_user.json was taken, not b_user.json beside it" in find.choice_note(source)
+    put(tmp_path / "locomo10.json")
+    assert find.locate(card, tmp_path, "locomo10").path.name == "locomo10.json"
+
+
+def test_of_one_file_nothing_is_said(tmp_path):
+    put(tmp_path / "locomo10.json")
+    assert find.choice_note(find.locate(LOCOMO.card, tmp_path, "locomo10")) == ""

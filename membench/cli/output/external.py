@@ -34,6 +34,8 @@ def print_data(data: JsonView) -> None:
         f"sha256 {data['sha256'][:12]}",
         markup=False,
     )
+    if data["others"]:
+        err().print(f"note: {data['others']}", markup=False)
     if data["warning"]:
         err().print(
             f"note: {data['warning']}; predictions made on other data may not belong to it",

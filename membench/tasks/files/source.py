@@ -28,12 +28,14 @@ class Source:
         split: Which split it holds.
         partial: True for a file known to hold only part of its split.
         more: Further files of the split, where it is published as several.
+        others: Files in the same folder that would have done as well and are not read.
     """
 
     path: Path
     split: str
     partial: bool = False
     more: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
 
     def open(self) -> IO[bytes]:
         """Open the content of `path` for reading, decompressed."""
