@@ -68,7 +68,8 @@ def score_external(
     rows = list(
         score_predictions(task, source, opaque, found.predictions, found.verdicts, found.labels)
     )
-    summary = external_summary(task, source, rows) | {"data": data_entry(task, source)}
+    data = data_entry(task, source)
+    summary = external_summary(task, source, rows, data["sha256"]) | {"data": data}
     if out is None:
         return summary
     from membench.experiments.external_run import write_external_run
@@ -90,7 +91,9 @@ def data_entry(task: AnyTask, source: Source) -> JsonObject:
     }
 
 
-def external_summary(task: AnyTask, source: Source, rows: Sequence[Score]) -> JsonObject:
+def external_summary(
+    task: AnyTask, source: Source, rows: Sequence[Score], dataset_sha256: str
+) -> JsonObject:
     """A summary in the shape of a run's; what was not observed is null."""
     counts = question_counts(rows)
     cost = RunCosts().to_json() | {"ingested": {"turns": None, "tokens": None}}
@@ -105,7 +108,7 @@ def external_summary(task: AnyTask, source: Source, rows: Sequence[Score]) -> Js
         "comparison_key": {
             "task": task.card.name,
             "split": source.split,
-            "dataset_sha256": source.sha256,
+            "dataset_sha256": dataset_sha256,
             "division": "open",
             "task_options": dict(task.options),
         },

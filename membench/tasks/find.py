@@ -33,7 +33,8 @@ class Version:
 
     Attributes:
         name: `official`, `sample`, `unknown`, or a word of the task (`reformatted`, `modified`).
-        sha256: Hash of the stored bytes.
+        sha256: What names the data: the hash of the published file whose content it has, however
+            it is compressed or laid out; else that of the stored bytes.
         warning: What a person should be told about it, if anything.
     """
 
@@ -209,8 +210,8 @@ def identify(card: TaskCard, source: Source) -> Version:
         return Version("unknown", source.sha256, unknown_warning(source))
     if file.split != source.split:
         warning = f"{source.path} is the published file of split '{file.split}'"
-        return Version(file.version, source.sha256, warning)
-    return Version(file.version, source.sha256)
+        return Version(file.version, file.sha256, warning)
+    return Version(file.version, file.sha256)
 
 
 def unknown_warning(source: Source) -> str:

@@ -110,7 +110,9 @@ def test_a_published_hash_names_the_version(tmp_path):
 
 def test_a_compressed_copy_is_the_published_content(tmp_path):
     source = Source(put(tmp_path / "f.json.gz", gzip.compress(CONTENT)), "all")
-    assert identify(carded(), source).name == "official"
+    plain = Source(put(tmp_path / "f.json"), "all")
+    assert identify(carded(), source) == identify(carded(), plain)
+    assert source.sha256 != plain.sha256
 
 
 def test_an_unknown_hash_loads_with_a_warning(tmp_path):

@@ -20,10 +20,15 @@ from membench.domain.score import Verdict
 from membench.domain.system import Memory
 from membench.experiments.prediction_files import own_lines
 from membench.experiments.predictions import score_predictions
+from membench.harness.manifest import comparison_key
+from membench.harness.prepare import prepare, survey
+from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks.base import request_id
+from membench.tasks.files.source import Source
 from membench.tasks.find import find_errata, find_source
 from membench.tasks.locomo.choice import NOT_MENTIONED, chosen
 from membench.tasks.locomo.gold import repair
+from membench.tasks.locomo.loader import content_sha256
 from membench.tasks.locomo.scoring import official_f1, official_rounding
 from membench.tasks.locomo.task import CARD, Locomo
 
@@ -667,6 +672,19 @@ def test_an_edited_copy_is_told_from_a_published_one(tmp_path):
     assert version.warning
 
 
+def test_a_copy_laid_out_differently_is_the_same_data_under_the_published_hash(
+    tmp_path, monkeypatch
+):
+    published = Source(Locomo.sample(), "locomo10")
+    monkeypatch.setattr("membench.tasks.locomo.task.CONTENT_SHA256", content_sha256(published))
+    (tmp_path / "locomo10.json").write_text(json.dumps(SAMPLE, indent=3), encoding="utf-8")
+    spec, options = RunSpec("none", "locomo"), ExecOptions(data=tmp_path, energy="none")
+    prepared = prepare(spec, options)
+    key = comparison_key(prepared, survey(prepared))
+    assert prepared.version.name == "reformatted"
+    assert key.dataset_sha256 == Locomo.card.files[0].sha256
+
+
 # --- the real file -----------------------------------------------------------------------------
 
 REAL = os.environ.get("MEMBENCH_DATA")
@@ -732,7 +750,8 @@ def test_the_variants_in_circulation_are_told_apart(tmp_path):
     content = json.loads(source.path.read_bytes())
     indented = tmp_path / "locomo10.json"
     indented.write_text(json.dumps(content, indent=3), encoding="utf-8")
-    assert Locomo.identify(replace(source, path=indented)).name == "reformatted"
+    copy = Locomo.identify(replace(source, path=indented))
+    assert (copy.name, copy.sha256) == ("reformatted", source.sha256)
     content[0]["conversation"]["session_1"][0]["text"] += "!"
     indented.write_text(json.dumps(content), encoding="utf-8")
     assert Locomo.identify(replace(source, path=indented)).name == "modified"

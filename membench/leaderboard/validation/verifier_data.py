@@ -73,7 +73,7 @@ def load_reference(
     task = read_known(bundle, task_type, data)
     entry, spec = bundle.manifest["task"], bundle.manifest["spec"]
     source = own_source(task_type, entry["split"], data)
-    if source is not None and entry["dataset_sha256"] == source.sha256:
+    if source is not None and entry["dataset_sha256"] == task.identify(source).sha256:
         return VerifierData(task, source, spec["seed"], spec["limit"])
     if entry["dataset_sha256"] not in published(task_type.card):
         raise RuleViolation(

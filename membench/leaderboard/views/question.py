@@ -256,7 +256,7 @@ def the_case(bundle: LoadedBundle, case_id: str, data: Path | None) -> tuple[Cas
     try:
         task_type = get_task(task["name"])
         source = find_source(task_type, task["split"], data)
-        if source.sha256 != task["dataset_sha256"]:
+        if task_type.identify(source).sha256 != task["dataset_sha256"]:
             return None
         options = tuple(sorted(spec["task_set"].items()))
         return cases_of(task["name"], source, options, spec["seed"]).get(case_id)

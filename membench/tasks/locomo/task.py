@@ -213,7 +213,7 @@ class Locomo(Task[LocomoGold]):
         from membench.tasks.locomo.loader import content_sha256
 
         if content_sha256(source) == CONTENT_SHA256:
-            return Version("reformatted", version.sha256)
+            return Version("reformatted", cls.card.files[0].sha256)
         return Version("modified", version.sha256, version.warning)
 
 
