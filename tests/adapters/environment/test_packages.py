@@ -13,7 +13,7 @@ from membench.testing.packages import check_package
 from membench.testing.stored import read_stored
 
 PACKAGES = [card for card in list_systems().values() if card.environment is not None]
-SMALL = ("langmem", "mem0")
+SMALL = ("langmem", "mem0", "qdrant")
 """What continuous integration installs; the others are checked by benchmarks/packages.py."""
 
 

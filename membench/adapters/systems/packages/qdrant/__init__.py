@@ -1,0 +1,1 @@
+"""The package qdrant as a memory system; nothing is imported here."""
