@@ -13,7 +13,7 @@ from membench.tasks.registry import list_tasks
 
 PACKAGE = Path(__file__).parents[1] / "membench"
 
-WORDS = {"none", "random", "recent", "http", "mcp", "dense", "hybrid", "scripted"}
+WORDS = {"none", "random", "recent", "http", "mcp", "dense", "hybrid", "scripted", "light"}
 """Names of systems that are words of their own (`none`: no model; `http`: a URL)."""
 
 NAMES = {*list_systems(), *list_tasks(), *local_models().models} - WORDS

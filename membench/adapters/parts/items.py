@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from membench.adapters.parts.embedder import Embedder
+from membench.adapters.parts.embedder import Embedder, Vectors
 from membench.adapters.parts.lexical import Lexical
 from membench.adapters.parts.unit_memory import RankedRows, Scores
 from membench.adapters.parts.vectors import Mask, VectorMatrix, best
@@ -97,6 +97,7 @@ class VectorIndex:
         """Start without rows."""
         self.embedder = embedder
         self.matrix = VectorMatrix()
+        self._asked: tuple[str, Vectors] | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -112,10 +113,15 @@ class VectorIndex:
         self.matrix.keep(rows)
 
     def scores(self, query: str) -> Scores:
-        """Similarity of every row; nothing is like a blank query."""
+        """Similarity of every row; nothing is like a blank query.
+
+        The last query's vector is kept: several banks are searched for one question.
+        """
         if not query.strip():
             return np.zeros(self.matrix.size)
-        return self.matrix.scores(self.embedder.embed([query])[0])
+        if self._asked is None or self._asked[0] != query:
+            self._asked = (query, self.embedder.embed([query])[0])
+        return self.matrix.scores(self._asked[1])
 
     def likeness(self, row: int) -> Scores:
         """Similarity of every row to one of them."""

@@ -1,0 +1,1 @@
+"""A model reads the whole history in blocks for every question."""

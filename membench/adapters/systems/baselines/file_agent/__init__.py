@@ -1,0 +1,1 @@
+"""An agent that searches files of the history with grep."""

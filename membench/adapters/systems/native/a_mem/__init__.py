@@ -1,0 +1,1 @@
+"""A-MEM: notes that may rewrite their neighbours."""

@@ -1,0 +1,1 @@
+"""GAM: cheap writing, and research when a question comes."""

@@ -1,0 +1,1 @@
+"""LightMem: few calls: buffer, cut topics, extract once, repair in sleep time."""

@@ -1,0 +1,1 @@
+"""MemoryOS: recent pages, topic segments ranked by heat, profiles fed by the hottest."""

@@ -1,0 +1,45 @@
+"""Every native system that calls models conforms, in each of its modes."""
+
+from typing import Any
+
+import pytest
+
+from membench.adapters.configured import configured_card
+from membench.adapters.registry import checked_parameters, get_card
+from membench.domain.system import ModelEndpoint
+from membench.testing.conformance import check
+from membench.testing.scripted import ScriptedServer
+
+MODES: list[tuple[str, dict[str, Any]]] = [
+    ("a-mem", {}),
+    ("engram", {}),
+    ("gam", {}),
+    ("hema", {}),
+    ("hema", {"summary": False}),
+    ("light", {}),
+    ("lightmem-native", {}),
+    ("lightmem-native", {"extract": "none"}),
+    ("memorybank", {}),
+    ("memorybank", {"summaries": False, "index": "bm25", "forgetting": False}),
+    ("memoryos-native", {}),
+    ("structural-memory", {}),
+    ("structural-memory", {"units": "mixed", "retrieval": "iterative"}),
+    ("structural-memory", {"units": "facts", "retrieval": "rerank"}),
+    ("session-summaries", {}),
+    ("block-extraction", {}),
+    ("file-agent", {}),
+    ("memr3", {}),
+    ("memr3", {"inner": "memorybank", "inner_set": "summaries=false"}),
+]
+
+
+@pytest.mark.parametrize(("name", "given"), MODES, ids=[f"{n} {g}" for n, g in MODES])
+def test_a_system_keeps_every_promise_in_each_of_its_modes(
+    name: str, given: dict[str, Any]
+) -> None:
+    card = get_card(name)
+    roles = configured_card(card, checked_parameters(card, given)).roles
+    with ScriptedServer() as server:
+        models = {role: ModelEndpoint(server.base_url, "key", "scripted") for role in roles}
+        results = check(card, parameters=given, models=models, huge_turns=60)
+    assert [result for result in results if result.status == "failed"] == []
