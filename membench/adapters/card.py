@@ -11,7 +11,7 @@ from membench.domain.labels import Role, Scalar
 
 ParameterType = Literal["str", "int", "float", "bool"]
 Fidelity = Literal["package", "weights", "native", "adapted", "control"]
-Protocol = Literal["blind", "question-aware", "answer-only"]
+Protocol = Literal["blind", "question-aware", "answer-only", "handed-in"]
 Replay = Literal["exact", "answers", "none"]
 Reference = Literal["ceiling", "floor", "full-context", "baseline"]
 """What others are compared with a system as: what knowing the evidence gives, what nothing gives,
@@ -113,7 +113,7 @@ class SystemCard:
         licence: SPDX expression of what is run.
         fidelity: How close this is to what its authors describe.
         deviations: Every known difference from the paper or release.
-        protocol: `blind`, `question-aware` or `answer-only`.
+        protocol: `blind`, `question-aware`, `answer-only`, or `handed-in` for what ran elsewhere.
         granularity: Unit of a memory: `turn`, `session`, `item`, ...
         time: How the dataset's dates reach it.
         replay: What a replay from a cassette reproduces, as measured.

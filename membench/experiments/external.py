@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from membench.adapters.registry import list_systems
 from membench.domain.case import opaque_ids
 from membench.domain.labels import JsonObject, Scalar
 from membench.domain.score import Score
-from membench.experiments.prediction_files import read_prediction_file
-from membench.experiments.predictions import score_predictions
+from membench.experiments.external_run import JUDGE, write_external_run
+from membench.experiments.prediction_files import PredictionFile, read_prediction_file
+from membench.experiments.predictions import PredictedCase, longest_list, predicted_cases
+from membench.harness.prepare import ResolvedRun, prepare
 from membench.harness.summary import aggregate_json, unavailable_energy
+from membench.readers.registry import OWN_READER
 from membench.records.manifest import SCHEMA
+from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import RunCosts
 from membench.tasks.base import AnyTask
-from membench.tasks.files.source import Source, file_sha256
-from membench.tasks.find import choice_note, find_source
-from membench.tasks.registry import get_task
-
-SYSTEM = "external"
-"""Name under which predictions made elsewhere are scored."""
+from membench.tasks.files.source import Source
+from membench.tasks.find import choice_note
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class External:
         predictions: JSON lines (docs/predictions.md).
         verdicts: JSON lines, or None where no judge was run.
         form: The form of the predictions file (`--format`); None to recognise it.
+        set: Name and version of what made them, where they are to be published.
     """
 
     task: str
@@ -43,6 +45,23 @@ class External:
     predictions: Path
     verdicts: Path | None = None
     form: str | None = None
+    set: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def spec(self, options: Mapping[str, Scalar]) -> RunSpec:
+        """As what they are scored: answers that no reader of ours gave."""
+        return RunSpec(
+            system=stand_in(),
+            task=self.task,
+            split=self.split,
+            set=dict(self.set),
+            task_set=dict(options),
+            reader=OWN_READER,
+        )
+
+
+def stand_in() -> str:
+    """Name of the card under which predictions made elsewhere are scored."""
+    return next(n for n, card in list_systems().items() if card.protocol == "handed-in")
 
 
 def score_external(
@@ -58,24 +77,47 @@ def score_external(
     Raises:
         UserError: An unknown task or split, missing data, a bad line, an id that does not exist.
     """
-    task_type = get_task(given.task)
-    task = task_type(options)
-    source = find_source(task_type, given.split, given.data)
-    opaque = opaque_ids(given.task, 0)
+    execution = ExecOptions(data=given.data, energy="none", out=out or Path("runs"))
+    prepared = prepare(given.spec(options), execution)
+    opaque = opaque_ids(prepared.card.name, prepared.spec.seed)
     found = read_prediction_file(
-        given.predictions, task, source, opaque, given.form, given.verdicts
+        given.predictions, prepared.task, prepared.source, opaque, given.form, given.verdicts
     )
-    rows = list(
-        score_predictions(task, source, opaque, found.predictions, found.verdicts, found.labels)
+    cases = predicted_cases(
+        prepared.task,
+        prepared.source,
+        opaque,
+        found.predictions,
+        found.verdicts,
+        found.labels,
     )
-    data = data_entry(task, source)
-    summary = external_summary(task, source, rows, data["sha256"]) | {"data": data}
+    data: JsonObject = {"data": data_entry(prepared.task, prepared.source)}
     if out is None:
-        return summary
-    from membench.experiments.external_run import write_external_run
+        rows = list(scores_of(prepared.task, cases))
+        return external_summary(prepared, rows) | data | {"missing": missing(rows)}
+    kept = list(cases)
+    spec = as_judged(prepared.spec, found, prepared)
+    result = write_external_run(prepare(spec, execution), kept)
+    rows = list(scores_of(prepared.task, kept))
+    return result.summary | data | {"missing": missing(rows)}
 
-    summary["content_sha256"] = file_sha256(given.predictions)
-    return summary | {"run_id": write_external_run(summary, rows, out).run_id}
+
+def as_judged(spec: RunSpec, found: PredictionFile, prepared: ResolvedRun) -> RunSpec:
+    """The spec with what the files say: memories asked for, and whether a judge was run."""
+    judged = bool(found.verdicts or found.labels)
+    k = None if prepared.card.fixed_k else longest_list(found.predictions)
+    return replace(spec, k=k, judge=JUDGE if judged else "none", split=prepared.source.split)
+
+
+def scores_of(task: AnyTask, cases: Iterable[PredictedCase]) -> Iterator[Score]:
+    """Score rows, case by case."""
+    for found in cases:
+        yield from task.score(found.played, found.gold, found.verdicts)
+
+
+def missing(rows: Iterable[Score]) -> list[str]:
+    """Ids of what has no prediction."""
+    return [row.item_id for row in rows if row.reason == "missing"]
 
 
 def data_entry(task: AnyTask, source: Source) -> JsonObject:
@@ -91,9 +133,7 @@ def data_entry(task: AnyTask, source: Source) -> JsonObject:
     }
 
 
-def external_summary(
-    task: AnyTask, source: Source, rows: Sequence[Score], dataset_sha256: str
-) -> JsonObject:
+def external_summary(prepared: ResolvedRun, rows: Sequence[Score]) -> JsonObject:
     """A summary in the shape of a run's; what was not observed is null."""
     counts = question_counts(rows)
     cost = RunCosts().to_json() | {"ingested": {"turns": None, "tokens": None}}
@@ -101,24 +141,23 @@ def external_summary(
     return {
         "schema": SCHEMA,
         "run_id": None,
-        "task": task.card.name,
-        "split": source.split,
-        "system": SYSTEM,
+        "task": prepared.card.name,
+        "split": prepared.source.split,
+        "system": prepared.system.name,
         "division": "open",
         "comparison_key": {
-            "task": task.card.name,
-            "split": source.split,
-            "dataset_sha256": dataset_sha256,
+            "task": prepared.card.name,
+            "split": prepared.source.split,
+            "dataset_sha256": prepared.version.sha256,
             "division": "open",
-            "task_options": dict(task.options),
+            "task_options": dict(prepared.task.options),
         },
         "complete": not counts["failures"],
         "content_sha256": None,
         "counts": counts,
-        **aggregate_json(task.aggregate(rows)),
+        **aggregate_json(prepared.task.aggregate(rows)),
         **cost,
         "energy": unavailable_energy(),
-        "missing": [row.item_id for row in rows if row.reason == "missing"],
     }
 
 
@@ -126,7 +165,7 @@ def question_counts(rows: Sequence[Score]) -> JsonObject:
     """Counts of questions by what became of them, and every failure by reason."""
     questions = [row for row in rows if row.kind == "question"]
     failed = [row for row in questions if row.status == "failed"]
-    failures = Counter(row.reason or "missing" for row in rows if row.status == "failed")
+    failures = Counter(str(row.reason or "missing") for row in rows if row.status == "failed")
     return {
         "cases": len({row.case_id for row in rows}),
         "questions": len(questions),

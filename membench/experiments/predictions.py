@@ -281,21 +281,38 @@ def outcome(failed: Reason | None) -> Outcome:
 # --- scoring -------------------------------------------------------------------------------------
 
 
-def score_predictions(
+@dataclass(frozen=True)
+class PredictedCase:
+    """A case as predictions and verdicts have it.
+
+    Attributes:
+        case: The case.
+        gold: Its gold.
+        played: What the predictions amount to.
+        verdicts: On what scoring wants judged, by request id, labels in the task's spelling.
+    """
+
+    case: Case
+    gold: Gold
+    played: PlayedCase
+    verdicts: Mapping[str, Verdict]
+
+
+def predicted_cases(
     task: AnyTask,
     source: Source,
     opaque: Callable[[str], str],
     predictions: Mapping[str, Prediction],
     verdicts: Mapping[str, ExternalVerdict],
     labels: Mapping[str, Labelled] | None = None,
-) -> Iterator[Score]:
-    """Score rows of predictions made elsewhere, case by case.
+) -> Iterator[PredictedCase]:
+    """Every case of the data with what was predicted for it.
 
     Args:
         task: The benchmark.
         source: Its data.
         opaque: Official id -> opaque id.
-        predictions: See `load_predictions`.
+        predictions: By published id.
         verdicts: See `load_verdicts`; empty where no judge was run.
         labels: Verdicts that came with the answers, by question id.
 
@@ -316,9 +333,22 @@ def score_predictions(
             for request in requests
             if (found := verdict_on(request, verdicts, labels)) is not None
         }
-        yield from task.score(played, gold, given)
+        yield PredictedCase(case, gold, played, given)
     refuse_unknown("prediction", predictions, known, source)
     refuse_unknown("verdict", verdicts, asked, source)
+
+
+def score_predictions(
+    task: AnyTask,
+    source: Source,
+    opaque: Callable[[str], str],
+    predictions: Mapping[str, Prediction],
+    verdicts: Mapping[str, ExternalVerdict],
+    labels: Mapping[str, Labelled] | None = None,
+) -> Iterator[Score]:
+    """Score rows of predictions made elsewhere, case by case; see `predicted_cases`."""
+    for found in predicted_cases(task, source, opaque, predictions, verdicts, labels):
+        yield from task.score(found.played, found.gold, found.verdicts)
 
 
 def verdict_on(

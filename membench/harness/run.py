@@ -18,7 +18,7 @@ from pathlib import Path
 from membench.adapters.driven import check_answers
 from membench.adapters.environment import environments
 from membench.domain.clock import Clock
-from membench.domain.errors import RunStateError, Stopped
+from membench.domain.errors import RunStateError, Stopped, UsageError
 from membench.domain.labels import JsonObject, JsonView, Role
 from membench.harness.lanes import shared_by_engines
 from membench.harness.manifest import new_manifest
@@ -77,6 +77,7 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     """
     progress = progress or NullProgress()
     prepared = prepare(spec, options)
+    refuse_handed_in(prepared)
     warn(prepared, progress)
     run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     check_models(prepared, RunDir(options.out / run_id), tuple(Role))
@@ -103,6 +104,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
     with run.locked():
         manifest = run.read_manifest()
         prepared = prepare(stored_spec(run), with_own_cassette(options, run))
+        refuse_handed_in(prepared)
         check_models(prepared, run)
         install_models(prepared, progress.note)
         surveyed = survey(prepared)
@@ -153,6 +155,19 @@ def derive(
         run.write_places(prepared.places)
         run.write_manifest(replace(new_manifest(prepared, surveyed, run_id), parent=origin))
         return execute(prepared, run, surveyed, progress)
+
+
+def refuse_handed_in(prepared: ResolvedRun) -> None:
+    """Refuse to play what only stands for answers that were made elsewhere.
+
+    Raises:
+        UsageError: Says how those are scored.
+    """
+    if prepared.system.protocol == "handed-in":
+        raise UsageError(
+            f"system '{prepared.system.name}' stands for predictions made elsewhere",
+            "Score them: membench score --task TASK --predictions FILE --out runs",
+        )
 
 
 def check_reachable(prepared: ResolvedRun) -> None:

@@ -105,6 +105,10 @@ class CostTally:
                 self._context.append(record.telemetry.context_tokens)
 
     def _add_telemetry(self, phase: str, telemetry: Telemetry) -> None:
+        self.turns += telemetry.turns or 0
+        self.tokens += telemetry.tokens or 0
+        if telemetry.unseen:
+            return
         if telemetry.start is not None and telemetry.end is not None:
             self._starts.setdefault(phase, array("d")).append(telemetry.start)
             self._ends.setdefault(phase, array("d")).append(telemetry.end)
@@ -112,8 +116,6 @@ class CostTally:
         self._cut_questions += bool(telemetry.cut)
         self._cut_memories += telemetry.cut or 0
         self._replies.update(telemetry.replies or {})
-        self.turns += telemetry.turns or 0
-        self.tokens += telemetry.tokens or 0
         self.peak_rss_bytes = _max(self.peak_rss_bytes, telemetry.rss_bytes)
         self.store_bytes = _max(self.store_bytes, telemetry.store_bytes)
         if telemetry.usage is not None:

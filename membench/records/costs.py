@@ -229,6 +229,8 @@ def record_cost(record: JsonView, cost: Cost) -> float | None:
         which belong to phases.
     """
     telemetry: JsonView = record["telemetry"]
+    if telemetry.get("unseen"):
+        return None
     match cost.id:
         case "joules":
             return None

@@ -33,6 +33,8 @@ class Telemetry:
         scores: The system's score of each recalled memory. Not published.
         finish_reasons: Why the reader model stopped, by generation. Not published.
         cut: Recalled memories that the reader was not sent, since they did not fit its window.
+        unseen: True where nobody here saw it happen: predictions made elsewhere. Its cost is not
+            known.
         replies: What became of the replies that the system asked its model for, by outcome.
     """
 
@@ -51,6 +53,7 @@ class Telemetry:
     finish_reasons: Sequence[str | None] | None = None
     cut: int | None = None
     replies: Mapping[str, int] | None = None
+    unseen: bool | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -61,8 +64,10 @@ class Telemetry:
     def cpu_seconds(self) -> float | None:
         """CPU seconds of the event: the lane's and those of the models it called.
 
-        None where a model was called whose machine is not metered.
+        None where a model was called whose machine is not metered, or nobody looked.
         """
+        if self.unseen:
+            return None
         lane = self.cpu_s or 0.0
         models = Usage() if self.usage is None else self.usage.total
         return known_sum(lane, models.cpu_s if models.asked else models.cpu_s or 0.0)

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from membench.cli.output.question import question_entry
 from membench.domain.case import Ask, Case
-from membench.domain.errors import DataError, Reason
+from membench.domain.errors import DataError, Reason, UsageError, UserError
 from membench.domain.outcome import Answered, Outcome
 from membench.domain.score import Verdict
-from membench.experiments.external import data_entry
+from membench.experiments.compare import compare_with_first, load
+from membench.experiments.external import External, data_entry, score_external
 from membench.experiments.prediction_files import own_lines
 from membench.experiments.predictions import (
     ExternalVerdict,
@@ -24,6 +26,13 @@ from membench.experiments.predictions import (
     played_case,
     score_predictions,
 )
+from membench.harness.run import rebuilt, start
+from membench.leaderboard.bundles.bundle import make_bundle
+from membench.leaderboard.store.store import score_badge
+from membench.leaderboard.submission.submission import submit_to
+from membench.records.costs import MAIN_COSTS, mean_cost
+from membench.records.run_directory import RunDir
+from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
@@ -257,24 +266,60 @@ def test_what_was_scored_against_is_said_with_version_and_hash(tmp_path):
     assert other["warning"]
 
 
-def test_predictions_leave_a_run_that_compares_with_another_of_the_same_data(tmp_path):
-    from membench.experiments.compare import compare_with_first, load
-    from membench.experiments.external import External, score_external
-
+def handed_in(folder: Path, answer: str, name: str) -> Path:
+    """A run of predictions that say the same to every question of LoCoMo's sample."""
     task = get_task("locomo")
-    ids = [
-        question.question_id
-        for _, gold in task().cases(find_source(task, "sample", None), OPAQUE)
-        for question in gold.questions.values()
-    ]
-    runs = []
-    for answer in ("Quarry Lane", "not mentioned"):
-        file = tmp_path / "made.jsonl"
-        lines = [json.dumps({"question_id": name, "prediction": answer}) for name in ids]
-        file.write_text("\n".join(lines))
-        given = External("locomo", "sample", None, file)
-        summary = score_external(given, {}, tmp_path / "runs")
-        runs.append(load(tmp_path / "runs" / summary["run_id"]))
+    file, verdicts = folder / "made.jsonl", folder / "verdicts.jsonl"
+    with file.open("w") as lines, verdicts.open("w") as judged:
+        for _, gold in task().cases(find_source(task, "sample", None), OPAQUE):
+            first = next(iter(gold.turn_ids))
+            for question in gold.questions.values():
+                line = {"question_id": question.question_id, "prediction": answer}
+                lines.write(json.dumps(line | {"retrieved": [first], "k": 5}) + "\n")
+                kind = "refusal" if question.category == "adversarial" else "answer"
+                label = "ANSWERED" if kind == "refusal" else "WRONG"
+                request = f"{question.question_id}:{kind}:0"
+                judged.write(json.dumps({"request_id": request, "values": {"label": label}}) + "\n")
+    named = {"name": name, "version": "1.0"} if name else {}
+    given = External("locomo", "sample", None, file, verdicts, set=named)
+    return folder / "runs" / str(score_external(given, {}, folder / "runs")["run_id"])
+
+
+def test_predictions_leave_a_run_that_compares_with_another_of_the_same_data(tmp_path):
+    runs = [load(handed_in(tmp_path, text, "acme")) for text in ("Quarry Lane", "not mentioned")]
     (made,) = compare_with_first(runs, ["f1"])
     assert made.metrics[0].first > made.metrics[0].second
     assert made.metrics[0].difference.n > 0
+
+
+def test_a_run_of_predictions_shows_each_question_and_knows_no_cost(tmp_path):
+    run = RunDir.open(handed_in(tmp_path, "Quarry Lane", "acme"))
+    summary = run.read_summary()
+    assert summary.metrics["f1"].value == score_external_summary(tmp_path)["f1"]["value"]
+    assert summary.metrics["judged.accuracy"].value == 0.0
+    assert (summary.costs.time_s, summary.costs.cpu_s, summary.costs.usage) == ({}, {}, {})
+    assert all(mean_cost(summary, cost, "question") is None for cost in MAIN_COSTS)
+    prepared = rebuilt(run, ExecOptions())
+    case, gold = next(prepared.cases())
+    entry = question_entry(run, case, gold, next(iter(gold.questions)))
+    assert entry["answers"] == ["Quarry Lane"]
+    assert entry["recalled"][0]["sources"] == [next(iter(case.turns()))]
+
+
+def score_external_summary(folder: Path) -> Any:
+    """What the same files come to without a run."""
+    given = External("locomo", "sample", None, folder / "made.jsonl", folder / "verdicts.jsonl")
+    return score_external(given, {})["metrics"]
+
+
+def test_predictions_are_submitted_as_self_reported_and_not_without_a_name(tmp_path):
+    done = submit_to(handed_in(tmp_path, "Quarry Lane", "acme"), tmp_path / "board")
+    assert "flag.handed_in" in done.verification.flags
+    assert score_badge(done.verification) == "self-reported"
+    with pytest.raises(UserError, match="does not say which"):
+        make_bundle(handed_in(tmp_path, "x", ""), tmp_path / "bundle")
+
+
+def test_what_stands_for_predictions_is_not_run(tmp_path):
+    with pytest.raises(UsageError, match="predictions made elsewhere"):
+        start(RunSpec("external", "locomo", "sample", reader="system"), ExecOptions(out=tmp_path))

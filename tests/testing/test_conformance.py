@@ -30,7 +30,10 @@ SERVERS = {"http", "mcp", "chat_agent"}
 OFFLINE = [
     name
     for name, card in list_systems().items()
-    if not card.roles and not card.environment and name not in SERVERS
+    if not card.roles
+    and not card.environment
+    and name not in SERVERS
+    and card.protocol != "handed-in"
 ]
 
 

@@ -31,6 +31,10 @@ def score(
     task_set: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Task option.")
     ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="name and version of what made them."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write a run of the predictions into.")
     ] = None,
@@ -52,7 +56,8 @@ def score(
         from membench.cli.request import assignments
         from membench.experiments.external import External
 
-        external = External(task, split or None, data, predictions, verdicts, form or None)
+        named = assignments("--set", set_ or [])
+        external = External(task, split or None, data, predictions, verdicts, form or None, named)
         options = assignments("--task-set", task_set or [])
         complete = score_and_show(external, options, out, as_json=json)
     raise typer.Exit(0 if complete else 1)

@@ -97,7 +97,7 @@ class SystemEntry(StrictModel):
     version: Label
     fidelity: Literal["package", "weights", "native", "adapted", "control"]
     deviations: list[ShortText] = []
-    protocol: Literal["blind", "question-aware", "answer-only"]
+    protocol: Literal["blind", "question-aware", "answer-only", "handed-in"]
     granularity: ShortText
     time: ShortText
     replay: Literal["exact", "answers", "none"]
@@ -379,6 +379,7 @@ class Telemetry(StrictModel):
     context_tokens: Count | None = None
     cut: Count | None = None
     replies: dict[Label, Count] | None = None
+    unseen: Literal[True] | None = None
     usage: UsageEntry | None = None
     error: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,79}$")] | None = None
     node: Count | None = None

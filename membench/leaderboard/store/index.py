@@ -34,7 +34,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 12
+VERSION = 13
 """Of the tables' shape: an index of another version is built anew."""
 
 

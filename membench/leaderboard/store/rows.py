@@ -172,6 +172,7 @@ def facts_of(manifest: JsonView, summary: JsonView) -> JsonObject:
         "energy_boundary": str(energy.get("boundary") or ""),
         "order_dependent": system["order_dependent"],
         "ceiling": "evidence_grant" in system["capabilities"],
+        "handed_in": system["protocol"] == "handed-in",
         "reference": reference_of(system),
     }
 

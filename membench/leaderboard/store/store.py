@@ -271,10 +271,13 @@ def now() -> str:
 def score_badge(verification: Verification) -> str:
     """`re-scored` if every figure that a rank may use was recomputed, else `self-reported`.
 
-    `unchecked` where the verifier had no data to compare with.
+    `unchecked` where the verifier had no data to compare with. What was handed in stays
+    self-reported, however right its scores are: nobody saw a system answer.
     """
     if not verification.rescored or verification.bundle is None:
         return "unchecked"
+    if verification.bundle.manifest["system"]["protocol"] == "handed-in":
+        return "self-reported"
     from membench.tasks.registry import get_task
 
     card = get_task(verification.bundle.summary["task"]).card

@@ -210,6 +210,8 @@ def run_flags(bundle: ParsedBundle) -> list[str]:
         found.append("flag.dirty")
     if "scripted" in bundle.manifest["models"].values():
         found.append("flag.rehearsal")
+    if bundle.manifest["system"]["protocol"] == "handed-in":
+        found.append("flag.handed_in")
     if bundle.manifest["subset"]:
         found.append("flag.partial")
     if not bundle.summary["complete"]:

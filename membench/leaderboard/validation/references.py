@@ -100,8 +100,8 @@ def check_context(
     texts: Sequence[JsonView],
     location: str,
 ) -> None:
-    """Context tokens must be the sum over what was recalled."""
-    if content["status"] != "ok":
+    """Context tokens must be the sum over what was recalled; of what nobody saw there are none."""
+    if content["status"] != "ok" or (telemetry.unseen and telemetry.context_tokens is None):
         return
     if content.get("memories") is None:
         raise RuleViolation("rescore.memory", location, "is ok without a list of memories")

@@ -348,6 +348,8 @@ def why_unranked(run: JsonView, score: RowFigure | None) -> str:
         return "withdrawn"
     if run["ceiling"]:
         return CEILING
+    if run.get("handed_in"):
+        return "its answers were made elsewhere and handed in"
     if run["rehearsal"]:
         return "a rehearsal with a scripted model"
     if run["subset"]:

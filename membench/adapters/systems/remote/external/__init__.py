@@ -1,0 +1,1 @@
+"""Predictions made elsewhere, as a row of their own."""
