@@ -65,14 +65,14 @@ def test_rows_come_by_place_with_ranges_that_hold_them(index: Index) -> None:
 
 def test_filters_move_nobody(index: Index) -> None:
     whole = board(index, Choice())
-    some = limited(whole, 300.0, 0.4)
+    some = limited(whole, 30.0, 0.4)
     ranks = {row.run_id: row.rank for row in whole.rows}
     assert some.rows
     assert all(ranks[row.run_id] == row.rank for row in some.rows)
 
 
 def test_a_lowest_score_shows_each_systems_cheapest_setting(index: Index) -> None:
-    whole = board(index, Choice())
+    whole = board(index, Choice(axis="context_tokens"))
     some = limited(whole, None, 0.3)
     for row in some.rows:
         assert row.cost is not None and row.score is not None
@@ -88,7 +88,7 @@ def test_a_lowest_score_shows_each_systems_cheapest_setting(index: Index) -> Non
 
 
 def test_a_highest_cost_shows_each_systems_best_setting(index: Index) -> None:
-    whole = board(index, Choice())
+    whole = board(index, Choice(axis="context_tokens"))
     some = limited(whole, 200.0, 0.0)
     assert all(row.cost and row.cost.value <= 200 for row in some.rows)
     assert len({row.system for row in some.rows}) == len(some.rows)
@@ -102,6 +102,23 @@ def test_unavailable_energy_is_a_dash_and_never_zero(index: Index) -> None:
     cells = [r["J / question"] for r in board_records(shown)]
     assert "–" in cells
     assert "0" not in cells
+
+
+def test_a_board_opens_on_joules_where_rows_have_them(index: Index) -> None:
+    assert board(index, Choice()).choice.axis == "joules"
+
+
+def test_without_joules_it_opens_on_cpu_seconds_and_says_how_to_get_them(tmp_path: Path) -> None:
+    write_store(tmp_path, BoardPlan(runs=3, questions=40, measured=0))
+    shown = board(refresh(Store(tmp_path)), Choice())
+    assert shown.choice.axis == "cpu_s"
+    assert "--energy cpu:7.5" in shown.energy_wanted
+    assert "--energy nvml" in shown.energy_wanted
+    assert "3 of 3" in shown.energy_wanted
+
+
+def test_a_board_says_what_a_judge_would_add(index: Index) -> None:
+    assert "membench judge RUN --judge MODEL" in board(index, Choice()).judge_wanted
 
 
 def test_joules_of_unlike_provenance_do_not_stand_beside_each_other(index: Index) -> None:
@@ -155,14 +172,14 @@ def test_what_was_chosen_and_is_not_there_falls_back(index: Index) -> None:
 
 
 def test_limits_offered_cover_every_cost(index: Index) -> None:
-    rows = board(index, Choice()).rows
+    rows = board(index, Choice(axis="context_tokens")).rows
     steps = budget_steps(rows)
     assert steps == sorted(steps)
     assert steps[-1] >= max(row.cost.value for row in rows if row.cost)
 
 
 def test_the_chart_carries_run_ids_and_has_words(index: Index) -> None:
-    shown = board(index, Choice())
+    shown = board(index, Choice(axis="context_tokens"))
     figure = charts.scatter(shown).to_dict()
     ids = {i for trace in figure["data"] for i in trace.get("customdata", ())}
     assert ids == {row.run_id for row in shown.rows}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import state
+from membench.leaderboard.rendering.cards import CARD_STYLE
 from membench.leaderboard.rendering.charts import CONFIG
 from membench.leaderboard.views.board import Choice, divisions, tasks
 from membench.leaderboard.views.tables import to_csv, to_json
@@ -17,8 +19,28 @@ Records = Sequence[Mapping[str, Any]]
 BIND: object = "query-params"
 
 
+STYLE = """
+[data-testid="stMainBlockContainer"] { padding-top: 3.6rem; padding-bottom: 3rem; }
+h1 { font-size: 1.6rem !important; padding: .2rem 0 .3rem !important; }
+.st-key-cards, .st-key-chart-narrow { display: none; }
+@media (max-width: 640px) {
+  .st-key-cards, .st-key-chart-narrow { display: flex; }
+  .st-key-rows, .st-key-chart-wide { display: none; }
+  .st-key-chips { flex-wrap: nowrap !important; overflow-x: auto; padding-bottom: .3rem; }
+  [data-testid="stMainBlockContainer"] { padding-left: .8rem; padding-right: .8rem; }
+}
+"""
+"""On narrow screens rows are cards, the chart has fewer names, and chips are one line."""
+
+
+def style() -> None:
+    """The look of every page."""
+    st.html(f"<style>{STYLE}{CARD_STYLE}</style>")
+
+
 def heading(title: str, words: str = "") -> None:
     """Title and one sentence of ours."""
+    style()
     st.title(title)
     if words:
         st.caption(words)
@@ -52,8 +74,16 @@ def table(records: Records, *, key: str, alt: str, height: int | str = "auto") -
     downloads(records, key)
 
 
-def selectable(records: Records, *, key: str, alt: str) -> list[int]:
+def selectable(
+    records: Records, *, key: str, alt: str, words: Mapping[str, tuple[str, str]] | None = None
+) -> list[int]:
     """A table whose rows can be selected.
+
+    Args:
+        records: Its rows.
+        key: Of the widget and of the files that can be downloaded.
+        alt: What it shows.
+        words: Column -> title and meaning, where the column's name is an id.
 
     Returns:
         Positions of the selected rows.
@@ -66,7 +96,7 @@ def selectable(records: Records, *, key: str, alt: str) -> list[int]:
         key=key,
         on_select="rerun",
         selection_mode="multi-row",
-        column_config=widths(records),
+        column_config=widths(records, words or {}),
     )
     downloads(records, key)
     return [row for row in event.selection.rows if row < len(records)]
@@ -75,11 +105,17 @@ def selectable(records: Records, *, key: str, alt: str) -> list[int]:
 WIDTHS = {"system": 190, "frontier": 110, "score badge": 120, "energy badge": 120, "remarks": 260}
 
 
-def widths(records: Records) -> dict[str, Any]:
-    """Columns whose text would be cut off by a width that fits the first rows."""
+def widths(records: Records, words: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """Titles, meanings, and widths of columns that a width by the first rows would cut off."""
     names = records[0] if records else {}
     return {
-        name: st.column_config.TextColumn(width=WIDTHS[name]) for name in names if name in WIDTHS
+        name: st.column_config.TextColumn(
+            words.get(name, (name, ""))[0],
+            width=WIDTHS.get(name),
+            help=words.get(name, (name, ""))[1] or None,
+        )
+        for name in names
+        if name in WIDTHS or name in words
     }
 
 
@@ -136,12 +172,60 @@ def clicked(point: Mapping[str, Any]) -> str:
     return str(data[0] if isinstance(data, list | tuple) else data)
 
 
+def chosen(key: str, options: Sequence[str], words: Callable[[str], str] = str) -> str:
+    """What a select box will say, before it is drawn: as picked, as the URL has it, or the first.
+
+    A URL may hold the option's id instead of its words.
+    """
+    kept = st.session_state.get(key)
+    if kept in options:
+        return str(kept)
+    asked = st.query_params.get(key)
+    for option in options:
+        if asked in (option, words(option)):
+            st.session_state[key] = option
+            return option
+    return options[0] if options else ""
+
+
+def chosen_text(key: str) -> str:
+    """What a text field holds, before it is drawn."""
+    return str(st.session_state.get(key, st.query_params.get(key, "")))
+
+
+def chosen_several(key: str, options: Sequence[str]) -> tuple[str, ...]:
+    """What a multiple choice holds, before it is drawn."""
+    kept = st.session_state.get(key)
+    asked = st.query_params.get_all(key) if kept is None else kept
+    return tuple(option for option in options if option in asked)
+
+
+def chosen_number(key: str, default: int) -> int:
+    """What a slider will say, before it is drawn."""
+    kept = st.session_state.get(key)
+    if kept is None:
+        asked = str(st.query_params.get(key, ""))
+        kept = int(asked) if asked.isdigit() and int(asked) <= 100 else default
+    return int(kept)
+
+
+def plain(words: str) -> str:
+    """Words in which markdown finds nothing to set."""
+    return re.sub(r"([\\`*_{}\[\]()#+.!|<>~$:-])", r"\\\1", words)
+
+
 def pick(label: str, options: Sequence[str], key: str, words: Callable[[str], str] = str) -> str:
     """A select box that lives in the URL; empty without options."""
     if not options:
         return ""
     chosen = st.selectbox(label, list(options), key=key, format_func=words, bind=BIND)
     return str(chosen)
+
+
+def pick_several(label: str, options: Sequence[str], key: str) -> None:
+    """A multiple choice that lives in the URL; nothing chosen shows all."""
+    if len(options) > 1:
+        st.multiselect(label, list(options), key=key, placeholder="all", bind=BIND)
 
 
 def permalink(path: str, **state_of: str | float | None) -> None:
@@ -170,10 +254,19 @@ def task_words(task: str) -> str:
     return f"{name} ({split})"
 
 
+def axis_options(default: str) -> list[str]:
+    """Kinds of cost, the one to open on first."""
+    return [default, *(cost.id for cost in MAIN_COSTS if cost.id != default)]
+
+
+def axis_words(axis: str) -> str:
+    """A kind of cost for people."""
+    return COSTS[axis].title
+
+
 def axis_picker(default: str) -> str:
     """Kind of cost."""
-    names = [default, *(cost.id for cost in MAIN_COSTS if cost.id != default)]
-    return pick("Cost", names, "axis", lambda name: COSTS[name].title)
+    return pick("Cost", axis_options(default), "axis", axis_words)
 
 
 def task_warning(task: str) -> None:

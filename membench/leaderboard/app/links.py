@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
@@ -11,6 +12,11 @@ from membench.leaderboard.views.compare import MOST
 
 PAGES: dict[str, Any] = {}
 """Pages by name, filled by `main` before a page is drawn."""
+
+
+def run_address(run_id: str) -> str:
+    """The address of a run's page, for links in HTML of ours."""
+    return f"run?{urlencode({'run': run_id})}"
 
 
 def open_run(run_id: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from membench.leaderboard.bundles.layout import CHECKSUMS
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.store import ADJUDICATIONS, Store
-from membench.leaderboard.views.board import Board, Choice, board, limited
+from membench.leaderboard.views.board import Board, Choice, RowFilter, board, limited
 
 RESULTS = "MEMBENCH_BOARD_RESULTS"
 DATA = "MEMBENCH_BOARD_DATA"
@@ -86,8 +86,10 @@ def _board(root: str, stamped: str, choice: Choice) -> Board:
 def the_board(choice: Choice) -> Board:
     """A board of the store as it is now."""
     root = settings().results
-    whole = _board(str(root), stamp(root), replace(choice, budget=None, least=0.0, most=1.0))
-    return limited(whole, choice.budget, choice.least, choice.most)
+    whole = _board(
+        str(root), stamp(root), replace(choice, budget=None, least=0.0, most=1.0, rows=RowFilter())
+    )
+    return limited(whole, choice.budget, choice.least, choice.most, choice.rows)
 
 
 def empty() -> bool:

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 from membench.domain.labels import JsonObject
 from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
-from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardRow
-from membench.leaderboard.views.tables import amount, rank_text, score_text
+from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardRow, Choice
+from membench.leaderboard.views.tables import amount, rank_text, scored_text
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS
 
 SHAPES = {
     "package": "circle",
-    "weights": "circle",
+    "weights": "hexagon",
     "native": "square",
     "adapted": "triangle-up",
-    "control": "x-thin-open",
+    "control": "x",
 }
 """Kind of system -> marker."""
 
-COLOURS = {"on": "#0b6e99", "off": "#8a8f98", "line": "#0b6e99"}
+FILLS = {"measured": "", "modelled": "-open-dot", "estimated": "-open"}
+"""Provenance of joules -> filled, with a dot in it, hollow."""
+
+COLOURS = {"on": "#0b78a8", "off": "#8a8f98", "apart": "#b9855a"}
+"""On the frontier, off it, and not comparable with it: told by the legend's words as well."""
+
 MOST_LABELS = 40
 """Beyond this many points only the pointer tells names."""
 
-ROOM = (0.18, 0.12)
-"""How far apart two named points are, as a share of the drawn costs and scores: one of both."""
+WIDE, NARROW = 1200, 300
+"""Pixels of a chart's width that names are placed for."""
+
+HEIGHT = 380
 
 MOST_POINTS = 2000
 """Beyond this many the best ranked are drawn: a browser takes seconds for more."""
@@ -51,7 +59,8 @@ def drawable(board: Board) -> list[BoardRow]:
 
 def drawn_kinds(board: Board) -> list[BoardRow]:
     """Rows that belong into the chart, if their cost allows: no subset, nothing withdrawn."""
-    return [row for row in board.rows if row.score is not None and row.why in ("", CEILING)]
+    rows = (row for row in board.points if row.score is not None)
+    return [row for row in rows if row.why in ("", CEILING)]
 
 
 def drawn(board: Board) -> list[BoardRow]:
@@ -68,38 +77,69 @@ def undrawn(board: Board) -> list[BoardRow]:
     return [row for row in drawn_kinds(board) if row.run_id not in shown]
 
 
-def scatter(board: Board) -> Any:
-    """Score against cost: points, error bars, step frontier."""
+def scatter(board: Board, width: int = WIDE) -> Any:
+    """Score against cost: points, error bars, step frontier.
+
+    Args:
+        board: What to draw.
+        width: Pixels of width that names are placed for.
+    """
     import plotly.graph_objects as go
 
     rows = drawn(board)
-    axis = COSTS[board.choice.axis]
     figure = go.Figure()
+    frame = frame_of(rows, scale(board), width)
     add_frontier(figure, rows, scale(board))
-    names = names_with_room(rows) if len(rows) <= MOST_LABELS else {}
-    for on in (False, True):
-        for fidelity in dict.fromkeys(row.fidelity for row in rows):
-            mine = [r for r in rows if is_on(r) == on and r.fidelity == fidelity]
-            if mine:
-                figure.add_trace(point_trace(mine, board, names, on=on, many=len(rows)))
-    per = "question" if board.choice.scope == "query" else "question, ingest included"
+    full = {row.run_id for row in rows if is_on(row)} | {row.run_id for row in board.rows}
+    named = [row for row in rows if row.run_id in full]
+    names = placed_names(rows, named, frame, scale(board)) if len(rows) <= MOST_LABELS else {}
+    for kind in dict.fromkeys(kind_of(row, board) for row in rows):
+        mine = [row for row in rows if kind_of(row, board) == kind]
+        figure.add_trace(point_trace(mine, board, names, full, kind=kind, many=len(rows)))
     figure.update_layout(
         xaxis={
             "type": "log",
-            "title": f"{axis.title} per {per}",
-            "dtick": 1 if wide(rows) else None,
+            "title": {"text": cost_title(board), "standoff": 6},
+            "range": [frame.left, frame.right],
+            **ticks(frame.left, frame.right),
         },
-        yaxis={"title": score_title(board), "rangemode": "tozero"},
+        yaxis={"title": score_title(board, width), "range": [frame.bottom, frame.top]},
         **LAYOUT,
     )
     return figure
 
 
-def score_title(board: Board) -> str:
+def score_title(board: Board, width: int = WIDE) -> str:
     """What the vertical axis shows, and which way is better."""
-    metric = board.choice.metric
-    unit = " (%)" if is_fraction(metric) else ""
-    return f"{metric}{unit}" + (", less is better" if board.choice.lower else "")
+    words = board.choice.words
+    return words.titled + (", less is better" if words.lower and width > NARROW else "")
+
+
+def cost_title(board: Board) -> str:
+    """What the horizontal axis shows, the boundary of joules included."""
+    axis = COSTS[board.choice.axis]
+    per = "question" if board.choice.scope == "query" else "question, ingestion included"
+    title = f"{axis.title} per {per}"
+    joined = [row for row in drawn(board) if row.joined]
+    if axis.depends_on != "meter" or not joined:
+        return title
+    labels = dict.fromkeys(f"{row.energy}, {boundary_words(row.boundary)}" for row in joined)
+    return f"{title}: {'; '.join(labels)}"
+
+
+BOUNDARIES = {
+    "B0": "accelerator alone",
+    "B1": "accelerator, CPU and memory",
+    "B2": "node at the wall",
+    "remote_api": "remote API",
+}
+"""Boundaries of joules for people; others name what they hold."""
+
+
+def boundary_words(boundary: str) -> str:
+    """What joules were counted around."""
+    held = boundary.removeprefix("partial:").upper().replace("+", " and ")
+    return BOUNDARIES.get(boundary) or (f"{held} alone" if held else "no boundary named")
 
 
 def scale(board: Board) -> float:
@@ -108,18 +148,146 @@ def scale(board: Board) -> float:
 
 
 LAYOUT: JsonObject = {
-    "height": 460,
-    "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
-    "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+    "height": HEIGHT,
+    "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+    "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
     "clickmode": "event+select",
     "hoverlabel": {"align": "left"},
+    "dragmode": "pan",
 }
 
 
-def wide(rows: Sequence[BoardRow]) -> bool:
-    """Whether costs span more than two decades."""
-    costs = [row.cost.value for row in rows if row.cost]
-    return bool(costs) and max(costs) > 100 * min(costs)
+# --- axes and names ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PlotFrame:
+    """The drawn area.
+
+    Attributes:
+        left: Least cost, as a power of ten.
+        right: Highest cost, likewise.
+        bottom: Least score.
+        top: Highest score.
+        width: Pixels.
+        height: Pixels.
+    """
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+    width: float
+    height: float
+
+    def place(self, cost: float, score: float) -> tuple[float, float]:
+        """Where a point stands, in pixels from the top left."""
+        across = (math.log10(cost) - self.left) / (self.right - self.left)
+        up = (score - self.bottom) / (self.top - self.bottom)
+        return across * self.width, (1 - up) * self.height
+
+
+def frame_of(rows: Sequence[BoardRow], factor: float, width: int) -> PlotFrame:
+    """A frame with room around every point and its bars."""
+    costs = [row.cost for row in rows if row.cost is not None]
+    scores = [row.score for row in rows if row.score is not None]
+    low = min((math.log10(max(c.low or c.value, c.value / 10)) for c in costs), default=0.0)
+    high = max((math.log10(min(c.high or c.value, c.value * 10)) for c in costs), default=1.0)
+    room = max(0.06 * (high - low), 0.1)
+    top = max((factor * (s.high or s.value) for s in scores), default=1.0)
+    bottom = min((factor * min(s.low or 0.0, s.value) for s in scores), default=0.0)
+    margin = 0.05 * ((top - min(bottom, 0.0)) or 1.0)
+    drawn_width, drawn_height = width * 0.92, HEIGHT * 0.72
+    return PlotFrame(
+        low - room, high + room, min(bottom, 0.0) - margin, top + margin, drawn_width, drawn_height
+    )
+
+
+def ticks(left: float, right: float) -> JsonObject:
+    """Readable marks of a logarithmic axis: 1, 2, 5, or whole powers of ten where it is long."""
+    steps = (1, 2, 5) if right - left < 2.5 else (1,)
+    values = [
+        step * 10.0**power
+        for power in range(math.floor(left), math.ceil(right) + 1)
+        for step in steps
+        if left <= math.log10(step * 10.0**power) <= right
+    ]
+    return {"tickvals": values, "ticktext": [tick_text(value) for value in values]}
+
+
+def tick_text(value: float) -> str:
+    """A round number without needless digits."""
+    for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{sign}"
+    return f"{value:.10f}".rstrip("0").rstrip(".") if value >= 1e-6 else f"{value:.0e}"
+
+
+LETTER, LINE, MARK = 6.4, 15.0, 8.0
+"""Pixels of a letter's width, of a line of text, and of a marker's half."""
+
+SIDES = ("top center", "middle right", "middle left", "bottom center")
+LONGEST_NAME = 30
+
+Box = tuple[float, float, float, float]
+
+
+def placed_names(
+    rows: Sequence[BoardRow], candidates: Sequence[BoardRow], frame: PlotFrame, factor: float
+) -> dict[str, tuple[str, str]]:
+    """Names and their sides by run id, of those that cover neither a point nor another name.
+
+    Those on the frontier come first, then references, then the best.
+    """
+    places = {
+        row.run_id: frame.place(row.cost.value, factor * row.score.value)
+        for row in rows
+        if row.cost is not None and row.score is not None
+    }
+    taken = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in places.values()]
+
+    def order(row: BoardRow) -> tuple[bool, bool, bool, float]:
+        score = row.score.value if row.score else 0.0
+        return not is_on(row), not row.reference, not row.joined, -score
+
+    named: dict[str, tuple[str, str]] = {}
+    for row in sorted(candidates, key=order):
+        name = shortened(row.label)
+        for side in SIDES:
+            box = text_box(places[row.run_id], side, LETTER * len(name))
+            inside = (
+                box[0] >= 0 and box[2] <= frame.width and box[1] >= 0 and box[3] <= frame.height
+            )
+            if inside and not any(overlap(box, other) for other in taken):
+                taken.append(box)
+                named[row.run_id] = (name, side)
+                break
+    return named
+
+
+def shortened(label: str) -> str:
+    """A name that fits beside a point."""
+    return label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…"
+
+
+def text_box(place: tuple[float, float], side: str, wide: float) -> Box:
+    """Where a name stands beside its point."""
+    x, y = place
+    if side == "middle right":
+        return x + MARK + 1, y - LINE / 2, x + MARK + 1 + wide, y + LINE / 2
+    if side == "middle left":
+        return x - MARK - 1 - wide, y - LINE / 2, x - MARK - 1, y + LINE / 2
+    if side == "top center":
+        return x - wide / 2, y - MARK - 1 - LINE, x + wide / 2, y - MARK - 1
+    return x - wide / 2, y + MARK + 1, x + wide / 2, y + MARK + 1 + LINE
+
+
+def overlap(a: Box, b: Box) -> bool:
+    """Whether two boxes cover each other."""
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+# --- points --------------------------------------------------------------------------------------
 
 
 def is_on(row: BoardRow) -> bool:
@@ -139,68 +307,64 @@ def add_frontier(figure: Any, rows: Sequence[BoardRow], factor: float) -> None:
             x=[r.cost.value for r in front if r.cost],
             y=[factor * r.score.value for r in front if r.score],
             mode="lines",
-            line={"shape": "hv", "color": COLOURS["line"], "width": 1.5, "dash": "dot"},
-            name="frontier",
+            line={"shape": "hv", "color": COLOURS["on"], "width": 1.5, "dash": "dot"},
+            name="frontier: the best for its cost",
             hoverinfo="skip",
         )
     )
 
 
-def names_with_room(rows: Sequence[BoardRow]) -> dict[str, str]:
-    """Names by run id, of points far enough apart: frontier first, then controls, best first."""
-    places = relative_places(rows)
-
-    def rank(row: BoardRow) -> tuple[bool, bool, float]:
-        return not is_on(row), row.fidelity != "control", -places[row.run_id][1]
-
-    named: dict[str, str] = {}
-    for row in sorted(rows, key=rank):
-        across, up = places[row.run_id]
-        if all(
-            abs(across - places[other][0]) >= ROOM[0] or abs(up - places[other][1]) >= ROOM[1]
-            for other in named
-        ):
-            named[row.run_id] = row.label
-    return named
+def kind_of(row: BoardRow, board: Board) -> tuple[str, str]:
+    """Kind of system, and provenance where the cost is energy: what the marker's shape says."""
+    meter = COSTS[board.choice.axis].depends_on == "meter"
+    return row.fidelity, row.energy if meter else ""
 
 
-def relative_places(rows: Sequence[BoardRow]) -> dict[str, tuple[float, float]]:
-    """Where each point stands, from 0 to 1 over the drawn costs (logarithmic) and scores."""
-    points = {r.run_id: (math.log(r.cost.value), r.score.value) for r in rows if r.cost and r.score}
-    if not points:
-        return {}
-    across, up = zip(*points.values(), strict=True)
-    low, wide, high = min(across), (max(across) - min(across)) or 1.0, max(*up, 0.0) or 1.0
-    return {name: ((x - low) / wide, y / high) for name, (x, y) in points.items()}
+def colour_of(row: BoardRow) -> str:
+    """The colour that repeats where a row stands."""
+    if not row.joined:
+        return COLOURS["apart"]
+    return COLOURS["on" if is_on(row) else "off"]
 
 
 def point_trace(
-    rows: Sequence[BoardRow], board: Board, names: dict[str, str], *, on: bool, many: int
+    rows: Sequence[BoardRow],
+    board: Board,
+    names: Mapping[str, tuple[str, str]],
+    full: Set[str],
+    *,
+    kind: tuple[str, str],
+    many: int,
 ) -> Any:
-    """Points of one kind."""
+    """Points of one kind; those that have no row of their own are small and without bars."""
     import plotly.graph_objects as go
 
-    bars = many <= WITH_BARS or on
-    factor, fidelity = scale(board), rows[0].fidelity
-    colour = COLOURS["on" if on else "off"]
+    factor, (fidelity, provenance) = scale(board), kind
+    colours = [colour_of(row) for row in rows]
+    barred = [(many <= WITH_BARS or is_on(row)) and row.run_id in full for row in rows]
+    costs = [spread(r.cost, 1.0) if b else (0.0, 0.0) for r, b in zip(rows, barred, strict=True)]
+    scores = [
+        spread(r.score, factor) if b else (0.0, 0.0) for r, b in zip(rows, barred, strict=True)
+    ]
+    mine = [names.get(row.run_id, ("", SIDES[0])) for row in rows]
     return go.Scatter(
         x=[r.cost.value for r in rows if r.cost],
         y=[factor * r.score.value for r in rows if r.score],
-        error_x=bar([spread(r.cost, 1.0) for r in rows]) if bars else None,
-        error_y=bar([spread(r.score, factor) for r in rows]) if bars else None,
-        mode="markers+text" if names else "markers",
-        text=[names.get(r.run_id, "") for r in rows],
-        textposition="top center",
+        error_x=bar(costs) if any(barred) else None,
+        error_y=bar(scores) if any(barred) else None,
+        mode="markers+text" if any(name for name, _ in mine) else "markers",
+        text=[name for name, _ in mine],
+        textposition=[side for _, side in mine],
         marker={
-            "symbol": SHAPES.get(fidelity, "diamond"),
-            "size": 11,
-            "color": colour,
-            "line": {"width": 2, "color": colour},
+            "symbol": SHAPES.get(fidelity, "diamond") + FILLS.get(provenance, ""),
+            "size": [11 if row.run_id in full else 6 for row in rows],
+            "color": colours,
+            "line": {"width": 2, "color": colours},
         },
         customdata=[r.run_id for r in rows],
-        hovertext=[hover(r, board.choice.metric) for r in rows],
+        hovertext=[hover(r, board.choice) for r in rows],
         hoverinfo="text",
-        name=f"{fidelity}, {'on' if on else 'off'} the frontier",
+        name=", ".join(part for part in kind if part),
     )
 
 
@@ -220,18 +384,21 @@ def bar(spreads: Sequence[tuple[float, float]]) -> JsonObject:
         "array": [high for _, high in spreads],
         "thickness": 1,
         "width": 3,
+        "color": "rgba(128, 134, 145, 0.55)",
     }
 
 
-def hover(row: BoardRow, metric: str) -> str:
+def hover(row: BoardRow, choice: Choice) -> str:
     """Hover text; names are of the allow-list, so nothing needs escaping."""
+    axis = COSTS[choice.axis]
+    met = f" ({row.energy}, {boundary_words(row.boundary)})" if axis.depends_on == "meter" else ""
     return "<br>".join(
         [
             f"<b>{row.label}</b> ({row.fidelity})",
-            f"{metric} {score_text(metric, row.score)}",
-            f"cost {amount(row.cost)}",
-            row.why or f"rank {rank_text(row)}",
-            f"{row.badge}; energy {row.energy}",
+            f"{choice.words.title} {scored_text(choice.metric, row.score)}",
+            f"{amount(row.cost)} {axis.unit} per question{met}",
+            row.why or (f"rank {rank_text(row)}" if row.rank else "not ranked"),
+            f"scores {row.badge}; click to open the run",
         ]
     )
 
@@ -244,7 +411,7 @@ def alt_text(board: Board) -> str:
     names = ", ".join(row.label for row in front) or "none"
     cost = COSTS[board.choice.axis].title.lower()
     return (
-        f"Scatter of {board.choice.metric} against {cost} per question for "
+        f"Scatter of {board.choice.words.title} against {cost} per question for "
         f"{len(drawable(board))} rows. On the frontier, cheapest first: {names}. "
         "The table below holds every figure."
     )

@@ -34,7 +34,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 13
+VERSION = 15
 """Of the tables' shape: an index of another version is built anew."""
 
 

@@ -20,11 +20,13 @@ from membench.adapters.registry import list_systems
 from membench.domain.case import opaque_ids
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Metric, Score
+from membench.energy.figure import combine
+from membench.energy.reporting.report import phase_figure
 from membench.energy.verification.repeats import Repeat
 from membench.experiments.compare import FinishedRun, case_costs
 from membench.metrics.statistics import ENOUGH_CASES, ratio_metric
 from membench.records.canonical import canonical_sha256
-from membench.records.costs import MAIN_COSTS, QUESTION, SETUP
+from membench.records.costs import MAIN_COSTS, QUESTION, SETUP, STAGES
 from membench.records.summary import EnergyEntry, Summary
 from membench.tasks.base import AnyTask
 from membench.tasks.registry import get_task
@@ -163,6 +165,7 @@ def facts_of(manifest: JsonView, summary: JsonView) -> JsonObject:
         "complete": summary["complete"],
         "subset": manifest["subset"],
         "rehearsal": "scripted" in manifest["models"].values(),
+        "local": set(manifest["models"]) <= set(manifest.get("local_models") or ()),
         "reader_fails_gate": (summary.get("reader_gate") or {}).get("tells_apart") is False,
         "cases": summary["counts"]["cases"],
         "questions": summary["counts"]["questions"],
@@ -337,10 +340,31 @@ def cost_figures(run: FinishedRun, cells: Mapping[str, Cells]) -> dict[str, RowF
     for cost in MAIN_COSTS:
         name = f"{QUESTION}.{cost.id}"
         asked, setup = run.mean_cost(QUESTION, cost), run.mean_cost(SETUP, cost)
+        if cost.id == "joules":
+            found |= joule_figures(run.summary, {QUESTION: asked, SETUP: setup})
+            continue
         if asked is not None:
             found[name] = cost_figure(asked, cells.get(name), counts.questions)
         if setup is not None:
             found[f"{SETUP}.{cost.id}"] = RowFigure(setup, n=counts.cases)
+    return found
+
+
+def joule_figures(summary: Summary, means: Mapping[str, float | None]) -> dict[str, RowFigure]:
+    """Joules per question and per history, give or take the standard uncertainty of the meter.
+
+    Joules belong to phases, not to cases: their range is the meter's, and not one over cases.
+    """
+    found = {}
+    for part, value in means.items():
+        if value is None:
+            continue
+        phases = [phase for phase in STAGES[part] if phase in summary.costs.time_s]
+        whole = combine([phase_figure(summary.energy, p) for p in phases], allow_mixed=True)
+        n = summary.counts.questions if part == QUESTION else summary.counts.cases
+        spread = None if whole.u_joules is None else whole.u_joules / max(n, 1)
+        low, high = (None, None) if spread is None else (max(0.0, value - spread), value + spread)
+        found[f"{part}.joules"] = RowFigure(value, low, high, n)
     return found
 
 

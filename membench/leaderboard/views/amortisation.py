@@ -65,7 +65,7 @@ def amortisation(board: Board, reference: str = "") -> Amortisation:
         reference: Run id of the reference; empty takes full context where it is there.
     """
     ranked = [row for row in board.all_rows if not row.why]
-    known = [row for row in ranked if row.cost is not None and row.setup is not None]
+    known = [row for row in ranked if row.joined and row.cost is not None and row.setup is not None]
     head = pick(known, reference)
     lines = tuple(line(row, head) for row in known)
     missing = tuple(row for row in ranked if row not in known)

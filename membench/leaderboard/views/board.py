@@ -16,19 +16,63 @@ from typing import Any
 from membench.domain.labels import JsonView
 from membench.leaderboard.store.index import Frame, Index
 from membench.leaderboard.store.ranking import Rank, ScoreTable, frontier_shares, rank_rows, stacked
-from membench.leaderboard.store.rows import RowFigure, lower_is_better
+from membench.leaderboard.store.rows import RowFigure, task_class
 from membench.metrics.frontier import Point, frontier
 from membench.records.costs import COSTS, FORMER_IDS, QUESTION, SETUP
-from membench.tasks.registry import get_task
-from membench.tasks.wording import leading_metrics
+from membench.tasks.wording import MetricWords, judge_wanted, leading_metrics, metric_words
 
 CEILING = "a ceiling: it is granted the evidence"
 """Why a control that sees gold is shown and never ranked."""
 
-DEFAULT_AXIS = "context_tokens"
+AXES = ("joules", "cpu_s", "context_tokens")
+"""Costs in the order in which a board opens on them; the last one every run has."""
+
+ENOUGH_ROWS = 2
+"""Rows that must have a cost before a board opens on it."""
+
+ANY_METER = "all"
+"""Instead of one meter: joules of every provenance and boundary, beside each other."""
+
+STRENGTH = ("measured", "modelled", "estimated", "unavailable")
+"""Provenances, the strongest first."""
 
 OFTEN = 0.5
 """A point belongs to the frontier if it is on it in at least this share of resamples."""
+
+
+@dataclass(frozen=True)
+class RowFilter:
+    """Which rows are shown; it moves nobody's rank.
+
+    Attributes:
+        every: Whether each configuration has a row, or each system its best one alone.
+        search: Part of a name; empty for all.
+        kinds: Kinds of systems to show; empty for all.
+        badges: Score badges to show; empty for all.
+        local: Whether only rows are shown whose models, if any, ran on the machine itself.
+    """
+
+    every: bool = True
+    search: str = ""
+    kinds: tuple[str, ...] = ()
+    badges: tuple[str, ...] = ()
+    local: bool = False
+
+    def keeps(self, row: BoardRow) -> bool:
+        """Whether a row is shown, its configuration left aside."""
+        return (
+            self.search.lower() in row.label.lower()
+            and (not self.kinds or row.fidelity in self.kinds)
+            and (not self.badges or row.badge in self.badges)
+            and (row.local or not self.local)
+        )
+
+    @property
+    def text(self) -> str:
+        """In a few words; empty where every row is shown."""
+        parts = [f'"{self.search}"'] if self.search else []
+        parts += [*self.kinds, *self.badges, *(["runs offline"] if self.local else [])]
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -40,30 +84,38 @@ class Choice:
         division: Division.
         group: Comparison group; empty takes the largest.
         metric: Metric; empty takes the task's main one.
-        axis: Kind of cost, the id of a main cost.
+        axis: Kind of cost, the id of a main cost; empty takes joules where rows have them.
         scope: `query`, or `total` with the history's setup spread over its questions.
         machine: Time or energy group, where costs depend on the machine; empty takes the
-            largest.
+            largest, of joules the one with the strongest provenance. `ANY_METER` puts joules of
+            unlike provenance on one frontier.
         budget: Highest cost per question; None for no limit.
         least: Lowest score; 0 for no limit. For metrics where more is better.
         most: Highest score; 1 for no limit. For metrics where less is better.
+        rows: Which rows are shown.
     """
 
     task: str = ""
     division: str = ""
     group: str = ""
     metric: str = ""
-    axis: str = DEFAULT_AXIS
+    axis: str = ""
     scope: str = "query"
     machine: str = ""
     budget: float | None = None
     least: float = 0.0
     most: float = 1.0
+    rows: RowFilter = RowFilter()
 
     @property
     def lower(self) -> bool:
         """Whether less of the metric is better."""
-        return bool(self.metric) and lower_is_better(self.task.partition(":")[0], self.metric)
+        return bool(self.metric) and self.words.lower
+
+    @property
+    def words(self) -> MetricWords:
+        """The metric for people."""
+        return metric_words(task_class(self.task.partition(":")[0]).card, self.metric)
 
 
 @dataclass(frozen=True)
@@ -79,11 +131,15 @@ class BoardRow:
         score: Main figure; None if undetermined.
         cost: Cost per question on the chosen axis; None if unavailable.
         setup: Cost per history on the chosen axis; None if unavailable.
+        context: Context tokens per question, whatever the axis: how much a score was given to read.
         rank: Place and range; None for a row that is not ranked.
         why: Why it is not ranked, empty if it is.
         share: Share of resamples in which it is on the frontier; None without an interval.
         front: Whether it is on the frontier of the point estimates.
         badge: Score badge.
+        joined: Whether its cost may stand on one frontier with those of the chosen machine.
+        boundary: What its joules were counted around; empty without any.
+        local: Whether its models, if any, ran on the machine itself: no service is needed.
         energy: Provenance of its joules.
         energy_verified: Whether its attempts together pass every check of their validity.
         attempts: Bundles of this configuration.
@@ -100,11 +156,15 @@ class BoardRow:
     score: RowFigure | None
     cost: RowFigure | None
     setup: RowFigure | None
+    context: RowFigure | None
     rank: Rank | None
     why: str
     share: float | None
     front: bool
+    joined: bool
     badge: str
+    boundary: str
+    local: bool
     energy: str
     energy_verified: bool
     attempts: int
@@ -120,22 +180,28 @@ class Board:
     Attributes:
         choice: What it shows, with empty fields filled in.
         rows: Rows to show, best first.
+        points: Rows within filters and limits, every configuration: what charts draw.
         all_rows: Rows before budgets were applied.
         hidden: Rows of other machines that the chart leaves out.
         groups: Group -> its protocol in words, largest first.
         machines: What costs compare by -> machine in words, largest first; empty where costs do
             not depend on the machine.
         metrics: Metrics there are, main one first.
+        energy_wanted: Which rows lack joules and how to get them; empty where none does.
+        judge_wanted: What was not judged and how to get it; empty where nothing is missing.
         reading: What the budgets select, in words; empty without any.
     """
 
     choice: Choice
     rows: tuple[BoardRow, ...]
+    points: tuple[BoardRow, ...]
     all_rows: tuple[BoardRow, ...]
     hidden: int
     groups: Mapping[str, str]
     machines: Mapping[str, str]
     metrics: tuple[str, ...]
+    energy_wanted: str
+    judge_wanted: str
     reading: str
 
 
@@ -171,7 +237,7 @@ def of_task(runs: Frame, task: str) -> Frame:
 
 def metric_names(index: Index, run_ids: Sequence[str], task: str) -> tuple[str, ...]:
     """Headline metrics that some run has, the one to rank by first."""
-    card = get_task(task.partition(":")[0]).card
+    card = task_class(task.partition(":")[0]).card
     mine = index.figures[index.figures["run_id"].isin(set(run_ids))]
     there = set(mine["name"].unique())
     return leading_metrics(card, there)
@@ -190,21 +256,42 @@ def board(index: Index, choice: Choice) -> Board:
     runs = runs[runs["group"] == choice.group] if len(runs) else runs
     metrics = metric_names(index, list(runs["run_id"]), choice.task) if len(runs) else ()
     choice = replace(choice, metric=choice.metric if choice.metric in metrics else first(metrics))
+    choice = replace(choice, axis=choice.axis or opening_axis(index, runs))
     machines = machine_names(index, runs, choice.axis)
-    choice = replace(
-        choice, machine=choice.machine if choice.machine in machines else first(machines)
+    known = choice.machine in machines or (choice.machine == ANY_METER and len(machines) > 1)
+    choice = replace(choice, machine=choice.machine if known else first(machines))
+    rows = build_rows(index, runs, choice)
+    card = task_class(choice.task.partition(":")[0]).card if rows else None
+    whole = Board(
+        choice,
+        rows,
+        rows,
+        rows,
+        not_on_machine(runs, choice),
+        groups,
+        machines,
+        metrics,
+        energy_wanted=energy_wanted(rows),
+        judge_wanted=judge_wanted(card, set(metrics)) if card else "",
+        reading="",
     )
-    shown, hidden = on_machine(runs, choice)
-    rows = build_rows(index, shown, choice)
-    whole = Board(choice, rows, rows, hidden, groups, machines, metrics, "")
-    return limited(whole, choice.budget, choice.least, choice.most)
+    return limited(whole, choice.budget, choice.least, choice.most, choice.rows)
 
 
-def limited(whole: Board, budget: float | None, least: float = 0.0, most: float = 1.0) -> Board:
+def limited(
+    whole: Board,
+    budget: float | None,
+    least: float = 0.0,
+    most: float = 1.0,
+    rows: RowFilter | None = None,
+) -> Board:
     """A board with limits applied to its rows; ranks and frontier stay those of the whole."""
-    choice = replace(whole.choice, budget=budget, least=least, most=most)
-    kept, reading = within_budget(whole.all_rows, choice)
-    return replace(whole, choice=choice, rows=kept, reading=reading)
+    shown = whole.choice.rows if rows is None else rows
+    choice = replace(whole.choice, budget=budget, least=least, most=most, rows=shown)
+    found = [row for row in whole.all_rows if shown.keeps(row)]
+    kept, reading = within_budget(found, choice)
+    points = tuple(row for row in found if not has_limits(choice) or fits(row, choice))
+    return replace(whole, choice=choice, rows=kept, points=points, reading=reading)
 
 
 def with_place(index: Index, choice: Choice) -> Choice:
@@ -214,7 +301,7 @@ def with_place(index: Index, choice: Choice) -> Choice:
     there = divisions(index, task) if task else []
     division = choice.division if choice.division in there else first(there)
     axis = FORMER_IDS.get(choice.axis, choice.axis)
-    axis = axis if axis in COSTS and not COSTS[axis].part_of else DEFAULT_AXIS
+    axis = axis if axis in COSTS and not COSTS[axis].part_of else ""
     scope = choice.scope if choice.scope in ("query", "total") else "query"
     return replace(choice, task=task, division=division, axis=axis, scope=scope)
 
@@ -233,18 +320,44 @@ def names_by_size(runs: Frame, key: str, words: str) -> dict[str, str]:
     return {str(name): str(texts[name]) for name in counts.index}
 
 
+def with_cost(index: Index, runs: Frame, axis: str) -> Frame:
+    """Runs whose cost per question is known on an axis."""
+    figures = index.figures
+    known = set(figures[figures["name"] == f"{QUESTION}.{axis}"]["run_id"])
+    return runs[runs["run_id"].isin(known)] if len(runs) else runs
+
+
+def opening_axis(index: Index, runs: Frame) -> str:
+    """The cost that a board opens on: joules, CPU seconds or tokens, as soon as rows have any."""
+    *wanted, last = AXES
+    return next((a for a in wanted if len(with_cost(index, runs, a)) >= ENOUGH_ROWS), last)
+
+
 def machine_names(index: Index, runs: Frame, axis: str) -> dict[str, str]:
-    """What costs on an axis may stand beside each other, in words; the most frequent first."""
+    """What costs on an axis may stand beside each other, in words; the first one is opened on.
+
+    The most frequent comes first; of meters, the one with the strongest provenance that more than
+    one row has.
+    """
     if not COSTS[axis].machine:
         return {}
     if COSTS[axis].depends_on != "meter":
         return names_by_size(runs, "time_group", "machine")
-    figures = index.figures
-    known = set(figures[figures["name"] == f"{QUESTION}.{axis}"]["run_id"])
-    return names_by_size(runs[runs["run_id"].isin(known)] if len(runs) else runs, *METER)
+    known = with_cost(index, runs, axis)
+    names = names_by_size(known, *METER)
+    if len(names) < 2:
+        return names
+    counts = known[METER[0]].value_counts()
+    labels = known.drop_duplicates(METER[0]).set_index(METER[0])["energy_provenance"]
+
+    def order(name: str) -> tuple[bool, int]:
+        return counts[name] < ENOUGH_ROWS, STRENGTH.index(labels[name])
+
+    return {name: names[name] for name in sorted(names, key=order)}
 
 
 METER = ("energy_group", "meter")
+CONTEXT = f"{QUESTION}.context_tokens"
 
 
 def group_of(axis: str) -> str:
@@ -252,12 +365,25 @@ def group_of(axis: str) -> str:
     return METER[0] if COSTS[axis].depends_on == "meter" else "time_group"
 
 
-def on_machine(runs: Frame, choice: Choice) -> tuple[Frame, int]:
-    """Runs whose cost may stand beside each other, and how many others there are."""
-    if not len(runs) or not COSTS[choice.axis].machine:
-        return runs, 0
-    same = runs[group_of(choice.axis)] == choice.machine
-    return runs, int((~same & ~runs["withdrawn"]).sum())
+def not_on_machine(runs: Frame, choice: Choice) -> int:
+    """Rows whose cost may not stand beside that of the chosen machine."""
+    if not len(runs) or not COSTS[choice.axis].machine or choice.machine == ANY_METER:
+        return 0
+    return int(((runs[group_of(choice.axis)] != choice.machine) & ~runs["withdrawn"]).sum())
+
+
+def energy_wanted(rows: Sequence[BoardRow]) -> str:
+    """Which rows lack joules, and the command that gives them."""
+    without = list(dict.fromkeys(row.system for row in rows if row.energy == "unavailable"))
+    if not without:
+        return ""
+    count = sum(row.energy == "unavailable" for row in rows)
+    named = ", ".join(without[:4]) + (", ..." if len(without) > 4 else "")
+    return (
+        f"No joules for {count} of {len(rows)} rows ({named}): run them with --energy cpu:7.5 "
+        "(modelled from CPU seconds at 7.5 W), or with --energy nvml on a machine with a GPU "
+        "(measured)."
+    )
 
 
 def build_rows(index: Index, runs: Frame, choice: Choice) -> tuple[BoardRow, ...]:
@@ -272,14 +398,15 @@ def build_rows(index: Index, runs: Frame, choice: Choice) -> tuple[BoardRow, ...
     return (*sorted(placed, key=rank_key), *sorted(others, key=lambda row: row.label))
 
 
-def rank_key(row: BoardRow) -> tuple[int, str]:
-    """Order of ranked rows."""
-    return (row.rank.rank if row.rank else 10**9, row.label)
+def rank_key(row: BoardRow) -> tuple[int, float, str]:
+    """Order of ranked rows; where the metric ranks nobody, the largest figure first."""
+    score = row.score.value if row.score else -math.inf
+    return (row.rank.rank if row.rank else 10**9, 0.0 if row.rank else -score, row.label)
 
 
 def figure_lookup(index: Index, runs: Frame, choice: Choice) -> dict[tuple[str, str], RowFigure]:
     """The figures a page needs, by run and name."""
-    names = {choice.metric, f"{QUESTION}.{choice.axis}", f"{SETUP}.{choice.axis}"}
+    names = {choice.metric, f"{QUESTION}.{choice.axis}", f"{SETUP}.{choice.axis}", CONTEXT}
     mine = index.figures[index.figures["name"].isin(names)]
     mine = mine[mine["run_id"].isin(set(runs["run_id"]))]
     return {
@@ -303,8 +430,12 @@ def plain_row(
     query = figures.get((run_id, f"{QUESTION}.{choice.axis}"))
     setup = figures.get((run_id, f"{SETUP}.{choice.axis}"))
     score = figures.get((run_id, choice.metric))
-    machine = run[group_of(choice.axis)]
-    comparable = not COSTS[choice.axis].machine or machine == choice.machine
+    joined = (
+        not COSTS[choice.axis].machine
+        or choice.machine == ANY_METER
+        or run[group_of(choice.axis)] == choice.machine
+    )
+    comparable = joined or COSTS[choice.axis].depends_on == "meter"
     cost = scoped(query, setup, run, choice) if comparable else None
     return BoardRow(
         run_id=run_id,
@@ -315,11 +446,15 @@ def plain_row(
         score=score,
         cost=cost,
         setup=setup if comparable else None,
+        context=figures.get((run_id, CONTEXT)),
         rank=None,
         why=why_unranked(run, score),
         share=None,
         front=False,
+        joined=joined,
         badge=run["score"],
+        boundary=run["energy_boundary"],
+        local=bool(run["local"]),
         energy=run["energy_provenance"],
         energy_verified=bool(run["energy_verified"]),
         attempts=int(run["attempts"]),
@@ -379,6 +514,8 @@ def representatives(rows: Sequence[BoardRow], runs: Frame) -> list[BoardRow]:
 
 def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[BoardRow]:
     """Ranks over all rows of the group, and who is on the frontier."""
+    if not choice.words.ranks:
+        return list(rows)
     cells = cell_lookup(index, rows, (choice.metric, f"{QUESTION}.{choice.axis}"))
     paired = common_rows(rows, cells, choice.metric)
     ranks = rank_lookup(paired, cells, choice)
@@ -417,7 +554,7 @@ def points(rows: Sequence[BoardRow], choice: Choice) -> list[Point]:
     return [
         Point(row.run_id, row.cost.value, goodness(row, choice))
         for row in rows
-        if row.cost is not None and row.score is not None
+        if row.joined and row.cost is not None and row.score is not None
     ]
 
 
@@ -462,7 +599,9 @@ def rank_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict
 def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict[str, float]:
     """How often each row is on the frontier over joint resamples of the cases."""
     name = f"{QUESTION}.{choice.axis}"
-    there = [row for row in rows if (row.run_id, name) in cells and row.cost is not None]
+    there = [
+        row for row in rows if row.joined and row.cost is not None and (row.run_id, name) in cells
+    ]
     if not there:
         return {}
     head = there[0].run_id
@@ -480,23 +619,40 @@ def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dic
 def within_budget(rows: Sequence[BoardRow], choice: Choice) -> tuple[tuple[BoardRow, ...], str]:
     """Rows that fit the budgets, and what they are in words.
 
-    With a limit on the score, each system's cheapest setting that keeps to it; with a highest cost
-    alone, each system's best setting that keeps to it.
+    With a limit on the score, each system's cheapest setting that keeps to it; otherwise each
+    system's best setting, of those within the highest cost. Without limits, every setting where
+    that is asked for.
     """
-    cheapest = choice.most < 1 if choice.lower else choice.least > 0
-    if choice.budget is None and not cheapest:
+    cheapest, limits = wants_cheapest(choice), has_limits(choice)
+    if not limits and choice.rows.every:
         return tuple(rows), ""
-    fitting = [row for row in rows if not row.why and fits(row, choice)]
-    best: dict[str, BoardRow] = {}
-    for row in fitting:
-        kept = best.get(row.system)
+    best: dict[tuple[str, str], BoardRow] = {}
+    for row in rows:
+        if limits and (row.why or not fits(row, choice)):
+            continue
+        kept = best.get((row.system, row.why))
         if kept is None or preferred(row, kept, choice, cheapest=cheapest):
-            best[row.system] = row
+            best[row.system, row.why] = row
+    chosen = {row.run_id for row in best.values()}
     words = "cheapest" if cheapest else "best"
-    reading = (
-        f"the {words} setting of each system within the limits ({len(best)} of {len(rows)} rows)"
-    )
-    return tuple(row for row in rows if best.get(row.system) is row), reading
+    within = " within the limits" if limits else ""
+    reading = f"the {words} setting of each system{within} ({len(best)} of {len(rows)} rows)"
+    return tuple(row for row in rows if row.run_id in chosen), reading
+
+
+def wants_cheapest(choice: Choice) -> bool:
+    """Whether the score is limited, so that the cheapest setting is looked for."""
+    return choice.most < 1 if choice.lower else choice.least > 0
+
+
+def has_limits(choice: Choice) -> bool:
+    """Whether cost or score is limited."""
+    return choice.budget is not None or wants_cheapest(choice)
+
+
+def settings_of(board: Board, row: BoardRow) -> tuple[BoardRow, ...]:
+    """Every setting of a row's system, in the order of the whole board."""
+    return tuple(other for other in board.all_rows if other.system == row.system)
 
 
 def fits(row: BoardRow, choice: Choice) -> bool:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from membench.domain.labels import JsonObject, JsonView
@@ -75,6 +75,27 @@ def amount(figure: RowFigure | None) -> str:
     return f"{significant(figure.value)} [{significant(figure.low)}, {significant(figure.high)}]"
 
 
+def scored_text(metric: str, figure: RowFigure | None) -> str:
+    """A score in a sentence: with its sign."""
+    text = score_text(metric, figure)
+    if figure is None or not is_fraction(metric):
+        return text
+    number, space, rest = text.partition(" ")
+    return f"{number} %{space}{rest}"
+
+
+def cost_text(row: BoardRow, board: Board) -> str:
+    """What a question costs, in a sentence."""
+    if row.cost is None:
+        return "an unknown cost"
+    axis = COSTS[board.choice.axis]
+    label = f" ({row.energy})" if axis.depends_on == "meter" else ""
+    context = ""
+    if axis.id != "context_tokens" and row.context is not None:
+        context = f" and {context_text(row)} context tokens"
+    return f"{significant(row.cost.value)} {axis.unit}{label}{context} per question"
+
+
 def rank_text(row: BoardRow) -> str:
     """A rank range, or why there is none."""
     if row.rank is None:
@@ -101,8 +122,8 @@ def frontier_text(row: BoardRow) -> str:
 def board_records(board: Board) -> list[Record]:
     """The table of the Leaderboard page, as shown."""
     axis = COSTS[board.choice.axis]
-    cost, setup = f"{axis.unit} / question", f"{axis.unit} / history (ingest)"
-    return [
+    cost, setup = cost_columns(board)
+    return without_empty(
         {
             "rank": rank_text(row),
             "system": row.label,
@@ -110,6 +131,7 @@ def board_records(board: Board) -> list[Record]:
             cost: amount(row.cost)
             + (f" {row.energy}" if axis.depends_on == "meter" and row.cost else ""),
             **({setup: amount(row.setup)} if axis.setup else {}),
+            **({CONTEXT_COLUMN: context_text(row)} if axis.id != "context_tokens" else {}),
             "frontier": frontier_text(row),
             "kind": row.fidelity,
             "score badge": BADGES.get(row.badge, row.badge),
@@ -123,12 +145,68 @@ def board_records(board: Board) -> list[Record]:
             "run": row.run_id,
         }
         for row in board.rows
-    ]
+    )
+
+
+CONTEXT_COLUMN = "context tokens / question"
+
+
+def context_text(row: BoardRow) -> str:
+    """Context tokens of a question, as a number alone."""
+    return significant(None if row.context is None else row.context.value)
+
+
+def cost_columns(board: Board) -> tuple[str, str]:
+    """Names of the columns of cost per question and per history."""
+    unit = COSTS[board.choice.axis].unit
+    return f"{unit} / question", f"{unit} / history (ingest)"
+
+
+def without_empty(records: Iterable[Record]) -> list[Record]:
+    """Records without the columns that say nothing in any of them."""
+    rows = list(records)
+    said = {name for row in rows for name, value in row.items() if value not in ("", "–", None)}
+    return [{name: value for name, value in row.items() if name in said} for row in rows]
+
+
+def column_words(board: Board) -> dict[str, tuple[str, str]]:
+    """Titles and meanings of the columns of `board_records`."""
+    axis, words = COSTS[board.choice.axis], board.choice.words
+    cost, setup = cost_columns(board)
+    scope = "recall and answer" if board.choice.scope == "query" else "ingestion included"
+    return {
+        "rank": ("Rank", "Place, as a range: rows that cannot be told apart share places."),
+        "system": ("System", "The memory system, with the parameters that were set."),
+        board.choice.metric: (words.titled, f"{words.meaning}; {words.direction}."),
+        cost: (f"{axis.title} / question", f"{axis.meaning} Per question: {scope}."),
+        setup: (f"{axis.title} / history", f"{axis.meaning} Paid once per history: ingestion."),
+        CONTEXT_COLUMN: ("Context tokens", COSTS["context_tokens"].meaning),
+        "frontier": ("Frontier", "★ nothing is both better and cheaper, in half of the redraws."),
+        "kind": ("Kind", "How close it is to the original: the package itself, native, control."),
+        "score badge": ("Scores", SCORE_BADGE_WORDS),
+        "energy badge": ("Energy", ENERGY_BADGE_WORDS),
+        "n": ("Questions", "Questions asked."),
+        "attempts": ("Attempts", "Bundles of this configuration; the median one is shown."),
+        "date": ("Date", "When it was run."),
+        "remarks": ("Remarks", "Why it is not ranked, and what else to know."),
+        "run": ("Run", "Id of the run behind the row."),
+    }
+
+
+SCORE_BADGE_WORDS = (
+    "– unchecked: this board has no copy of the data to check with. ○ self-reported: a judge's "
+    "verdicts, or figures that nobody can compute again. ◐ re-scored: computed again from the "
+    "records and this board's copy of the data; membench board index --data DIR does it. "
+    "● reproduced: maintainers ran it again."
+)
+ENERGY_BADGE_WORDS = (
+    "■ measured by a counter, ▨ modelled from activity, □ estimated from tokens, – unavailable."
+)
 
 
 def frontier_records(board: Board) -> list[Record]:
     """The points of the frontier as text, cheapest first."""
-    on = [r for r in board.rows if r.front or (r.share or 0) >= OFTEN]
+    on = [r for r in board.points if r.front or (r.share or 0) >= OFTEN]
     axis = COSTS[board.choice.axis]
     return [
         {

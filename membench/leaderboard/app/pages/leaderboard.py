@@ -1,4 +1,4 @@
-"""Leaderboard: accuracy against cost, and the table."""
+"""Leaderboard: the answer in a sentence, accuracy against cost, and the rows."""
 
 from __future__ import annotations
 
@@ -7,156 +7,149 @@ from dataclasses import replace
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import components as c
-from membench.leaderboard.app import links, state
+from membench.leaderboard.app import links
+from membench.leaderboard.app.pages import choosing
 from membench.leaderboard.rendering import charts
+from membench.leaderboard.rendering.cards import answer_html, cards_html
 from membench.leaderboard.views import claims
-from membench.leaderboard.views.board import DEFAULT_AXIS, Board, Choice, budget_steps
-from membench.leaderboard.views.tables import board_records, frontier_records, significant
-from membench.metrics.names import is_fraction
+from membench.leaderboard.views.board import Board, BoardRow, settings_of
+from membench.leaderboard.views.tables import (
+    board_records,
+    column_words,
+    frontier_records,
+    significant,
+)
 from membench.records.costs import COSTS
-
-NO_LIMIT = "no limit"
 
 
 def page() -> None:
     """Draw the page."""
-    c.heading("Leaderboard", "How well does a memory system remember, and what does that cost?")
+    c.heading("Leaderboard")
     if c.nothing_yet():
         return
-    shown = choose()
+    whole, shown = choosing.chosen_board()
+    st.html(answer_html(shown, links.run_address))
+    choosing.chips(whole, shown)
     if not shown.all_rows:
-        st.info("No row to show here.")
         return
-    c.task_warning(shown.choice.task)
     draw_chart(shown)
-    draw_table(shown)
+    draw_rows(shown)
+    draw_remarks(shown)
     draw_claims(shown)
-
-
-def choose() -> Board:
-    """Pickers and budgets; each lives in the URL."""
-    choice = c.place_pickers()
-    first = state.the_board(choice)
-    left, middle, right = st.columns(3)
-    with left:
-        metric = c.pick("Score", first.metrics, "metric")
-    with middle:
-        axis = c.axis_picker(DEFAULT_AXIS)
-    with right:
-        scope = c.pick("Cost of", ("query", "total"), "scope", scope_words)
-    choice = replace(choice, metric=metric, axis=axis, scope=scope)
-    choice = replace(choice, group=pick_group(first))
-    choice = replace(choice, machine=pick_machine(state.the_board(choice)))
-    return budgets(choice)
-
-
-def scope_words(scope: str) -> str:
-    """What a cost per question holds."""
-    return "recall and answer" if scope == "query" else "with its share of ingestion"
-
-
-def pick_group(shown: Board) -> str:
-    """Protocol, where there are several."""
-    if len(shown.groups) < 2:
-        return ""
-    return c.pick("Protocol", list(shown.groups), "group", lambda g: f"{shown.groups[g]} · {g}")
-
-
-def pick_machine(shown: Board) -> str:
-    """Machine, where the cost depends on it and there are several."""
-    if len(shown.machines) < 2:
-        return ""
-    return c.pick(
-        "Machine", list(shown.machines), "machine", lambda m: f"{shown.machines[m]} · {m}"
-    )
-
-
-def budgets(choice: Choice) -> Board:
-    """Limits on cost and score."""
-    shown = state.the_board(choice)
-    steps = budget_steps(shown.all_rows)
-    left, right = st.columns(2)
-    with left:
-        words = [*(significant(step) for step in steps), NO_LIMIT]
-        most = st.select_slider(
-            f"At most ({COSTS[choice.axis].unit} per question)",
-            words,
-            value=NO_LIMIT,
-            key="budget",
-            bind=c.BIND,
-        )
-    with right:
-        choice = limited_score(shown.choice)
-    budget = None if most == NO_LIMIT else steps[words.index(str(most))]
-    return state.the_board(replace(choice, budget=budget))
-
-
-def limited_score(choice: Choice) -> Choice:
-    """The limit on the score: from below, or from above where less is better."""
-    if not is_fraction(choice.metric):
-        return choice
-    if choice.lower:
-        most = st.slider("At most (score, %)", 0, 100, 100, key="most", bind=c.BIND)
-        return replace(choice, most=most / 100)
-    least = st.slider("At least (score, %)", 0, 100, 0, key="least", bind=c.BIND)
-    return replace(choice, least=least / 100)
 
 
 def draw_chart(shown: Board) -> None:
     """The scatter; a click opens the run."""
-    if charts.drawable(shown):
-        clicked = c.chart(charts.scatter(shown), key="scatter", alt=charts.alt_text(shown))
-        if clicked:
-            links.open_run(clicked[0])
-    else:
+    if not charts.drawable(shown):
         unit = COSTS[shown.choice.axis].title.lower()
-        st.info(f"No row here has a measured {unit} above zero, so there is no chart.")
-    left_out = charts.undrawn(shown)
-    if left_out:
-        names = ", ".join(f"'{row.label}'" for row in left_out[:12])
-        more = f" and {len(left_out) - 12} more" if len(left_out) > 12 else ""
-        st.text(f"Not drawn, because this cost is zero or unavailable: {names}{more}.")
+        st.info(f"No row here has a known {unit} above zero, so there is no chart.")
+    elif len(charts.drawn(shown)) > charts.MOST_LABELS:
+        draw_scatter(shown, charts.WIDE, "scatter")
+    else:
+        with st.container(key="chart-wide"):
+            draw_scatter(shown, charts.WIDE, "scatter")
+        with st.container(key="chart-narrow"):
+            draw_scatter(shown, charts.NARROW, "scatter-narrow")
+    notes = chart_notes(shown)
+    if notes:
+        st.caption(c.plain(" ".join(notes)))
+
+
+def draw_scatter(shown: Board, width: int, key: str) -> None:
+    """The chart for one width."""
+    clicked = c.chart(charts.scatter(shown, width), key=key, alt=charts.alt_text(shown))
+    if clicked:
+        links.open_run(clicked[0])
+
+
+def chart_notes(shown: Board) -> list[str]:
+    """What the chart leaves out, and how its signs are read."""
+    notes = [words for words in (shown.energy_wanted,) if words]
+    left_out = [] if notes and shown.choice.axis == "joules" else charts.undrawn(shown)
+    if left_out and charts.drawable(shown):
+        names = ", ".join(row.label for row in left_out[:6])
+        more = f" and {len(left_out) - 6} more" if len(left_out) > 6 else ""
+        notes.append(f"Not drawn, this cost is zero or unknown: {names}{more}.")
     points, all_points = len(charts.drawn(shown)), len(charts.drawable(shown))
     if points < all_points:
-        st.caption(f"Drawn: the frontier and the best ranked, {points:,} of {all_points:,} rows.")
-    if shown.hidden:
-        st.caption(f"{shown.hidden} rows of other machines have no cost on this axis.")
-    with st.expander("The frontier as text"):
-        c.plain_table(frontier_records(shown), "Points on the frontier, cheapest first")
+        notes.append(f"Drawn: the frontier and the best ranked, {points:,} of {all_points:,} rows.")
+    meter = COSTS[shown.choice.axis].depends_on == "meter"
+    if meter and any(not row.joined for row in charts.drawn(shown)):
+        notes.append(
+            "Brown: another meter, not on this frontier. Protocol puts all meters on one frontier."
+        )
+    elif shown.hidden and not meter:
+        notes.append(f"{shown.hidden} rows of other machines have no cost on this axis.")
+    return notes
 
 
-def draw_table(shown: Board) -> None:
-    """The table; selected rows can be opened or compared."""
-    st.subheader("Rows")
-    st.caption(
-        "Rank ranges: paired by question, tested over cases, Holm over all pairs of this board. "
-        "Brackets are 95 % intervals over cases. A dash is unknown, never zero."
-    )
+def draw_rows(shown: Board) -> None:
+    """The rows: a table whose rows can be selected, and cards on narrow screens."""
     if shown.reading:
         st.caption(f"Showing {shown.reading}.")
-    if shown.choice.lower:
-        st.caption(f"Less of {shown.choice.metric} is better.")
-    st.caption(f"Protocol: {shown.groups.get(shown.choice.group, '')}.")
-    selected = c.selectable(board_records(shown), key="board", alt="Rows of the leaderboard")
-    runs = [shown.rows[position].run_id for position in selected]
-    links.selection(runs)
+    with st.container(key="cards"):
+        st.html(cards_html(shown, links.run_address))
+    with st.container(key="rows"):
+        selected = c.selectable(
+            board_records(shown),
+            key="board",
+            alt="Rows of the leaderboard",
+            words=column_words(shown),
+        )
+        rows = [shown.rows[position] for position in selected]
+        links.selection([row.run_id for row in rows])
+        if len(rows) == 1:
+            draw_settings(shown, rows[0])
+
+
+def draw_settings(shown: Board, row: BoardRow) -> None:
+    """Every configuration of a row's system, and what reproduces the row."""
+    mine = settings_of(shown, row)
+    if len(mine) > len([other for other in shown.rows if other.system == row.system]):
+        st.caption(f"All {len(mine)} configurations of {c.plain(row.system)}:")
+        c.table(
+            board_records(replace(shown, rows=mine)),
+            key="settings",
+            alt=f"Every configuration of {row.system}",
+        )
+
+
+def draw_remarks(shown: Board) -> None:
+    """How to read the rows, and the way back to this view."""
+    choice = shown.choice
+    st.caption(
+        f"{choice.words.titled}: {choice.words.meaning}; {choice.words.direction}. "
+        "Rank ranges: paired by question, tested over cases, Holm over all pairs of this board. "
+        "Brackets are 95 % intervals over cases, of joules the standard uncertainty of the meter. "
+        "A dash is unknown, never zero."
+    )
+    c.task_warning(choice.task)
+    if shown.judge_wanted:
+        st.caption(c.plain(shown.judge_wanted))
+    st.caption(f"Protocol: {c.plain(shown.groups.get(choice.group, ''))}.")
+    with st.expander("The frontier as text"):
+        c.plain_table(frontier_records(shown), "Points on the frontier, cheapest first")
     draw_link(shown)
 
 
 def draw_link(shown: Board) -> None:
     """The address of this view, with the words that the pickers show."""
     choice = shown.choice
+    limits = {
+        "budget": significant(choice.budget) if choice.budget is not None else "",
+        "least": round(100 * choice.least) if choice.least else "",
+        "most": round(100 * choice.most) if choice.most < 1 else "",
+    }
     c.permalink(
         "",
         task=c.task_words(choice.task),
         division=choice.division,
-        metric=choice.metric,
-        axis=COSTS[choice.axis].title,
-        scope=scope_words(choice.scope),
-        group=f"{shown.groups[choice.group]} · {choice.group}" if len(shown.groups) > 1 else "",
-        budget=significant(choice.budget) if choice.budget is not None else "",
-        least=round(100 * choice.least) if choice.least else "",
-        most=round(100 * choice.most) if choice.most < 1 else "",
+        metric=choosing.metric_title(choice.task, choice.metric),
+        axis=c.axis_words(choice.axis),
+        scope=choosing.scope_words(choice.scope),
+        group=choosing.group_words(shown, choice.group) if len(shown.groups) > 1 else "",
+        machine=choosing.machine_words(shown, choice.machine) if len(shown.machines) > 1 else "",
+        **limits,
     )
 
 

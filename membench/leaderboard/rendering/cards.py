@@ -1,0 +1,84 @@
+"""The answer of a board and its rows as cards: small HTML that app and static site share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from membench.leaderboard.rendering.html import escaped
+from membench.leaderboard.views.answer import Finding, findings, silence
+from membench.leaderboard.views.board import Board, BoardRow
+from membench.leaderboard.views.tables import (
+    BADGES,
+    cost_text,
+    energy_badge,
+    frontier_text,
+    rank_text,
+    scored_text,
+)
+
+MOST_CARDS = 30
+
+CARD_STYLE = """
+.mb-answer { font-size: 1.15rem; line-height: 1.5; margin: 0 0 .4rem; }
+.mb-answer p { margin: 0 0 .2rem; }
+.mb-answer .mb-less { font-size: 1rem; opacity: .85; }
+.mb-cards { list-style: none; margin: 0; padding: 0; }
+.mb-cards li { border: 1px solid rgba(128, 134, 145, .45); border-radius: .5rem;
+  padding: .55rem .75rem; margin: 0 0 .5rem; }
+.mb-cards .mb-name { font-weight: 600; overflow-wrap: anywhere; }
+.mb-cards .mb-rank { float: right; margin-left: .5rem; opacity: .85; }
+.mb-cards dl { display: grid; grid-template-columns: auto 1fr; gap: .1rem .75rem;
+  margin: .3rem 0 0; }
+.mb-cards dt { opacity: .8; } .mb-cards dd { margin: 0; font-weight: 600; }
+.mb-cards small { opacity: .85; }
+"""
+
+Address = Callable[[str], str]
+"""From a run id to the address of its page."""
+
+
+def answer_html(board: Board, address: Address) -> str:
+    """The best system and the best for less, in sentences."""
+    found = findings(board)
+    if not found:
+        return f'<div class="mb-answer"><p>{escaped(silence(board))}</p></div>'
+    first, *others = found
+    less = " ".join(sentence(item, address) for item in others)
+    more = f'<p class="mb-less">{less}</p>' if less else ""
+    return f'<div class="mb-answer"><p>{sentence(first, address)}</p>{more}</div>'
+
+
+def sentence(item: Finding, address: Address) -> str:
+    """One finding, with a link to its run."""
+    note = f" ({escaped(item.note)})" if item.note else ""
+    at = f" at <strong>{escaped(item.cost)}</strong>" if item.cost else ""
+    link = f'<a href="{escaped(address(item.run_id))}" target="_self">{escaped(item.label)}</a>'
+    return f"{escaped(item.intro)}: <strong>{link}</strong>, {escaped(item.score)}{at}{note}."
+
+
+def cards_html(board: Board, address: Address, rows: Sequence[BoardRow] | None = None) -> str:
+    """Rows as cards: name, rank, score and cost of each, for narrow screens."""
+    shown = board.rows if rows is None else rows
+    items = "".join(card(row, board, address) for row in shown[:MOST_CARDS])
+    more = len(shown) - MOST_CARDS
+    rest = f"<p>{more} more rows: narrow them down with the filters.</p>" if more > 0 else ""
+    return f'<ul class="mb-cards">{items}</ul>{rest}'
+
+
+def card(row: BoardRow, board: Board, address: Address) -> str:
+    """One row."""
+    words = board.choice.words
+    rank = f'<span class="mb-rank">rank {escaped(rank_text(row))}</span>' if row.rank else ""
+    signs = [BADGES.get(row.badge, row.badge), f"energy {energy_badge(row)}"]
+    if front := frontier_text(row):
+        signs.append(f"frontier {front}")
+    if row.why:
+        signs.append(f"not ranked: {row.why}")
+    link = f'<a href="{escaped(address(row.run_id))}" target="_self">{escaped(row.label)}</a>'
+    figures = [(words.title, scored_text(board.choice.metric, row.score))]
+    figures.append(("Cost", cost_text(row, board)))
+    listed = "".join(f"<dt>{escaped(a)}</dt><dd>{escaped(b)}</dd>" for a, b in figures)
+    return (
+        f'<li>{rank}<span class="mb-name">{link}</span><dl>{listed}</dl>'
+        f"<small>{escaped(' · '.join(signs))}</small></li>"
+    )

@@ -1,0 +1,269 @@
+"""The first screen: the answer in a sentence, a chart whose names are readable, rows as cards."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from membench.leaderboard.rendering import charts
+from membench.leaderboard.rendering.cards import answer_html, cards_html
+from membench.leaderboard.store.index import Index, refresh
+from membench.leaderboard.store.rows import RowFigure, task_class
+from membench.leaderboard.store.store import Store
+from membench.leaderboard.views.answer import findings, silence
+from membench.leaderboard.views.board import (
+    ANY_METER,
+    Board,
+    BoardRow,
+    Choice,
+    RowFilter,
+    board,
+    limited,
+    settings_of,
+)
+from membench.leaderboard.views.tables import board_records, column_words
+from membench.testing.boards import BoardPlan, write_store
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    root = tmp_path_factory.mktemp("first")
+    write_store(root, BoardPlan(runs=12, questions=60, systems=4))
+    return refresh(Store(root))
+
+
+@pytest.fixture(scope="module")
+def tokens(index: Index) -> Board:
+    return board(index, Choice(axis="context_tokens"))
+
+
+# --- the answer ----------------------------------------------------------------------------------
+
+
+def test_the_answer_names_the_best_row_with_its_interval_and_cost(tokens: Board) -> None:
+    first = findings(tokens)[0]
+    best = max(
+        (row for row in tokens.rows if row.rank),
+        key=lambda row: row.score.value if row.score else 0,
+    )
+    assert first.run_id == best.run_id
+    assert "Evidence recall@10" in first.text
+    assert "%" in first.text and "[" in first.text
+    assert "context tokens per question" in first.text
+
+
+def test_rows_that_may_be_as_good_are_named(tokens: Board) -> None:
+    rivals = [row for row in tokens.rows if row.rank and row.rank.best == 1]
+    note = findings(tokens)[0].note
+    assert (len(rivals) > 1) == ("not told apart from" in note)
+
+
+def test_what_less_money_buys_costs_no_more_than_it_says(tokens: Board) -> None:
+    costs = {row.run_id: row.cost.value for row in tokens.rows if row.cost}
+    best, *cheaper = findings(tokens)
+    assert cheaper
+    for item in cheaper:
+        assert costs[item.run_id] <= costs[best.run_id] / 2
+
+
+def test_a_budget_moves_the_answer(tokens: Board) -> None:
+    steps = sorted(row.cost.value for row in tokens.rows if row.cost)
+    within = findings(limited(tokens, steps[2]))
+    assert within[0].intro == "Best within the budget"
+    costs = {row.run_id: row.cost.value for row in tokens.rows if row.cost}
+    assert costs[within[0].run_id] <= steps[2]
+
+
+def test_without_a_ranked_row_the_board_says_why(tokens: Board) -> None:
+    rows = tuple(replace(row, why="a subset of the questions", rank=None) for row in tokens.rows)
+    empty = replace(tokens, rows=rows, points=rows, all_rows=rows)
+    assert findings(empty) == ()
+    assert "12 x a subset of the questions" in silence(empty)
+
+
+def test_names_in_the_answer_and_on_cards_are_never_markup(tokens: Board) -> None:
+    rows = tuple(replace(row, label="<img src=x>", why="<b>") for row in tokens.rows)
+    hostile = replace(tokens, rows=rows, points=rows)
+    for words in (answer_html(hostile, str), cards_html(hostile, str)):
+        assert "<img" not in words
+        assert "<b>" not in words
+
+
+def test_a_card_shows_score_and_cost(tokens: Board) -> None:
+    words = cards_html(tokens, lambda run: f"run?run={run}")
+    assert words.count("<li>") == 12
+    assert words.count("context tokens per question") == 12
+    assert f"run?run={tokens.rows[0].run_id}" in words
+
+
+# --- the chart -----------------------------------------------------------------------------------
+
+
+def test_names_in_the_chart_cover_neither_a_point_nor_each_other(tokens: Board) -> None:
+    for width in (charts.WIDE, charts.NARROW):
+        rows = charts.drawn(tokens)
+        frame = charts.frame_of(rows, 100.0, width)
+        named = charts.placed_names(rows, rows, frame, 100.0)
+        assert named
+        places = {
+            row.run_id: frame.place(row.cost.value, 100 * row.score.value)
+            for row in rows
+            if row.cost and row.score
+        }
+        boxes = [
+            charts.text_box(places[run], side, charts.LETTER * len(name))
+            for run, (name, side) in named.items()
+        ]
+        assert not any(charts.overlap(a, b) for a, b in itertools.combinations(boxes, 2))
+        assert not any(
+            b[0] < x < b[2] and b[1] < y < b[3] for b in boxes for x, y in places.values()
+        )
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1.1, 1e6))
+def test_marks_of_a_cost_axis_are_few_and_inside(low: float, times: float) -> None:
+    import math
+
+    left, right = math.log10(low), math.log10(low * times)
+    made = charts.ticks(left, right)
+    assert len(made["tickvals"]) == len(made["ticktext"]) <= 13
+    assert all(left <= math.log10(value) <= right for value in made["tickvals"])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.001, "0.001"), (0.5, "0.5"), (20, "20"), (5000, "5k"), (2e6, "2M")]
+)
+def test_marks_are_written_without_needless_digits(value: float, text: str) -> None:
+    assert charts.tick_text(value) == text
+
+
+def test_provenances_of_joules_are_told_apart_by_shape(index: Index) -> None:
+    shown = board(index, Choice(axis="joules"))
+    labels = ("measured", "modelled", "estimated")
+    rows = tuple(
+        replace(row, energy=labels[number % 3], fidelity="native")
+        for number, row in enumerate(charts.drawable(shown))
+    )
+    figure = charts.scatter(replace(shown, rows=rows, points=rows)).to_dict()
+    symbols = {t["name"]: t["marker"]["symbol"] for t in figure["data"] if "marker" in t}
+    assert len(set(symbols.values())) == len(symbols) == 3
+    assert "accelerator" in figure["layout"]["xaxis"]["title"]["text"]
+
+
+# --- joules of several meters --------------------------------------------------------------------
+
+
+def mixed(index: Index) -> Index:
+    """The same board, half of its meters modelled."""
+    runs = index.runs.copy()
+    known = list(board(index, Choice(axis="joules")).machines)
+    mine = runs["energy_group"] == known[0]
+    half = runs[mine].index[: max(2, mine.sum() // 2)]
+    runs.loc[half, ["energy_group", "meter", "energy_provenance"]] = ["other", "x", "modelled"]
+    return replace(index, runs=runs)
+
+
+def test_unlike_provenances_share_a_chart_and_no_frontier_unless_asked(index: Index) -> None:
+    both = mixed(index)
+    shown = board(both, Choice(axis="joules"))
+    provenance = dict(zip(both.runs["run_id"], both.runs["energy_provenance"], strict=True))
+    assert provenance[next(row.run_id for row in shown.rows if row.front)] == "measured"
+    apart = [row for row in shown.rows if row.cost and not row.joined]
+    assert apart
+    assert not any(row.front for row in apart)
+    asked = board(both, Choice(axis="joules", machine=ANY_METER))
+    assert all(row.joined for row in asked.rows if row.cost)
+
+
+def test_the_strongest_provenance_is_opened_on(index: Index) -> None:
+    shown = board(mixed(index), Choice(axis="joules"))
+    joined = {row.energy for row in shown.rows if row.joined and row.cost}
+    assert joined == {"measured"}
+
+
+# --- one row per system --------------------------------------------------------------------------
+
+
+def test_each_system_has_one_row_its_best(tokens: Board) -> None:
+    shown = limited(tokens, None, rows=RowFilter(every=False))
+    assert len(shown.rows) == len({row.system for row in tokens.rows}) == 4
+    for row in shown.rows:
+        values = [r.score.value for r in settings_of(shown, row) if r.score]
+        assert row.score and row.score.value == max(values)
+    assert len(shown.points) == 12, "the chart keeps every configuration"
+
+
+def test_a_budget_picks_each_systems_best_configuration_within_it(tokens: Board) -> None:
+    budget = sorted(row.cost.value for row in tokens.rows if row.cost)[6]
+    shown = limited(tokens, budget, rows=RowFilter(every=False))
+    for row in shown.rows:
+        rivals = [r for r in settings_of(shown, row) if r.cost and r.cost.value <= budget]
+        assert row.score
+        assert row.score.value == max(r.score.value for r in rivals if r.score)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        RowFilter(search="MADE-UP-001"),
+        RowFilter(kinds=("control",)),
+        RowFilter(badges=("re-scored",)),
+        RowFilter(local=True),
+    ],
+)
+def test_filters_keep_what_they_say_and_move_nobody(tokens: Board, filters: RowFilter) -> None:
+    shown = limited(tokens, None, rows=filters)
+    ranks = {row.run_id: row.rank for row in tokens.rows}
+    assert shown.rows
+    assert all(filters.keeps(row) and ranks[row.run_id] == row.rank for row in shown.rows)
+    assert filters.text
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+def test_columns_that_say_nothing_are_not_shown(tokens: Board) -> None:
+    rows = tuple(replace(row, setup=None, flags=(), why="") for row in tokens.rows)
+    columns = board_records(replace(tokens, rows=rows))[0]
+    assert "remarks" not in columns
+    assert not any("history" in name for name in columns)
+
+
+def test_every_column_has_a_title_and_a_meaning(index: Index) -> None:
+    shown = board(index, Choice(axis="joules"))
+    words = column_words(shown)
+    for name in board_records(shown)[0]:
+        title, meaning = words[name]
+        assert title and meaning
+
+
+def test_a_metric_that_ranks_nobody_makes_neither_ranks_nor_stars(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_class("locomo")
+    monkeypatch.setattr(task, "card", replace(task.card, never_ranks=("evidence.turn.recall@10",)))
+    shown = board(index, Choice())
+    assert not any(row.rank or row.front or row.share for row in shown.rows)
+    assert findings(shown) == ()
+    assert "ranks nobody" in silence(shown)
+
+
+def test_joules_carry_the_meters_uncertainty(index: Index) -> None:
+    row = next(r for r in board(index, Choice(axis="joules")).rows if r.cost)
+    assert isinstance(row, BoardRow) and isinstance(row.cost, RowFigure)
+    assert row.cost.low is not None and row.cost.high is not None
+    assert row.cost.low < row.cost.value < row.cost.high
+
+
+def test_the_page_opens_with_the_answer(honest: Path, tmp_path: Path) -> None:
+    from membench.leaderboard.validation import verify
+
+    store = Store(tmp_path / "one")
+    store.add(honest, verify(honest))
+    shown = board(refresh(store), Choice())
+    assert findings(shown)[0].text.startswith("Best: bm25, Evidence recall@10")
