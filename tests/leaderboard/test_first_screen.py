@@ -247,7 +247,7 @@ def test_a_metric_that_ranks_nobody_makes_neither_ranks_nor_stars(
 ) -> None:
     task = task_class("locomo")
     monkeypatch.setattr(task, "card", replace(task.card, never_ranks=("evidence.turn.recall@10",)))
-    shown = board(index, Choice())
+    shown = board(index, Choice(metric="evidence.turn.recall@10"))
     assert not any(row.rank or row.front or row.share for row in shown.rows)
     assert findings(shown) == ()
     assert "ranks nobody" in silence(shown)

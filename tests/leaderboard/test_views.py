@@ -352,7 +352,7 @@ def test_where_less_is_better_the_lowest_score_leads(
     card = replace(TASK.card, lower_is_better=(METRIC,))
     monkeypatch.setattr(TASK, "card", card)
     write_store(tmp_path, BoardPlan(runs=8, questions=100, systems=8))
-    whole = board(refresh(Store(tmp_path)), Choice())
+    whole = board(refresh(Store(tmp_path)), Choice(axis="context_tokens"))
     scores = [row.score.value for row in whole.rows if row.score]
     assert scores == sorted(scores)
     assert whole.rows[0].rank is not None and whole.rows[0].rank.best == 1
@@ -371,18 +371,6 @@ def test_counts_are_shown_as_counts() -> None:
     assert not is_fraction("recalled.tokens")
     assert score_text("recalled.tokens", RowFigure(45.5)) == "45.5"
     assert score_text("f1", RowFigure(0.455)) == "45.5"
-
-
-def test_names_in_the_chart_keep_their_distance(index: Index) -> None:
-    rows = charts.drawable(board(index, Choice("locomo")))
-    names = charts.names_with_room(rows)
-    places = charts.relative_places(rows)
-    assert names
-    assert set(names) <= {row.run_id for row in rows}
-    for one in names:
-        for other in set(names) - {one}:
-            across, up = (abs(a - b) for a, b in zip(places[one], places[other], strict=True))
-            assert across >= charts.ROOM[0] or up >= charts.ROOM[1]
 
 
 PASSED = Check("undisturbed", "pass", "no flag")

@@ -11,7 +11,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.leaderboard.app import state
 from membench.leaderboard.rendering.cards import CARD_STYLE
 from membench.leaderboard.rendering.charts import CONFIG
-from membench.leaderboard.views.board import Choice, divisions, tasks
+from membench.leaderboard.views.board import Choice, RowFilter, divisions, limited, tasks
 from membench.leaderboard.views.tables import to_csv, to_json
 from membench.records.costs import COSTS, MAIN_COSTS
 
@@ -226,6 +226,28 @@ def pick_several(label: str, options: Sequence[str], key: str) -> None:
     """A multiple choice that lives in the URL; nothing chosen shows all."""
     if len(options) > 1:
         st.multiselect(label, list(options), key=key, placeholder="all", bind=BIND)
+
+
+def run_words(run: str) -> str:
+    """A run for people: what was run on what, when, and the end of its id."""
+    return state.run_names().get(run, run)
+
+
+def best_runs(most: int) -> list[str]:
+    """The best runs of the board that opens first, each of another system."""
+    whole = state.the_board(Choice())
+    ranked = [row for row in limited(whole, None, rows=RowFilter(every=False)).rows if row.rank]
+    return [row.run_id for row in ranked[:most]]
+
+
+def pick_runs(label: str, options: Sequence[str], asked: Sequence[str], most: int) -> list[str]:
+    """Several runs under readable names; their ids live in the URL."""
+    chosen = st.multiselect(
+        label, list(options), default=list(asked), format_func=run_words, max_selections=most
+    )
+    if chosen != st.query_params.get_all("runs"):
+        st.query_params["runs"] = chosen
+    return [str(run) for run in chosen]
 
 
 def permalink(path: str, **state_of: str | float | None) -> None:

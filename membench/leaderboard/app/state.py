@@ -14,7 +14,7 @@ from pathlib import Path
 from membench.leaderboard.bundles.layout import CHECKSUMS
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.store import ADJUDICATIONS, Store
-from membench.leaderboard.views.board import Board, Choice, RowFilter, board, limited
+from membench.leaderboard.views.board import Board, Choice, RowFilter, board, limited, listed
 
 RESULTS = "MEMBENCH_BOARD_RESULTS"
 DATA = "MEMBENCH_BOARD_DATA"
@@ -78,6 +78,22 @@ def index() -> Index:
     return _index(str(root), stamp(root))
 
 
+@lru_cache(maxsize=2)
+def _run_names(root: str, stamped: str) -> dict[str, str]:
+    runs = listed(_index(root, stamped).runs)
+    columns = (runs[name] for name in ("run_id", "label", "task", "division", "created"))
+    return {
+        run: f"{label} · {task}, {division} · {created[:10]} · {run[-8:]}"
+        for run, label, task, division, created in zip(*columns, strict=True)
+    }
+
+
+def run_names() -> dict[str, str]:
+    """Every run of the store in words: what was run on what, when, and the end of its id."""
+    root = settings().results
+    return _run_names(str(root), stamp(root))
+
+
 @lru_cache(maxsize=64)
 def _board(root: str, stamped: str, choice: Choice) -> Board:
     return board(_index(root, stamped), choice)
@@ -97,4 +113,4 @@ def empty() -> bool:
     return next(store().root.glob(f"*/*/{CHECKSUMS}"), None) is None
 
 
-__all__ = ["Settings", "empty", "index", "settings", "store", "the_board"]
+__all__ = ["Settings", "empty", "index", "run_names", "settings", "store", "the_board"]

@@ -11,20 +11,37 @@ from membench.domain.labels import JsonView
 Records = Sequence[JsonView]
 
 STYLE = """
-:root { color-scheme: light dark; --line: #8885; --faint: #888; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 75rem; padding: 1rem; }
-nav { display: flex; flex-wrap: wrap; gap: 1rem; padding: .5rem 0; }
+:root { color-scheme: light dark; --line: light-dark(#d5d8de, #43474f);
+  --faint: light-dark(#555b66, #b2b7c1); --ground: light-dark(#f4f5f7, #23262b); }
+:root[data-theme=light] { color-scheme: light; } :root[data-theme=dark] { color-scheme: dark; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 80rem; padding: .6rem 1rem;
+  background: light-dark(#fff, #16181c); color: light-dark(#1d2026, #e8eaee); }
+a { color: light-dark(#075985, #7cc4ee); }
+nav { display: flex; flex-wrap: wrap; gap: .3rem 1rem; padding: .3rem 0; align-items: center; }
 nav { border-bottom: 1px solid var(--line); }
-h1 { font-size: 1.8rem; } h2 { font-size: 1.3rem; margin-top: 2rem; }
+nav button { margin-left: auto; }
+button, select { font: inherit; padding: .2rem .6rem; border: 1px solid var(--line);
+  border-radius: .4rem; background: var(--ground); color: inherit; max-width: 100%; }
+h1 { font-size: 1.5rem; margin: .6rem 0; } h2 { font-size: 1.2rem; margin-top: 1.6rem; }
 .scroll { overflow-x: auto; }
+.pickers, .chips { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
+.chips a, .chips strong { border: 1px solid var(--line); border-radius: .5rem;
+  padding: .15rem .6rem; text-decoration: none; }
+.chips strong { background: var(--ground); }
 table { border-collapse: collapse; font-size: .9rem; }
 caption { text-align: left; color: var(--faint); padding: .3rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .7rem; }
 th, td { text-align: left; white-space: nowrap; }
 td.wide { min-width: 12rem; }
 td.words { white-space: normal; min-width: 20rem; }
-.bar { background: #0b6e99; height: .8rem; }
-p.note { color: var(--faint); } pre { white-space: pre-wrap; }
+.bar { background: #0b78a8; height: .8rem; }
+p.note { color: var(--faint); } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+summary { cursor: pointer; padding: .2rem 0; }
+.narrow { display: none; }
+@media (max-width: 640px) {
+  .narrow { display: block; } .wide-only { display: none; }
+  body { padding: .4rem .7rem; } nav { gap: .1rem .8rem; font-size: .95rem; }
+}
 """
 
 
@@ -33,7 +50,13 @@ def escaped(value: object) -> str:
     return html.escape(str(value), quote=True)
 
 
-def page(title: str, body: str, links: Mapping[str, str] | None = None, head: str = "") -> str:
+def page(
+    title: str,
+    body: str,
+    links: Mapping[str, str] | None = None,
+    head: str = "",
+    root: str = "",
+) -> str:
     """A whole page.
 
     Args:
@@ -41,6 +64,7 @@ def page(title: str, body: str, links: Mapping[str, str] | None = None, head: st
         body: HTML.
         links: Navigation: words -> address.
         head: Further HTML for the head.
+        root: From the page to the folder of the site.
     """
     items = "".join(f'<a href="{escaped(to)}">{escaped(w)}</a>' for w, to in (links or {}).items())
     nav = f'<nav aria-label="Pages">{items}</nav>' if items else ""
@@ -53,7 +77,8 @@ def page(title: str, body: str, links: Mapping[str, str] | None = None, head: st
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>{escaped(title)}</title><style>{STYLE}</style>{head}</head>"
-        f"<body>{nav}<main><h1>{escaped(title)}</h1>{body}</main></body></html>\n"
+        f'<body data-root="{escaped(root)}">{nav}<main>'
+        f"<h1>{escaped(title)}</h1>{body}</main></body></html>\n"
     )
 
 
@@ -74,8 +99,10 @@ def table(records: Records, caption: str = "", links: Mapping[str, str] | None =
         for record in records
     )
     words = f"<caption>{escaped(caption)}</caption>" if caption else ""
+    named = escaped(caption or "Table")
     return (
-        f'<div class="scroll"><table>{words}<thead><tr>{head}</tr></thead>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{named}">'
+        f"<table>{words}<thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -106,7 +133,10 @@ def bars(values: Mapping[str, float], caption: str) -> str:
         f'<td class="wide"><div class="bar" style="width:{100 * value:.1f}%"></div></td></tr>'
         for name, value in values.items()
     )
-    return f'<div class="scroll"><table><caption>{escaped(caption)}</caption>{rows}</table></div>'
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(caption)}">'
+        f"<table><caption>{escaped(caption)}</caption>{rows}</table></div>"
+    )
 
 
 def from_markdown(text: str) -> str:

@@ -18,13 +18,30 @@ from membench.domain.labels import JsonObject, JsonView
 from membench.domain.errors import RunStateError
 from membench.experiments.compare import adjustment_text
 from membench.leaderboard.rendering import charts, html
+from membench.leaderboard.rendering.cards import CARD_STYLE, answer_html, cards_html
+from membench.leaderboard.site.data import (
+    answer_data,
+    board_data,
+    compared_rows,
+    question_data,
+    script_of,
+)
 from membench.leaderboard.site.report import body as run_body
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import RULES
-from membench.leaderboard.views import amortisation, claims, compare
+from membench.leaderboard.views import amortisation, claims, compare, glossary
 from membench.leaderboard.views import run as run_view
-from membench.leaderboard.views.board import Board, Choice, board, divisions, listed, tasks
+from membench.leaderboard.views.board import (
+    Board,
+    Choice,
+    RowFilter,
+    board,
+    divisions,
+    limited,
+    listed,
+    tasks,
+)
 from membench.leaderboard.views.catalogue import system_records, task_records
 from membench.leaderboard.views.tables import board_records, frontier_records, to_csv, to_json
 from membench.records.costs import COSTS, MAIN_COSTS
@@ -32,9 +49,12 @@ from membench.records.costs import COSTS, MAIN_COSTS
 WORDS = Path(__file__).parents[1] / "app"
 LINKS = {
     "Leaderboard": "index.html",
+    "Compare": "compare.html",
+    "Question": "question.html",
     "Systems": "systems.html",
     "Tasks": "tasks.html",
     "Published claims": "claims.html",
+    "Glossary": "glossary.html",
     "Method": "method.html",
     "Submit": "submit.html",
 }
@@ -57,7 +77,9 @@ class SiteFolder:
     def page(self, name: str, title: str, body: str, head: str = "") -> None:
         """Write one page; pages in a folder point one up."""
         up = "../" * name.count("/")
-        self.write(name, html.page(title, body, {w: up + to for w, to in LINKS.items()}, head))
+        scripts = f'<style>{CARD_STYLE}</style><script src="{up}assets/site.js"></script>'
+        links = {words: up + to for words, to in LINKS.items()}
+        self.write(name, html.page(title, body, links, head + scripts, up))
 
 
 def export(store: Store, to: Path) -> int:
@@ -75,6 +97,7 @@ def export(store: Store, to: Path) -> int:
     boards = [write_board(site, choice) for choice in choices(site.index)]
     write_index(site, boards)
     write_words(site)
+    write_interactive(site, boards)
     runs = [str(run) for run in site.index.runs["run_id"]]
     for run_id in runs:
         write_run(site, run_id)
@@ -97,24 +120,77 @@ def slug(choice: Choice) -> str:
 
 
 def write_board(site: SiteFolder, choice: Choice) -> Board:
-    """The page of one board: a chart and a table for every cost it knows."""
+    """The page of one board: the answer, a chart for every cost it knows, and every row."""
     shown = board(site.index, choice)
     name = slug(choice)
-    parts = [html.note(f"Protocol: {shown.groups.get(choice.group, '')}.")]
-    records: JsonObject = {}
-    for axis in MAIN_COSTS:
-        view = board(site.index, replace(choice, axis=axis.id))
-        if charts.drawable(view):
-            parts.append(axis_section(view))
-            records[axis.id] = board_records(view)
+    views = cost_views(site.index, shown)
+    records: JsonObject = {axis: board_records(view) for axis, view in views.items()}
     if not records:
         records[shown.choice.axis] = board_records(shown)
-        parts.append(html.section("Rows", html.table(board_records(shown))))
+    first, *others = views.values() or [shown]
+    parts = [landing(first, "../"), *map(axis_section, others)]
     parts += [amortised(site, choice), compared(site, shown)]
-    site.page(f"boards/{name}.html", title_of(choice), "".join(parts), script())
+    site.page(f"boards/{name}.html", title_of(choice), "".join(parts), script("../"))
     site.write(f"data/{name}.json", json.dumps(records, ensure_ascii=False, indent=1))
     site.write(f"data/{name}.csv", to_csv(next(iter(records.values()))))
+    write_data(site, f"boards/{name}", board_data(site.index, shown, views))
+    write_data(site, f"questions/{name}", question_data(site.store, shown))
     return shown
+
+
+def cost_views(index: Index, shown: Board) -> dict[str, Board]:
+    """The board on every cost that it knows, the one it opens on first."""
+    axes = dict.fromkeys([shown.choice.axis, *(cost.id for cost in MAIN_COSTS)])
+    views = {axis: board(index, replace(shown.choice, axis=axis, machine="")) for axis in axes}
+    return {axis: view for axis, view in views.items() if charts.drawable(view)}
+
+
+def write_data(site: SiteFolder, name: str, value: JsonObject | list[JsonObject]) -> None:
+    """Write one data file for the scripts of the pages."""
+    site.write(f"data/{name}.js", script_of(name, value))
+
+
+def landing(view: Board, up: str, chips: str = "") -> str:
+    """What a visitor sees first: the answer, the chart, the rows, and how to read them.
+
+    Args:
+        view: The board.
+        up: From the page to the folder of the site.
+        chips: Ways to other boards, as HTML.
+    """
+    address = f"{up}runs/{{}}.html".format
+    words = view.choice.words if view.choice.metric else None
+    reading = f"{words.titled}: {words.meaning}; {words.direction}." if words else ""
+    chart = charts_of(view) if charts.drawable(view) else html.note("No cost here is known.")
+    remarks = [reading, view.energy_wanted, view.judge_wanted]
+    table = html.table(board_records(view), "Rows", {"run": f"{up}runs/{{}}.html"})
+    return "".join(
+        [
+            answer_html(view, address),
+            chips,
+            chart,
+            f'<div class="narrow">{cards_html(view, address)}</div>',
+            f'<div class="wide-only">{table}</div>',
+            *(html.note(remark) for remark in remarks if remark),
+            html.note(f"Protocol: {view.groups.get(view.choice.group, '')}."),
+            folded("The frontier as text", html.table(frontier_records(view))),
+        ]
+    )
+
+
+def charts_of(view: Board) -> str:
+    """The chart with names for wide screens, and one with names for narrow ones."""
+    wide, narrow = (drawn(charts.scatter(view, width)) for width in (charts.WIDE, charts.NARROW))
+    words = html.escaped(charts.alt_text(view))
+    return (
+        f'<div class="wide-only" role="img" aria-label="{words}">{wide}</div>'
+        f'<div class="narrow" role="img" aria-label="{words}">{narrow}</div>'
+    )
+
+
+def folded(title: str, body: str) -> str:
+    """A part that opens on demand."""
+    return f"<details><summary>{html.escaped(title)}</summary>{body}</details>"
 
 
 def title_of(choice: Choice) -> str:
@@ -123,21 +199,20 @@ def title_of(choice: Choice) -> str:
     return f"{task} ({split}), division {choice.division}"
 
 
-def script() -> str:
+def script(up: str) -> str:
     """The chart library beside the pages."""
-    return '<script src="../assets/plotly.min.js"></script>'
+    return f'<script src="{up}assets/plotly.min.js"></script>'
 
 
 def axis_section(view: Board) -> str:
-    """Chart, frontier and table of one kind of cost."""
+    """Chart and rows of a further kind of cost."""
     axis = COSTS[view.choice.axis]
     links = {"run": "../runs/{}.html"}
     return html.section(
         axis.title,
-        drawn(charts.scatter(view)),
-        html.note(charts.alt_text(view)),
-        html.table(frontier_records(view), "The frontier, cheapest first"),
-        html.table(board_records(view), "Rows", links),
+        charts_of(view),
+        folded("Rows", html.table(board_records(view), f"Rows by {axis.title.lower()}", links)),
+        folded("The frontier as text", html.table(frontier_records(view))),
     )
 
 
@@ -179,19 +254,48 @@ def compared(site: SiteFolder, shown: Board) -> str:
 
 
 def write_index(site: SiteFolder, boards: list[Board]) -> None:
-    """The list of boards, with the head of each."""
-    parts = [html.note("How well does a memory system remember, and what does that cost?")]
+    """The landing page: the first board as the app opens it, and the way to the others."""
     if not boards:
-        parts.append(html.note("There is no result yet."))
-    for shown in boards:
-        address = f"boards/{slug(shown.choice)}.html"
-        link = f'<p><a href="{html.escaped(address)}">Charts, costs and all rows</a></p>'
-        links = {"run": "runs/{}.html"}
-        top = html.table(board_records(shown)[:10], shown.groups[shown.choice.group], links)
-        parts.append(html.section(title_of(shown.choice), top, link))
-    site.page("index.html", "membench leaderboard", "".join(parts))
+        parts = [html.note("There is no result yet.")]
+    else:
+        first, *others = boards
+        views = cost_views(site.index, first)
+        shown = next(iter(views.values()), first)
+        shown = limited(shown, None, rows=RowFilter(every=False))
+        links = [board_link(other) for other in others]
+        here = f"<strong>{html.escaped(title_of(first.choice))}</strong>"
+        chips = f'<p class="chips">{here}{"".join(links)}</p>'
+        every = f'<p><a href="boards/{html.escaped(slug(first.choice))}.html">{EVERY}</a></p>'
+        parts = [landing(shown, "", chips), every]
+    site.page("index.html", "membench leaderboard", "".join(parts), script(""))
     names = [slug(shown.choice) for shown in boards]
     site.write("board.json", json.dumps({"boards": names}, indent=1))
+
+
+def board_link(shown: Board) -> str:
+    """A link to a board's page."""
+    words = html.escaped(title_of(shown.choice))
+    return f'<a href="boards/{html.escaped(slug(shown.choice))}.html">{words}</a>'
+
+
+EVERY = "Every configuration, other costs, amortisation and comparisons of this board"
+
+
+def write_interactive(site: SiteFolder, boards: list[Board]) -> None:
+    """Compare and Question: pages that a script fills from the data files."""
+    listed_boards: list[JsonObject] = [
+        {"slug": slug(shown.choice), "title": title_of(shown.choice)}
+        for shown in boards
+        if compared_rows(shown)
+    ]
+    write_data(site, "boards", listed_boards)
+    for name, words in (
+        ("compare", "Two rows of a board, paired question by question."),
+        ("question", "One question, and what each row made of it."),
+    ):
+        waiting = "Loading." if listed_boards else "There is no result yet."
+        body = html.note(words) + f'<div id="{name if listed_boards else "empty"}">{waiting}</div>'
+        site.page(f"{name}.html", name.capitalize(), body, script(""))
 
 
 def write_words(site: SiteFolder) -> None:
@@ -201,6 +305,7 @@ def write_words(site: SiteFolder) -> None:
     site.page("tasks.html", "Tasks", html.table(the_tasks))
     site.write("data/systems.json", to_json(systems))
     site.write("data/tasks.json", to_json(the_tasks))
+    site.page("glossary.html", "Glossary", glossary_body())
     site.page("claims.html", "Published claims (not measured here)", claims_body(site.index))
     site.page("method.html", "Method", html.from_markdown((WORDS / "method.md").read_text("utf-8")))
     rules = [
@@ -209,6 +314,17 @@ def write_words(site: SiteFolder) -> None:
     ]
     words = html.from_markdown((WORDS / "submit.md").read_text("utf-8"))
     site.page("submit.html", "Submit", words + html.section("Rules", html.table(rules)))
+
+
+def glossary_body() -> str:
+    """Metrics, costs and badges."""
+    return "".join(
+        [
+            html.section("Metrics", html.table(glossary.metric_records(), "Headline metrics")),
+            html.section("Costs", html.table(glossary.cost_records(), "Costs")),
+            html.section("Badges", html.table(glossary.badge_records(), "Badges")),
+        ]
+    )
 
 
 def claims_body(index: Index) -> str:
@@ -232,6 +348,7 @@ def write_run(site: SiteFolder, run_id: str) -> None:
         parts.append(html.note(f"Withdrawn {page.withdrawn.when_utc}: {page.withdrawn.why}"))
     if page.loaded is not None:
         parts.append(run_body(page.loaded))
+        write_data(site, f"answers/{run_id}", answer_data(page.loaded))
         site.write(f"data/runs/{run_id}.json", run_json(page.loaded.summary, page.loaded.badge))
     if page.adjudications:
         decisions = run_view.adjudication_records(page)
@@ -252,3 +369,4 @@ def copy_library(to: Path) -> None:
     source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     (to / "assets").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, to / "assets" / "plotly.min.js")
+    shutil.copyfile(Path(__file__).parent / "site.js", to / "assets" / "site.js")

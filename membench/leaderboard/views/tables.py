@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from membench.domain.labels import JsonObject, JsonView
@@ -33,6 +33,25 @@ ENERGY_BADGES = {
     "estimated": "□ estimated",
     "unavailable": "– unavailable",
 }
+
+
+SCORE_MEANINGS = {
+    "unchecked": "well formed, but this board has no copy of the data to check with; "
+    "membench board index --data DIR, where the data is, makes it re-scored",
+    "self-reported": "its main figure rests on text that a bundle cannot hold, so nobody can "
+    "compute it again",
+    "re-scored": "computed again from the records and this board's copy of the data",
+    "reproduced": "maintainers ran it again; both bundles are linked",
+}
+"""What each score badge says, and what would change it."""
+
+ENERGY_MEANINGS = {
+    "measured": "a counter of the machine was read",
+    "modelled": "computed from measured activity, as CPU seconds, at declared watts",
+    "estimated": "from tokens and published figures, without a measurement",
+    "unavailable": "unknown, which is not zero",
+}
+"""What each provenance of joules says."""
 
 
 def significant(value: float | None, digits: int = 3) -> str:
@@ -183,8 +202,8 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
         CONTEXT_COLUMN: ("Context tokens", COSTS["context_tokens"].meaning),
         "frontier": ("Frontier", "★ nothing is both better and cheaper, in half of the redraws."),
         "kind": ("Kind", "How close it is to the original: the package itself, native, control."),
-        "score badge": ("Scores", SCORE_BADGE_WORDS),
-        "energy badge": ("Energy", ENERGY_BADGE_WORDS),
+        "score badge": ("Scores", badge_help(BADGES, SCORE_MEANINGS)),
+        "energy badge": ("Energy", badge_help(ENERGY_BADGES, ENERGY_MEANINGS)),
         "n": ("Questions", "Questions asked."),
         "attempts": ("Attempts", "Bundles of this configuration; the median one is shown."),
         "date": ("Date", "When it was run."),
@@ -193,15 +212,9 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
     }
 
 
-SCORE_BADGE_WORDS = (
-    "– unchecked: this board has no copy of the data to check with. ○ self-reported: a judge's "
-    "verdicts, or figures that nobody can compute again. ◐ re-scored: computed again from the "
-    "records and this board's copy of the data; membench board index --data DIR does it. "
-    "● reproduced: maintainers ran it again."
-)
-ENERGY_BADGE_WORDS = (
-    "■ measured by a counter, ▨ modelled from activity, □ estimated from tokens, – unavailable."
-)
+def badge_help(badges: Mapping[str, str], meanings: Mapping[str, str]) -> str:
+    """What the badges of a column say."""
+    return " ".join(f"{badges[name]}: {words}." for name, words in meanings.items())
 
 
 def frontier_records(board: Board) -> list[Record]:

@@ -36,11 +36,10 @@ def pick_runs() -> list[str]:
     """The runs, in the URL."""
     runs = listed(state.index().runs)
     known = set(runs["run_id"])
-    asked = [run for run in st.query_params.get_all("runs") if run in known]
+    asked = [run for run in st.query_params.get_all("runs") if run in known] or c.best_runs(2)
     newest = runs.sort_values("created", ascending=False)["run_id"][:500]
     options = list(dict.fromkeys([*newest, *asked]))
-    chosen = st.multiselect("Runs", options, key="runs", max_selections=view.MOST, bind=c.BIND)
-    return [str(run) for run in chosen]
+    return c.pick_runs("Runs", options, asked[: view.MOST], view.MOST)
 
 
 def refuse(shown: view.ComparisonView) -> None:

@@ -40,14 +40,13 @@ def pick_runs() -> list[str]:
     """Runs of one task and split, in the URL."""
     runs = listed(state.index().runs)
     known = set(runs["run_id"])
-    asked = [run for run in st.query_params.get_all("runs") if run in known]
+    asked = [run for run in st.query_params.get_all("runs") if run in known] or c.best_runs(2)
     newest = runs.sort_values("created", ascending=False)
     head = asked[0] if asked else newest["run_id"].iloc[0]
     row = runs[runs["run_id"] == head].iloc[0]
     same = newest[(newest["task"] == row["task"]) & (newest["split"] == row["split"])]
     options = list(dict.fromkeys([*same["run_id"][:300], *asked]))
-    chosen = st.multiselect("Runs", options, key="runs", max_selections=MOST, bind=c.BIND)
-    return [str(run) for run in chosen]
+    return c.pick_runs("Runs", options, asked[:MOST] or options[:1], MOST)
 
 
 def pick_question(run_id: str) -> str:

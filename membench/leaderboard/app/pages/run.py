@@ -46,8 +46,13 @@ def pick_run() -> str:
     options = newest if not known or asked in newest else [*newest, asked]
     if asked and not known:
         st.error("There is no such run.")
-    chosen = st.selectbox("Run", options, index=None, key="run", bind=c.BIND)
-    return str(chosen or "")
+    if not known:
+        asked = next(iter(c.best_runs(1)), options[0])
+        options = list(dict.fromkeys([asked, *options]))
+    chosen = str(st.selectbox("Run", options, options.index(asked), format_func=c.run_words))
+    if chosen != st.query_params.get("run"):
+        st.query_params["run"] = chosen
+    return chosen
 
 
 def draw(loaded: LoadedBundle) -> None:

@@ -9,6 +9,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import state
 from membench.leaderboard.validation import RULES
+from membench.leaderboard.views import glossary as entries
 
 HERE = Path(__file__).parents[1]
 
@@ -17,6 +18,17 @@ def method() -> None:
     """Draw the page on method."""
     c.heading("Method")
     st.markdown((HERE / "method.md").read_text(encoding="utf-8"))
+
+
+def glossary() -> None:
+    """Draw the page of words."""
+    c.heading("Glossary", "Every metric, cost and badge: what it says, its unit, its direction.")
+    st.subheader("Metrics")
+    c.table(entries.metric_records(), key="metrics", alt="Headline metrics of every task")
+    st.subheader("Costs")
+    c.table(entries.cost_records(), key="costs", alt="Every cost")
+    st.subheader("Badges")
+    c.table(entries.badge_records(), key="badges", alt="Badges of scores and joules")
 
 
 def submit() -> None:

@@ -27,6 +27,7 @@ links.PAGES.update(
     question=st.Page(question.page, title="Question", url_path="question"),
     systems=st.Page(catalogue.systems, title="Systems", url_path="systems"),
     tasks=st.Page(catalogue.tasks, title="Tasks", url_path="tasks"),
+    glossary=st.Page(words.glossary, title="Glossary", url_path="glossary"),
     method=st.Page(words.method, title="Method", url_path="method"),
     submit=st.Page(words.submit, title="Submit", url_path="submit"),
 )

@@ -1,0 +1,70 @@
+"""The command that repeats a row."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from membench.domain.labels import JsonView
+from membench.records.spec import RunSpec
+
+PINNED = ("reader", "judge", "judge_votes", "embedder", "token_budget", "prompts")
+"""What a named division fixes: naming the division says it."""
+
+DETERMINING = (
+    "system", "task", "split", "limit", "k", "token_budget", "reader", "judge", "judge_votes",
+    "memory_model", "embedder", "seed", "division",
+)  # fmt: skip
+"""Fields of a spec that have a flag of their own name."""
+
+EXECUTION = ("energy", "concurrency", "schedule", "wave_cases")
+"""Options that costs compare by."""
+
+USUAL: Mapping[str, object] = {
+    "energy": "auto",
+    "concurrency": 1,
+    "schedule": "free",
+    "wave_cases": 8,
+    "judge_votes": 1,
+}
+
+
+def command(spec: RunSpec, options: JsonView) -> str:
+    """A `membench run` that asks for what a row was asked for, as it was executed.
+
+    Args:
+        spec: What determines results.
+        options: How it was executed, as in the manifest.
+    """
+    return shlex.join(["membench", "run", *spec_flags(spec), *option_flags(options)])
+
+
+def spec_flags(spec: RunSpec) -> Iterator[str]:
+    """Flags for what differs from the defaults, and from what the division pins."""
+    plain = RunSpec(spec.system, spec.task)
+    for name in DETERMINING:
+        value = getattr(spec, name)
+        usual = None if name in ("system", "task") else USUAL.get(name, getattr(plain, name))
+        pinned = spec.division is not None and name in PINNED
+        if value is not None and value != usual and not pinned:
+            yield from (flag(name), str(value))
+    for name in ("set", "task_set", "model_set"):
+        for key, value in sorted(getattr(spec, name).items()):
+            yield from (flag(name), f"{key}={value}")
+    if spec.errata:
+        yield "--errata"
+
+
+def option_flags(options: JsonView) -> Iterator[str]:
+    """Flags for how it was executed, as far as costs depend on it."""
+    for name in EXECUTION:
+        value = options.get(name)
+        if value is not None and value != USUAL[name]:
+            yield from (flag(name), str(value))
+    if options.get("energy_protocol"):
+        yield "--energy-protocol"
+
+
+def flag(name: str) -> str:
+    """The flag of a field."""
+    return f"--{name.replace('_', '-')}"
