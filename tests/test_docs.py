@@ -256,6 +256,18 @@ def test_the_fields_in_the_guide_to_a_system_are_those_of_the_classes():
     assert "| `end_time` |" in page
 
 
+def test_the_tables_of_native_systems_are_those_of_their_cards():
+    done = subprocess.run(
+        [sys.executable, "-c", "import make_native; print(make_native.page(), end='')"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT / "docs",
+    )
+    page = (ROOT / "docs/native-systems.md").read_text()
+    assert done.stdout == page, "write it anew: python docs/make_native.py"
+
+
 def test_the_results_in_the_readme_are_those_of_the_bundles():
     done = subprocess.run(
         [sys.executable, "-c", "import make_results; print(make_results.page(), end='')"],

@@ -25,7 +25,7 @@ from membench.llm.config import CassetteMode, GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.phase_meter import PhaseMeter
 from membench.llm.upstreams.scripted.rules import Request
-from membench.records.usage import LateUsage, Usage
+from membench.records.usage import LateUsage, PhaseUsage, Usage
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens
@@ -35,17 +35,19 @@ ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
 
 @dataclass
 class PhaseCost:
-    """What one phase of a trial cost."""
+    """What one phase of a trial cost; `memory` is the part of the memory model."""
 
     events: int = 0
     usage: Usage = field(default_factory=Usage)
+    memory: Usage = field(default_factory=Usage)
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
-    def add(self, usage: Usage, wall_s: float, cpu_s: float) -> None:
+    def add(self, usage: PhaseUsage, wall_s: float, cpu_s: float) -> None:
         """Add one event."""
         self.events += 1
-        self.usage += usage
+        self.usage += usage.total
+        self.memory += usage.roles.get(Role.MEMORY, Usage())
         self.wall_s += wall_s
         self.cpu_s += cpu_s
 
@@ -163,7 +165,7 @@ def _play_events(trial: Trial, system: Any, case: Case, meter: PhaseMeter, k: in
         trial.faults += usage.faults
         used = system.resources() if hasattr(system, "resources") else {}
         cost = trial.phases.setdefault(phase, PhaseCost())
-        cost.add(usage.total, wall_s, used.get("cpu_s", 0.0))
+        cost.add(usage, wall_s, used.get("cpu_s", 0.0))
         trial.rss_bytes = max(trial.rss_bytes, used.get("rss_bytes", 0))
         trial.store_bytes = used.get("store_bytes", trial.store_bytes)
 
