@@ -11,6 +11,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.leaderboard.app import state
 from membench.leaderboard.rendering.cards import CARD_STYLE
 from membench.leaderboard.rendering.charts import CONFIG
+from membench.leaderboard.rendering.standing import STANDING_STYLE
 from membench.leaderboard.views.board import Choice, RowFilter, divisions, limited, tasks
 from membench.leaderboard.views.tables import to_csv, to_json
 from membench.records.costs import COSTS, MAIN_COSTS
@@ -32,10 +33,19 @@ h1 { font-size: 1.6rem !important; padding: .2rem 0 .3rem !important; }
 """
 """On narrow screens rows are cards, the chart has fewer names, and chips are one line."""
 
+TABLE_STYLE = """
+.scroll { overflow-x: auto; }
+.scroll table { border-collapse: collapse; font-size: .95rem; }
+.scroll caption { text-align: left; caption-side: top; opacity: .85; padding: .3rem 0; }
+.scroll th, .scroll td { border-bottom: 1px solid rgba(128, 134, 145, .35); padding: .25rem .8rem;
+  text-align: left; white-space: nowrap; }
+"""
+"""Of tables in HTML of ours."""
+
 
 def style() -> None:
     """The look of every page."""
-    st.html(f"<style>{STYLE}{CARD_STYLE}</style>")
+    st.html(f"<style>{STYLE}{CARD_STYLE}{STANDING_STYLE}{TABLE_STYLE}</style>")
 
 
 def heading(title: str, words: str = "") -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from membench.domain.labels import JsonObject
 from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
 from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardRow, Choice
+from membench.leaderboard.views.compare import ComparisonView
 from membench.leaderboard.views.tables import amount, rank_text, scored_text
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS
@@ -440,3 +441,45 @@ def amortised_lines(page: Amortisation, most: int = 20) -> Any:
         **LAYOUT,
     )
     return figure
+
+
+def by_category(view: ComparisonView) -> Any:
+    """Scores of every compared run, over all questions and by category, side by side."""
+    import plotly.graph_objects as go
+
+    factor = 100.0 if is_fraction(view.metric) else 1.0
+    figure = go.Figure()
+    for number, (label, values) in enumerate(category_values(view).items()):
+        figure.add_trace(
+            go.Bar(
+                x=list(values),
+                y=[factor * value for value in values.values()],
+                name=label,
+                marker={
+                    "color": BARS[number % len(BARS)],
+                    "pattern": {"shape": PATTERNS[number % len(PATTERNS)]},
+                },
+            )
+        )
+    title = f"{view.metric} (%)" if is_fraction(view.metric) else view.metric
+    figure.update_layout(**(LAYOUT | {"height": 320, "clickmode": "event"}))
+    figure.update_layout(barmode="group", yaxis={"title": title, "rangemode": "tozero"})
+    return figure
+
+
+BARS = ("#0b78a8", "#b9855a", "#5a8f5a", "#8a6bb0", "#8a8f98")
+PATTERNS = ("", "/", ".", "x", "-")
+"""Colours of runs side by side, repeated by a pattern."""
+
+
+def category_values(view: ComparisonView) -> dict[str, dict[str, float]]:
+    """By run the metric over all questions and in each category."""
+    found: dict[str, dict[str, float]] = {}
+    for pair in view.pairs:
+        for run, part in ((pair.first.name, "first"), (pair.second.name, "second")):
+            mine = found.setdefault(view.labels[run], {})
+            for line in pair.metrics:
+                value = line.first if part == "first" else line.second
+                if line.metric == view.metric and value is not None:
+                    mine[line.category or "all"] = value
+    return found

@@ -19,6 +19,7 @@ from membench.domain.errors import RunStateError
 from membench.experiments.compare import adjustment_text
 from membench.leaderboard.rendering import charts, html
 from membench.leaderboard.rendering.cards import CARD_STYLE, answer_html, cards_html
+from membench.leaderboard.rendering.standing import STANDING_STYLE, standing_html
 from membench.leaderboard.site.data import (
     answer_data,
     board_data,
@@ -43,6 +44,8 @@ from membench.leaderboard.views.board import (
     tasks,
 )
 from membench.leaderboard.views.catalogue import system_records, task_records
+from membench.leaderboard.views.reproduce import command_of
+from membench.leaderboard.views.standing import standing
 from membench.leaderboard.views.tables import board_records, frontier_records, to_csv, to_json
 from membench.records.costs import COSTS, MAIN_COSTS
 
@@ -77,7 +80,7 @@ class SiteFolder:
     def page(self, name: str, title: str, body: str, head: str = "") -> None:
         """Write one page; pages in a folder point one up."""
         up = "../" * name.count("/")
-        scripts = f'<style>{CARD_STYLE}</style><script src="{up}assets/site.js"></script>'
+        scripts = f'<style>{CARD_STYLE}{STANDING_STYLE}</style><script src="{up}assets/site.js"></script>'
         links = {words: up + to for words, to in LINKS.items()}
         self.write(name, html.page(title, body, links, head + scripts, up))
 
@@ -344,9 +347,14 @@ def write_run(site: SiteFolder, run_id: str) -> None:
     """The page of one run, or its tombstone."""
     page = run_view.run_page(site.store, run_id)
     parts: list[str] = []
+    where = standing(site.index, run_id)
+    if where is not None:
+        parts.append(standing_html(where))
     if page.withdrawn is not None:
         parts.append(html.note(f"Withdrawn {page.withdrawn.when_utc}: {page.withdrawn.why}"))
     if page.loaded is not None:
+        again = command_of(page.loaded.opened.unpacked["manifest.json"])
+        parts.append(html.section("The same run again", f"<pre>{html.escaped(again)}</pre>"))
         parts.append(run_body(page.loaded))
         write_data(site, f"answers/{run_id}", answer_data(page.loaded))
         site.write(f"data/runs/{run_id}.json", run_json(page.loaded.summary, page.loaded.badge))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
+import orjson
+
 from membench.domain.labels import JsonView
 from membench.records.spec import RunSpec
 
@@ -39,6 +41,12 @@ def command(spec: RunSpec, options: JsonView) -> str:
     return shlex.join(["membench", "run", *spec_flags(spec), *option_flags(options)])
 
 
+def command_of(manifest: bytes) -> str:
+    """The command that repeats the run of a stored manifest."""
+    stored = orjson.loads(manifest)
+    return command(RunSpec.from_json(stored["spec"]), stored["options"])
+
+
 def spec_flags(spec: RunSpec) -> Iterator[str]:
     """Flags for what differs from the defaults, and from what the division pins."""
     plain = RunSpec(spec.system, spec.task)
@@ -50,7 +58,10 @@ def spec_flags(spec: RunSpec) -> Iterator[str]:
             yield from (flag(name), str(value))
     for name in ("set", "task_set", "model_set"):
         for key, value in sorted(getattr(spec, name).items()):
-            yield from (flag(name), f"{key}={value}")
+            yield from (
+                flag(name),
+                f"{key}={str(value).lower() if value in (True, False) else value}",
+            )
     if spec.errata:
         yield "--errata"
 

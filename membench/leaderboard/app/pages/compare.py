@@ -7,6 +7,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.experiments.compare import adjustment_text
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
+from membench.leaderboard.rendering import charts
 from membench.leaderboard.store.rows import lower_is_better
 from membench.leaderboard.views import compare as view
 from membench.leaderboard.views.board import listed
@@ -58,6 +59,12 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
     st.caption(
         f"{head} is the first run, every other the second; differences are the first less the "
         f"second. {shown.metric} is in {unit}{less}. {adjustment_text(shown.pairs)}"
+    )
+    st.plotly_chart(
+        charts.by_category(shown),
+        key="by-category-chart",
+        alt="Scores over all questions and by category; the tables below hold them.",
+        config=charts.CONFIG,
     )
     c.table(
         view.summary_records(shown), key="comparison", alt="Differences with intervals and tests"

@@ -7,12 +7,14 @@ from dataclasses import replace
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import components as c
-from membench.leaderboard.app import links
+from membench.leaderboard.app import links, state
 from membench.leaderboard.app.pages import choosing
 from membench.leaderboard.rendering import charts
 from membench.leaderboard.rendering.cards import answer_html, cards_html
 from membench.leaderboard.views import claims
 from membench.leaderboard.views.board import Board, BoardRow, settings_of
+from membench.leaderboard.views.bundles import load
+from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.tables import (
     board_records,
     column_words,
@@ -104,6 +106,9 @@ def draw_rows(shown: Board) -> None:
 
 def draw_settings(shown: Board, row: BoardRow) -> None:
     """Every configuration of a row's system, and what reproduces the row."""
+    loaded = load(state.store(), row.run_id)
+    st.caption("The same run again:")
+    st.code(command_of(loaded.opened.unpacked["manifest.json"]), language="bash", wrap_lines=True)
     mine = settings_of(shown, row)
     if len(mine) > len([other for other in shown.rows if other.system == row.system]):
         st.caption(f"All {len(mine)} configurations of {c.plain(row.system)}:")

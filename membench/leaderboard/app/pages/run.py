@@ -7,9 +7,12 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.domain.errors import RunStateError
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
+from membench.leaderboard.rendering.standing import standing_html
 from membench.leaderboard.store.rows import label, lower_is_better
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle
+from membench.leaderboard.views.reproduce import command_of
+from membench.leaderboard.views.standing import standing
 from membench.leaderboard.views.tables import BADGES
 from membench.records.summary import EnergyEntry
 
@@ -30,6 +33,9 @@ def page() -> None:
     if shown.withdrawn is not None:
         st.warning("This row was withdrawn.")
         st.text(f"{shown.withdrawn.when_utc}: {shown.withdrawn.why}")
+    where = standing(state.index(), run_id)
+    if where is not None:
+        st.html(standing_html(where))
     if shown.loaded is not None:
         draw(shown.loaded)
     draw_decisions(shown)
@@ -71,6 +77,8 @@ def draw(loaded: LoadedBundle) -> None:
     st.subheader("Costs by phase")
     c.table(view.cost_records(loaded), key="phases", alt="Costs by phase")
     draw_questions(loaded)
+    st.subheader("The same run again")
+    st.code(command_of(loaded.opened.unpacked["manifest.json"]), language="bash", wrap_lines=True)
     with st.expander("Facts", expanded=True):
         c.table(view.facts(loaded), key="facts", alt="What the manifest says")
     manifest = loaded.opened.stored["manifest.json"]

@@ -1,0 +1,82 @@
+"""The head of a run's page as HTML: scores between floor and ceiling, costs, the command."""
+
+from __future__ import annotations
+
+from membench.leaderboard.rendering.html import escaped, table
+from membench.leaderboard.views.standing import MetricStanding, Standing
+from membench.leaderboard.views.tables import amount, scored_text, significant
+from membench.metrics.names import is_fraction
+
+STANDING_STYLE = """
+.mb-lead { font-size: 1.15rem; margin: 0 0 .4rem; }
+.mb-scores { display: grid; grid-template-columns: minmax(9rem, auto) minmax(6rem, 1fr) auto;
+  gap: .35rem .9rem; align-items: center; margin: .4rem 0; }
+.mb-track { position: relative; height: 1rem; background: rgba(128, 134, 145, .18);
+  border-radius: .3rem; }
+.mb-track i, .mb-track b, .mb-track u { position: absolute; top: 0; bottom: 0; }
+.mb-track i { background: rgba(11, 120, 168, .35); border-radius: .3rem; }
+.mb-track b { width: 3px; background: #0b78a8; }
+.mb-track u { width: 0; border-left: 2px dashed currentColor; }
+@media (max-width: 640px) { .mb-scores { grid-template-columns: 1fr; gap: .1rem; }
+  .mb-scores .mb-track { margin-bottom: .1rem; } .mb-scores .mb-value { margin-bottom: .6rem; } }
+"""
+
+
+def standing_html(shown: Standing) -> str:
+    """Place, scores and costs of a run."""
+    rows = "".join(score_row(item) for item in shown.scores)
+    return (
+        f'<p class="mb-lead"><strong>{escaped(shown.label)}</strong> on {escaped(shown.place)}: '
+        f"{escaped(place_text(shown))}.</p>"
+        f'<div class="mb-scores">{rows}</div>{costs_table(shown)}'
+    )
+
+
+def place_text(shown: Standing) -> str:
+    """The rank in words."""
+    if shown.rank is None:
+        return f"not ranked, {shown.why}" if shown.why else "not ranked"
+    rank = shown.rank
+    if rank.best == rank.worst:
+        return f"rank {rank.best} of {shown.rivals}"
+    return f"rank {rank.best} to {rank.worst} of {shown.rivals}"
+
+
+def score_row(item: MetricStanding) -> str:
+    """One metric: title, bar where it is a fraction, figures in words."""
+    words, figure = item.words, item.figure
+    marks = ""
+    if is_fraction(words.name):
+        low, high = (figure.value if end is None else end for end in (figure.low, figure.high))
+        marks = f'<i style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>'
+        marks += f'<b style="left:calc({100 * figure.value:.2f}% - 1px)"></b>'
+        for _, other in item.references.values():
+            marks += f'<u style="left:{100 * other.value:.2f}%"></u>'
+    between = ", ".join(
+        f"{kind} {scored_text(words.name, other)} ({system})"
+        for kind, (system, other) in item.references.items()
+    )
+    said = f"<strong>{escaped(scored_text(words.name, figure))}</strong>"
+    rest = f"; {escaped(between)}" if between else ""
+    return (
+        f'<div title="{escaped(words.meaning)}; {escaped(words.direction)}">'
+        f"{escaped(words.title)}</div>"
+        f'<div class="mb-track" aria-hidden="true">{marks}</div>'
+        f'<div class="mb-value">{said}{rest}</div>'
+    )
+
+
+def costs_table(shown: Standing) -> str:
+    """Costs per question, per correct answer and per history."""
+    correct = "per correct answer" if shown.accuracy else ""
+    records = [
+        {
+            "cost": item.cost.title,
+            "per question": amount(item.question),
+            **({correct: significant(item.per_correct)} if correct else {}),
+            "per history (ingestion)": amount(item.history) if item.cost.setup else "–",
+        }
+        for item in shown.costs
+    ]
+    note = "" if correct else ": a cost per correct answer needs an accuracy, so a judge"
+    return table(records, f"Costs{note}")

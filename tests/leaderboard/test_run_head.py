@@ -1,0 +1,99 @@
+"""The head of a run's page: its place, its scores between floor and ceiling, its command."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from membench.harness.run import start
+from membench.leaderboard.bundles.bundle import make_bundle
+from membench.leaderboard.rendering.standing import place_text, standing_html
+from membench.leaderboard.store.index import Index, refresh
+from membench.leaderboard.store.store import Store
+from membench.leaderboard.validation import verify
+from membench.leaderboard.views.reproduce import command, command_of
+from membench.leaderboard.views.standing import standing
+from membench.records.spec import ExecOptions, RunSpec
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """A run between its floor and its ceiling."""
+    store, out = Store(tmp_path_factory.mktemp("store")), tmp_path_factory.mktemp("runs")
+    for system in ("bm25", "none", "oracle"):
+        spec = RunSpec(system, "locomo", split="sample")
+        run = start(spec, ExecOptions(out=out, run_id=system, energy="cpu:7.5")).run
+        bundle = make_bundle(run.path, out / f"{system}-bundle").path
+        store.add(bundle, verify(bundle))
+    return refresh(store)
+
+
+def test_scores_stand_between_floor_and_ceiling(index: Index) -> None:
+    shown = standing(index, "bm25")
+    assert shown is not None
+    first = shown.scores[0]
+    assert first.words.title == "Evidence recall@10"
+    (floor, low), (ceiling, high) = first.references["floor"], first.references["ceiling"]
+    assert (floor, ceiling) == ("none", "oracle")
+    assert low.value <= first.figure.value <= high.value
+
+
+def test_without_a_judge_there_is_no_cost_per_correct_answer_and_the_page_says_why(
+    index: Index,
+) -> None:
+    shown = standing(index, "bm25")
+    assert shown is not None
+    assert shown.accuracy == ""
+    assert all(item.per_correct is None for item in shown.costs)
+    assert "needs an accuracy" in standing_html(shown)
+
+
+def test_a_ceiling_says_why_it_is_not_ranked(index: Index) -> None:
+    shown = standing(index, "oracle")
+    assert shown is not None
+    assert "granted the evidence" in place_text(shown)
+
+
+def test_a_run_that_is_not_there_stands_nowhere(index: Index) -> None:
+    assert standing(index, "nope") is None
+
+
+def test_the_command_of_a_row_repeats_it(tmp_path: Path) -> None:
+    from membench.cli import app
+
+    spec = RunSpec("bm25", "locomo", split="sample", set={"tokenizer": "stem"}, k=5, seed=3)
+    first = start(spec, ExecOptions(out=tmp_path, run_id="first", energy="cpu:7.5")).run
+    words = shlex.split(command_of((first.path / "manifest.json").read_bytes()))
+    assert words[:2] == ["membench", "run"]
+    done = CliRunner().invoke(app, [*words[1:], "--out", str(tmp_path), "--run-id", "again"])
+    assert done.exit_code == 0, done.output
+    import json
+
+    stored = [
+        json.loads((tmp_path / name / "summary.json").read_text()) for name in ("first", "again")
+    ]
+    assert stored[0]["content_sha256"] == stored[1]["content_sha256"]
+
+
+def test_what_a_division_pins_is_said_by_its_name() -> None:
+    spec = RunSpec(
+        "bm25",
+        "synthetic",
+        split="mini",
+        division="tiny-local",
+        reader="smollm2",
+        token_budget=1024,
+    )
+    words = command(spec, {"energy": "cpu:7.5", "concurrency": 1})
+    assert words == (
+        "membench run --system bm25 --task synthetic --split mini --division tiny-local "
+        "--energy cpu:7.5"
+    )
+
+
+def test_words_of_a_command_are_quoted() -> None:
+    spec = RunSpec("http", "locomo", set={"name": "a b; rm"})
+    assert "'name=a b; rm'" in command(spec, {})
