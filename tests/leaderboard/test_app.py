@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 PAGES = (
     "leaderboard", "amortisation", "compare", "run", "question",
-    "systems", "tasks", "method", "submit",
+    "systems", "tasks", "glossary", "method", "submit",
 )  # fmt: skip
 
 
@@ -28,6 +28,7 @@ def drawn(page: str, store: Path, monkeypatch: pytest.MonkeyPatch, **query: obje
     module, _, function = {
         "systems": "catalogue.systems",
         "tasks": "catalogue.tasks",
+        "glossary": "words.glossary",
         "method": "words.method",
         "submit": "words.submit",
     }.get(page, f"{page}.page").partition(".")

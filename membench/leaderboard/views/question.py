@@ -21,6 +21,7 @@ from membench.domain.score import Gold, Score
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import LoadedBundle, load
+from membench.leaderboard.views.question_work import CallLine, call_lines, evidence_events
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
@@ -58,6 +59,8 @@ class AttemptView:
         answers: Answers in words where they can be had.
         recalled: Memories in rank order.
         verdicts: What judges said, by request id.
+        stored: Memories that came from the evidence, recalled or not; empty without data.
+        calls: Model calls of the question and of the ingestion of its evidence.
     """
 
     run_id: str
@@ -66,6 +69,8 @@ class AttemptView:
     answers: tuple[str, ...]
     recalled: tuple[RecalledLine, ...]
     verdicts: Mapping[str, str]
+    stored: tuple[RecalledLine, ...]
+    calls: tuple[CallLine, ...]
 
 
 @dataclass(frozen=True)
@@ -167,8 +172,9 @@ def attempted(
     opaque = opaque_ids(bundle.summary["task"], bundle.manifest["spec"]["seed"])(row.case_id)
     texts = last_attempt(bundle, layout.TEXTS, opaque)
     memories = {line["n"]: line for line in texts}
-    play = one(last_attempt(bundle, layout.PLAY, opaque), row.event)
-    said = one(last_attempt(bundle, layout.ANSWERS, opaque), row.event)
+    played = last_attempt(bundle, layout.PLAY, opaque)
+    answered = last_attempt(bundle, layout.ANSWERS, opaque)
+    play, said = one(played, row.event), one(answered, row.event)
     words = turn_words(case)
     numbers = play["content"].get("memories") or () if play else ()
     recalled = tuple(
@@ -176,10 +182,25 @@ def attempted(
         for rank, n in enumerate(numbers, start=1)
         if n in memories
     )
+    stored = tuple(
+        recalled_line(n, memory, words, evidence)
+        for n, memory in memories.items()
+        if evidence and evidence & set(memory["sources"])
+    )
+    journal = [line for line in (*played, *answered) if "telemetry" in line]
+    asked = -1 if row.event is None else row.event
+    calls = call_lines(journal, evidence_events(case, evidence), asked)
     answers = tuple(answer_words(a, case) for a in said["content"]["answers"]) if said else ()
     label = str(bundle.manifest["system"]["name"])
     return AttemptView(
-        bundle.manifest["run_id"], label, row, answers, recalled, verdicts_of(bundle, row.item_id)
+        bundle.manifest["run_id"],
+        label,
+        row,
+        answers,
+        recalled,
+        verdicts_of(bundle, row.item_id),
+        stored,
+        tuple(calls),
     )
 
 
@@ -284,6 +305,38 @@ def recalled_records(run: AttemptView) -> list[JsonObject]:
             "text": line.text,
         }
         for line in run.recalled
+    ]
+
+
+def stored_records(run: AttemptView) -> list[JsonObject]:
+    """Memories from the evidence as a table; what was never recalled has no text in a bundle."""
+    recalled = {line.sources: line.rank for line in reversed(run.recalled)}
+    return [
+        {
+            "memory": line.rank,
+            "sources": ", ".join(line.sources),
+            "recalled at": recalled.get(line.sources, "–"),
+            "tokens": line.tokens,
+            "text": line.text,
+        }
+        for line in run.stored
+    ]
+
+
+def call_records(run: AttemptView) -> list[JsonObject]:
+    """Model calls as a table."""
+    return [
+        {
+            "event": line.event,
+            "phase": line.phase,
+            "role": line.role or "no model",
+            "calls": line.calls,
+            "prompt tokens": line.prompt_tokens,
+            "completion tokens": line.completion_tokens,
+            "embedding tokens": line.embedding_tokens,
+            "event took (ms)": round(line.milliseconds, 3),
+        }
+        for line in run.calls
     ]
 
 

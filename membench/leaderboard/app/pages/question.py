@@ -91,3 +91,20 @@ def draw_run(run: view.AttemptView) -> None:
         key=f"recalled-{run.run_id}",
         alt=f"Memories that {run.label} recalled, best first",
     )
+    if run.stored:
+        st.caption(f"Memories from the evidence that {c.plain(run.label)} ever recalled")
+        c.table(
+            view.stored_records(run),
+            key=f"stored-{run.run_id}",
+            alt=f"Memories of {run.label} that came from the evidence",
+        )
+    with st.expander("Model calls of this question and of the ingestion of its evidence"):
+        st.caption(
+            "Counts by role. Prompts and replies are not in a bundle: membench show RUN "
+            "--question ID has them where the run is."
+        )
+        c.table(
+            view.call_records(run),
+            key=f"calls-{run.run_id}",
+            alt=f"Model calls of {run.label} for this question",
+        )
