@@ -83,10 +83,10 @@ def through_run(reader: str, k: int) -> tuple[Speed, Bodies]:
     spec = RunSpec("bm25", "locomo", "sample", limit=1, k=k, reader=reader)
     with tempfile.TemporaryDirectory() as folder, patch.object(LlamaUpstream, "send", noting):
         summary = start(spec, ExecOptions(Path(folder), reader_gate="off")).summary
-    usage = summary["usage"]["answer"]
-    tokens = usage["prompt_tokens"] + usage["completion_tokens"]
-    wall = summary["time_s"]["answer"]["wall"]
-    return Speed(tokens, wall, summary["cpu_s"]["answer"]), sent
+    usage = summary.costs.usage["answer"].total
+    tokens = usage.prompt_tokens + usage.completion_tokens
+    wall = summary.costs.time_s["answer"].wall
+    return Speed(tokens, wall, summary.costs.cpu_s["answer"]), sent
 
 
 async def direct(reader: str, bodies: Bodies) -> Speed:

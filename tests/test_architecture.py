@@ -1,6 +1,7 @@
 """Dependencies point one way, and heavy libraries are imported only where they are needed."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -182,16 +183,13 @@ def test_listing_systems_imports_no_system():
     assert loaded & {"rank_bm25", "bm25s", "nltk", "httpx"} == set()
 
 
-MOST_ANY = 5.7
-"""Uses of `Any` per 1,000 lines: a value with a type of ours, or JSON, is never `Any`."""
+MOST_ANY = 5.5
+"""Mentions of `Any` per 1,000 lines: a value with a type of ours, or JSON, is never `Any`."""
 
 
 def test_any_does_not_come_back():
+    """Counted as `grep -rnow Any --include=*.py membench` does, imports and docstrings included."""
     texts = [path.read_text() for path in PACKAGE.rglob("*.py")]
     lines = sum(len(text.splitlines()) for text in texts)
-    uses = sum(
-        isinstance(node, ast.Name) and node.id == "Any"
-        for text in texts
-        for node in ast.walk(ast.parse(text))
-    )
-    assert 1000 * uses / lines <= MOST_ANY, "annotate what it is, JsonView, or object"
+    mentions = sum(len(re.findall(r"\bAny\b", text)) for text in texts)
+    assert 1000 * mentions / lines <= MOST_ANY, "annotate what it is, JsonView, or object"

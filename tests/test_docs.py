@@ -26,7 +26,7 @@ PAGES = sorted(
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "benchmarks").glob("*.md"),
         *(ROOT / "results").glob("*.md"),
-        *(ROOT / "membench" / "adapters").glob("*/README.md"),
+        *(ROOT / "membench" / "adapters" / "systems").glob("*/*/README.md"),
     ]
 )
 BLOCK = re.compile(

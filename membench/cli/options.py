@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from membench.domain.labels import JsonView
 from membench.records.spec import ExecOptions, RunSpec
 
 WHAT = "What is run"
@@ -64,7 +65,7 @@ FLAGS: Mapping[str, Flag] = {
     "seed": Flag(WHAT, "Seed of everything random."),
     "errata": Flag(WHAT, "Score known gold errors too."),
     "division": Flag(WHAT, "Pinned division (divisions.toml)."),
-    "reader": Flag(MODELS, "extractive, refuse, system, scripted or a model name."),
+    "reader": Flag(MODELS, "extractive, refuse, system, none, scripted or a model name."),
     "judge": Flag(MODELS, "none, scripted or model names, separated by commas."),
     "judge_votes": Flag(MODELS, "Votes per judgement.", default=TASKS_OWN),
     "memory_model": Flag(MODELS, "The system's own LLM."),
@@ -94,7 +95,7 @@ FLAGS: Mapping[str, Flag] = {
 REPEATED = ("system", "task", "set", "task_set", "model_set")
 """Settings whose flag may be given several times."""
 
-Settings = Mapping[str, Any]
+FlagValues = JsonView
 Command = Callable[..., None]
 
 Data = Annotated[

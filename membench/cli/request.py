@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from membench.domain.errors import DataError, UsageError, UserError
-from membench.domain.labels import Scalar
+from membench.domain.labels import JsonObject, JsonView, Scalar
 from membench.harness.spec import (
     SETTINGS,
     merged_settings,
@@ -32,7 +31,7 @@ class RunRequest:
         file: The spec file, if there is one.
     """
 
-    values: Mapping[str, Any]
+    values: JsonView
     flags: frozenset[str] = frozenset()
     file: Path | None = None
 
@@ -96,7 +95,7 @@ class RunRequest:
             return UsageError(f"--{base.replace('_', '-')} {entry}: {problem}")
         return DataError(self.file, f"key {name}", problem, KNOWN_KEYS)
 
-    def _one_run(self) -> dict[str, Any]:
+    def _one_run(self) -> JsonObject:
         return {**self.values, **{key: self.names(key)[0] for key in ("system", "task")}}
 
 
@@ -105,7 +104,7 @@ def separated(text: str) -> list[str]:
     return [text] if "/" in text and Path(text).exists() else text.split(",")
 
 
-def read_spec_file(path: Path) -> dict[str, Any]:
+def read_spec_file(path: Path) -> JsonObject:
     """Read a `--spec` file (YAML or JSON).
 
     Raises:
@@ -124,7 +123,7 @@ def read_spec_file(path: Path) -> dict[str, Any]:
     return {str(key).replace("-", "_"): value for key, value in loaded.items()}
 
 
-def merge(file: Path | None, flags: Mapping[str, Any]) -> RunRequest:
+def merge(file: Path | None, flags: JsonView) -> RunRequest:
     """Put flags over the spec file.
 
     Raises:
@@ -164,7 +163,7 @@ def with_own_file(request: RunRequest) -> RunRequest:
     return RunRequest(values, request.flags, request.file)
 
 
-def parsed(flags: Mapping[str, Any]) -> dict[str, Any]:
+def parsed(flags: JsonView) -> JsonObject:
     """Flags with their `key=value` texts read.
 
     Raises:
@@ -192,13 +191,13 @@ def assignments(flag: str, given: Sequence[str]) -> dict[str, Scalar]:
     return parsed
 
 
-def model_assignments(flag: str, given: Sequence[str]) -> dict[str, Any]:
+def model_assignments(flag: str, given: Sequence[str]) -> JsonObject:
     """Parse repeated `[role.]name=value` flags; values read as YAML.
 
     Raises:
         UsageError: One of them is not `name=value`.
     """
-    parsed: dict[str, Any] = {}
+    parsed: JsonObject = {}
     for text in given:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():

@@ -545,7 +545,7 @@ def load(path: Path) -> FinishedRun:
         RunStateError: It is no run, is unfinished, damaged, or of a newer schema.
     """
     run = open_run(path)
-    summary, manifest = run.read_summary(), run.read_manifest()
+    summary, manifest = run.summary(), run.manifest()
     if not run.scores.is_file():
         raise RunStateError(f"run {run.run_id} has no scores.jsonl", f"membench score {path}")
     scores = read_scores(run.scores)

@@ -15,14 +15,12 @@ from membench.experiments.external_run import JUDGE, write_external_run
 from membench.experiments.prediction_files import PredictionFile, read_prediction_file
 from membench.experiments.predictions import PredictedCase, longest_list, predicted_cases
 from membench.harness.prepare import ResolvedRun, prepare
-from membench.harness.summary import aggregate_json, unavailable_energy
 from membench.readers.registry import OWN_READER
-from membench.records.manifest import SCHEMA
+from membench.records.comparison_key import ComparisonKey
 from membench.records.spec import ExecOptions, RunSpec
-from membench.records.summary import RunCosts
+from membench.records.summary import Counts, EnergySummary, RunCosts, Summary
 from membench.tasks.base import AnyTask
-from membench.tasks.files.source import Source
-from membench.tasks.find import choice_note
+from membench.tasks.find import Version, choice_note
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,43 @@ def stand_in() -> str:
     return next(n for n, card in list_systems().items() if card.protocol == "handed-in")
 
 
+@dataclass(frozen=True)
+class ExternalResult:
+    """What predictions came to.
+
+    Attributes:
+        summary: In the shape of a run's, its costs unknown; `run_id` is empty without a directory.
+        data: What was scored against: a prediction's id says nothing of the gold it was made for.
+        file: Name of the data file.
+        others: Files of the task that were not taken, in words; empty without any.
+        missing: Ids of what has no prediction.
+    """
+
+    summary: Summary
+    data: Version
+    file: str
+    others: str
+    missing: tuple[str, ...]
+
+    def to_json(self) -> JsonObject:
+        """The summary, with `data` and `missing` beside it."""
+        return self.summary.to_json() | {
+            "run_id": self.summary.run_id or None,
+            "data": {
+                "file": self.file,
+                "split": self.summary.split,
+                "version": self.data.name,
+                "sha256": self.data.sha256,
+                "warning": self.data.warning,
+                "others": self.others,
+            },
+            "missing": list(self.missing),
+        }
+
+
 def score_external(
     given: External, options: Mapping[str, Scalar], out: Path | None = None
-) -> JsonObject:
+) -> ExternalResult:
     """Score predictions and put together a summary.
 
     Args:
@@ -91,15 +123,13 @@ def score_external(
         found.verdicts,
         found.labels,
     )
-    data: JsonObject = {"data": data_entry(prepared.task, prepared.source)}
     if out is None:
         rows = list(scores_of(prepared.task, cases))
-        return external_summary(prepared, rows) | data | {"missing": missing(rows)}
+        return as_result(prepared, external_summary(prepared, rows), rows)
     kept = list(cases)
     spec = as_judged(prepared.spec, found, prepared)
-    result = write_external_run(prepare(spec, execution), kept)
-    rows = list(scores_of(prepared.task, kept))
-    return result.summary | data | {"missing": missing(rows)}
+    run = write_external_run(prepare(spec, execution), kept)
+    return as_result(prepared, run.summary, list(scores_of(prepared.task, kept)))
 
 
 def as_judged(spec: RunSpec, found: PredictionFile, prepared: ResolvedRun) -> RunSpec:
@@ -115,62 +145,55 @@ def scores_of(task: AnyTask, cases: Iterable[PredictedCase]) -> Iterator[Score]:
         yield from task.score(found.played, found.gold, found.verdicts)
 
 
-def missing(rows: Iterable[Score]) -> list[str]:
-    """Ids of what has no prediction."""
-    return [row.item_id for row in rows if row.reason == "missing"]
+def as_result(prepared: ResolvedRun, summary: Summary, rows: Iterable[Score]) -> ExternalResult:
+    """A summary with what it was scored against."""
+    return ExternalResult(
+        summary=summary,
+        data=prepared.task.identify(prepared.source),
+        file=prepared.source.path.name,
+        others=choice_note(prepared.source),
+        missing=tuple(row.item_id for row in rows if row.reason == "missing"),
+    )
 
 
-def data_entry(task: AnyTask, source: Source) -> JsonObject:
-    """What was scored against: a prediction's id says nothing of the gold it was made for."""
-    version = task.identify(source)
-    return {
-        "file": source.path.name,
-        "split": source.split,
-        "version": version.name,
-        "sha256": version.sha256,
-        "warning": version.warning,
-        "others": choice_note(source),
-    }
-
-
-def external_summary(prepared: ResolvedRun, rows: Sequence[Score]) -> JsonObject:
+def external_summary(prepared: ResolvedRun, rows: Sequence[Score]) -> Summary:
     """A summary in the shape of a run's; what was not observed is null."""
-    counts = question_counts(rows)
-    cost = RunCosts().to_json() | {"ingested": {"turns": None, "tokens": None}}
-    cost["context_tokens"] = {"mean": None, "p95": None}
-    return {
-        "schema": SCHEMA,
-        "run_id": None,
-        "task": prepared.card.name,
-        "split": prepared.source.split,
-        "system": prepared.system.name,
-        "division": "open",
-        "comparison_key": {
-            "task": prepared.card.name,
-            "split": prepared.source.split,
-            "dataset_sha256": prepared.version.sha256,
-            "division": "open",
-            "task_options": dict(prepared.task.options),
-        },
-        "complete": not counts["failures"],
-        "content_sha256": None,
-        "counts": counts,
-        **aggregate_json(prepared.task.aggregate(rows)),
-        **cost,
-        "energy": unavailable_energy(),
-    }
+    counts, found = question_counts(rows), prepared.task.aggregate(rows)
+    return Summary(
+        run_id="",
+        task=prepared.card.name,
+        split=prepared.source.split,
+        system=prepared.system.name,
+        division="open",
+        models={},
+        comparison_key=ComparisonKey(
+            task=prepared.card.name,
+            split=prepared.source.split,
+            dataset_sha256=prepared.version.sha256,
+            division="open",
+            task_options=dict(prepared.task.options),
+        ),
+        complete=not counts.failures,
+        content_sha256=None,
+        counts=counts,
+        metrics=found.metrics,
+        categories=found.categories,
+        notes=found.notes,
+        costs=RunCosts(turns=None, tokens=None),
+        energy=EnergySummary(),
+    )
 
 
-def question_counts(rows: Sequence[Score]) -> JsonObject:
+def question_counts(rows: Sequence[Score]) -> Counts:
     """Counts of questions by what became of them, and every failure by reason."""
     questions = [row for row in rows if row.kind == "question"]
     failed = [row for row in questions if row.status == "failed"]
     failures = Counter(str(row.reason or "missing") for row in rows if row.status == "failed")
-    return {
-        "cases": len({row.case_id for row in rows}),
-        "questions": len(questions),
-        "ok": len(questions) - len(failed),
-        "failed": len(failed),
-        "unscored": sum(row.status == "unscored" for row in questions),
-        "failures": dict(sorted(failures.items())),
-    }
+    return Counts(
+        cases=len({row.case_id for row in rows}),
+        questions=len(questions),
+        ok=len(questions) - len(failed),
+        failed=len(failed),
+        unscored=sum(row.status == "unscored" for row in questions),
+        failures=dict(sorted(failures.items())),
+    )

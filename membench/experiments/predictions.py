@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from membench.domain.case import Case, Ingest
 from membench.domain.errors import DataError, JudgeFault, Reason
-from membench.domain.labels import JsonView
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.score import Gold, JudgeRequest, Score, Verdict
 from membench.domain.system import Memory, MemoryChange
@@ -114,7 +114,7 @@ class VerdictLine(PredictionFileLine):
     """One line of a verdicts file: what a judge said, or why it said nothing."""
 
     request_id: str
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     failed: Annotated[Reason | None, Field(strict=False)] = None
 
     @model_validator(mode="after")
@@ -172,7 +172,7 @@ def verdicts_in(lines: Iterable[Node]) -> dict[str, ExternalVerdict]:
     return found
 
 
-def keep_once(found: dict[str, Any], key: str, value: object, node: Node) -> None:
+def keep_once(found: JsonObject, key: str, value: object, node: Node) -> None:
     """Add to a mapping whose keys come once."""
     if key in found:
         raise DataError(node.file, node.place, f"'{key}' comes a second time", REMEDY)

@@ -386,12 +386,12 @@ def _do(job: Job, out: Path, start: Start, resume: Resume) -> Summary:
         return start(job.cell.spec, job.options)
     run = RunDir(path)
     if run.finished():
-        return run.read_summary()
+        return run.summary()
     return resume(path, job.options)
 
 
 def _manifest(path: Path) -> Manifest | None:
-    return RunDir.open(path).read_manifest() if path.is_dir() else None
+    return RunDir.open(path).manifest() if path.is_dir() else None
 
 
 def by_cell(result: SuiteResult) -> list[tuple[Cell, Sequence[CellResult]]]:

@@ -18,7 +18,7 @@ from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import JsonObject, JsonView, Role
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.registry import find_local
-from membench.readers.registry import is_local
+from membench.readers.registry import is_local, reads_nothing
 from membench.records.spec import RunSpec
 
 FILE = Path(__file__).with_name("divisions.toml")
@@ -154,7 +154,7 @@ def division_of(spec: RunSpec) -> str:
 def is_offline(spec: RunSpec) -> bool:
     """Whether nothing in a run needs an LLM."""
     return (
-        is_local(spec.reader)
+        (is_local(spec.reader) or reads_nothing(spec.reader))
         and spec.judge == "none"
         and spec.memory_model == "none"
         and not _needs_language_model(spec.embedder)

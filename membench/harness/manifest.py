@@ -93,7 +93,7 @@ def system_entry(prepared: ResolvedRun) -> SystemEntry:
         time=card.time,
         replay=card.replay,
         capabilities=tuple(sorted(card.capabilities)),
-        reference=card.reference,
+        reference=card.reference or "",
         parameters=prepared.parameters,
         order_dependent="mutates_on_recall" in card.capabilities
         and "snapshot" not in card.capabilities,

@@ -32,7 +32,8 @@ def open_run(path: Path) -> RunDir:
 
 def stored_spec(run: RunDir) -> RunSpec:
     """The spec of a run, with the folders it needs on this machine."""
-    return RunSpec.from_json({**run.manifest()["spec"], **run.places()})
+    folders: JsonObject = dict(run.places())
+    return replace(run.manifest().spec, **folders)
 
 
 def places_of(system: SystemCard, task: type[AnyTask]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from membench.domain.score import Gold
 from membench.energy.sources import Selection, choose
 from membench.harness import divisions
 from membench.harness.places import places_of, without_places
-from membench.readers.registry import OWN_READER, choose_reader
+from membench.readers.registry import OWN_READER, choose_reader, reads_nothing
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import AnyTask
@@ -197,6 +197,7 @@ def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task:
             "Choose another reader, such as extractive.",
         )
     check_reader(spec, task)
+    check_unread(spec)
 
 
 def check_reader(spec: RunSpec, task: TaskCard) -> None:
@@ -207,6 +208,15 @@ def check_reader(spec: RunSpec, task: TaskCard) -> None:
             f"--reader {spec.reader}: reader '{chosen.card.name}' answers in a few words, "
             f"{task.name} wants whole replies",
             f"Ask with the task's own prompt: --reader llm:{chosen.model}.",
+        )
+
+
+def check_unread(spec: RunSpec) -> None:
+    """Refuse a judge of a run without answers."""
+    if reads_nothing(spec.reader) and judges(spec):
+        raise UsageError(
+            f"--reader {spec.reader} with --judge {spec.judge}: there are no answers to judge",
+            "Choose a reader; `membench read RUN --reader READER` answers what a run recalled.",
         )
 
 

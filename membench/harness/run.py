@@ -19,7 +19,7 @@ from membench.adapters.driven import check_answers
 from membench.adapters.environment import environments
 from membench.domain.clock import Clock
 from membench.domain.errors import RunStateError, Stopped, UsageError
-from membench.domain.labels import JsonObject, JsonView, Role
+from membench.domain.labels import JsonView, Role
 from membench.harness.lanes import shared_by_engines
 from membench.harness.manifest import new_manifest
 from membench.harness.places import open_run, stored_spec
@@ -41,10 +41,12 @@ from membench.harness.stages.score import score
 from membench.harness.stages.verdicts import judged
 from membench.harness.summary import summarise
 from membench.llm.spending import spent_by_role
+from membench.readers.registry import reads_nothing
 from membench.records.journal import DiskFull
 from membench.records.manifest import Manifest, ParentEntry
 from membench.records.run_directory import RunDir, new_run_id
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import Summary
 from membench.records.usage import PhaseUsage
 from membench.tasks.find import choice_note
 
@@ -60,12 +62,12 @@ class RunResult:
     """A run that has a summary."""
 
     run: RunDir
-    summary: JsonObject
+    summary: Summary
 
     @property
     def complete(self) -> bool:
         """Whether nothing failed."""
-        return bool(self.summary["complete"])
+        return self.summary.complete
 
 
 def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None) -> RunResult:
@@ -102,7 +104,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
     progress = progress or NullProgress()
     run = open_run(path)
     with run.locked():
-        manifest = run.read_manifest()
+        manifest = run.manifest()
         prepared = prepare(stored_spec(run), with_own_cassette(options, run))
         refuse_handed_in(prepared)
         check_models(prepared, run)
@@ -139,7 +141,7 @@ def derive(
     """
     progress = progress or NullProgress()
     parent = open_run(path)
-    manifest = parent.read_manifest()
+    manifest = parent.manifest()
     prepared = prepare(replace(stored_spec(parent), **changes), options)
     run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     asked = [role for role in (Role.READER, Role.JUDGE) if role.value in changes]
@@ -250,6 +252,8 @@ def work(prepared: ResolvedRun, run: RunDir, surveyed: DatasetStats, progress: P
             with stage(progress, "play", surveyed.events, "events"):
                 play(prepared, run, clock, progress, models.lanes, lambda: models.halted)
                 collect_late_usage(models, run)
+            if reads_nothing(prepared.spec.reader):
+                return
             with stage(progress, "read", surveyed.questions, "answers"):
                 read_stage(prepared, run, clock, progress, models)
 
@@ -257,7 +261,7 @@ def work(prepared: ResolvedRun, run: RunDir, surveyed: DatasetStats, progress: P
             if prepared.options.energy_protocol:
                 warm_up = warm_up_run(prepared, run, clock, models)
                 checks = under_protocol(session, stages, warm_up, progress)
-                run.write_manifest(replace(run.read_manifest(), energy_protocol=checks))
+                run.write_manifest(replace(run.manifest(), energy_protocol=checks))
             else:
                 stages()
             judge_stage(prepared, run, clock, progress, models)
@@ -269,7 +273,7 @@ def warm_up_run(
     """Plays and reads one case into a folder that is thrown away, models called as in the run.
 
     What the models cost is the run's, and counts against its budget. No cassette hears of it, and
-    where one is replayed there is no rehearsal, since nothing may be called.
+    where one is replayed there is no warm-up, since nothing may be called.
     """
     if prepared.options.cassette_mode == "replay":
         return None
@@ -279,18 +283,19 @@ def warm_up_run(
         options=replace(prepared.options, cassette=None, cassette_mode="off"),
     )
 
-    def rehearse() -> None:
+    def warm_up() -> None:
         with tempfile.TemporaryDirectory(prefix="membench-warm-up-") as folder:
-            aside = RunDir(Path(folder))
-            aside.spent = run.spent
-            with models_of(one, aside) as own:
-                play(one, aside, clock, NullProgress(), own.lanes, lambda: own.halted)
-                collect_late_usage(own, aside)
-                read_stage(one, aside, clock, NullProgress(), own)
+            thrown_away = RunDir(Path(folder))
+            thrown_away.spent = run.spent
+            with models_of(one, thrown_away) as own:
+                play(one, thrown_away, clock, NullProgress(), own.lanes, lambda: own.halted)
+                collect_late_usage(own, thrown_away)
+                if not reads_nothing(one.spec.reader):
+                    read_stage(one, thrown_away, clock, NullProgress(), own)
                 if own.gateway is not None and models.gateway is not None:
-                    models.gateway.also_spent(own.gateway.spent)
+                    models.gateway.add_external_spend(own.gateway.spent)
 
-    return rehearse
+    return warm_up
 
 
 def read_stage(
@@ -325,7 +330,7 @@ def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
     verdicts = judged(prepared, run)
     scored = score(prepared, run, verdicts.verdicts)
     scored.totals.add_judging(verdicts.failures, verdicts.telemetry)
-    manifest = run.read_manifest()
+    manifest = run.manifest()
     ledger, checks = energy_of(run, scored.totals.spans)
     energy = ledger.summary()
     manifest = replace(
@@ -344,7 +349,7 @@ def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
     run.write_summary(summary)
     status = "complete" if summary.complete else "finished with failures"
     run.write_manifest(replace(manifest, status=status))
-    return RunResult(run, summary.to_json())
+    return RunResult(run, summary)
 
 
 @contextmanager
@@ -397,7 +402,7 @@ def resuming(run: RunDir, options: ExecOptions) -> str:
 def mark_interrupted(run: RunDir) -> None:
     """Say so in the manifest, unless the disk has no room even for that."""
     try:
-        run.write_manifest(replace(run.read_manifest(), status="interrupted"))
+        run.write_manifest(replace(run.manifest(), status="interrupted"))
     except OSError:
         return
 
@@ -409,7 +414,8 @@ def warn(prepared: ResolvedRun, progress: Progress) -> None:
     if prepared.version.warning:
         progress.note(prepared.version.warning)
     card, options = prepared.card, prepared.options
-    if card.judges and not card.own_files and Role.JUDGE not in prepared.models:
+    judgeable = card.judges and not card.own_files and not reads_nothing(prepared.spec.reader)
+    if judgeable and Role.JUDGE not in prepared.models:
         wanted = card.metric_titles.get(card.main_metric, card.main_metric)
         progress.note(
             f"without --judge MODEL, or `membench judge` afterwards, not scored: {wanted}"

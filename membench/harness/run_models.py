@@ -164,7 +164,7 @@ def parameter_changes_noted(models: Models, run: RunDir) -> Iterator[None]:
     finally:
         changes = models.gateway.parameter_changes if models.gateway is not None else {}
         if changes:
-            manifest = run.read_manifest()
+            manifest = run.manifest()
             noted = dict(manifest.parameter_changes)
             for role, by_name in changes.items():
                 entries = {name: asdict(change) for name, change in by_name.items()}

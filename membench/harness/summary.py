@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from membench.domain.labels import JsonObject
-from membench.domain.score import Aggregate
 from membench.harness.stages.score import ScoreResults
 from membench.records.manifest import Manifest
 from membench.records.summary import (
     EnergySummary,
     Summary,
-    categories_to_json,
-    metrics_to_json,
 )
 from membench.tasks.base import AnyTask
 
@@ -39,17 +35,3 @@ def summarise(
         costs=scored.totals.cost.costs(),
         energy=energy,
     )
-
-
-def aggregate_json(aggregate: Aggregate) -> JsonObject:
-    """Metrics, categories and notes as they stand in a summary."""
-    return {
-        "metrics": metrics_to_json(aggregate.metrics),
-        "categories": categories_to_json(aggregate.categories),
-        "notes": list(aggregate.notes),
-    }
-
-
-def unavailable_energy() -> JsonObject:
-    """The energy of a run that no sensor watched: null, never zero."""
-    return EnergySummary().to_json()

@@ -12,13 +12,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from membench.domain.case import Ask, Case, Ingest, Probe, Remember
+from membench.domain.labels import JsonObject
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.score import Gold, JudgeRequest, Verdict
 from membench.domain.system import Memory, MemoryChange
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.card import JudgeCard
 
 CASE = "calibration"
@@ -76,12 +76,12 @@ class Calibration:
 
     rates: Mapping[str, Mapping[str, RuleRate]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """By request kind: false-accept and false-reject shares, and the rules behind them."""
         return {kind: _kind_json(rules) for kind, rules in self.rates.items()}
 
 
-def _kind_json(rules: Mapping[str, RuleRate]) -> dict[str, Any]:
+def _kind_json(rules: Mapping[str, RuleRate]) -> JsonObject:
     """One request kind; a share is None where no rule applies."""
     return {
         "false_accept": _share(rate for rate in rules.values() if not rate.right),
@@ -99,7 +99,7 @@ def _kind_json(rules: Mapping[str, RuleRate]) -> dict[str, Any]:
     }
 
 
-def _share(rates: Iterable[RuleRate]) -> dict[str, Any]:
+def _share(rates: Iterable[RuleRate]) -> JsonObject:
     """False verdicts among all, with a 95 % interval (Wilson)."""
     from membench.metrics.statistics import wilson
 
@@ -114,7 +114,7 @@ def _share(rates: Iterable[RuleRate]) -> dict[str, Any]:
 
 
 def calibration_set(
-    task: Task[Any], cases: Iterable[tuple[Case, Gold]], per_rule: int = 20, seed: int = 0
+    task: AnyTask, cases: Iterable[tuple[Case, Gold]], per_rule: int = 20, seed: int = 0
 ) -> list[LabelledCandidate]:
     """Candidates made from gold by rule.
 
@@ -175,7 +175,7 @@ def reference_of(card: JudgeCard, request: JudgeRequest) -> str:
 
 
 def _of_kind(
-    task: Task[Any], card: JudgeCard, requests: Sequence[JudgeRequest], references: Sequence[str]
+    task: AnyTask, card: JudgeCard, requests: Sequence[JudgeRequest], references: Sequence[str]
 ) -> Iterator[LabelledCandidate]:
     """Every rule that applies, for the requests of one kind."""
     for index, request in enumerate(requests):
@@ -247,7 +247,7 @@ def unrelated_reference(gold: str, others: Sequence[str], index: int) -> str | N
 # --- counting what it said ---------------------------------------------------------------------
 
 
-def tallied(task: Task[Any], judged: Iterable[tuple[LabelledCandidate, Verdict]]) -> Calibration:
+def tallied(task: AnyTask, judged: Iterable[tuple[LabelledCandidate, Verdict]]) -> Calibration:
     """Count accepted and failed candidates by kind and rule."""
     rates: dict[str, dict[str, RuleRate]] = {}
     for known, verdict in judged:

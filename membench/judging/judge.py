@@ -13,10 +13,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
-from typing import Any
 
 from membench.domain.errors import JudgeFault, ProviderFault, Reason
-from membench.domain.labels import Role
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.domain.outcome import Outcome
 from membench.domain.score import JudgeRequest, Verdict
 from membench.llm.aio.bounded import in_flight_once_proven
@@ -24,7 +23,7 @@ from membench.llm.client import ModelClient, cost_of
 from membench.llm.upstreams.secrets import redacted
 from membench.metrics.agreement import cohen_kappa
 from membench.records.usage import Usage
-from membench.tasks.base import Task
+from membench.tasks.base import AnyTask
 from membench.tasks.card import JudgeCard
 
 TRIES = 3
@@ -46,7 +45,7 @@ class Vote:
         usage: What the vote cost, unparsable tries included.
     """
 
-    values: Mapping[str, Any] | None
+    values: JsonView | None
     reason: Reason | None = None
     detail: str = ""
     usage: Usage = field(default_factory=Usage)
@@ -94,7 +93,7 @@ class Judge:
     """
 
     client: ModelClient
-    task: Task[Any]
+    task: AnyTask
     seat: int = 0
     votes: int | None = None
     official: Mapping[str, str] = field(default_factory=dict)
@@ -163,11 +162,11 @@ class Judge:
         return in_flight_once_proven(lambda job: self.judge(*job), requests, concurrency, proven)
 
 
-def response_format(card: JudgeCard) -> dict[str, Any] | None:
+def response_format(card: JudgeCard) -> JsonObject | None:
     """The structured output that a judge prompt of ours asks for; None for one word."""
     if card.one_word:
         return None
-    fields: dict[str, Any] = {"reasoning": {"type": "string"}}
+    fields: JsonObject = {"reasoning": {"type": "string"}}
     for name, allowed in {"label": card.labels, **card.extra}.items():
         fields[name] = {"type": "string", "enum": list(allowed)}
     schema = {

@@ -7,12 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
 from membench.domain.errors import ProviderFault, Reason
-from membench.domain.labels import Role
+from membench.domain.labels import JsonView, Role
 from membench.llm import openai_protocol
 from membench.llm.aio.server_thread import LoopThread
 from membench.llm.meter import Account, CallMeter, MeteredReply
@@ -83,7 +82,7 @@ class ModelClient:
         key: str,
         temperature: float | None = None,
         max_tokens: int | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        response_format: JsonView | None = None,
         stop: Sequence[str] = (),
         seat: int = 0,
     ) -> ChatResult:
@@ -129,7 +128,7 @@ class ModelClient:
         return [vector for vector in vectors if vector is not None], reply.usage
 
     async def _call(
-        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str, seat: int = 0
+        self, role: Role, endpoint: str, body: JsonView, case: str, key: str, seat: int = 0
     ) -> MeteredReply:
         """One metered call on the gateway's loop; a hop between threads only from another one."""
         if asyncio.get_running_loop() is self._thread.loop:
@@ -138,7 +137,7 @@ class ModelClient:
         return await asyncio.wrap_future(work)
 
     async def _on_loop(
-        self, role: Role, endpoint: str, body: Mapping[str, Any], case: str, key: str, seat: int
+        self, role: Role, endpoint: str, body: JsonView, case: str, key: str, seat: int
     ) -> MeteredReply:
         """The call itself."""
         delivered = self._delivered.setdefault(case, Counter())
@@ -163,7 +162,7 @@ def _result(reply: MeteredReply) -> ChatResult:
     return ChatResult(text, finish, reply.usage, content.get("model"), lag)
 
 
-def _no_answer(message: Mapping[str, Any], text: str, finish: str | None) -> str | None:
+def _no_answer(message: JsonView, text: str, finish: str | None) -> str | None:
     """Why a message is no answer; None for one that is, which may be empty."""
     if finish in ("content_filter", "error"):
         return f"the provider broke off the reply (finish_reason={finish})"

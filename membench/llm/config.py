@@ -10,11 +10,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from membench.domain.errors import UsageError
-from membench.domain.labels import Role
+from membench.domain.labels import JsonView, Role
 from membench.llm.upstreams.local.entry import LocalModel
 from membench.llm.upstreams.local.registry import find_local
 
@@ -97,7 +97,7 @@ class ModelSpec:
     tokens_per_minute: float | None = None
     aliases: tuple[str, ...] = ALIASES
     price: Price | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: JsonView = field(default_factory=dict)
     revision: str | None = None
     context_length: int | None = None
     servers: int | None = None
@@ -159,9 +159,9 @@ def complete_url(url: str) -> str:
 def public_url(url: str) -> str:
     """A base URL without user, password and query, fit for a manifest."""
     parts = urlsplit(url)
-    place = parts.hostname or ""
+    host = parts.hostname or ""
     return urlunsplit(
-        (parts.scheme, f"{place}:{parts.port}" if parts.port else place, parts.path, "", "")
+        (parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", "")
     )
 
 

@@ -22,14 +22,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import orjson
 from aiohttp import web
 
 from membench import tokens
 from membench.domain.errors import BudgetSpent, ProviderFault, Reason, Stopped, UsageError
-from membench.domain.labels import Phase, Role
+from membench.domain.labels import JsonView, Phase, Role
 from membench.domain.system import ModelEndpoint
 from membench.llm import openai_protocol, prices
 from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
@@ -223,7 +223,7 @@ class Gateway:
         """A client for the read and judge stages, usable from any event loop."""
         return ModelClient(self._meter, self._thread)
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
+    def run(self, work: Coroutine[object, None, T]) -> T:
         """Run a stage's coroutine on the gateway's loop and wait for it; Ctrl-C cancels it.
 
         Calls of `client()` made there need no hop between threads, which pays with many in flight.
@@ -250,23 +250,23 @@ class Gateway:
     @property
     def spent(self) -> Usage:
         """What this process has spent upstream so far; replayed calls cost nothing."""
-        return self._meter.till.spent
+        return self._meter.guard.spent
 
-    def also_spent(self, usage: Usage) -> None:
+    def add_external_spend(self, usage: Usage) -> None:
         """Count against the budget what another gateway spent, and entered, for the same run."""
-        self._meter.till.spent += usage
+        self._meter.guard.spent += usage
 
     @property
     def refused(self) -> str | None:
         """Why a call was refused by the budget, once one was, or None."""
-        return self._meter.till.refused
+        return self._meter.guard.refused
 
     @property
     def stopped(self) -> Stopped | None:
         """What stops the run: a spent budget, or a model that refuses every call."""
         if self._meter.stopped is not None:
             return self._meter.stopped
-        refused = self._meter.till.refused
+        refused = self._meter.guard.refused
         return BudgetSpent(refused) if refused is not None else None
 
     @property
@@ -407,7 +407,7 @@ def _check_role(role: Role, spec: ModelSpec) -> None:
     raise UsageError(f"'{local.name}' is {kind} and cannot be the {role} model")
 
 
-def _asked_for_usage(endpoint: str, body: Mapping[str, Any]) -> bool:
+def _asked_for_usage(endpoint: str, body: JsonView) -> bool:
     """Whether a streaming client wants the usage chunk."""
     if endpoint != openai_protocol.CHAT:
         return True

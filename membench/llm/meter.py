@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from membench import tokens
 from membench.domain.errors import ModelUnusable, ProviderFault, Reason, Stopped
-from membench.domain.labels import Phase, Role
+from membench.domain.labels import JsonView, Phase, Role
 from membench.llm import openai_protocol, prices
 from membench.llm.cassette import request_key
 from membench.llm.cassette.cassette import Cassette, Key, StoredCall
@@ -136,7 +136,7 @@ class CallMeter:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Nothing is called yet."""
-        self.till = BudgetGuard(budget or Budget(), ledger)
+        self.guard = BudgetGuard(budget or Budget(), ledger)
         self._cassette = cassette if mode != "off" else None
         self._mode = mode
         self._sleep = sleep
@@ -149,7 +149,7 @@ class CallMeter:
         self,
         role: Role,
         endpoint: str,
-        body: Mapping[str, Any],
+        body: JsonView,
         account: Account,
         *,
         sample: str = "",
@@ -208,9 +208,9 @@ class CallMeter:
                 return work.charged(played)
         if self.stopped is not None:
             raise self.stopped
-        self.till.check()
+        self.guard.check()
         made = work.charged(await self._attempts(work))
-        self.till.pay(work.role, work.account.case, made.usage)
+        self.guard.charge(work.role, work.account.case, made.usage)
         if self._cassette is None or canonical is None or not work.is_wanted():
             return made
         return _recorded(self._cassette, canonical, work, made)
@@ -243,7 +243,7 @@ class CallMeter:
         for made in itertools.count():
             request = work.model.refused.sent(work.request)
             try:
-                reply = await _attempt(work, request, self.till)
+                reply = await _attempt(work, request, self.guard)
             except CallFault as fault:
                 lost = known_sum(lost, known_sum(fault.cpu_s, upstream.lost_cpu_s()))
                 fault.retries, fault.cpu_s = made, lost
@@ -317,11 +317,11 @@ class _Work:
         return replace(reply, usage=usage)
 
 
-async def _attempt(work: _Work, request: openai_protocol.Body, till: BudgetGuard) -> MeteredReply:
+async def _attempt(work: _Work, request: openai_protocol.Body, guard: BudgetGuard) -> MeteredReply:
     """One attempt: one request, one checked and priced reply."""
     spec = work.model.spec
     async with work.model.gate.passage(work.endpoint, request):
-        till.check()
+        guard.check()
         try:
             await work.model.upstream.ready()
             async with asyncio.timeout(spec.timeout_s):
@@ -387,7 +387,7 @@ class _Model:
         self.gate = _Gate(spec, upstream.slots)
         self.price = prices.price_of(spec)
 
-    def check_width(self, endpoint: str, request: Mapping[str, Any], reply: CheckedReply) -> None:
+    def check_width(self, endpoint: str, request: JsonView, reply: CheckedReply) -> None:
         """Refuse vectors of another width than the declared one, or than those before.
 
         Raises:
@@ -414,7 +414,7 @@ class _Gate:
         self._tokens = _per_minute(spec.tokens_per_minute)
 
     @asynccontextmanager
-    async def passage(self, endpoint: str, request: Mapping[str, Any]) -> AsyncIterator[None]:
+    async def passage(self, endpoint: str, request: JsonView) -> AsyncIterator[None]:
         """Wait for a turn within every limit, and hold the slot."""
         async with self._slots or nullcontext():
             if self._requests is not None:
@@ -435,7 +435,7 @@ def _per_minute(rate: float | None) -> AsyncLimiter | None:
 
 
 def prepared(
-    spec: ModelSpec, endpoint: str, body: Mapping[str, Any], output_tokens: int | None = None
+    spec: ModelSpec, endpoint: str, body: JsonView, output_tokens: int | None = None
 ) -> openai_protocol.Body:
     """The request that goes upstream: the role's model, its defaults and limits; all else kept.
 

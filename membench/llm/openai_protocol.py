@@ -10,7 +10,7 @@ import base64
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -18,6 +18,7 @@ from membench.domain.labels import JsonObject, JsonView
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
 CHAT = "chat/completions"
 RESPONSES = "responses"
@@ -223,14 +224,14 @@ def response_events(response: JsonView) -> Iterator[Body]:
     started = {**response, "status": "in_progress", "output": [], "usage": None}
     yield event("response.created", response=started)
     for index, item in enumerate(response.get("output") or ()):
-        place = {"output_index": index, "item_id": item.get("id")}
+        location = {"output_index": index, "item_id": item.get("id")}
         yield event("response.output_item.added", output_index=index, item=_emptied(item))
         if item.get("type") == "function_call":
             arguments = item.get("arguments", "")
-            yield event("response.function_call_arguments.delta", **place, delta=arguments)
-            yield event("response.function_call_arguments.done", **place, arguments=arguments)
+            yield event("response.function_call_arguments.delta", **location, delta=arguments)
+            yield event("response.function_call_arguments.done", **location, arguments=arguments)
         for number, part in enumerate(item.get("content") or ()):
-            spot = {**place, "content_index": number}
+            spot = {**location, "content_index": number}
             yield event("response.content_part.added", **spot, part={**part, "text": ""})
             yield event("response.output_text.delta", **spot, delta=part.get("text"), logprobs=[])
             yield event("response.output_text.done", **spot, text=part.get("text"), logprobs=[])
@@ -246,7 +247,7 @@ def _emptied(item: JsonView) -> Body:
 
 
 def embedding_list(
-    model: str, vectors: np.ndarray[Any, Any], encoding: str, usage: JsonView | None
+    model: str, vectors: npt.NDArray[np.float32], encoding: str, usage: JsonView | None
 ) -> Body:
     """An embeddings reply.
 
@@ -256,7 +257,7 @@ def embedding_list(
         encoding: `base64` (little-endian float32) or `float`.
         usage: The reply's usage object.
     """
-    rows: Iterable[Any]
+    rows: Iterable[str | list[float]]
     if encoding == "base64":
         rows = (base64.b64encode(row.astype("<f4").tobytes()).decode() for row in vectors)
     else:
@@ -280,7 +281,7 @@ def vector_of(embedding: object) -> list[float] | None:
     return embedding if numbers else None
 
 
-def assembled_chunks(chunks: Sequence[Mapping[str, Any]]) -> Body:
+def assembled_chunks(chunks: Sequence[JsonView]) -> Body:
     """The completion that the chunks of a stream come to."""
     choices: dict[int, Body] = {}
     whole: Body = {"object": "chat.completion", "created": 0}
@@ -293,7 +294,7 @@ def assembled_chunks(chunks: Sequence[Mapping[str, Any]]) -> Body:
     return {**whole, "choices": [choices[number] for number in sorted(choices)]}
 
 
-def _add_delta(choice: Body, piece: Mapping[str, Any]) -> None:
+def _add_delta(choice: Body, piece: JsonView) -> None:
     """Add one piece of a choice to what came before it."""
     if piece.get("finish_reason"):
         choice["finish_reason"] = piece["finish_reason"]
@@ -307,7 +308,7 @@ def _add_delta(choice: Body, piece: Mapping[str, Any]) -> None:
             message[name] = value
 
 
-def _add_tool_calls(calls: list[Body], pieces: Sequence[Mapping[str, Any]]) -> None:
+def _add_tool_calls(calls: list[Body], pieces: Sequence[JsonView]) -> None:
     """Add pieces of tool calls; arguments come bit by bit."""
     for piece in pieces:
         number = piece.get("index", len(calls))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from membench.domain.errors import HarnessFault, Reason
-from membench.domain.labels import Phase, Role
+from membench.domain.labels import JsonView, Phase, Role
 from membench.domain.system import ModelEndpoint
 from membench.records.usage import LateUsage, PhaseUsage
 
@@ -90,7 +90,7 @@ class GatewayPhaseMeter:
         """Drop the connection."""
         self._connection.close()
 
-    def _post(self, action: str, content: Mapping[str, Any]) -> Any:
+    def _post(self, action: str, content: JsonView) -> Any:
         """One control call.
 
         Raises:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import orjson
 
+from membench.domain.labels import JsonView
 from membench.llm.config import ModelSpec, Price
 from membench.records.usage import Usage
 
@@ -22,7 +22,7 @@ FREE = Price(0.0)
 
 
 @cache
-def price_map() -> Mapping[str, Mapping[str, Any]]:
+def price_map() -> Mapping[str, JsonView]:
     """Model name -> litellm's entry; empty without litellm."""
     path = _map_file()
     return orjson.loads(path.read_bytes()) if path else {}
@@ -45,7 +45,7 @@ def _map_file() -> Path | None:
     return path if path.is_file() else None
 
 
-def entry_of(model: str) -> Mapping[str, Any]:
+def entry_of(model: str) -> JsonView:
     """The price map's entry for a model, with or without its provider's prefix; else empty."""
     known = price_map()
     return known.get(model) or known.get(model.split("/", 1)[-1]) or {}

@@ -8,10 +8,9 @@ it, and every later request to that model likewise. What was changed is noted in
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from membench.domain.labels import JsonView
 from membench.llm import openai_protocol
 from membench.llm.replies import CallFault
 
@@ -60,14 +59,14 @@ class RefusedParameters:
 
     changes: dict[str, ParameterChange] = field(default_factory=dict)
 
-    def sent(self, request: Mapping[str, Any]) -> openai_protocol.Body:
+    def sent(self, request: JsonView) -> openai_protocol.Body:
         """A request as it is to be sent; what is changed in it is counted."""
         body = self.fitted(request)
         for name, change in self.changes.items():
             change.requests += name in request and body.get(name) != request[name]
         return body
 
-    def fitted(self, request: Mapping[str, Any]) -> openai_protocol.Body:
+    def fitted(self, request: JsonView) -> openai_protocol.Body:
         """A request without what the model refuses."""
         body = dict(request)
         for name, change in self.changes.items():
@@ -88,7 +87,7 @@ class RefusedParameters:
         elif instead != "json_object":
             del body[FORMAT]
 
-    def learn(self, fault: CallFault, sent: Mapping[str, Any]) -> bool:
+    def learn(self, fault: CallFault, sent: JsonView) -> bool:
         """Understand a refusal.
 
         Args:
@@ -114,13 +113,13 @@ class RefusedParameters:
         before = self.changes.get(name)
         self.changes[name] = ParameterChange(instead, before.requests if before else 0)
 
-    def _weaker_format(self, sent: Mapping[str, Any]) -> bool:
+    def _weaker_format(self, sent: JsonView) -> bool:
         """json_schema, then json_object, then none."""
         strict = openai_protocol.requested_schema(sent) is not None
         self._change(FORMAT, "json_object" if strict else "left out")
         return True
 
-    def _named(self, said: str, sent: Mapping[str, Any]) -> bool:
+    def _named(self, said: str, sent: JsonView) -> bool:
         """Leave out, or rename, the parameter that a refusal names."""
         for name in LIMITS:
             (other,) = set(LIMITS) - {name}

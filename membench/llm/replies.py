@@ -17,6 +17,7 @@ import orjson
 
 from membench import tokens
 from membench.domain.errors import ProviderFault, Reason
+from membench.domain.labels import JsonView
 from membench.llm import openai_protocol
 from membench.llm.upstreams.base import EVENTS, JSON, Reply
 from membench.llm.upstreams.secrets import redacted
@@ -99,10 +100,10 @@ class CheckedReply:
 
     body: bytes
     content_type: str
-    parts: tuple[Mapping[str, Any], ...]
+    parts: tuple[JsonView, ...]
 
 
-def checked(endpoint: str, request: Mapping[str, Any], reply: Reply) -> CheckedReply:
+def checked(endpoint: str, request: JsonView, reply: Reply) -> CheckedReply:
     """A usable reply.
 
     Raises:
@@ -149,7 +150,7 @@ def _assembled(endpoint: str, parts: list[Any]) -> tuple[list[Any], bytes]:
     return [whole], orjson.dumps(whole)
 
 
-def _as_stream(endpoint: str, whole: Mapping[str, Any]) -> tuple[list[Any], bytes]:
+def _as_stream(endpoint: str, whole: JsonView) -> tuple[list[Any], bytes]:
     """One object in the form of a stream."""
     if endpoint == openai_protocol.RESPONSES:
         events = list(openai_protocol.response_events(whole))
@@ -180,7 +181,7 @@ def _check_error(parts: Sequence[Any], address: str) -> None:
     )
 
 
-def _problem(endpoint: str, request: Mapping[str, Any], parts: list[Any]) -> str | None:
+def _problem(endpoint: str, request: JsonView, parts: list[Any]) -> str | None:
     """What is missing in a reply, if anything."""
     if not parts or not all(isinstance(part, dict) for part in parts):
         return "not an object"
@@ -195,7 +196,7 @@ def _problem(endpoint: str, request: Mapping[str, Any], parts: list[Any]) -> str
     return None if whole else "no output"
 
 
-def _chat_problem(parts: Sequence[Mapping[str, Any]]) -> str | None:
+def _chat_problem(parts: Sequence[JsonView]) -> str | None:
     """What is wrong with a completion, or with the chunks of one."""
     choices: list[Any] = []
     for part in parts:
@@ -214,7 +215,7 @@ def _chat_problem(parts: Sequence[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def _embedding_problem(request: Mapping[str, Any], reply: Mapping[str, Any]) -> str | None:
+def _embedding_problem(request: JsonView, reply: JsonView) -> str | None:
     """What is wrong with the vectors of a reply: their number, their width or their content."""
     wanted, data = len(openai_protocol.embedding_inputs(request)), reply.get("data")
     if not isinstance(data, list) or not all(isinstance(item, Mapping) for item in data):
@@ -241,7 +242,7 @@ def _has_words(text: str | list[int]) -> bool:
     return bool(text.strip() if isinstance(text, str) else text)
 
 
-def _numbered(reply: Mapping[str, Any], body: bytes) -> tuple[list[Any], bytes]:
+def _numbered(reply: JsonView, body: bytes) -> tuple[list[Any], bytes]:
     """An embeddings reply whose items have numbers, for clients that sort by them."""
     data = reply["data"]
     if _is_order([item.get("index") for item in data]):
@@ -250,7 +251,7 @@ def _numbered(reply: Mapping[str, Any], body: bytes) -> tuple[list[Any], bytes]:
     return [whole], orjson.dumps(whole)
 
 
-def in_order(reply: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def in_order(reply: JsonView) -> list[JsonView]:
     """The items of an embeddings reply in the order of the inputs.
 
     Items are sorted by `index` if each has one of its own; else they are taken as they come.
@@ -271,9 +272,7 @@ def width_of(reply: CheckedReply) -> int:
     return len(vector or ())
 
 
-def usage_of(
-    endpoint: str, request: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
-) -> Usage:
+def usage_of(endpoint: str, request: JsonView, parts: Sequence[JsonView]) -> Usage:
     """Usage as stated, else counted."""
     if endpoint == openai_protocol.RESPONSES:
         parts = [parts[-1].get("response", parts[-1])]

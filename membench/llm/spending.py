@@ -76,7 +76,7 @@ class BudgetGuard:
     spent: Usage = field(default_factory=Usage)
     refused: str | None = None
 
-    def pay(self, role: Role, case: str, usage: Usage) -> None:
+    def charge(self, role: Role, case: str, usage: Usage) -> None:
         """Enter a call that was made."""
         self.spent += usage
         if self.ledger is not None:

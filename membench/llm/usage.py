@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from membench.domain.labels import JsonView
 from membench.records.usage import Usage
 
 COUNTED = "tokenizer"
@@ -13,7 +13,7 @@ STATED = "provider"
 
 def stated_usage(
     endpoint: str,
-    usage: Mapping[str, Any] | None,
+    usage: JsonView | None,
     count_input: Callable[[], int],
     count_output: Callable[[], int],
 ) -> Usage:
@@ -65,7 +65,7 @@ def stated_usage(
     )
 
 
-def _number(stated: Mapping[str, Any], *names: str) -> int | None:
+def _number(stated: JsonView, *names: str) -> int | None:
     """The first of `names` that holds a count."""
     for name in names:
         value = stated.get(name)
@@ -74,7 +74,7 @@ def _number(stated: Mapping[str, Any], *names: str) -> int | None:
     return None
 
 
-def _detail(stated: Mapping[str, Any], groups: tuple[str, ...], name: str) -> int:
+def _detail(stated: JsonView, groups: tuple[str, ...], name: str) -> int:
     """A count inside one of the detail objects, 0 if there is none."""
     for group in groups:
         details = stated.get(group)

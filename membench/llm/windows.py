@@ -11,10 +11,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import orjson
 
+from membench.domain.labels import JsonView
 from membench.llm import prices
 from membench.llm.config import ModelSpec
 
@@ -69,7 +69,7 @@ def stated_window(listed: object, name: str) -> int | None:
     return _window(wanted[0]) if len(wanted) == 1 else None
 
 
-def _window(entry: Mapping[str, Any]) -> int | None:
+def _window(entry: JsonView) -> int | None:
     meta = entry.get("meta")
     values = [entry.get(key) for key in NAMES]
     values.append(meta.get("n_ctx") if isinstance(meta, Mapping) else None)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-ReaderKind = Literal["local", "model", "system"]
+ReaderKind = Literal["local", "model", "system", "none"]
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class ReaderCard:
     Attributes:
         name: What `--reader` calls it; a reader of kind `model` is called `NAME:MODEL`.
         kind: `local` needs no model and runs in lanes; `model` calls the run's reader model;
-            `system` takes the answers that the system gave itself.
+            `system` takes the answers that the system gave itself; `none` answers nothing.
         summary: One sentence.
         make: Makes one. A local reader is made without arguments; one with a model from
             `(client, task, now, temperature, max_tokens, window)`, as `LlmReader`; None for
-            the kind `system`.
+            the kinds `system` and `none`.
         prompt: The answer prompt of a reader with a model that has its own; empty where it asks
             with the task's. Its hash is published in place of the task's.
         answer_limit: Tokens an answer may have, where nothing else is set; None for the task's.

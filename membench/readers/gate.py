@@ -107,7 +107,7 @@ def gate_sha256() -> str:
 def _question(number: int, item: Mapping[str, object]) -> GateQuestion:
     lines = item["evidence"]
     assert isinstance(lines, list)
-    turns = tuple(_turn(f"G{number}:{place}", line) for place, line in enumerate(lines))
+    turns = tuple(_turn(f"G{number}:{index}", line) for index, line in enumerate(lines))
     return GateQuestion(str(item["question"]), str(item["answer"]), turns)
 
 

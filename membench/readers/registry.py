@@ -28,7 +28,7 @@ MODEL_READER = "llm"
 OWN_READER = "system"
 """The reader that takes the answers which the system gave itself."""
 NOBODY = "none"
-"""No reader: what the flags of other roles mean by it, a run cannot do."""
+"""No reader: what was recalled is scored alone."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,8 @@ def choose_reader(spec: str) -> ReaderChoice:
     """Find out what `--reader` means: a reader, `READER:MODEL`, or a model.
 
     Raises:
-        UsageError: No reader at all, a model that is missing, or one that nobody would call.
+        UsageError: A model that is missing, or one that nobody would call.
     """
-    if spec == NOBODY:
-        raise UsageError(
-            f"--reader {NOBODY}: every question of a run is answered",
-            "`--reader refuse` reads nothing; retrieval is scored the same.",
-        )
     head, colon, model = spec.partition(":")
     if head not in loaders():
         local = find_local(spec)
@@ -87,6 +82,11 @@ def choose_reader(spec: str) -> ReaderChoice:
     if card.kind != "model" and colon:
         raise UsageError(f"--reader {spec}: '{head}' takes no model", f"Write --reader {head}.")
     return ReaderChoice(card, model or None)
+
+
+def reads_nothing(spec: str) -> bool:
+    """Whether a run with this reader has no answers."""
+    return choose_reader(spec).card.kind == "none"
 
 
 def is_local(spec: str) -> bool:

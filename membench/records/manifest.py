@@ -72,7 +72,8 @@ class SystemEntry:
         capabilities: Sorted.
         parameters: All of them, defaults included.
         order_dependent: Whether a recall may change what the next one finds.
-        reference: What others are compared with it as; None for most.
+        reference: What others are compared with it as, empty for most; None where the manifest is
+            from before the key.
         adapter: Name of the card it was found under, where it is run as another system.
         environment: The environment a package was run in; None for built-in systems.
     """
@@ -98,6 +99,8 @@ class SystemEntry:
         entry = plain_fields(self)
         if self.environment is None:
             entry.pop("environment")
+        if entry.pop("reference") is not None:
+            entry["reference"] = self.reference or None
         return entry
 
     @classmethod
@@ -106,6 +109,8 @@ class SystemEntry:
         values = known_fields(cls, stored)
         for name in ("capabilities", "deviations"):
             values[name] = tuple(stored.get(name) or ())
+        if "reference" in stored:
+            values["reference"] = stored["reference"] or ""
         return cls(**values)
 
 
@@ -217,7 +222,7 @@ class Manifest:
 
     @property
     def scripted(self) -> bool:
-        """Whether any model was the scripted one: a rehearsal of the plumbing, not a result."""
+        """Whether any model was the scripted one, whose figures are no result."""
         return "scripted" in self.models.values()
 
     def to_json(self) -> JsonObject:

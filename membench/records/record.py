@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from membench.domain.answer import Generated
+from membench.domain.answer import AnswerPart, Generated
 from membench.domain.errors import Fault, Reason
 from membench.domain.labels import JsonObject, JsonView
 from membench.records.telemetry import Telemetry
@@ -74,7 +73,7 @@ def free_text(text: str) -> Content:
     return {"text": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def answer_parts(parts: Sequence[Any]) -> list[Content]:
+def answer_parts(parts: Sequence[AnswerPart]) -> list[Content]:
     """Content of an extractive answer: spans and generated literals."""
     return [
         {"generated": part.text}

@@ -95,7 +95,7 @@ class RunDir:
                 f"{path} is not a run directory (no manifest.json)",
                 "`membench runs list` shows the runs there are.",
             )
-        schema = run.manifest().get("schema")
+        schema = run._load(run._manifest).get("schema")
         if not isinstance(schema, int) or schema > SCHEMA:
             raise RunStateError(
                 f"{path} was written by a newer membench (schema {schema}, this reads {SCHEMA})",
@@ -103,22 +103,14 @@ class RunDir:
             )
         return run
 
-    def manifest(self) -> JsonObject:
+    def manifest(self) -> Manifest:
         """The manifest.
-
-        Raises:
-            RunStateError: It is not JSON.
-        """
-        return self._load(self._manifest)
-
-    def read_manifest(self) -> Manifest:
-        """The manifest as a class.
 
         Raises:
             RunStateError: It is not JSON, or lacks something.
         """
         try:
-            return Manifest.from_json(self.manifest())
+            return Manifest.from_json(self._load(self._manifest))
         except MALFORMED as error:
             raise self._damaged(self._manifest, error) from None
 
@@ -138,27 +130,19 @@ class RunDir:
         if places:
             replace_json(self._places, places)
 
-    def summary(self) -> JsonObject:
+    def summary(self) -> Summary:
         """The summary.
 
         Raises:
-            RunStateError: The run has none yet.
+            RunStateError: The run has none yet, or it is not JSON, or lacks something.
         """
         if not self._summary.is_file():
             raise RunStateError(
                 f"run {self.run_id} is not finished (no summary.json)",
                 f"Continue it: membench run --resume {self.path}",
             )
-        return self._load(self._summary)
-
-    def read_summary(self) -> Summary:
-        """The summary as a class.
-
-        Raises:
-            RunStateError: The run has none yet, or it is not JSON, or lacks something.
-        """
         try:
-            return Summary.from_json(self.summary())
+            return Summary.from_json(self._load(self._summary))
         except MALFORMED as error:
             raise self._damaged(self._summary, error) from None
 

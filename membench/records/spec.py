@@ -24,7 +24,7 @@ class RunSpec:
         limit: Only the first N cases; such a run is never ranked.
         k: Memories per recall; None takes the task's own.
         token_budget: Tokens the recalled texts may hold together.
-        reader: `extractive`, `refuse`, `system`, `scripted` or a model name.
+        reader: `extractive`, `refuse`, `system`, `none`, `scripted` or a model name.
         judge: `none`, `scripted` or a model name; several separated by commas.
         judge_votes: Votes per judgement; None takes the protocol's.
         memory_model: Model of the system's own LLM calls, or `none`.

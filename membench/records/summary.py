@@ -189,8 +189,8 @@ class RunCosts:
 
     Attributes:
         usage: Model calls by phase.
-        turns: Turns that were ingested.
-        tokens: Tokens of their texts.
+        turns: Turns that were ingested; None where nobody saw it (predictions made elsewhere).
+        tokens: Tokens of their texts, likewise.
         context_tokens: Tokens recalled per ask.
         context_cut: Contexts that were cut; not written without any.
         replies: What became of the replies that the system asked its model for, by outcome; not
@@ -206,8 +206,8 @@ class RunCosts:
     """
 
     usage: Mapping[str, PhaseUsage] = field(default_factory=dict)
-    turns: int = 0
-    tokens: int = 0
+    turns: int | None = 0
+    tokens: int | None = 0
     context_tokens: ContextTokens = field(default_factory=ContextTokens)
     context_cut: ContextCut = field(default_factory=ContextCut)
     replies: Mapping[str, int] = field(default_factory=dict)

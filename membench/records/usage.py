@@ -174,8 +174,8 @@ class LateUsage:
 
     def to_json(self) -> JsonObject:
         """As noted at the end of a case."""
-        place = {"case": self.case, "event": self.event, "phase": self.phase}
-        return {**self.usage.to_json(), **place}
+        location = {"case": self.case, "event": self.event, "phase": self.phase}
+        return {**self.usage.to_json(), **location}
 
     @classmethod
     def from_json(cls, stored: JsonView) -> Self:

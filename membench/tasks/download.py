@@ -83,14 +83,14 @@ def get(
     if not files:
         names = card.splits if split == "all" else (split or card.default_split,)
         return [shipped_file(task, name) for name in names]
-    place = folder or cache_folder(card.name)
-    missing = [file for file in files if not is_there(file, place / file.name)]
+    target = folder or cache_folder(card.name)
+    missing = [file for file in files if not is_there(file, target / file.name)]
     if missing:
         require_consent(card, accept)
-        place.mkdir(parents=True, exist_ok=True)
+        target.mkdir(parents=True, exist_ok=True)
     for file in missing:
-        fetch(card, file, place, progress, mirrors() if hosts is None else hosts)
-    return [place / file.name for file in files]
+        fetch(card, file, target, progress, mirrors() if hosts is None else hosts)
+    return [target / file.name for file in files]
 
 
 def wanted_files(card: TaskCard, split: str | None) -> tuple[DataFile, ...]:
@@ -128,17 +128,17 @@ def is_published(file: DataFile, path: Path) -> bool:
 
 
 def fetch(
-    card: TaskCard, file: DataFile, place: Path, progress: Progress, hosts: Mapping[str, str]
+    card: TaskCard, file: DataFile, target: Path, progress: Progress, hosts: Mapping[str, str]
 ) -> None:
     """Get one file, from an installed package if one ships it, else from its source."""
-    part = place / f"{file.name}.part"
+    part = target / f"{file.name}.part"
     shipped = shipped_parts(card, file)
     if shipped:
         join(shipped, part)
         progress(file.name, file.bytes, file.bytes)
     else:
         transfer(file, mirrored(pinned_url(file), hosts), part, progress)
-    finish(file, part, place / file.name)
+    finish(file, part, target / file.name)
 
 
 def finish(file: DataFile, part: Path, path: Path) -> None:

@@ -8,30 +8,47 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from membench.domain.case import opaque_ids
-from membench.domain.labels import JsonObject, JsonView
-from membench.harness.summary import unavailable_energy
+from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.bundles.bundle import checksums, json_file
+from membench.records.comparison_key import ComparisonKey, CostKey
+from membench.records.manifest import CodeEntry, HardwareEntry, Manifest, SystemEntry, TaskEntry
 from membench.records.run_directory import replace_json
 from membench.records.spec import RunSpec
+from membench.records.summary import (
+    ContextTokens,
+    Counts,
+    EnergyEntry,
+    EnergySummary,
+    PhaseEnergy,
+    PhaseTime,
+    RunCosts,
+    Summary,
+)
+from membench.records.usage import PhaseUsage
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing
 
     Generator = np.random.Generator
+    Numbers = np.typing.NDArray[np.float64]
 
 METRIC = "evidence.turn.recall@10"
 CATEGORIES = ("multi-hop", "temporal", "open-domain", "single-hop", "adversarial")
 START = 1_790_000_000.0
 KINDS = ("native", "package", "control", "adapted")
+MACHINE = HardwareEntry(
+    cpu="made up", cores=1, memory_bytes=0, system="made up", gpus=(), kind="a made-up machine"
+)
 
 
 @dataclass(frozen=True)
@@ -86,8 +103,8 @@ class MadeUpBundle:
         plan: BoardPlan,
         number: int,
         random: Generator,
-        effects: Any,
-        difficulty: Any,
+        effects: Numbers,
+        difficulty: Numbers,
     ) -> None:
         """Draw everything."""
         import numpy as np
@@ -110,9 +127,9 @@ class MadeUpBundle:
         """Write bundle and badge."""
         folder = root / "locomo" / self.run_id
         folder.mkdir(parents=True)
-        summary = self.summary()
+        summary = self.summary().to_json()
         files = {
-            layout.MANIFEST: json_file(self.manifest()),
+            layout.MANIFEST: json_file(self.manifest().to_json()),
             layout.SUMMARY: json_file(summary),
             layout.SCORES: zipped(self.scores()),
             layout.PLAY: zipped(self.play()),
@@ -136,93 +153,86 @@ class MadeUpBundle:
         (root / "badges").mkdir(exist_ok=True)
         replace_json(root / "badges" / f"{self.run_id}.json", badge)
 
-    def key(self) -> JsonObject:
+    def key(self) -> ComparisonKey:
         """The comparison key."""
-        return {
-            "task": "locomo",
-            "split": "locomo10",
-            "question_set_sha256": "0" * 64,
-            "dataset_sha256": "0" * 64,
-            "errata": None,
-            "division": "offline",
-            "reader": "extractive",
-            "answer_prompt_sha256": None,
-            "judge": "none",
-            "judge_prompt_sha256": None,
-            "k": self.k,
-            "token_budget": None,
-            "generations": [1],
-            "task_options": {},
-            "cost": {
-                "hardware_class": "a made-up machine",
-                "concurrency": 1,
-                "schedule": "free",
-                "energy_boundary": "B1" if self.joules else None,
-                "energy_provenance": "measured" if self.joules else "unavailable",
-            },
-        }
+        return ComparisonKey(
+            task="locomo",
+            split="locomo10",
+            question_set_sha256="0" * 64,
+            dataset_sha256="0" * 64,
+            division="offline",
+            reader="extractive",
+            judge="none",
+            k=self.k,
+            generations=(1,),
+            cost=CostKey(
+                hardware_class=MACHINE.kind,
+                concurrency=1,
+                schedule="free",
+                energy_boundary="B1" if self.joules else None,
+                energy_provenance="measured" if self.joules else "unavailable",
+            ),
+        )
 
-    def manifest(self) -> JsonObject:
+    def manifest(self) -> Manifest:
         """manifest.json."""
         spec = RunSpec(self.system, "locomo", split="locomo10", k=self.k, set=self.parameters())
-        return {
-            "schema": 1,
-            "run_id": self.run_id,
-            "created_utc": f"2026-01-{1 + self.number % 28:02d}T00:00:00+00:00",
-            "status": "complete",
-            "attempts": 1,
-            "parent": None,
-            "spec": spec.to_json(),
-            "spec_sha256": spec.sha256,
-            "options": {},
-            "task": self.task(),
-            "system": self.card(),
-            "models": {},
-            "prompts": {},
-            "versions": {"membench": "0"},
-            "code": {"commit": None, "dirty": None},
-            "hardware": {"class": "a made-up machine", "cores": 1},
-            "division": "offline",
-            "subset": False,
-            "comparison_key": self.key(),
-        }
+        return Manifest(
+            run_id=self.run_id,
+            created_utc=f"2026-01-{1 + self.number % 28:02d}T00:00:00+00:00",
+            status="complete",
+            attempts=1,
+            parent=None,
+            spec=spec,
+            spec_sha256=spec.sha256,
+            options={},
+            task=self.task(),
+            system=self.card(),
+            models={},
+            prompts={},
+            versions={"membench": "0"},
+            code=CodeEntry(),
+            hardware=MACHINE,
+            division="offline",
+            subset=False,
+            comparison_key=self.key(),
+        )
 
     def parameters(self) -> dict[str, int]:
         """The system's parameters: what makes two runs different configurations."""
         return {} if self.plan.alike else {"variant": self.number}
 
-    def task(self) -> JsonObject:
+    def task(self) -> TaskEntry:
         """The manifest's task."""
-        return {
-            "name": "locomo",
-            "split": "locomo10",
-            "file": "made-up.json",
-            "dataset_sha256": "0" * 64,
-            "dataset_version": "made up",
-            "partial": False,
-            "question_set_sha256": "0" * 64,
-            "cases": self.plan.cases,
-            "questions": self.plan.questions,
-            "events": self.plan.questions,
-            "options": {},
-        }
+        return TaskEntry(
+            name="locomo",
+            split="locomo10",
+            file="made-up.json",
+            dataset_sha256="0" * 64,
+            dataset_version="made up",
+            partial=False,
+            question_set_sha256="0" * 64,
+            cases=self.plan.cases,
+            questions=self.plan.questions,
+            events=self.plan.questions,
+        )
 
-    def card(self) -> JsonObject:
+    def card(self) -> SystemEntry:
         """The manifest's system."""
-        return {
-            "name": self.system,
-            "title": "Made up",
-            "version": "0",
-            "fidelity": self.kind,
-            "deviations": [],
-            "protocol": "blind",
-            "granularity": "turn",
-            "time": "none",
-            "replay": "exact",
-            "capabilities": [],
-            "parameters": self.parameters(),
-            "order_dependent": False,
-        }
+        return SystemEntry(
+            name=self.system,
+            title="Made up",
+            version="0",
+            fidelity=self.kind,
+            protocol="blind",
+            granularity="turn",
+            time="none",
+            replay="exact",
+            capabilities=(),
+            parameters=self.parameters(),
+            order_dependent=False,
+            reference="",
+        )
 
     def scores(self) -> Iterator[JsonObject]:
         """scores.jsonl."""
@@ -259,82 +269,70 @@ class MadeUpBundle:
                 },
             }
 
-    def summary(self) -> JsonObject:
+    def summary(self) -> Summary:
         """summary.json, its metrics computed as ever."""
-        from membench.harness.summary import aggregate_json
         from membench.metrics.aggregate import aggregate
         from membench.records.scores import score_from_json
 
         rows = [score_from_json(line) for line in self.scores()]
-        numbers = {name: str(place) for place, name in enumerate(CATEGORIES, start=1)}
-        total = float(self.seconds.sum())
-        return {
-            "schema": 1,
-            "run_id": self.run_id,
-            "task": "locomo",
-            "split": "locomo10",
-            "system": self.system,
-            "division": "offline",
-            "models": {},
-            "comparison_key": self.key(),
-            "complete": True,
-            "content_sha256": hashlib.sha256(self.run_id.encode()).hexdigest(),
-            "counts": self.counts(),
-            **aggregate_json(aggregate(rows, numbers)),
-            "usage": {phase: dict(NO_USAGE) for phase in ("ingest", "recall")},
-            "ingested": {"turns": 100, "tokens": 2000},
-            "context_tokens": {"mean": float(int(self.context)), "p95": float(int(self.context))},
-            "recalled": {"mean": float(self.k)},
-            "time_s": {"ingest": spent(self.context / 100), "recall": spent(total)},
-            "cpu_s": {"ingest": self.context / 100, "recall": total},
-            "peak_rss_bytes": None,
-            "store_bytes": None,
-            "energy": self.energy(),
-        }
+        numbers = {name: str(number) for number, name in enumerate(CATEGORIES, start=1)}
+        found = aggregate(rows, numbers)
+        questions = self.plan.questions
+        return Summary(
+            run_id=self.run_id,
+            task="locomo",
+            split="locomo10",
+            system=self.system,
+            division="offline",
+            models={},
+            comparison_key=self.key(),
+            complete=True,
+            content_sha256=hashlib.sha256(self.run_id.encode()).hexdigest(),
+            counts=Counts(cases=self.plan.cases, questions=questions, ok=questions),
+            metrics=found.metrics,
+            categories=found.categories,
+            notes=found.notes,
+            costs=self.costs(),
+            energy=self.energy(),
+        )
 
-    def counts(self) -> JsonObject:
-        """Counts of questions."""
-        return {
-            "cases": self.plan.cases,
-            "questions": self.plan.questions,
-            "ok": self.plan.questions,
-            "failed": 0,
-            "unscored": 0,
-            "failures": {},
-        }
+    def costs(self) -> RunCosts:
+        """Seconds and tokens; no model was called."""
+        context, total = float(int(self.context)), float(self.seconds.sum())
+        return RunCosts(
+            usage={phase: PhaseUsage() for phase in ("ingest", "recall")},
+            turns=100,
+            tokens=2000,
+            context_tokens=ContextTokens(mean=context, p95=context),
+            recalled=float(self.k),
+            time_s={"ingest": spent(self.context / 100), "recall": spent(total)},
+            cpu_s={"ingest": self.context / 100, "recall": total},
+        )
 
-    def energy(self) -> JsonObject:
+    def energy(self) -> EnergySummary:
         """Joules of some, null of others."""
         if self.joules is None:
-            return unavailable_energy()
+            return EnergySummary()
         query = measured(float(self.joules * self.plan.questions))
         phases = {"ingest": measured(float(self.joules * 100)), "recall": query}
-        return unavailable_energy() | {"total": query, "phases": phases, "boundary": "B1"}
+        return EnergySummary(
+            total=query,
+            phases={name: PhaseEnergy(figure) for name, figure in phases.items()},
+            boundary="B1",
+        )
 
 
-NO_USAGE: JsonView = {
-    "calls": 0,
-    "prompt_tokens": 0,
-    "cached_tokens": 0,
-    "completion_tokens": 0,
-    "embedding_tokens": 0,
-    "source": None,
-    "usd": 0.0,
-    "roles": {},
-}
-
-
-def spent(total: float) -> dict[str, float]:
+def spent(total: float) -> PhaseTime:
     """Seconds of a phase."""
-    return {"total": total, "wall": total, "p50": total / 100, "p95": total / 20}
+    return PhaseTime(total, total, total / 100, total / 20)
 
 
-def measured(joules: float) -> JsonObject:
+def measured(joules: float) -> EnergyEntry:
     """A figure of energy."""
-    return {"joules": joules, "net_joules": None, "provenance": "measured", "u_joules": joules / 20}
+    return EnergyEntry(joules, provenance="measured", u_joules=joules / 20)
 
 
-def zipped(lines: Any) -> bytes:
+def zipped(lines: Iterable[JsonObject]) -> bytes:
     """JSON lines, compressed fast."""
     option = orjson.OPT_APPEND_NEWLINE
     return gzip.compress(b"".join(orjson.dumps(line, option=option) for line in lines), 1, mtime=0)

@@ -177,14 +177,14 @@ def test_a_run_scores_its_own_answers_and_leaves_retrieval_undetermined(
     spec = RunSpec("chat_agent", "locomo", "sample", limit=1, set=given)
     result = start(spec, ExecOptions(out=tmp_path / "runs", run_id="one"))
     summary, manifest = result.run.summary(), result.run.manifest()
-    assert summary["complete"]
-    assert summary["system"] == "acme"
-    assert summary["comparison_key"]["reader"] == "system"
-    assert summary["metrics"]["f1"]["value"] > 0
-    evidence = [m for name, m in summary["metrics"].items() if "evidence" in name]
-    assert all(metric["value"] is None for metric in evidence)
-    assert summary["context_tokens"]["mean"] is None
-    assert summary["recalled"]["mean"] is None
+    assert summary.complete
+    assert summary.system == "acme"
+    assert summary.comparison_key.reader == "system"
+    assert summary.metrics["f1"].value > 0
+    evidence = [m for name, m in summary.metrics.items() if "evidence" in name]
+    assert all(metric.value is None for metric in evidence)
+    assert summary.costs.context_tokens.mean is None
+    assert summary.costs.recalled is None
     assert label(manifest).startswith("acme [answers by itself]")
 
 

@@ -11,28 +11,29 @@ from membench.adapters.registry import checked_parameters, get_card
 from membench.adapters.scaffold import new_system
 from membench.cli.request import assignments
 from membench.domain.errors import DataError, UsageError
-from membench.harness.manifest import system_entry
-from membench.harness.prepare import prepare
+from membench.harness.manifest import new_manifest, system_entry
+from membench.harness.prepare import prepare, survey
 from membench.harness.run import start
 from membench.leaderboard.bundles.bundle import BundleError, check_named
 from membench.leaderboard.store.rows import label
 from membench.leaderboard.validation.parsing import found_as
+from membench.records.manifest import SystemEntry
 from membench.records.spec import ExecOptions, RunSpec
 
 DRIVERS = ["http", "mcp", "chat_agent"]
 
 
-def entry(adapter: str, **given: str) -> dict[str, object]:
+def entry(adapter: str, **given: str) -> SystemEntry:
     spec = RunSpec(adapter, "locomo", "sample", set=given)
-    return dict(system_entry(prepare(spec, ExecOptions())).to_json())
+    return system_entry(prepare(spec, ExecOptions()))
 
 
 @pytest.mark.parametrize("adapter", DRIVERS)
 def test_two_vendors_behind_one_adapter_are_two_systems(adapter: str) -> None:
     ours, theirs = (entry(adapter, name=name, version="1.2") for name in ("acme", "other-memory"))
-    assert (ours["name"], ours["version"], ours["adapter"]) == ("acme", "1.2", adapter)
-    assert theirs["name"] == "other-memory"
-    assert found_as(ours) == found_as(theirs) == adapter
+    assert (ours.name, ours.version, ours.adapter) == ("acme", "1.2", adapter)
+    assert theirs.name == "other-memory"
+    assert found_as(ours.to_json()) == found_as(theirs.to_json()) == adapter
     check_named(ours)
 
 
@@ -46,7 +47,7 @@ def test_a_version_is_taken_as_it_is_written(version: str) -> None:
 @pytest.mark.parametrize("adapter", DRIVERS)
 def test_a_run_that_does_not_say_what_ran_is_run_and_not_submitted(adapter: str) -> None:
     unnamed = entry(adapter)
-    assert unnamed["name"] == adapter
+    assert unnamed.name == adapter
     with pytest.raises(BundleError, match="--set name=my-memory --set version"):
         check_named(unnamed)
 
@@ -73,9 +74,10 @@ def test_a_published_run_cannot_take_the_name_of_a_known_system() -> None:
 
 
 def test_a_row_shows_the_name_once() -> None:
-    spec = {"set": {"name": "acme", "version": "1.2", "timeout_s": 9}}
-    system = {"name": "acme", "adapter": "http"}
-    assert label({"spec": spec, "system": system}) == "acme (timeout_s=9)"
+    given = {"name": "acme", "version": "1.2", "timeout_s": 9}
+    resolved = prepare(RunSpec("http", "locomo", "sample", set=given), ExecOptions())
+    manifest = new_manifest(resolved, survey(resolved), "r")
+    assert label(manifest) == "acme (timeout_s=9)"
 
 
 def test_a_driver_without_these_parameters_is_refused(tmp_path: Path) -> None:

@@ -263,7 +263,10 @@ def refused(done: subprocess.CompletedProcess, *words: str) -> None:
             ["--split", "sample", "--energy", "remote:membench://127.0.0.1:1"],
             ["cannot be read here"],
         ),
-        (["--split", "sample", "--reader", "none"], ["--reader none", "--reader refuse"]),
+        (
+            ["--split", "sample", "--reader", "none", "--judge", "scripted"],
+            ["--reader none", "no answers to judge"],
+        ),
         (["--split", "sample", "--set", "tokenizer=words"], ["tokenizer", "stem"]),
         (["--split", "sample", "--set", "tokenizer"], ["expected key=value"]),
         (["--split", "sample", "--task-set", "captions=maybe"], ["captions", "on, off"]),

@@ -1,11 +1,14 @@
 """The closing screen: headline in words, floor and ceiling, judge, prices, next commands."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
-from records.summaries import summary_json
+from records.summaries import summary_of
 
 from membench.cli.output import closing
 from membench.cli.output.summary import first_errors, print_closing
+from membench.domain.score import Metric
 from membench.harness.run import start
 from membench.records.spec import ExecOptions, RunSpec
 
@@ -76,15 +79,15 @@ def test_next_commands_name_this_run_and_one_to_compare_it_with(runs):
 
 
 def test_a_correct_answer_costs_more_than_a_question():
-    summary = summary_json(
+    summary = summary_of(
         task="synthetic",
         metrics={"accuracy": {"value": 0.25}},
         counts={"questions": 4, "cases": 1},
         time_s={"recall": {"total": 1.0}, "answer": {"total": 1.0}},
     )
     assert closing.price_text(summary, "accuracy") == "2 s"
-    summary["metrics"]["accuracy"]["value"] = 0.0
-    assert closing.price_text(summary, "accuracy") == ""
+    nothing = {"accuracy": replace(summary.metrics["accuracy"], value=0.0)}
+    assert closing.price_text(replace(summary, metrics=nothing), "accuracy") == ""
 
 
 def test_prefixes_and_signs_are_explained_where_they_are_shown(runs, capsys):
@@ -105,15 +108,12 @@ def test_every_headline_metric_of_a_task_has_words(task):
 
 
 def test_answers_that_were_never_given_have_no_score(capsys, runs):
-    import copy
-
-    summary = copy.deepcopy(runs["bm25"].summary)
-    for name, metric in summary["metrics"].items():
-        if name.endswith(".scored"):
-            metric.update(value=None, ci95=None, n=0, clusters=0)
-        else:
-            metric["value"] = 0.0
-    print_closing(summary, None)
+    summary = runs["bm25"].summary
+    metrics = {
+        name: Metric(None, None, 0, 0) if name.endswith(".scored") else replace(metric, value=0.0)
+        for name, metric in summary.metrics.items()
+    }
+    print_closing(replace(summary, metrics=metrics), None)
     text = capsys.readouterr().out
     assert "RESULT: none" in text
     assert "all failed" in text

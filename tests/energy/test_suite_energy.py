@@ -66,7 +66,7 @@ class Machine:
         for path in (run.play, run.answers):
             told_the_time(path)
         sampled(run.energy, next(self.watts[spec.system]))
-        run.write_manifest(replace(run.read_manifest(), energy_protocol=[PASSED]))
+        run.write_manifest(replace(run.manifest(), energy_protocol=[PASSED]))
         return rescore(run.path, options)
 
 
@@ -137,7 +137,7 @@ def test_the_table_shows_every_check_by_name_and_verified_where_all_passed(
 
 def test_the_records_of_the_runs_stay_what_each_run_alone_comes_to(told: tuple[Path, str]) -> None:
     for run_id in row(told, "bm25")["runs"]:
-        energy = RunDir.open(told[0] / "runs" / run_id).manifest()["energy"]
+        energy = RunDir.open(told[0] / "runs" / run_id).manifest().energy
         assert energy["verified"] is False
         assert {c["name"]: c["status"] for c in energy["checks"]}["repeatable"] == "not run"
 
@@ -220,7 +220,7 @@ def test_what_preflight_finds_is_said_before_the_run(tmp_path: Path) -> None:
     assert warned
     assert max(warned) < notes.lines.index("stage play")
     assert any("--schedule waves" in line for line in notes.lines)
-    steps = {step["name"]: step["status"] for step in done.run.manifest()["energy_protocol"]}
+    steps = {step["name"]: step["status"] for step in done.run.manifest().energy_protocol}
     assert steps["a sensor"] == "fail"
     assert steps["cpu measured"] == "fail"
 
@@ -232,11 +232,14 @@ def test_the_warm_up_calls_the_models_as_the_run_does(tmp_path: Path) -> None:
     warmed = start(
         spec, ExecOptions(out=tmp_path, run_id="warmed", energy="none", energy_protocol=True)
     )
-    assert warmed.summary["spent"]["calls"] == 2 * plain.summary["spent"]["calls"] > 0
-    assert warmed.summary["usage"]["answer"]["calls"] == plain.summary["usage"]["answer"]["calls"]
-    assert warmed.summary["content_sha256"] == plain.summary["content_sha256"]
-    spent = plain.summary["spent"]
-    tokens = spent["prompt_tokens"] + spent["completion_tokens"]
+    assert warmed.summary.spent.total.calls == 2 * plain.summary.spent.total.calls > 0
+    assert (
+        warmed.summary.costs.usage["answer"].total.calls
+        == plain.summary.costs.usage["answer"].total.calls
+    )
+    assert warmed.summary.content_sha256 == plain.summary.content_sha256
+    spent = plain.summary.spent.total
+    tokens = spent.prompt_tokens + spent.completion_tokens
     tight = ExecOptions(
         out=tmp_path, energy="none", energy_protocol=True, budget_tokens=tokens + tokens // 2
     )

@@ -16,7 +16,7 @@ from membench.domain.errors import DataError, Reason, UsageError, UserError
 from membench.domain.outcome import Answered, Outcome
 from membench.domain.score import Verdict
 from membench.experiments.compare import compare_with_first, load
-from membench.experiments.external import External, data_entry, score_external
+from membench.experiments.external import External, score_external
 from membench.experiments.prediction_files import own_lines
 from membench.experiments.predictions import (
     ExternalVerdict,
@@ -33,6 +33,7 @@ from membench.leaderboard.submission.submission import submit_to
 from membench.records.costs import MAIN_COSTS, mean_cost
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import Summary
 from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
@@ -256,14 +257,14 @@ def test_a_mutated_file_is_scored_or_refused(tmp_path: Path, lines: Any) -> None
 def test_what_was_scored_against_is_said_with_version_and_hash(tmp_path):
     task = get_task("locomo")
     source = find_source(task, "sample", None)
-    entry = data_entry(task(), source)
-    assert (entry["version"], entry["warning"]) == ("sample", "")
+    entry = task().identify(source)
+    assert (entry.name, entry.warning) == ("sample", "")
     changed = tmp_path / "locomo10.json"
     changed.write_text(task.sample().read_text().replace("a", "e", 1))
-    other = data_entry(task(), find_source(task, None, changed))
-    assert other["sha256"] != entry["sha256"]
-    assert other["version"] != "official"
-    assert other["warning"]
+    other = task().identify(find_source(task, None, changed))
+    assert other.sha256 != entry.sha256
+    assert other.name != "official"
+    assert other.warning
 
 
 def handed_in(folder: Path, answer: str, name: str) -> Path:
@@ -282,7 +283,7 @@ def handed_in(folder: Path, answer: str, name: str) -> Path:
                 judged.write(json.dumps({"request_id": request, "values": {"label": label}}) + "\n")
     named = {"name": name, "version": "1.0"} if name else {}
     given = External("locomo", "sample", None, file, verdicts, set=named)
-    return folder / "runs" / str(score_external(given, {}, folder / "runs")["run_id"])
+    return folder / "runs" / score_external(given, {}, folder / "runs").summary.run_id
 
 
 def test_predictions_leave_a_run_that_compares_with_another_of_the_same_data(tmp_path):
@@ -294,8 +295,8 @@ def test_predictions_leave_a_run_that_compares_with_another_of_the_same_data(tmp
 
 def test_a_run_of_predictions_shows_each_question_and_knows_no_cost(tmp_path):
     run = RunDir.open(handed_in(tmp_path, "Quarry Lane", "acme"))
-    summary = run.read_summary()
-    assert summary.metrics["f1"].value == score_external_summary(tmp_path)["f1"]["value"]
+    summary = run.summary()
+    assert summary.metrics["f1"].value == scored_alone(tmp_path).metrics["f1"].value
     assert summary.metrics["judged.accuracy"].value == 0.0
     assert (summary.costs.time_s, summary.costs.cpu_s, summary.costs.usage) == ({}, {}, {})
     assert all(mean_cost(summary, cost, "question") is None for cost in MAIN_COSTS)
@@ -306,10 +307,10 @@ def test_a_run_of_predictions_shows_each_question_and_knows_no_cost(tmp_path):
     assert entry["recalled"][0]["sources"] == [next(iter(case.turns()))]
 
 
-def score_external_summary(folder: Path) -> Any:
+def scored_alone(folder: Path) -> Summary:
     """What the same files come to without a run."""
     given = External("locomo", "sample", None, folder / "made.jsonl", folder / "verdicts.jsonl")
-    return score_external(given, {})["metrics"]
+    return score_external(given, {}).summary
 
 
 def test_predictions_are_submitted_as_self_reported_and_not_without_a_name(tmp_path):

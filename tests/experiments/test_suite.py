@@ -175,11 +175,11 @@ def test_finished_runs_are_read_and_unfinished_ones_continued(tmp_path: Path) ->
 
     def begin(spec: RunSpec, options: ExecOptions) -> Any:
         started.append(str(options.run_id))
-        return start(spec, options).run.read_summary()
+        return start(spec, options).run.summary()
 
     def go_on(path: Path, options: ExecOptions) -> Any:
         resumed.append(path.name)
-        return resume(path, options).run.read_summary()
+        return resume(path, options).run.summary()
 
     first = run_suite(written, tmp_path, start=begin, resume=go_on)
     assert len(started) == 4

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from membench.domain.errors import RunStateError, UsageError
@@ -42,44 +41,44 @@ def first(play: Play) -> RunResult:
 @pytest.mark.model
 def test_a_second_run_by_more_servers_says_the_same(first: RunResult, play: Play) -> None:
     again = play("again", model_set={"servers": 2}, reader_gate="off")
-    assert again.summary["content_sha256"] == first.summary["content_sha256"] is not None
-    assert again.summary["comparison_key"] == first.summary["comparison_key"]
+    assert again.summary.content_sha256 == first.summary.content_sha256 is not None
+    assert again.summary.comparison_key == first.summary.comparison_key
 
 
 @pytest.mark.model
 def test_answers_cost_the_cpu_of_the_servers_and_joules_from_it(first: RunResult) -> None:
-    seconds, usage = first.summary["cpu_s"]["answer"], first.summary["usage"]["answer"]
-    assert seconds == pytest.approx(usage["roles"]["reader"]["cpu_s"]) and seconds > 0.1
-    assert first.summary["energy"]["phases"]["answer"]["joules"] == pytest.approx(7 * seconds)
-    assert usage["usd"] == 0.0
-    assert usage["calls"] == 3
-    assert usage["completion_tokens"] <= 3 * 32
+    seconds, usage = first.summary.costs.cpu_s["answer"], first.summary.costs.usage["answer"]
+    assert seconds == pytest.approx(usage.roles["reader"].cpu_s) and seconds > 0.1
+    assert first.summary.energy.phases["answer"].total.joules == pytest.approx(7 * seconds)
+    assert usage.total.usd == 0.0
+    assert usage.total.calls == 3
+    assert usage.total.completion_tokens <= 3 * 32
 
 
 @pytest.mark.model
 def test_the_key_names_weights_engine_and_how_they_were_run(first: RunResult) -> None:
-    model = first.summary["comparison_key"]["local_models"]["reader"]
+    model = first.summary.comparison_key.local_models["reader"]
     assert model["gguf_sha256"].startswith("b179c9523d0e")
     assert model["quantisation"] == "Q4_1"
     assert model["engine"].startswith("xllamacpp ")
     assert (model["slots"], model["threads"], model["cache_prompt"]) == (1, 1, False)
-    assert first.run.manifest()["local_models"]["reader"] == model
+    assert first.run.manifest().local_models["reader"] == model
     assert (first.run.path / "logs" / "reader-0.log").is_file()
 
 
 @pytest.mark.model
 def test_the_small_model_answers_better_when_it_is_shown_the_evidence(first: RunResult) -> None:
-    gate = first.summary["reader_gate"]
+    gate = first.summary.reader_gate
     assert gate["n"] == len(gate_questions())
     assert gate["tells_apart"]
-    assert first.summary["usage"]["answer"]["calls"] == 3
+    assert first.summary.costs.usage["answer"].total.calls == 3
 
 
 @pytest.mark.model
 def test_a_run_does_not_go_on_with_other_settings_of_its_model(first: RunResult) -> None:
     manifest = first.run.manifest()
-    manifest["local_models"]["reader"]["engine"] = "xllamacpp 1.0"
-    (first.run.path / "manifest.json").write_bytes(orjson.dumps(manifest))
+    models = {"reader": manifest.local_models["reader"] | {"engine": "xllamacpp 1.0"}}
+    first.run.write_manifest(replace(manifest, local_models=models))
     with pytest.raises(RunStateError, match="the reader model changed"):
         resume(first.run.path, ExecOptions(first.run.path.parent, data=CASES))
 

@@ -78,16 +78,16 @@ def test_usage_by_case_and_phase_is_what_the_server_served(
         finished = start(spec, options)
         taken = served(server)
     assert finished.complete
-    cases = finished.summary["counts"]["cases"]
+    cases = finished.summary.counts.cases
     assert len(server.by_place) == 3 * cases
     assert charged(finished) == server.by_place
-    usage = finished.summary["usage"]
-    assert finished.summary["late_calls"] == usage["recall"]["late"] == cases
-    assert sum(phase["calls"] for phase in usage.values()) == taken["calls"]
+    usage = finished.summary.costs.usage
+    assert finished.summary.costs.late_calls == usage["recall"].total.late == cases
+    assert sum(phase.total.calls for phase in usage.values()) == taken["calls"]
     tokens = ("prompt_tokens", "embedding_tokens")
-    for phases in (usage.values(), [finished.summary["spent"]]):
-        assert sum(p[t] for p in phases for t in tokens) == taken["prompt_tokens"]
-        assert sum(p["completion_tokens"] for p in phases) == taken["completion_tokens"]
+    for phases in ([phase.total for phase in usage.values()], [finished.summary.spent.total]):
+        assert sum(getattr(p, t) for p in phases for t in tokens) == taken["prompt_tokens"]
+        assert sum(p.completion_tokens for p in phases) == taken["completion_tokens"]
 
 
 @pytest.mark.slow
@@ -100,10 +100,10 @@ def test_more_lanes_than_cases_and_a_cassette_change_nothing(tmp_path: Path) -> 
     replayed = start(
         spec, ExecOptions(tmp_path, "b", cassette_mode="replay", concurrency=3, **common)
     )
-    assert replayed.summary["content_sha256"] == recorded.summary["content_sha256"]
-    usage = replayed.summary["usage"]
-    assert all(phase["replayed"] == phase["calls"] for phase in usage.values())
-    assert replayed.summary["late_calls"] == recorded.summary["late_calls"] == 2
+    assert replayed.summary.content_sha256 == recorded.summary.content_sha256
+    usage = replayed.summary.costs.usage
+    assert all(phase.total.replayed == phase.total.calls for phase in usage.values())
+    assert replayed.summary.costs.late_calls == recorded.summary.costs.late_calls == 2
 
 
 def test_a_client_made_from_the_environment_is_metered_too(
@@ -124,5 +124,5 @@ def test_a_client_made_from_the_environment_is_metered_too(
         finished = start(spec, ExecOptions(tmp_path, base_url=server.base_url, model_set=named))
         taken = served(server)
     assert finished.complete
-    assert finished.summary["usage"]["ingest"]["calls"] == taken["calls"] > 0
+    assert finished.summary.costs.usage["ingest"].total.calls == taken["calls"] > 0
     assert heard == {"Bearer sk-of-the-provider"}

@@ -39,8 +39,8 @@ def test_two_locomo_conversations_replay_to_the_same_content(tmp_path: Path) -> 
     )
     for finished in (recorded, replayed):
         assert finished.complete
-        assert finished.summary["counts"]["cases"] == 2
+        assert finished.summary.counts.cases == 2
         assert totals(finished.summary) == taken
     for part in ("content_sha256", "metrics", "categories", "counts", "judge"):
-        assert replayed.summary[part] == recorded.summary[part]
-    assert replayed.summary["spent"]["calls"] == 0
+        assert getattr(replayed.summary, part) == getattr(recorded.summary, part)
+    assert replayed.summary.spent.total.calls == 0

@@ -18,6 +18,8 @@ from membench.harness.run import ANSWERED, PLAYED, RunResult, derive, start
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.upstreams.scripted.rules import Request, Text
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import Summary
+from membench.records.usage import Usage
 from membench.testing.scripted import Rule, ScriptedServer
 
 LOCOMO = RunSpec("bm25", "locomo", "sample", reader="reads", judge="judges")
@@ -28,13 +30,13 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def tokens_of(usage: dict[str, Any]) -> dict[str, int]:
-    return {count: usage[count] for count in COUNTS}
+def tokens_of(usage: Usage) -> dict[str, int]:
+    return {count: getattr(usage, count) for count in COUNTS}
 
 
-def totals(summary: dict[str, Any]) -> dict[str, int]:
+def totals(summary: Summary) -> dict[str, int]:
     """What the summary says that every phase used together."""
-    return {c: sum(usage[c] for usage in summary["usage"].values()) for c in COUNTS}
+    return tokens_of(sum((usage.total for usage in summary.costs.usage.values()), Usage()))
 
 
 def served(server: ScriptedServer) -> dict[str, int]:
@@ -77,51 +79,50 @@ class TestRecordAndReplay:
     def test_a_run_with_reader_and_judge_is_complete_and_judged(self, recorded: Recorded) -> None:
         summary = recorded.run.summary
         assert recorded.run.complete
-        assert summary["counts"]["failures"] == {}
-        assert summary["metrics"]["judged.accuracy"]["value"] is not None
-        (judge,) = summary["judge"]["judges"]
+        assert summary.counts.failures == {}
+        assert summary.metrics["judged.accuracy"].value is not None
+        (judge,) = summary.judge["judges"]
         assert judge["calibration"]["answer"]["false_accept"]["n"] > 0
 
     def test_the_summary_accounts_for_every_call_that_was_served(self, recorded: Recorded) -> None:
         """Calibration is the judge's cost, so it is in the judge's phase."""
         summary = recorded.run.summary
         assert totals(summary) == recorded.served
-        assert tokens_of(summary["spent"]) == recorded.served
-        assert summary["usage"]["answer"]["calls"] == summary["counts"]["questions"]
-        assert summary["usage"]["answer"]["source"] == "provider"
-        assert summary["usage"]["answer"]["latency_s"] > 0
-        assert summary["usage"]["answer"]["roles"]["reader"]["latency_s"] > 0
-        answer = summary["usage"]["answer"]
-        assert answer["prompt_sq"] >= answer["prompt_tokens"] ** 2 / answer["calls"]
-        assert summary["usage"]["answer"]["usd"] is None  # nobody knows what `reads` costs
+        assert tokens_of(summary.spent.total) == recorded.served
+        answer = summary.costs.usage["answer"].total
+        assert answer.calls == summary.counts.questions
+        assert answer.source == "provider"
+        assert answer.latency_s > 0
+        assert summary.costs.usage["answer"].roles["reader"].latency_s > 0
+        assert answer.prompt_sq >= answer.prompt_tokens**2 / answer.calls
+        assert answer.usd is None  # nobody knows what `reads` costs
 
     def test_a_replay_has_the_same_content_and_scores(
         self, recorded: Recorded, replayed: RunResult
     ) -> None:
         before, after = recorded.run.summary, replayed.summary
-        assert after["content_sha256"] == before["content_sha256"]
-        for part in ("metrics", "categories", "counts"):
-            assert after[part] == before[part]
-        assert after["judge"] == before["judge"]
+        assert after.content_sha256 == before.content_sha256
+        for part in ("metrics", "categories", "counts", "judge"):
+            assert getattr(after, part) == getattr(before, part)
 
     def test_replayed_usage_is_the_recorded_one_and_marked(
         self, recorded: Recorded, replayed: RunResult
     ) -> None:
         assert totals(replayed.summary) == totals(recorded.run.summary)
         for phase in ("answer", "judge"):
-            usage = replayed.summary["usage"][phase]
-            assert usage["replayed"] == usage["calls"] > 0
-            assert recorded.run.summary["usage"][phase]["replayed"] == 0
-        assert replayed.summary["spent"]["calls"] == 0
+            usage = replayed.summary.costs.usage[phase].total
+            assert usage.replayed == usage.calls > 0
+            assert recorded.run.summary.costs.usage[phase].total.replayed == 0
+        assert replayed.summary.spent.total.calls == 0
 
     def test_a_replay_of_something_else_fails_typed_and_calls_nobody(
         self, recorded: Recorded
     ) -> None:
         spec = RunSpec("bm25", "locomo", "sample", reader="reads", k=2)
         finished = start(spec, recorded.options("replay", run_id="miss"))
-        counts = finished.summary["counts"]
-        assert counts["failures"] == {"cassette_miss": counts["failed"]}
-        assert counts["ok"] + counts["failed"] == counts["questions"]
+        counts = finished.summary.counts
+        assert counts.failures == {"cassette_miss": counts.failed}
+        assert counts.ok + counts.failed == counts.questions
 
     def test_a_replay_without_a_cassette_leaves_no_run_behind(self, tmp_path: Path) -> None:
         out = tmp_path / "runs"
@@ -141,15 +142,15 @@ class TestDerivedRuns:
             again = derive(recorded.run.run.path, changes, PLAYED, options)
             models = {request.body["model"] for request in server.requests}
         parent = recorded.run.run
-        assert again.run.manifest()["parent"]["run_id"] == "recorded"
+        assert again.run.manifest().parent.run_id == "recorded"
         assert again.run.play.read_bytes() == parent.play.read_bytes()
         assert models == {"another"}
         assert again.complete
-        assert again.summary["judge"] is None
-        for name in ("ingested", "context_tokens"):
-            assert again.summary[name] == recorded.run.summary[name]
+        assert again.summary.judge is None
+        for name in ("turns", "tokens", "context_tokens"):
+            assert getattr(again.summary.costs, name) == getattr(recorded.run.summary.costs, name)
         for phase in ("ingest", "recall"):
-            assert again.summary["time_s"][phase] == recorded.run.summary["time_s"][phase]
+            assert again.summary.costs.time_s[phase] == recorded.run.summary.costs.time_s[phase]
 
     def test_a_re_judge_keeps_answers_costs_and_old_verdicts(self, recorded: Recorded) -> None:
         with ScriptedServer() as server:
@@ -158,8 +159,8 @@ class TestDerivedRuns:
             models = {request.body["model"] for request in server.requests}
         before = recorded.run
         assert models == {"stricter"}
-        assert again.summary["content_sha256"] == before.summary["content_sha256"]
-        assert again.summary["usage"]["answer"] == before.summary["usage"]["answer"]
+        assert again.summary.content_sha256 == before.summary.content_sha256
+        assert again.summary.costs.usage["answer"] == before.summary.costs.usage["answer"]
         old = {path.name: path.read_bytes() for path in before.run.verdicts.glob("*.jsonl")}
         new = {path.name: path.read_bytes() for path in again.run.verdicts.glob("*.jsonl")}
         assert len(new) == 2
@@ -170,8 +171,8 @@ class TestDerivedRuns:
             options = ExecOptions(recorded.folder, "samejudge", base_url=server.base_url)
             again = derive(recorded.run.run.path, {}, ANSWERED, options)
             assert server.calls == 0
-        assert again.summary["metrics"] == recorded.run.summary["metrics"]
-        assert again.summary["usage"] == recorded.run.summary["usage"]
+        assert again.summary.metrics == recorded.run.summary.metrics
+        assert again.summary.costs.usage == recorded.run.summary.costs.usage
 
 
 HEADLINES = {
@@ -190,10 +191,10 @@ def test_every_judged_task_completes_with_figures(task: str, tmp_path: Path) -> 
         spec = RunSpec("bm25", task, "sample", reader="reads", judge="judges")
         finished = start(spec, ExecOptions(tmp_path, base_url=server.base_url))
         assert totals(finished.summary) == served(server)
-    assert finished.complete, finished.summary["counts"]
-    metrics = finished.summary["metrics"]
-    assert all(metrics[name]["value"] is not None for name in HEADLINES[task])
-    assert finished.summary["counts"]["unscored"] == 0
+    assert finished.complete, finished.summary.counts
+    metrics = finished.summary.metrics
+    assert all(metrics[name].value is not None for name in HEADLINES[task])
+    assert finished.summary.counts.unscored == 0
 
 
 @pytest.mark.slow
@@ -207,12 +208,12 @@ def test_a_system_without_an_llm_uses_the_runs_embedder(tmp_path: Path) -> None:
         tally = server.tallies["embeddings"]
     for finished in (hosted, remote):
         assert finished.complete
-        usage = finished.summary["usage"]
-        assert usage["ingest"]["roles"]["embedder"]["embedding_tokens"] > 0
-        assert usage["recall"]["calls"] == finished.summary["counts"]["questions"]
-    embedded = sum(usage["embedding_tokens"] for usage in remote.summary["usage"].values())
+        usage = finished.summary.costs.usage
+        assert usage["ingest"].roles["embedder"].embedding_tokens > 0
+        assert usage["recall"].total.calls == finished.summary.counts.questions
+    embedded = sum(usage.total.embedding_tokens for usage in remote.summary.costs.usage.values())
     assert embedded == tally.prompt_tokens
-    assert remote.summary["content_sha256"] == hosted.summary["content_sha256"]
+    assert remote.summary.content_sha256 == hosted.summary.content_sha256
 
 
 class TestSettings:
@@ -244,14 +245,14 @@ def test_a_verdict_is_about_the_answer_it_was_given_for(tmp_path: Path) -> None:
     with ScriptedServer(rules) as server:
         options = ExecOptions(tmp_path, "one", base_url=server.base_url)
         one = start(LOCOMO, options)
-        judged = one.summary["judge"]["judges"][0]["verdicts"]
+        judged = one.summary.judge["judges"][0]["verdicts"]
         said[0] = "second"
         one.run.answers.unlink()
         before = server.calls
         two = derive(one.run.path, {}, ANSWERED, ExecOptions(tmp_path, base_url=server.base_url))
-        questions = two.summary["counts"]["questions"]
+        questions = two.summary.counts.questions
         assert server.calls - before == questions + judged
-    assert two.summary["judge"]["judges"][0]["verdicts"] == judged
+    assert two.summary.judge["judges"][0]["verdicts"] == judged
 
 
 def test_a_reply_without_words_is_a_failure_whose_cost_counts(tmp_path: Path) -> None:
@@ -262,8 +263,8 @@ def test_a_reply_without_words_is_a_failure_whose_cost_counts(tmp_path: Path) ->
         spec = RunSpec("bm25", "locomo", "sample", reader="reads")
         finished = start(spec, ExecOptions(tmp_path, base_url=server.base_url))
         assert totals(finished.summary) == served(server)
-    counts = finished.summary["counts"]
-    assert counts["failures"] == {"provider_bad_reply": counts["questions"]}
+    counts = finished.summary.counts
+    assert counts.failures == {"provider_bad_reply": counts.questions}
 
 
 def test_an_unparsable_judge_keeps_a_run_from_being_complete(tmp_path: Path) -> None:
@@ -274,8 +275,8 @@ def test_an_unparsable_judge_keeps_a_run_from_being_complete(tmp_path: Path) -> 
         finished = start(spec, ExecOptions(tmp_path, base_url=server.base_url))
         assert totals(finished.summary) == served(server)
     assert not finished.complete
-    verdicts = finished.summary["judge"]["judges"][0]["verdicts"]
-    assert finished.summary["counts"]["failures"] == {"judge_unparsable": verdicts}
+    verdicts = finished.summary.judge["judges"][0]["verdicts"]
+    assert finished.summary.counts.failures == {"judge_unparsable": verdicts}
 
 
 def test_a_cassette_of_a_run_holds_each_call_once(recorded: Recorded, replayed: RunResult) -> None:

@@ -43,7 +43,7 @@ class Reference:
     def same(self, other: RunResult) -> bool:
         """Whether another run says the same."""
         parts = ("content_sha256", "metrics", "categories", "counts")
-        return all(other.summary[part] == self.run.summary[part] for part in parts)
+        return all(getattr(other.summary, p) == getattr(self.run.summary, p) for p in parts)
 
 
 @pytest.fixture(scope="module")
@@ -69,26 +69,26 @@ def test_chaos_loses_no_question_types_every_failure_and_resume_completes(tmp_pa
         )
         broken = start(spec, options)
         faults = server.tallies["chat/completions"].faults
-    counts = broken.summary["counts"]
+    counts = broken.summary.counts
     assert faults > 50
     assert not broken.complete
-    assert counts["questions"] == calm.run.summary["counts"]["questions"]
-    assert counts["ok"] + counts["failed"] == counts["questions"]
-    assert set(counts["failures"]) <= PROVIDER
-    assert sum(counts["failures"].values()) >= counts["failed"] > 0
+    assert counts.questions == calm.run.summary.counts.questions
+    assert counts.ok + counts.failed == counts.questions
+    assert set(counts.failures) <= PROVIDER
+    assert sum(counts.failures.values()) >= counts.failed > 0
     with ScriptedServer() as server:
         mended = resume(broken.run.path, ExecOptions(tmp_path, base_url=server.base_url))
         again = served(server)
     assert mended.complete
     assert calm.same(mended)
-    assert mended.run.manifest()["attempts"] == 2
+    assert mended.run.manifest().attempts == 2
     calibration, calm_one = (
-        run.summary["judge"]["judges"][0]["calibration"] for run in (mended, calm.run)
+        run.summary.judge["judges"][0]["calibration"] for run in (mended, calm.run)
     )
     assert calibration == calm_one
     assert again["calls"] < calm.served["calls"]
-    assert mended.summary["spent"]["calls"] == broken.summary["spent"]["calls"] + again["calls"]
-    assert mended.summary["abandoned"]["usage"]
+    assert mended.summary.spent.total.calls == broken.summary.spent.total.calls + again["calls"]
+    assert mended.summary.costs.abandoned.usage
 
 
 # --- kills -------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_a_kill_in_a_stage_with_models_loses_nothing_that_was_paid(
     assert reference.same(finished)
     wanted = reference.served["calls"]
     assert wanted <= taken <= wanted + IN_FLIGHT
-    assert wanted <= finished.summary["spent"]["calls"] <= taken
+    assert wanted <= finished.summary.spent.total.calls <= taken
     with cassette.Cassette(run.cassette, readonly=True) as tape:
         assert len(tape) == wanted
     assert totals(finished.summary) == totals(reference.run.summary)
@@ -164,8 +164,8 @@ def test_a_budget_stops_a_run_and_what_was_spent_counts_when_it_goes_on(
     reference: Reference, tmp_path: Path, kind: str
 ) -> None:
     """A dollar here is a thousand tokens, so both budgets mean the same."""
-    spent = reference.run.summary["spent"]
-    whole = spent["prompt_tokens"] + spent["completion_tokens"]
+    spent = reference.run.summary.spent.total
+    whole = spent.prompt_tokens + spent.completion_tokens
     unit = 1.0 if kind == "budget_tokens" else PRICE["prompt"]
     with ScriptedServer() as server:
         settings = ExecOptions(
@@ -180,7 +180,7 @@ def test_a_budget_stops_a_run_and_what_was_spent_counts_when_it_goes_on(
         with pytest.raises(Stopped, match=r"budget of .* spent.*membench run --resume"):
             start(ONE, bounded(0.1))
         run = RunDir(tmp_path / "stopped")
-        assert run.manifest()["status"] == "interrupted"
+        assert run.manifest().status == "interrupted"
         first = served(server)["calls"]
         assert 0 < len(lines(run.answers)) <= first < reference.served["calls"] / 2
         with pytest.raises(Stopped):
@@ -192,8 +192,8 @@ def test_a_budget_stops_a_run_and_what_was_spent_counts_when_it_goes_on(
         finished = resume(run.path, bounded(1.01))
         assert served(server) == reference.served
     assert reference.same(finished)
-    assert tokens_of(finished.summary["spent"]) == tokens_of(spent)
-    assert finished.summary["spent"]["usd"] == pytest.approx(whole * PRICE["prompt"])
+    assert tokens_of(finished.summary.spent.total) == tokens_of(spent)
+    assert finished.summary.spent.total.usd == pytest.approx(whole * PRICE["prompt"])
 
 
 def test_a_budget_spent_while_playing_stops_before_reading(tmp_path: Path) -> None:
@@ -204,14 +204,14 @@ def test_a_budget_spent_while_playing_stops_before_reading(tmp_path: Path) -> No
             start(spec, options)
         assert "chat/completions" not in server.tallies
         finished = resume(tmp_path / "stopped", replace(options, budget_tokens=None))
-        spent, taken = finished.summary["spent"], served(server)
-        assert spent["calls"] == taken["calls"]
-        assert spent["prompt_tokens"] + spent["embedding_tokens"] == taken["prompt_tokens"]
+        spent, taken = finished.summary.spent.total, served(server)
+        assert spent.calls == taken["calls"]
+        assert spent.prompt_tokens + spent.embedding_tokens == taken["prompt_tokens"]
     assert finished.complete
-    abandoned = finished.summary["abandoned"]["usage"]
-    kept = sum(usage["embedding_tokens"] for usage in finished.summary["usage"].values())
-    lost = sum(usage["embedding_tokens"] for usage in abandoned.values())
-    assert kept + lost == spent["embedding_tokens"]
+    abandoned = finished.summary.costs.abandoned.usage
+    kept = sum(usage.total.embedding_tokens for usage in finished.summary.costs.usage.values())
+    lost = sum(usage.total.embedding_tokens for usage in abandoned.values())
+    assert kept + lost == spent.embedding_tokens
     assert lost > 0
 
 

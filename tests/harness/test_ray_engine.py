@@ -104,8 +104,8 @@ def lines(path: Path) -> list[dict]:
 def test_content_is_that_of_the_local_engine(cluster, reference, tmp_path, changes):
     run = start(SPEC, on_ray(tmp_path, **changes))
     assert run.complete
-    assert run.summary["content_sha256"] == reference.summary["content_sha256"]
-    assert run.summary["metrics"] == reference.summary["metrics"]
+    assert run.summary.content_sha256 == reference.summary.content_sha256
+    assert run.summary.metrics == reference.summary.metrics
 
 
 def test_records_name_the_node_by_index_and_tell_this_machines_time(cluster, tmp_path):
@@ -274,4 +274,4 @@ def test_a_killed_run_leaves_no_lane_and_resumes_to_the_same_content(reference, 
     assert wait_until(lambda: not any(is_lane(command_of(pid)) for pid in below), 10)
     end_agents(below)
     finished = resume(tmp_path / "killed", ExecOptions(out=tmp_path))
-    assert finished.summary["content_sha256"] == reference.summary["content_sha256"]
+    assert finished.summary.content_sha256 == reference.summary.content_sha256

@@ -39,13 +39,13 @@ def test_a_run_is_complete_and_leaves_every_file(reference):
     names = {path.name for path in reference.run.path.iterdir()}
     assert {"manifest.json", "summary.json", "play.jsonl", "texts.jsonl"} <= names
     assert {"answers.jsonl", "scores.jsonl"} <= names
-    assert reference.run.manifest()["status"] == "complete"
+    assert reference.run.manifest().status == "complete"
 
 
 def test_every_ask_has_one_recall_one_answer_and_one_score(reference):
-    run, counts = reference.run, reference.summary["counts"]
+    run, counts = reference.run, reference.summary.counts
     answers, scores = lines(run.answers), lines(run.scores)
-    assert len(answers) == len(scores) == counts["questions"] == counts["ok"]
+    assert len(answers) == len(scores) == counts.questions == counts.ok
     assert len({(a["case"], a["event"]) for a in answers}) == len(answers)
 
 
@@ -55,31 +55,32 @@ def test_the_summary_has_the_fixed_shape(reference):
         "metrics categories usage ingested context_tokens recalled time_s cpu_s peak_rss_bytes "
         "store_bytes energy"
     )
-    assert set(fixed.split()) <= set(reference.summary)
-    for metric in reference.summary["metrics"].values():
+    stored = json.loads((reference.run.path / "summary.json").read_bytes())
+    assert set(fixed.split()) <= set(stored)
+    for metric in stored["metrics"].values():
         assert set(metric) == {"value", "ci95", "n", "clusters"}
-    assert reference.summary["energy"]["total"]["joules"] is None
-    assert reference.summary["energy"]["total"]["provenance"] == "unavailable"
+    assert reference.summary.energy.total.joules is None
+    assert reference.summary.energy.total.provenance == "unavailable"
 
 
 def test_time_is_kept_by_phase(reference):
     for phase in ("ingest", "finalize", "recall", "answer"):
-        time_s = reference.summary["time_s"][phase]
-        assert 0 < time_s["wall"] <= time_s["total"] * 1.000001
-        assert time_s["p50"] <= time_s["p95"]
+        time_s = reference.summary.costs.time_s[phase]
+        assert 0 < time_s.wall <= time_s.total * 1.000001
+        assert time_s.p50 <= time_s.p95
 
 
 @pytest.mark.parametrize("changes", [{"concurrency": 4}, {"schedule": "waves", "wave_cases": 2}])
 @pytest.mark.slow
 def test_content_does_not_depend_on_how_it_was_executed(reference, tmp_path, changes):
     other = start(SPEC, options(tmp_path, **changes))
-    assert other.summary["content_sha256"] == reference.summary["content_sha256"]
-    assert other.summary["metrics"] == reference.summary["metrics"]
+    assert other.summary.content_sha256 == reference.summary.content_sha256
+    assert other.summary.metrics == reference.summary.metrics
 
 
 def test_content_depends_on_what_was_asked_for(reference, tmp_path):
     other = start(RunSpec("bm25", "locomo", "sample", k=3), options(tmp_path))
-    assert other.summary["content_sha256"] != reference.summary["content_sha256"]
+    assert other.summary.content_sha256 != reference.summary.content_sha256
 
 
 def test_no_record_names_an_official_id_or_a_gold_answer(reference):
@@ -119,7 +120,7 @@ def test_a_killed_run_resumes_to_the_same_content(reference, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         finished = resume(tmp_path / run_id, options(tmp_path))
-        assert finished.summary["content_sha256"] == reference.summary["content_sha256"]
+        assert finished.summary.content_sha256 == reference.summary.content_sha256
 
 
 def wait_for(path: Path, process: subprocess.Popen) -> None:
@@ -158,8 +159,8 @@ def test_an_interrupted_run_is_resumable_and_says_how(reference, tmp_path, numbe
 def test_a_finished_run_can_be_resumed_and_stays_what_it_was(tmp_path):
     first = start(SPEC, options(tmp_path))
     again = resume(first.run.path, options(tmp_path))
-    assert again.summary["content_sha256"] == first.summary["content_sha256"]
-    assert len(lines(first.run.answers)) == first.summary["counts"]["questions"]
+    assert again.summary.content_sha256 == first.summary.content_sha256
+    assert len(lines(first.run.answers)) == first.summary.counts.questions
 
 
 @pytest.mark.slow
@@ -167,49 +168,49 @@ def test_a_system_that_kills_its_process_fails_its_cases_and_no_others(tmp_path)
     finished = start(
         RunSpec(str(SYSTEMS / "crash"), "locomo", "sample"), options(tmp_path, concurrency=2)
     )
-    failures = finished.summary["counts"]["failures"]
+    failures = finished.summary.counts.failures
     assert not finished.complete
     assert failures["system_crash"] == 2
-    assert finished.summary["counts"]["failed"] == finished.summary["counts"]["questions"]
+    assert finished.summary.counts.failed == finished.summary.counts.questions
 
 
 def test_resuming_after_the_cause_is_mended_completes_the_run(tmp_path):
     flag = tmp_path / "mended"
     spec = RunSpec(str(SYSTEMS / "flaky"), "locomo", "sample", set={"flag": str(flag)})
     broken = start(spec, options(tmp_path))
-    assert broken.summary["counts"]["ok"] == 0
+    assert broken.summary.counts.ok == 0
     flag.touch()
     mended = resume(broken.run.path, options(tmp_path))
     assert mended.complete
-    assert mended.summary["abandoned"]["time_s"] >= 0
-    assert mended.run.manifest()["attempts"] == 2
+    assert mended.summary.costs.abandoned.time_s >= 0
+    assert mended.run.manifest().attempts == 2
 
 
 def test_failures_count_as_wrong_and_are_shown(tmp_path):
     finished = start(RunSpec(str(SYSTEMS / "raises"), "locomo", "sample"), options(tmp_path))
-    counts, metrics = finished.summary["counts"], finished.summary["metrics"]
-    assert counts["failures"]["system_error"] == counts["failed"] > 0
-    assert counts["ok"] + counts["failed"] == counts["questions"]
-    assert metrics["adversarial"]["n"] > metrics["adversarial.scored"]["n"]
+    counts, metrics = finished.summary.counts, finished.summary.metrics
+    assert counts.failures["system_error"] == counts.failed > 0
+    assert counts.ok + counts.failed == counts.questions
+    assert metrics["adversarial"].n > metrics["adversarial.scored"].n
 
 
 def test_a_reply_that_breaks_the_contract_is_typed(tmp_path):
     finished = start(RunSpec(str(SYSTEMS / "stubborn"), "locomo", "sample"), options(tmp_path))
-    assert set(finished.summary["counts"]["failures"]) == {"system_bad_reply"}
+    assert set(finished.summary.counts.failures) == {"system_bad_reply"}
 
 
 def test_scoring_again_gives_the_same_scores(reference):
     before = reference.run.scores.read_bytes()
     again = rescore(reference.run.path, options(reference.run.path.parent))
     assert reference.run.scores.read_bytes() == before
-    assert again.summary["metrics"] == reference.summary["metrics"]
+    assert again.summary.metrics == reference.summary.metrics
 
 
 def test_a_limited_run_is_marked_as_a_subset(tmp_path):
     finished = start(RunSpec("none", "locomo", "sample", limit=1), options(tmp_path))
-    assert finished.run.manifest()["subset"] is True
-    assert finished.summary["counts"]["cases"] == 1
-    interval = finished.summary["metrics"]["f1"]["ci95"]
+    assert finished.run.manifest().subset is True
+    assert finished.summary.counts.cases == 1
+    interval = finished.summary.metrics["f1"].ci95
     assert interval is None
 
 

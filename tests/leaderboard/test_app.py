@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest  # noqa: TID253
 
 from membench.leaderboard.app import state
-from membench.leaderboard.app.serve import SCRIPT, Serving, configuration, environment
+from membench.leaderboard.app.serve import SCRIPT, ServeOptions, configuration, environment
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.testing.boards import BoardPlan, write_store
@@ -23,7 +23,7 @@ PAGES = (
 
 def drawn(page: str, store: Path, monkeypatch: pytest.MonkeyPatch, **query: object) -> AppTest:
     """A page as a reader would have it."""
-    for name, value in environment(Serving(store)).items():
+    for name, value in environment(ServeOptions(store)).items():
         monkeypatch.setenv(name, value)
     module, _, function = {
         "systems": "catalogue.systems",
@@ -98,9 +98,9 @@ def test_a_question_page_shows_the_words_on_loopback(
 
 
 def test_words_of_the_data_are_shown_on_loopback_alone(tmp_path: Path) -> None:
-    assert environment(Serving(tmp_path))[state.SHOW_TEXT] == "1"
-    assert environment(Serving(tmp_path, host="0.0.0.0"))[state.SHOW_TEXT] == "0"
-    assert environment(Serving(tmp_path, tokens=tmp_path / "tokens"))[state.SHOW_TEXT] == "0"
+    assert environment(ServeOptions(tmp_path))[state.SHOW_TEXT] == "1"
+    assert environment(ServeOptions(tmp_path, host="0.0.0.0"))[state.SHOW_TEXT] == "0"
+    assert environment(ServeOptions(tmp_path, tokens=tmp_path / "tokens"))[state.SHOW_TEXT] == "0"
 
 
 def test_strangers_words_are_never_markdown(
@@ -121,6 +121,6 @@ def test_the_script_is_where_the_server_looks() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_the_server_asks_nobody_for_anything(tmp_path: Path, host: str) -> None:
-    options = configuration(Serving(tmp_path, host=host))
+    options = configuration(ServeOptions(tmp_path, host=host))
     assert options["browser.gatherUsageStats"] is False
     assert options["browser.serverAddress"], "else Streamlit asks the world for its address"

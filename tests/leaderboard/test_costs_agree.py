@@ -71,8 +71,8 @@ def walked(folder: Path, system: str, more: str = "", served: int = 0) -> Walk:
     done = run_suite(
         suite,
         folder,
-        start=lambda spec, options: start(spec, options).run.read_summary(),
-        resume=lambda path, options: resume(path, options).run.read_summary(),
+        start=lambda spec, options: start(spec, options).run.summary(),
+        resume=lambda path, options: resume(path, options).run.summary(),
     )
     (result,) = done.done
     path = folder / result.job.run_id
@@ -182,7 +182,7 @@ class TestEveryCost:
 
     def test_the_closing_table_shows_it(self, walk: Walk, cost: Any) -> None:
         columns = {"seconds": "total s", "cpu_s": "CPU s", "tokens": "tokens", "usd": "USD"}
-        table = cost_table(walk.summary.to_json())
+        table = cost_table(walk.summary)
         cells = {str(column.header): list(column.cells) for column in table.columns}
         if cost.id not in columns:
             assert cost.id in ("context_tokens", "joules")

@@ -15,6 +15,7 @@ from membench.leaderboard.validation import verify
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import metrics_from_json
 from tests.leaderboard.conftest import Spoil
 
 CARD = """
@@ -90,8 +91,8 @@ def sessions(run: RunDir) -> list[dict[str, Any]]:
 
 
 def test_only_what_remains_of_a_session_is_counted_and_judged(rewriter: RunDir) -> None:
-    metric = rewriter.summary()["metrics"]["extraction.memories_per_session"]
-    assert (metric["value"], metric["n"]) == (1.0, 6)
+    metric = rewriter.summary().metrics["extraction.memories_per_session"]
+    assert (metric.value, metric.n) == (1.0, 6)
     (file,) = rewriter.verdicts.glob("*.jsonl")
     kinds = Counter(line["request"].split(":")[1] for line in read_lines(file))
     assert kinds["accuracy"] == 6
@@ -112,13 +113,13 @@ def test_ids_drawn_at_random_give_equal_content(
     spec: RunSpec, rewriter: RunDir, tmp_path: Path
 ) -> None:
     again = start(spec, ExecOptions(out=tmp_path, run_id="again", concurrency=2)).run
-    assert again.summary()["content_sha256"] == rewriter.summary()["content_sha256"]
+    assert again.summary().content_sha256 == rewriter.summary().content_sha256
 
 
 def test_a_bundle_of_it_comes_to_the_same_figures(rewriter: RunDir, bundle: Path) -> None:
     result = verify(bundle)
     assert result.accepted, [str(finding) for finding in result.findings]
-    assert result.summary["metrics"] == rewriter.summary()["metrics"]
+    assert metrics_from_json(result.summary["metrics"]) == rewriter.summary().metrics
     assert result.origins["extraction.memories_per_session"] == "re-scored"
 
 

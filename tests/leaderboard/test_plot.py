@@ -14,7 +14,7 @@ from membench.domain.errors import UnknownName, UsageError
 from membench.domain.score import Score
 from membench.experiments.compare import FinishedRun
 from membench.leaderboard.rendering import plot
-from membench.leaderboard.rendering.plot import Mark, figure, mark, marks, write_plot
+from membench.leaderboard.rendering.plot import PlottedRun, figure, mark, marks, write_plot
 
 
 def run(
@@ -106,10 +106,10 @@ def test_unknown_metrics_and_costs_are_refused() -> None:
 
 
 MARKS = [
-    Mark("cheap", 10.0, (8.0, 12.0), 0.3, (0.2, 0.4)),
-    Mark("worse", 20.0, None, 0.2, None),
-    Mark("dear", 100.0, (90.0, 111.0), 0.5, (0.4, 0.6)),
-    Mark("told", 1.0, None, 0.9, None, ceiling=True),
+    PlottedRun("cheap", 10.0, (8.0, 12.0), 0.3, (0.2, 0.4)),
+    PlottedRun("worse", 20.0, None, 0.2, None),
+    PlottedRun("dear", 100.0, (90.0, 111.0), 0.5, (0.4, 0.6)),
+    PlottedRun("told", 1.0, None, 0.9, None, ceiling=True),
 ]
 
 

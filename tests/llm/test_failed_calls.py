@@ -68,5 +68,5 @@ def test_an_empty_reply_that_the_model_ended_itself_is_an_answer_of_no_words(
     with ScriptedServer([Rule(lambda request: True, Text(""))]) as server:
         done = start_run(spec, ExecOptions(tmp_path, base_url=server.base_url))
     assert done.complete
-    assert done.summary["metrics"]["f1"]["value"] == 0.0
-    assert done.summary["usage"]["answer"]["calls"] == done.summary["counts"]["questions"]
+    assert done.summary.metrics["f1"].value == 0.0
+    assert done.summary.costs.usage["answer"].total.calls == done.summary.counts.questions

@@ -66,13 +66,14 @@ def test_a_recorded_run_replays_with_the_server_gone(tmp_path: Path) -> None:
     assert recorded.complete
     assert replayed.complete
     first, second = recorded.summary, replayed.summary
-    assert first["content_sha256"] == second["content_sha256"]
-    assert first["metrics"] == second["metrics"]
+    assert first.content_sha256 == second.content_sha256
+    assert first.metrics == second.metrics
     for phase in ("ingest", "recall", "answer", "judge"):
         for figure in ("calls", "prompt_tokens", "completion_tokens", "embedding_tokens", "usd"):
-            assert first["usage"][phase][figure] == second["usage"][phase][figure]
-    assert first["usage"]["ingest"]["embedding_tokens"] > 0
-    assert first["usage"]["answer"]["roles"][Role.READER]["calls"] == first["counts"]["questions"]
+            one, other = first.costs.usage[phase].total, second.costs.usage[phase].total
+            assert getattr(one, figure) == getattr(other, figure)
+    assert first.costs.usage["ingest"].total.embedding_tokens > 0
+    assert first.costs.usage["answer"].roles[Role.READER].calls == first.counts.questions
     assert all(r["telemetry"]["usage"]["replayed"] for r in records(replayed, "answers.jsonl"))
 
 
@@ -86,8 +87,8 @@ def test_a_replay_of_something_else_fails_every_question_by_name(
     missed = start(
         other, options(tmp_path, server.base_url, cassette_mode="replay", run_id="b", **tape)
     )
-    counts = missed.summary["counts"]
-    assert counts["failures"] == {Reason.CASSETTE_MISS: counts["questions"]}
+    counts = missed.summary.counts
+    assert counts.failures == {Reason.CASSETTE_MISS: counts.questions}
     assert "role=reader" in records(missed, "answers.jsonl")[0]["telemetry"]["error"]
 
 
@@ -112,7 +113,7 @@ def test_a_re_read_and_a_re_judge_cost_no_second_ingestion(
     )
     assert again.complete
     assert server.tallies["embeddings"].calls == before
-    assert judged.run.manifest()["parent"]["run_id"] == "a"
+    assert judged.run.manifest().parent.run_id == "a"
     kept = {path.name for path in parent.run.verdicts.iterdir()}
     assert kept < {path.name for path in judged.run.verdicts.iterdir()}
 
@@ -123,9 +124,8 @@ def test_chaos_loses_no_question_and_a_resumed_run_is_complete(tmp_path: Path) -
     kinds = ("error", "truncated", "reset", "wrong_usage", "no_usage")
     quiet_sha = ""
     with ScriptedServer(RULES) as server:
-        quiet_sha = start(SPEC, options(tmp_path, server.base_url, run_id="quiet")).summary[
-            "content_sha256"
-        ]
+        quiet = start(SPEC, options(tmp_path, server.base_url, run_id="quiet"))
+        quiet_sha = quiet.summary.content_sha256
     with (
         pytest.MonkeyPatch.context() as patch,
         ScriptedServer(RULES, fault_rates=dict.fromkeys(kinds, 0.1), seed=5) as server,
@@ -136,16 +136,16 @@ def test_chaos_loses_no_question_and_a_resumed_run_is_complete(tmp_path: Path) -
         )
         tape = {"cassette": tmp_path / "calls.sqlite", "cassette_mode": "record"}
         run = start(SPEC, options(tmp_path, server.base_url, run_id="chaos", **tape))
-        questions = run.summary["counts"]["questions"]
+        questions = run.summary.counts.questions
         known = {str(reason) for reason in Reason}
-        assert run.summary["counts"]["ok"] + run.summary["counts"]["failed"] == questions
+        assert run.summary.counts.ok + run.summary.counts.failed == questions
         for _ in range(8):
-            assert set(run.summary["counts"]["failures"]) <= known
+            assert set(run.summary.counts.failures) <= known
             if run.complete:
                 break
             run = resume(run.run.path, options(tmp_path, server.base_url, **tape))
     assert run.complete
-    assert run.summary["content_sha256"] == quiet_sha
+    assert run.summary.content_sha256 == quiet_sha
     assert server.tallies["chat/completions"].faults > 5
 
 

@@ -74,12 +74,12 @@ def test_readers_without_a_model_are_asked_in_every_run(
     tmp_path: Path, reader: str, passes: bool
 ) -> None:
     done = start(replace(SPEC, reader=reader), ExecOptions(tmp_path, "r"))
-    gate = done.summary["reader_gate"]
+    gate = done.summary.reader_gate
     assert gate["tells_apart"] is passes
     said = "\n".join(gate_lines(gate))
     assert "reader gate: F1" in said
     assert ("never ranked" in said) is not passes
-    assert resume(done.run.path, ExecOptions(tmp_path)).summary["reader_gate"] == gate
+    assert resume(done.run.path, ExecOptions(tmp_path)).summary.reader_gate == gate
 
 
 def test_a_row_whose_reader_fails_is_shown_and_not_ranked() -> None:
@@ -98,8 +98,11 @@ def test_a_model_that_costs_is_asked_only_where_it_is_wanted(tmp_path: Path) -> 
             spec, ExecOptions(tmp_path, "asked", base_url=server.base_url, reader_gate="on")
         )
         more = server.calls - before - before
-    assert plain.summary["reader_gate"] is None
+    assert plain.summary.reader_gate is None
     assert more == len(ARMS) * len(gate_questions())
-    assert asked.summary["usage"]["answer"]["calls"] == plain.summary["usage"]["answer"]["calls"]
-    assert asked.summary["spent"]["calls"] == before + more
-    assert asked.summary["content_sha256"] == plain.summary["content_sha256"]
+    assert (
+        asked.summary.costs.usage["answer"].total.calls
+        == plain.summary.costs.usage["answer"].total.calls
+    )
+    assert asked.summary.spent.total.calls == before + more
+    assert asked.summary.content_sha256 == plain.summary.content_sha256

@@ -20,6 +20,7 @@ from membench.readers.registry import (
     get_reader,
     list_readers,
     local_reader,
+    reads_nothing,
 )
 from membench.records.spec import RunSpec
 
@@ -76,7 +77,7 @@ def answers(cwd: Path) -> list[dict[str, Any]]:
 
 
 def test_every_folder_with_a_reader_is_registered_under_its_own_name() -> None:
-    assert {"extractive", "refuse", "system", "llm"} <= set(list_readers())
+    assert {"extractive", "refuse", "system", "none", "llm"} <= set(list_readers())
 
 
 def test_a_folder_without_a_reader_is_none(tmp_path: Path) -> None:
@@ -107,7 +108,6 @@ def test_a_name_is_a_reader_and_any_other_is_a_model(
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("none", "--reader refuse"),
         ("llm", "Write --reader llm:MODEL"),
         ("extractive:gpt", "takes no model"),
     ],
@@ -163,9 +163,8 @@ def test_a_run_with_a_reader_that_has_its_own_prompt_publishes_that_prompts_hash
     assert keys[0]["answer_prompt_sha256"] != keys[1]["answer_prompt_sha256"]
 
 
-def test_no_reader_at_all_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    done = run(tmp_path, tmp_path, "--reader", "none")
-    assert done.returncode == 2
-    assert "refuse" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not list(tmp_path.glob("runs/*"))
+def test_a_run_without_a_reader_reads_nothing() -> None:
+    assert reads_nothing("none")
+    assert not reads_nothing("refuse")
+    assert local_reader("none") is None
+    assert division_of(RunSpec("bm25", "locomo", reader="none")) == "offline"

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from membench.readers.extractive.question import Kind, analysed
-from membench.readers.extractive.words import Word, stem, tokens
+from membench.readers.extractive.words import Word, stem, tokenise
 
 
 @given(st.text(max_size=200))
 def test_tokens_are_placed_in_their_text(text: str) -> None:
-    found = tokens(text)
+    found = tokenise(text)
     assert all(text[token.start : token.end] == token.text for token in found)
     assert all(a.end <= b.start for a, b in pairwise(found))
 
@@ -29,13 +29,13 @@ def test_forms_of_a_word_share_a_stem(forms: str, key: str) -> None:
 
 def test_words_carry_grammar_or_content() -> None:
     kinds = {
-        token.text: token.word for token in tokens("Ann saw 12 ducks near the old mill, I think")
+        token.text: token.word for token in tokenise("Ann saw 12 ducks near the old mill, I think")
     }
     assert kinds["Ann"] is Word.NAME
     assert kinds["12"] is Word.NUMBER
     assert kinds["near"] is Word.PREPOSITION
     assert kinds["ducks"] is Word.OTHER
-    assert [t.text for t in tokens("the old mill, I") if t.content] == ["old", "mill"]
+    assert [t.text for t in tokenise("the old mill, I") if t.content] == ["old", "mill"]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     return start(RunSpec("bm25", "locomo", "sample"), ExecOptions(out, run_id="r")).run
 
 
+def stored(run: RunDir, name: str) -> dict[str, Any]:
+    """A file of a run as it stands on disk."""
+    return orjson.loads((run.path / f"{name}.json").read_bytes())
+
+
 def plain(value: Any) -> Any:
     return orjson.loads(orjson.dumps(value))
 
@@ -46,12 +51,12 @@ def missing(old: Any, new: Any, place: str = "") -> list[str]:
 
 
 def test_what_a_run_wrote_is_what_its_classes_write(run: RunDir) -> None:
-    assert plain(run.read_manifest().to_json()) == run.manifest()
-    assert plain(run.read_summary().to_json()) == run.summary()
+    assert plain(run.manifest().to_json()) == stored(run, "manifest")
+    assert plain(run.summary().to_json()) == stored(run, "summary")
 
 
 def test_classes_come_back_from_disk(run: RunDir) -> None:
-    manifest, summary = run.read_manifest(), run.read_summary()
+    manifest, summary = run.manifest(), run.summary()
     assert Manifest.from_json(plain(manifest.to_json())) == manifest
     assert Summary.from_json(plain(summary.to_json())) == summary
     assert summary.comparison_key == manifest.comparison_key
@@ -60,26 +65,26 @@ def test_classes_come_back_from_disk(run: RunDir) -> None:
 
 @pytest.mark.parametrize("folder", sorted(PUBLISHED.glob("*/*-r0")), ids=lambda f: f.name)
 def test_published_results_are_read_in_full(folder: Path) -> None:
-    stored = orjson.loads((folder / "manifest.json").read_bytes())
-    assert missing(stored, plain(Manifest.from_json(stored).to_json())) == []
-    stored = orjson.loads((folder / "summary.json").read_bytes())
-    assert missing(stored, plain(Summary.from_json(stored).to_json())) == []
+    manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    assert missing(manifest, plain(Manifest.from_json(manifest).to_json())) == []
+    summary = orjson.loads((folder / "summary.json").read_bytes())
+    assert missing(summary, plain(Summary.from_json(summary).to_json())) == []
 
 
 def test_the_comparison_key_of_a_published_result_is_written_as_it_was() -> None:
     for path in PUBLISHED.glob("*/*/manifest.json"):
-        stored = orjson.loads(path.read_bytes())["comparison_key"]
-        assert plain(ComparisonKey.from_json(stored).to_json()) == stored
+        key = orjson.loads(path.read_bytes())["comparison_key"]
+        assert plain(ComparisonKey.from_json(key).to_json()) == key
 
 
 def test_keys_of_a_newer_version_are_ignored_but_those_that_tell_runs_apart(run: RunDir) -> None:
-    stored = run.manifest()
-    stored |= {"weather": "fine", "task": stored["task"] | {"weather": "fine"}}
-    stored["comparison_key"] = stored["comparison_key"] | {"weather": "fine"}
-    stored["comparison_key"]["cost"] = stored["comparison_key"]["cost"] | {"rain": 1}
-    read = Manifest.from_json(stored)
-    assert read.task == run.read_manifest().task
-    assert read.comparison_key.to_json() == stored["comparison_key"]
+    newer = stored(run, "manifest")
+    newer |= {"weather": "fine", "task": newer["task"] | {"weather": "fine"}}
+    newer["comparison_key"] = newer["comparison_key"] | {"weather": "fine"}
+    newer["comparison_key"]["cost"] = newer["comparison_key"]["cost"] | {"rain": 1}
+    read = Manifest.from_json(newer)
+    assert read.task == run.manifest().task
+    assert read.comparison_key.to_json() == newer["comparison_key"]
     assert "weather" not in read.to_json()
 
 
@@ -99,7 +104,7 @@ def test_a_damaged_file_is_refused_by_name(
     (tmp_path / f"{name}.json").write_bytes(content)
     run = RunDir(tmp_path)
     with pytest.raises(RunStateError, match=said) as caught:
-        run.read_manifest() if name == "manifest" else run.read_summary()
+        run.manifest() if name == "manifest" else run.summary()
     assert f"{name}.json" in str(caught.value)
 
 

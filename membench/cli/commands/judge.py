@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from membench.cli.help import PanelCommand
-from membench.cli.options import Json, Quiet, RunPath, Settings, Verbose, takes
+from membench.cli.options import FlagValues, Json, Quiet, RunPath, Verbose, takes
 
 TAKEN = (
     *("judge", "judge_votes", "prompts", "data", "model_set", "base_url"),
@@ -21,7 +21,7 @@ def register(app: typer.Typer, panel: str) -> None:
 
 @takes(*TAKEN, required=("judge",))
 def judge(
-    given: Settings,
+    given: FlagValues,
     run: RunPath,
     json: Json = False,
     verbose: Verbose = False,

@@ -44,6 +44,6 @@ def leaderboard(
         count = write_site(Store(results), export)
         typer.echo(f"wrote {export / 'index.html'} and {count} runs")
         return
-    from membench.leaderboard.app.serve import Serving, serve
+    from membench.leaderboard.app.serve import ServeOptions, serve
 
-    serve(Serving(results, data, host, port, accept_submissions))
+    serve(ServeOptions(results, data, host, port, accept_submissions))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from membench.cli.help import PanelCommand
-from membench.cli.options import FLAGS, WHAT, Json, Settings, takes
+from membench.cli.options import FLAGS, WHAT, FlagValues, Json, takes
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -18,7 +18,7 @@ def register(app: typer.Typer, panel: str) -> None:
 
 @takes(*FLAGS)
 def plan(
-    given: Settings,
+    given: FlagValues,
     spec: Annotated[
         Path | None, typer.Option(help="YAML file with a run's flags.", rich_help_panel=WHAT)
     ] = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membench.cli.help import PanelCommand
-from membench.cli.options import FLAGS, WHAT, Json, Quiet, Settings, Verbose, takes
+from membench.cli.options import FLAGS, WHAT, FlagValues, Json, Quiet, Verbose, takes
 from membench.domain.errors import RunStateError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def register(app: typer.Typer, panel: str) -> None:
 
 @takes(*FLAGS)
 def run(
-    given: Settings,
+    given: FlagValues,
     resume: Annotated[
         Path | None, typer.Option(help="Continue this run directory.", rich_help_panel=WHAT)
     ] = None,
@@ -77,7 +77,7 @@ def resumed(path: Path, request: RunRequest) -> RunResult:
     from membench.harness.run import resume
     from membench.records.run_directory import RunDir
 
-    stored = RunDir.open(path).read_manifest().spec
+    stored = RunDir.open(path).manifest().spec
     asked = request.over(stored)
     if changed := stored.differences(asked):
         name = changed[0]

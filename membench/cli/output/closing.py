@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
-
 import membench
-from membench.domain.labels import JsonObject, JsonView
+from membench.domain.errors import RunStateError
 from membench.energy.figure import BADGE
 from membench.leaderboard.store.rows import comparison_group, lower_is_better, reference_of
 from membench.metrics.names import is_fraction
 from membench.metrics.statistics import ENOUGH_CASES, interval_text
+from membench.readers.registry import reads_nothing
 from membench.records.costs import COSTS, QUESTION, mean_cost
-from membench.records.manifest import SCHEMA
-from membench.records.summary import Summary, metrics_from_json, scored_value
+from membench.records.manifest import SCHEMA, Manifest
+from membench.records.run_directory import RunDir
+from membench.records.summary import Summary, scored_value
 from membench.tasks.card import TaskCard
 from membench.tasks.find import SAMPLE
 from membench.tasks.registry import get_task
@@ -27,25 +27,25 @@ PRICED = ("usd", "tokens", "seconds", "joules")
 SHOWN_REFERENCES = ("floor", "ceiling")
 
 
-def card_of(summary: JsonView) -> TaskCard:
+def card_of(summary: Summary) -> TaskCard:
     """The card of a summary's task."""
-    return get_task(summary["task"]).card
+    return get_task(summary.task).card
 
 
-def main_name(summary: JsonView) -> str | None:
+def main_name(summary: Summary) -> str | None:
     """The metric that says most: the task's main one, or what can be had without a judge.
 
     Returns:
         Its name; None where nothing has a value.
     """
     card = card_of(summary)
-    known = {name for name in summary["metrics"] if value_of(summary, name) is not None}
+    known = {name for name in summary.metrics if value_of(summary, name) is not None}
     return next(iter(leading_metrics(card, known)), None)
 
 
-def value_of(summary: JsonView, name: str) -> float | None:
+def value_of(summary: Summary, name: str) -> float | None:
     """A metric's value; None where there is none."""
-    return scored_value(metrics_from_json(summary["metrics"]), name)
+    return scored_value(summary.metrics, name)
 
 
 def words_of(card: TaskCard, metric: str) -> str:
@@ -53,19 +53,19 @@ def words_of(card: TaskCard, metric: str) -> str:
     return metric_words(card, metric).meaning
 
 
-def result_lines(summary: JsonView, path: Path | None) -> Iterator[str]:
+def result_lines(summary: Summary, path: Path | None) -> Iterator[str]:
     """The headline with what it lies between, and what a correct answer cost."""
     name = main_name(summary)
     if name is None:
         yield "RESULT: none; no question of this run has a score"
         return
-    metric, card = summary["metrics"][name], card_of(summary)
-    interval = interval_text(metric["ci95"], metric["clusters"], "95 % interval {:.3f} to {:.3f}")
-    less = ", less is better" if lower_is_better(summary["task"], name) else ""
-    yield f"RESULT: {words_of(card, name)}: {metric['value']:.3f}{less}"
-    few = metric["clusters"] < ENOUGH_CASES
-    said = " (too few for an interval)" if few else f", {interval}"
-    yield f"  {name}, n {metric['n']}, {metric['clusters']} cases{said}"
+    metric, card = summary.metrics[name], card_of(summary)
+    interval = interval_text(metric.ci95, metric.clusters, "95 % interval {:.3f} to {:.3f}")
+    less = ", less is better" if lower_is_better(summary.task, name) else ""
+    yield f"RESULT: {words_of(card, name)}: {metric.value:.3f}{less}"
+    few = metric.clusters < ENOUGH_CASES
+    shown = " (too few for an interval)" if few else f", {interval}"
+    yield f"  {name}, n {metric.n}, {metric.clusters} cases{shown}"
     if between := reference_text(summary, name, path):
         yield f"  {between}"
     if price := price_text(summary, name):
@@ -75,7 +75,7 @@ def result_lines(summary: JsonView, path: Path | None) -> Iterator[str]:
 # --- floor and ceiling ----------------------------------------------------------------------------
 
 
-def reference_text(summary: JsonView, metric: str, path: Path | None) -> str:
+def reference_text(summary: Summary, metric: str, path: Path | None) -> str:
     """What knowing nothing and knowing the evidence give under the same conditions."""
     found = references(summary, path)
     parts = []
@@ -90,21 +90,23 @@ def reference_text(summary: JsonView, metric: str, path: Path | None) -> str:
     return "; ".join(parts)
 
 
-def references(summary: JsonView, path: Path | None) -> dict[tuple[str, str], tuple[JsonView, str]]:
+def references(summary: Summary, path: Path | None) -> dict[tuple[str, str], tuple[Summary, str]]:
     """Reference and system -> its summary under an equal key, and where it is from.
 
     Runs beside this one go before published ones.
     """
-    folders = [(folder / summary["task"], ", published") for folder in published_folders()]
+    folders = [(folder / summary.task, ", published") for folder in published_folders()]
     if path is not None:
         folders.insert(0, (path.parent, ""))
-    found: dict[tuple[str, str], tuple[JsonView, str]] = {}
+    found: dict[tuple[str, str], tuple[Summary, str]] = {}
     for folder, where in folders:
-        for run in alike(summary, folder):
-            system = read_json(run / "manifest.json")["system"]
-            key = (reference_of(system), system["name"])
-            if key[0] in SHOWN_REFERENCES and system["name"] != summary["system"]:
-                found.setdefault(key, (read_json(run / "summary.json"), where))
+        for run, manifest in alike(summary, folder):
+            system = manifest.system
+            key = (reference_of(system), system.name)
+            if key[0] not in SHOWN_REFERENCES or system.name == summary.system or key in found:
+                continue
+            if (other := summary_if_any(run)) is not None:
+                found[key] = (other, where)
     return found
 
 
@@ -114,55 +116,71 @@ def published_folders() -> list[Path]:
     return [root / "results" for root in roots if (root / "results" / "badges").is_dir()]
 
 
-def alike(summary: JsonView, folder: Path) -> Iterator[Path]:
-    """Other finished runs in a folder that compare with this one, newest first."""
-    group = comparison_group(summary["comparison_key"])
+def alike(summary: Summary, folder: Path) -> Iterator[tuple[RunDir, Manifest]]:
+    """Other finished runs in a folder that compare with this one, newest first.
+
+    A run that is damaged, or of a newer schema, is passed over.
+    """
+    group = comparison_group(summary.comparison_key)
     for path in sorted(folder.glob("*/manifest.json"), reverse=True):
-        manifest = read_json(path)
+        try:
+            run = RunDir.open(path.parent)
+            manifest = run.manifest()
+        except RunStateError:
+            continue
         if (
-            manifest.get("schema") == SCHEMA
-            and manifest.get("run_id") != summary["run_id"]
-            and comparison_group(manifest.get("comparison_key") or {}) == group
-            and (path.parent / "summary.json").is_file()
+            manifest.schema == SCHEMA
+            and manifest.run_id != summary.run_id
+            and comparison_group(manifest.comparison_key) == group
+            and run.finished()
         ):
-            yield path.parent
+            yield run, manifest
 
 
-def read_json(path: Path) -> JsonObject:
-    """A JSON object; an empty one where a run beside this one is damaged."""
+def summary_if_any(run: RunDir) -> Summary | None:
+    """The summary of a run; None where there is none, or it is damaged."""
     try:
-        value = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return run.summary()
+    except RunStateError:
+        return None
 
 
 # --- price, judge, next ---------------------------------------------------------------------------
 
 
-def price_text(summary: JsonView, metric: str) -> str:
+def price_text(summary: Summary, metric: str) -> str:
     """Costs of a question divided by the share of correct answers; empty where none is known."""
     accuracy, card = value_of(summary, metric), card_of(summary)
     answers = metric == card.main_metric and is_fraction(metric)
-    if not accuracy or not answers or lower_is_better(summary["task"], metric):
+    if not accuracy or not answers or lower_is_better(summary.task, metric):
         return ""
-    run = Summary.from_json(summary)
-    means = {name: mean_cost(run, COSTS[name], QUESTION) for name in PRICED}
+    means = {name: mean_cost(summary, COSTS[name], QUESTION) for name in PRICED}
     return ", ".join(
         f"{mean / accuracy:,.3g} {COSTS[name].unit}" for name, mean in means.items() if mean
     )
 
 
-def judge_line(summary: JsonView, path: Path | None) -> str:
-    """What only a judge can say; empty where nothing is missing."""
+def judge_line(summary: Summary, path: Path | None) -> str:
+    """What only a judge can say; empty where nothing is missing, or nobody answered."""
     card = card_of(summary)
-    if not card.judges or summary.get("judge") or value_of(summary, card.main_metric) is not None:
+    if (
+        is_unread(summary)
+        or not card.judges
+        or summary.judge
+        or value_of(summary, card.main_metric) is not None
+    ):
         return ""
     how = "--verdicts FILE" if path is None else "membench judge, below"
     return f"not scored without a judge ({how}): {words_of(card, card.main_metric)}"
 
 
-def next_lines(summary: JsonView, path: Path | None) -> Iterator[str]:
+def is_unread(summary: Summary) -> bool:
+    """Whether a run has no answers."""
+    reader = summary.comparison_key.reader
+    return reader is not None and reads_nothing(reader)
+
+
+def next_lines(summary: Summary, path: Path | None) -> Iterator[str]:
     """Commands that go on from here, with real paths."""
     if path is None or not path.is_dir():
         return
@@ -170,22 +188,25 @@ def next_lines(summary: JsonView, path: Path | None) -> Iterator[str]:
         yield f"next: membench compare {path} OTHER"
         return
     shown = f"membench show {path} --question ID"
-    if judge_line(summary, path):
+    if is_unread(summary):
+        yield f"next: membench read {path} --reader READER --out {path.parent}"
+        yield f"      {shown}"
+    elif judge_line(summary, path):
         yield f"next: membench judge {path} --judge MODEL --out {path.parent}"
         yield f"      {shown}"
     else:
         yield f"next: {shown}"
     other = next(alike(summary, path.parent), None)
     if other is not None:
-        yield f"      membench compare {path} {other}"
+        yield f"      membench compare {path} {other[0].path}"
     else:
         own = card_of(summary).own_files
-        task = "FILE" if own else f"{summary['task']} --split {summary['split']}"
+        task = "FILE" if own else f"{summary.task} --split {summary.split}"
         start = f"membench run --task {task}"
         yield f"      {start} --system OTHER --out {path.parent}, then membench compare"
     yield f"      membench report {path} --html {path.name}.html"
-    ranked = summary["split"] != SAMPLE and not card_of(summary).own_files
-    if summary["complete"] and ranked:
+    ranked = summary.split != SAMPLE and not card_of(summary).own_files
+    if summary.complete and ranked:
         yield f"      membench submit {path} --to results"
 
 

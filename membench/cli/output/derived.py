@@ -21,7 +21,7 @@ def derive_and_show(run: Path, settings: JsonView, keep: tuple[str, ...], *, as_
         typer.Exit: Something failed in it.
     """
     request = merge(None, settings)
-    parent = RunDir.open(run).read_manifest().spec
+    parent = RunDir.open(run).manifest().spec
     spec = request.over(parent).to_json()
     changed = {name: spec[name] for name in ("model_set", *settings) if name in spec}
     changed["division"] = None

@@ -14,15 +14,15 @@ from membench.tasks.registry import get_task
 def print_energy(path: Path, against: Path | None, country: str, pue: float) -> None:
     """Print the energy of a run, line by line, every joule with its label."""
     run = open_run(path)
-    summary = run.read_summary()
+    summary = run.summary()
     card = get_task(summary.task).card
     judged = summary.metrics.get(card.main_metric)
     known = judged is not None and judged.value is not None
     lines = energy_lines(
         summary,
-        run.read_manifest().energy,
+        run.manifest().energy,
         card.main_metric if known else card.offline_metric,
-        against=open_run(against).read_summary() if against else None,
+        against=open_run(against).summary() if against else None,
         grid=intensity(country) if country else None,
         pue=pue,
     )

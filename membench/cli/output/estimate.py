@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from membench.cli.output.console import out
 from membench.cli.output.listing import print_json, print_table
+from membench.domain.labels import JsonObject
 from membench.experiments.estimate import RunEstimate, plan_of, total
 from membench.experiments.suite import SuiteFile, jobs
 from membench.harness.prepare import prepare
@@ -15,14 +15,14 @@ from membench.records.spec import ExecOptions, RunSpec
 HEAD = ("phase", "role", "model", "calls", "tokens in", "tokens out", "USD", "hours")
 
 
-def planned(spec: RunSpec, options: ExecOptions, wishes: dict[str, Any]) -> tuple[str, RunEstimate]:
+def planned(spec: RunSpec, options: ExecOptions, wishes: JsonObject) -> tuple[str, RunEstimate]:
     """The estimate of one run, with its name."""
     prepared = prepare(spec, options)
     name = f"{prepared.system.name} on {prepared.card.name} ({prepared.source.split})"
     return name, plan_of(prepared, wishes)
 
 
-def planned_suite(suite: SuiteFile, wishes: dict[str, Any]) -> list[tuple[str, RunEstimate]]:
+def planned_suite(suite: SuiteFile, wishes: JsonObject) -> list[tuple[str, RunEstimate]]:
     """The estimates of every run of a grid."""
     return [planned(job.cell.spec, job.options, wishes) for job in jobs(suite, Path("runs"))]
 

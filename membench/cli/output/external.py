@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from membench.cli.output.console import err
-from membench.cli.output.summary import print_summary
-from membench.domain.labels import JsonView, Scalar
-from membench.experiments.external import External, score_external
+from membench.cli.output.listing import print_json
+from membench.cli.output.summary import print_closing
+from membench.domain.labels import Scalar
+from membench.experiments.external import External, ExternalResult, score_external
 
 
 def score_and_show(
@@ -19,26 +20,30 @@ def score_and_show(
     Returns:
         Whether every question has one, and nothing failed.
     """
-    summary = score_external(given, dict(options), out)
-    print_summary(summary, None if out is None else out / summary["run_id"], as_json=as_json)
-    print_data(summary["data"])
-    if summary["missing"]:
-        print_missing(summary["missing"])
-    return bool(summary["complete"])
+    result = score_external(given, dict(options), out)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_closing(result.summary, None if out is None else out / result.summary.run_id)
+    print_data(result)
+    if result.missing:
+        print_missing(result.missing)
+    return result.summary.complete
 
 
-def print_data(data: JsonView) -> None:
+def print_data(result: ExternalResult) -> None:
     """Say which data was scored against."""
+    data = result.data
     err().print(
-        f"scored against {data['file']}, split {data['split']}, version {data['version']}, "
-        f"sha256 {data['sha256'][:12]}",
+        f"scored against {result.file}, split {result.summary.split}, version {data.name}, "
+        f"sha256 {data.sha256[:12]}",
         markup=False,
     )
-    if data["others"]:
-        err().print(f"note: {data['others']}", markup=False)
-    if data["warning"]:
+    if result.others:
+        err().print(f"note: {result.others}", markup=False)
+    if data.warning:
         err().print(
-            f"note: {data['warning']}; predictions made on other data may not belong to it",
+            f"note: {data.warning}; predictions made on other data may not belong to it",
             markup=False,
         )
 

@@ -17,6 +17,7 @@ from membench.cli.output.console import err, out, show
 from membench.domain.errors import RunStateError, UserError
 from membench.domain.labels import JsonObject, JsonView
 from membench.records.run_directory import RunDir
+from membench.records.spec import RunSpec
 from membench.tasks.registry import get_task, list_tasks
 from membench.testing.stored import read_stored
 
@@ -169,40 +170,42 @@ def runs_in(folder: Path) -> Iterable[JsonObject]:
         if not (path / "manifest.json").is_file():
             continue
         try:
-            manifest = RunDir.open(path).manifest()
+            run = RunDir.open(path)
+            manifest = run.manifest()
         except RunStateError as problem:
             err().print(f"{path.name}: {problem.problem}", markup=False)
             continue
         yield {
-            "run_id": manifest["run_id"],
-            "created_utc": manifest["created_utc"],
-            "task": manifest["task"]["name"],
-            "split": manifest["task"]["split"],
-            "system": manifest["system"]["name"],
-            "parameters": set_parameters(manifest),
-            "headline": headline_of(path),
-            "questions": manifest["task"]["questions"],
-            "status": manifest["status"],
+            "run_id": manifest.run_id,
+            "created_utc": manifest.created_utc,
+            "task": manifest.task.name,
+            "split": manifest.task.split,
+            "system": manifest.system.name,
+            "parameters": set_parameters(manifest.spec),
+            "headline": headline_of(run),
+            "questions": manifest.task.questions,
+            "status": manifest.status,
         }
 
 
-def set_parameters(manifest: JsonView) -> JsonObject:
+def set_parameters(spec: RunSpec) -> JsonObject:
     """Parameters that were set, and the parts of a run that tell its rows apart."""
-    spec = manifest["spec"]
-    chosen = {name: spec.get(name) for name in ("k", "token_budget", "limit")}
-    return {**spec.get("set", {}), **{name: value for name, value in chosen.items() if value}}
+    chosen = {"k": spec.k, "token_budget": spec.token_budget, "limit": spec.limit}
+    return {**spec.set, **{name: value for name, value in chosen.items() if value}}
 
 
-def headline_of(path: Path) -> JsonObject | None:
+def headline_of(run: RunDir) -> JsonObject | None:
     """The metric of a run that says most, with its value; None before it is scored."""
-    from membench.cli.output.closing import main_name, read_json
+    from membench.cli.output.closing import main_name, summary_if_any
 
-    summary = read_json(path / "summary.json")
+    summary = summary_if_any(run)
     try:
         name = main_name(summary) if summary else None
     except UserError:  # its task is not here
         return None
-    return None if name is None else {"metric": name, "value": summary["metrics"][name]["value"]}
+    if summary is None or name is None:
+        return None
+    return {"metric": name, "value": summary.metrics[name].value}
 
 
 def headline_text(headline: JsonView | None) -> str:

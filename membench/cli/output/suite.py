@@ -54,8 +54,8 @@ def do_suite(suite: SuiteFile, out: Path, *, as_json: bool) -> bool:
     result = run_suite(
         suite,
         out,
-        start=lambda spec, options: start(spec, options, progress).run.read_summary(),
-        resume=lambda path, options: resume(path, options, progress).run.read_summary(),
+        start=lambda spec, options: start(spec, options, progress).run.summary(),
+        resume=lambda path, options: resume(path, options, progress).run.summary(),
         check=prepare,
         note=remark,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from rich.table import Table
 
 from membench.cli.output.closing import (
+    is_unread,
     judge_line,
     next_lines,
     prefix_lines,
@@ -19,15 +20,18 @@ from membench.cli.output.closing import (
 from membench.cli.output.console import out, show
 from membench.cli.output.listing import print_json
 from membench.domain.errors import Reason
-from membench.domain.labels import JsonObject, JsonView, Phase, Provenance, Role
+from membench.domain.labels import JsonView, Phase, Provenance, Role
+from membench.domain.score import Metric
 from membench.energy.figure import joules_text
 from membench.harness.run import RunResult
 from membench.metrics.statistics import interval_text
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION, mean_cost, phase_cost
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
-from membench.records.summary import Summary
+from membench.records.summary import EnergySummary, PhaseEnergy, Summary
 from membench.tasks.registry import get_task
+
+T = TypeVar("T")
 
 SCRIPTED = "scripted"
 GRANT = "evidence_grant"
@@ -42,15 +46,15 @@ def show_result(result: RunResult, *, as_json: bool) -> None:
     print_summary(result.summary, result.run.path, as_json=as_json)
 
 
-def print_summary(summary: JsonObject, path: Path | None, *, as_json: bool) -> None:
+def print_summary(summary: Summary, path: Path | None, *, as_json: bool) -> None:
     """Print a summary: JSON alone, or the closing table."""
     if as_json:
-        print_json(summary)
+        print_json(summary.to_json())
     else:
         print_closing(summary, path)
 
 
-def print_closing(summary: JsonView, path: Path | None) -> None:
+def print_closing(summary: Summary, path: Path | None) -> None:
     """Print the result of a run for a person."""
     console = out()
     console.print()
@@ -59,7 +63,7 @@ def print_closing(summary: JsonView, path: Path | None) -> None:
     for line in result_lines(summary, path):
         console.print(line, markup=False)
     tables = [score_table(summary), overall_table(summary)]
-    if summary["time_s"]:
+    if summary.costs.time_s:
         tables.append(cost_table(summary))
     for table in tables:
         console.print()
@@ -70,121 +74,118 @@ def print_closing(summary: JsonView, path: Path | None) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def explanations(summary: JsonView) -> Iterator[str]:
+def explanations(summary: Summary) -> Iterator[str]:
     """What the names and signs in the tables above mean, one line each."""
-    card, names = get_task(summary["task"]).card, headline_names(summary)
-    shown = [name for name in names if name in summary["metrics"]]
+    card, names = get_task(summary.task).card, headline_names(summary)
+    shown = [name for name in names if name in summary.metrics]
     yield ""
     for name in shown:
         if (words := words_of(card, name)) != name and "strict." not in name:
             yield f"{name}: {words}"
     yield from prefix_lines(shown)
-    phases = summary["energy"]["phases"].values()
-    labels = {entry["provenance"] for entry in phases if entry["joules"] is not None}
+    totals = [phase.total for phase in summary.energy.phases.values()]
+    labels = {total.provenance for total in totals if total.joules is not None}
     if signs := sign_line(labels):
         yield signs
 
 
-def title(summary: JsonView) -> str:
+def title(summary: Summary) -> str:
     """One line: what was run on what."""
-    counts = summary["counts"]
+    counts = summary.counts
     return (
-        f"{summary['system']} on {summary['task']} ({summary['split']}), "
-        f"division {summary['division']}: {counts['cases']} cases, {counts['questions']} questions"
+        f"{summary.system} on {summary.task} ({summary.split}), "
+        f"division {summary.division}: {counts.cases} cases, {counts.questions} questions"
     )
 
 
-def headline_names(summary: JsonView) -> list[str]:
+def headline_names(summary: Summary) -> list[str]:
     """The task's headline metrics that this run has."""
-    wanted = get_task(summary["task"]).card.headline
-    present = set(summary["metrics"])
-    for category in summary["categories"].values():
-        present.update(category["metrics"])
+    wanted = get_task(summary.task).card.headline
+    present = set(summary.metrics)
+    for category in summary.categories.values():
+        present.update(category.metrics)
     return [name for name in wanted if name in present]
 
 
-def score_table(summary: JsonView) -> Table:
+def score_table(summary: Summary) -> Table:
     """Categories by headline metrics."""
-    categories = summary["categories"].values()
+    categories = summary.categories.values()
     names = [
         name
         for name in headline_names(summary)
-        if any(figure(category["metrics"].get(name)) != "-" for category in categories)
+        if any(figure(category.metrics.get(name)) != "-" for category in categories)
     ]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("category", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     for name in names:
         table.add_column(name.replace(".", ".\n"), justify="right", no_wrap=True)
-    for category, entry in in_order(summary["categories"], get_task(summary["task"]).card.counts):
-        cells = [
-            figure(entry["metrics"].get(name)) if given(summary, name) else "-" for name in names
-        ]
-        label = category if entry["id"] == category else f"{entry['id']} {category}"
-        table.add_row(label, str(entry["n"]), *cells)
+    for category, entry in in_order(summary.categories, get_task(summary.task).card.counts):
+        cells = [figure(entry.metrics.get(name)) if given(summary, name) else "-" for name in names]
+        label = category if entry.id == category else f"{entry.id} {category}"
+        table.add_row(label, str(entry.n), *cells)
     return table
 
 
-def in_order(found: JsonView, order: Iterable[str]) -> list[tuple[str, Any]]:
+def in_order(found: Mapping[str, T], order: Iterable[str]) -> list[tuple[str, T]]:
     """The entries in a given order, others after them; JSON on disk is sorted by name."""
     known = [name for name in order if name in found]
     return [(name, found[name]) for name in dict.fromkeys((*known, *found))]
 
 
-def overall_table(summary: JsonView) -> Table:
+def overall_table(summary: Summary) -> Table:
     """The headline metrics with interval and sample size."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("overall", no_wrap=True)
     names = headline_names(summary)
-    mended = any(f"errata.{name}" in summary["metrics"] for name in names)
+    mended = any(f"errata.{name}" in summary.metrics for name in names)
     columns = ["value", "95 % interval", "n", "cases", *(["with errata"] if mended else [])]
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for name in names:
-        metric = summary["metrics"].get(name)
+        metric = summary.metrics.get(name)
         if metric is not None:
-            said = given(summary, name)
-            shown = [figure(metric), interval(metric)] if said else ["-", "all failed"]
-            cells = [*shown, str(metric["n"]), str(metric["clusters"])]
-            beside = [figure(summary["metrics"].get(f"errata.{name}"))] if mended else []
+            answered = given(summary, name)
+            shown = [figure(metric), interval(metric)] if answered else ["-", "all failed"]
+            cells = [*shown, str(metric.n), str(metric.clusters)]
+            beside = [figure(summary.metrics.get(f"errata.{name}"))] if mended else []
             table.add_row(name, *cells, *beside)
     return table
 
 
-def given(summary: JsonView, name: str) -> bool:
+def given(summary: Summary, name: str) -> bool:
     """Whether anything was scored by a metric; where every answer failed there is no score."""
-    scored = summary["metrics"].get(f"{name}.scored")
-    return scored is None or scored["n"] > 0
+    scored = summary.metrics.get(f"{name}.scored")
+    return scored is None or scored.n > 0
 
 
-def figure(metric: JsonView | None) -> str:
+def figure(metric: Metric | None) -> str:
     """A metric's value; a dash where there is none."""
-    return "-" if metric is None or metric["value"] is None else f"{metric['value']:.3f}"
+    return "-" if metric is None or metric.value is None else f"{metric.value:.3f}"
 
 
-def interval(metric: JsonView) -> str:
+def interval(metric: Metric) -> str:
     """A metric's interval; words where there are too few cases for one."""
-    return interval_text(metric["ci95"], metric["clusters"], "{:.3f} to {:.3f}")
+    return interval_text(metric.ci95, metric.clusters, "{:.3f} to {:.3f}")
 
 
-def cost_table(summary: JsonView) -> Table:
+def cost_table(summary: Summary) -> Table:
     """Phases by seconds, CPU, calls, tokens, dollars and, where there are any, joules."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    energy = summary["energy"]["phases"]
-    watched = any(entry["joules"] is not None for entry in energy.values())
+    energy = summary.energy.phases
+    watched = any(entry.total.joules is not None for entry in energy.values())
     names = ["phase", "total s", "p50 ms", "p95 ms", "CPU s", "calls", "tokens", "USD"]
     for name in [*names, "J"] if watched else names:
         table.add_column(name, justify="left" if name == "phase" else "right", no_wrap=True)
-    run = Summary.from_json(summary)
-    for phase, time in in_order(summary["time_s"], Phase):
-        costs = {cost.id: phase_cost(run, cost, phase) for cost in MAIN_COSTS}
+    for phase, time in in_order(summary.costs.time_s, Phase):
+        costs = {cost.id: phase_cost(summary, cost, phase) for cost in MAIN_COSTS}
         table.add_row(
             phase,
             amount(costs["seconds"], ".2f"),
-            milliseconds(time["p50"]),
-            milliseconds(time["p95"]),
+            milliseconds(time.p50),
+            milliseconds(time.p95),
             amount(costs["cpu_s"], ".2f"),
-            f"{summary['usage'][phase]['calls']:,}",
+            f"{summary.costs.usage[phase].total.calls:,}",
             amount(costs["tokens"], ",.0f"),
             amount(costs["usd"], ".4f"),
             *([joules(energy.get(phase))] if watched else []),
@@ -202,22 +203,22 @@ def milliseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.2f}"
 
 
-def joules(figure: JsonView | None) -> str:
+def joules(phase: PhaseEnergy | None) -> str:
     """Joules, never without the word of their provenance."""
-    if figure is None:
+    if phase is None:
         return "unavailable"
-    return joules_text(figure["joules"], Provenance(figure["provenance"]))
+    return joules_text(phase.total.joules, Provenance(phase.total.provenance))
 
 
-def energy_line(energy: JsonView) -> str:
+def energy_line(energy: EnergySummary) -> str:
     """Total joules with label, range and boundary; or why there are none."""
-    total = energy["total"]
-    label = Provenance(total["provenance"])
+    total = energy.total
+    label = Provenance(total.provenance)
     text = str(label)
-    if total["joules"] is not None:
-        text = joules_text(total["joules"], label, total["u_joules"])
-    methods = dict.fromkeys(source["method"].partition("; ")[0] for source in energy["sources"])
-    boundary = f", boundary {energy['boundary']}" if energy["boundary"] else ""
+    if total.joules is not None:
+        text = joules_text(total.joules, label, total.u_joules)
+    methods = dict.fromkeys(source["method"].partition("; ")[0] for source in energy.sources)
+    boundary = f", boundary {energy.boundary}" if energy.boundary else ""
     return f"energy: {text}{boundary} ({'; '.join(methods) or 'not watched'})"
 
 
@@ -262,61 +263,62 @@ def rate(share: JsonView) -> str:
     return f"{share['value']:.2f} [{low:.2f}, {high:.2f}] (n {share['n']})"
 
 
-def remarks(summary: JsonView, path: Path | None) -> list[str]:
+def remarks(summary: Summary, path: Path | None) -> list[str]:
     """Lines below the tables: context, failures, notes, where the run is."""
-    context, recalled = (
-        mean_cost(Summary.from_json(summary), CONTEXT, QUESTION),
-        summary["recalled"]["mean"],
-    )
+    context, recalled = mean_cost(summary, CONTEXT, QUESTION), summary.costs.recalled
     lines = [""]
     if recalled is not None and context is not None:
         lines.append(
             f"per question: {recalled:.1f} memories recalled, "
-            f"{context:.0f} tokens of context (p95 {summary['context_tokens']['p95']:.0f})"
+            f"{context:.0f} tokens of context (p95 {summary.costs.context_tokens.p95:.0f})"
             f"{sent_text(summary)}"
         )
-    if cut := summary.get("context_cut"):
+    counts, cut = summary.counts, summary.costs.context_cut
+    if cut.questions:
         lines.append(
-            f"CUT to fit the reader's window: {cut['memories']} memories, from the end of the "
-            f"ranking, in {cut['questions']} of {summary['counts']['questions']} questions"
+            f"CUT to fit the reader's window: {cut.memories} memories, from the end of the "
+            f"ranking, in {cut.questions} of {counts.questions} questions"
         )
-    if replies := summary.get("replies"):
-        lines.append(replies_line(replies))
-    counts = summary["counts"]
-    if counts["failures"]:
-        listed = ", ".join(f"{reason} {n}" for reason, n in counts["failures"].items())
-        lines.append(f"FAILED {counts['failed']} of {counts['questions']} questions: {listed}")
-        lines.extend(f"  {said}" for said in first_errors(path, counts["failures"]))
-    if counts["unscored"]:
-        lines.append(f"unscored: {counts['unscored']} questions (no judge was run)")
+    if summary.costs.replies:
+        lines.append(replies_line(summary.costs.replies))
+    if counts.failures:
+        listed = ", ".join(f"{reason} {n}" for reason, n in counts.failures.items())
+        lines.append(f"FAILED {counts.failed} of {counts.questions} questions: {listed}")
+        lines.extend(f"  {error}" for error in first_errors(path, counts.failures))
+    if counts.unscored:
+        why = "nobody answered" if is_unread(summary) else "no judge was run"
+        lines.append(f"unscored: {counts.unscored} questions ({why})")
+    if is_unread(summary):
+        lines.append("no reader: what was recalled is scored, answers are not")
     if missing := judge_line(summary, path):
         lines.append(missing)
-    if summary["time_s"]:
-        lines.append(energy_line(summary["energy"]))
+    if summary.costs.time_s:
+        lines.append(energy_line(summary.energy))
         lines.extend(unmetered_lines(summary))
-    lines.extend(gate_lines(summary.get("reader_gate")))
-    lines.extend(judge_lines(summary.get("judge")))
-    if SCRIPTED in summary.get("models", {}).values():
-        lines.append("note: a scripted model took part; this is a rehearsal, not a result")
+    lines.extend(gate_lines(summary.reader_gate))
+    lines.extend(judge_lines(summary.judge))
+    if SCRIPTED in summary.models.values():
+        lines.append("note: a scripted model took part; its figures are no result")
     lines.extend(f"note: {note}" for note in headline_notes(summary))
-    lines.extend(f"note: {summary['system']} {said}" for said in system_notes(path))
+    lines.extend(f"note: {summary.system} {note}" for note in system_notes(path))
     if path is not None:
         lines.append(f"run: {path}")
     return lines
 
 
-def sent_text(summary: JsonView) -> str:
+def sent_text(summary: Summary) -> str:
     """What a reader with a model was sent for a question: memories, instructions and all."""
-    usage = (summary["usage"].get(Phase.ANSWER.value) or {}).get("roles", {}).get(Role.READER)
-    if not usage or not usage["calls"]:
+    answering = summary.costs.usage.get(Phase.ANSWER.value)
+    usage = answering.roles.get(Role.READER.value) if answering else None
+    if not usage or not usage.calls:
         return ""
-    return f"; the reader was sent {usage['prompt_tokens'] / usage['calls']:.0f} tokens a call"
+    return f"; the reader was sent {usage.prompt_tokens / usage.calls:.0f} tokens a call"
 
 
-def unmetered_lines(summary: JsonView) -> Iterator[str]:
+def unmetered_lines(summary: Summary) -> Iterator[str]:
     """Which phases called models whose machine is not metered, so that their CPU is unknown."""
-    phases = [phase for phase, _ in in_order(summary["cpu_s"], Phase)]
-    if unknown := [phase for phase in phases if summary["cpu_s"][phase] is None]:
+    phases = in_order(summary.costs.cpu_s, Phase)
+    if unknown := [phase for phase, seconds in phases if seconds is None]:
         yield (
             f"CPU s of {', '.join(unknown)}: unavailable, a model was called whose machine is not "
             "metered"
@@ -327,10 +329,10 @@ def system_notes(path: Path | None) -> Iterator[str]:
     """What a reader of the figures should know of the system, as the run's manifest says."""
     if path is None:
         return
-    system = RunDir.open(path).manifest()["system"]
-    if GRANT in system["capabilities"]:
+    system = RunDir.open(path).manifest().system
+    if GRANT in system.capabilities:
         yield "is granted the evidence; it is a ceiling"
-    if system["protocol"] == "answer-only":
+    if system.protocol == "answer-only":
         yield "answers by itself; what it recalls cannot be seen, so retrieval is not scored"
 
 
@@ -342,15 +344,15 @@ def first_errors(path: Path | None, reasons: Iterable[str]) -> list[str]:
     if path is None:
         return []
     files = [path / "play.jsonl", path / "answers.jsonl", *sorted(path.glob("verdicts/*.jsonl"))]
-    wanted, said = set(reasons) - FOLLOWING, []
+    wanted, errors = set(reasons) - FOLLOWING, []
     for file in files:
         for line in still_failed(file):
             reason = line.get("content", line).get("reason")
             if reason in wanted:
                 wanted.discard(reason)
                 error = line["telemetry"].get("error")
-                said.append(f"{reason}, first in {line.get('phase', 'judge')}: {error or '-'}")
-    return said
+                errors.append(f"{reason}, first in {line.get('phase', 'judge')}: {error or '-'}")
+    return errors
 
 
 def still_failed(file: Path) -> list[JsonView]:
@@ -375,11 +377,11 @@ def replies_line(replies: JsonView) -> str:
     return f"replies of the memory model: {asked} asked for, {unusable} unusable{share}{more}"
 
 
-def headline_notes(summary: JsonView) -> list[str]:
+def headline_notes(summary: Summary) -> list[str]:
     """Notes about headline metrics; the others are in the summary."""
     names = headline_names(summary)
     return [
         note
-        for note in summary["notes"]
+        for note in summary.notes
         if "not determined" not in note or note.partition(": ")[0] in names
     ]

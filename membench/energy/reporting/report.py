@@ -46,7 +46,7 @@ def metrics_of(summary: Summary, metric: str) -> EnergyMetrics:
         phase_figures(summary.energy),
         cases=summary.counts.cases,
         questions=summary.counts.questions,
-        ingested_tokens=summary.costs.tokens,
+        ingested_tokens=summary.costs.tokens or 0,
         accuracy=None if found is None else found.value,
     )
 

@@ -86,12 +86,12 @@ class ReplaySource:
 
     def _reading(self, trace: Trace, now: float) -> Reading:
         moment = now - self._begin
-        place = int(np.searchsorted(trace.t, moment, side="right")) - 1
+        index = int(np.searchsorted(trace.t, moment, side="right")) - 1
         over = moment > float(trace.t[-1]) + trace.channel.period_s
-        if place < 0 or over:
+        if index < 0 or over:
             return Reading(now, None, None)
-        joules, watts = float(trace.joules[place]), float(trace.watts[place])
-        stamp = self._begin + float(trace.t[place])
+        joules, watts = float(trace.joules[index]), float(trace.watts[index])
+        stamp = self._begin + float(trace.t[index])
         return Reading(stamp, _known(joules), _known(watts))
 
     def close(self) -> None:

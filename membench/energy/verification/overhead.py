@@ -136,11 +136,11 @@ def overhead_of(log: SampleLog) -> Overhead | None:
 
 def _rounds(windows: Sequence[Window]) -> list[Sequence[Window]]:
     """Whole rounds, as written; what a killed session left of one is passed over."""
-    found, place = [], 0
-    while place + len(ROUND) <= len(windows):
-        piece = windows[place : place + len(ROUND)]
+    found, index = [], 0
+    while index + len(ROUND) <= len(windows):
+        piece = windows[index : index + len(ROUND)]
         whole = tuple(window.name for window in piece) == ROUND
         if whole and all(window.end > window.start for window in piece):
             found.append(piece)
-        place += len(ROUND) if whole else 1
+        index += len(ROUND) if whole else 1
     return found

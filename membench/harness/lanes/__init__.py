@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from membench.harness.lanes.engine import Engine, J, R, Worker
+from membench.harness.lanes.engine import Engine, J, LaneWorker, R
 from membench.harness.lanes.local import LocalEngine
 
 if TYPE_CHECKING:
     from membench.records.spec import ExecOptions
 
 
-def engine_for(options: ExecOptions, worker: Worker[J, R]) -> Engine[J, R, Any]:
+def engine_for(options: ExecOptions, worker: LaneWorker[J, R]) -> Engine[J, R, Any]:
     """The engine that was asked for, with as many lanes as were asked for."""
     if options.engine == "ray":
         from membench.harness.lanes.ray import RayEngine

@@ -48,7 +48,7 @@ class Lane(Protocol[J_contra, R_co]):
         """No job follows."""
 
 
-class Worker(Protocol[J_contra, R_co]):
+class LaneWorker(Protocol[J_contra, R_co]):
     """A picklable recipe for a `Lane`."""
 
     def open(self, site: LaneLocation) -> Lane[J_contra, R_co]:
@@ -112,7 +112,7 @@ class Engine(ABC, Generic[J, R, S]):
         lanes: How many.
     """
 
-    def __init__(self, worker: Worker[J, R], lanes: int) -> None:
+    def __init__(self, worker: LaneWorker[J, R], lanes: int) -> None:
         """Start no lane yet."""
         self._worker = worker
         self._lanes = lanes

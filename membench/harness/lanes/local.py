@@ -23,8 +23,8 @@ from membench.harness.lanes.engine import (
     JobLost,
     LaneLocation,
     LaneSlot,
+    LaneWorker,
     R,
-    Worker,
     result_of,
 )
 
@@ -53,7 +53,7 @@ class LaneProcess:
     """
 
     def __init__(
-        self, worker: Worker[Any, Any], site: LaneLocation, *, relayed: bool = False
+        self, worker: LaneWorker[Any, Any], site: LaneLocation, *, relayed: bool = False
     ) -> None:
         """Start it and hand it its worker; whatever a system prints there goes to stderr."""
         self.pipe, theirs = Pipe()
@@ -112,13 +112,13 @@ class LaneProcess:
 
 
 @dataclass(kw_only=True)
-class LocalSeat(LaneSlot[J]):
+class LocalSlot(LaneSlot[J]):
     """A lane of this engine, and its process."""
 
     lane: LaneProcess
 
 
-class LocalEngine(Engine[J, R, LocalSeat[J]]):
+class LocalEngine(Engine[J, R, LocalSlot[J]]):
     """Lanes on this machine."""
 
     def __exit__(self, *_: object) -> None:
@@ -129,20 +129,20 @@ class LocalEngine(Engine[J, R, LocalSeat[J]]):
             seat.lane.end()
         self._seats.clear()
 
-    def _start(self, number: int) -> LocalSeat[J]:
-        return LocalSeat(number=number, lane=LaneProcess(self._worker, LaneLocation(number)))
+    def _start(self, number: int) -> LocalSlot[J]:
+        return LocalSlot(number=number, lane=LaneProcess(self._worker, LaneLocation(number)))
 
-    def _give(self, seat: LocalSeat[J], job: J) -> None:
+    def _give(self, seat: LocalSlot[J], job: J) -> None:
         seat.job = job
         seat.lane.tell(job)
 
-    def _finished(self, busy: list[LocalSeat[J]]) -> Iterator[JobDone[J, R] | JobLost[J]]:
+    def _finished(self, busy: list[LocalSlot[J]]) -> Iterator[JobDone[J, R] | JobLost[J]]:
         ready = wait([seat.lane.pipe for seat in busy])
         for seat in busy:
             if seat.lane.pipe in ready and (result := self._collect(seat)):
                 yield result
 
-    def _collect(self, seat: LocalSeat[J]) -> JobDone[J, R] | JobLost[J] | None:
+    def _collect(self, seat: LocalSlot[J]) -> JobDone[J, R] | JobLost[J] | None:
         """A lane's message; None if it is only that the lane is ready."""
         kind, value = seat.lane.listen()
         if kind == "ready":

@@ -29,8 +29,8 @@ from membench.harness.lanes.engine import (
     JobLost,
     LaneLocation,
     LaneSlot,
+    LaneWorker,
     R,
-    Worker,
     result_of,
 )
 from membench.harness.lanes.local import LaneProcess
@@ -54,7 +54,7 @@ LEAVE_S = 12.0
 
 
 @dataclass(frozen=True)
-class Turn:
+class ActorReply:
     """What an actor answers.
 
     Attributes:
@@ -74,7 +74,7 @@ class LaneHost:
     def __init__(self) -> None:
         """Start idle."""
         self._lane: LaneProcess | None = None
-        self._recipe: tuple[Worker[Any, Any], LaneLocation]
+        self._recipe: tuple[LaneWorker[Any, Any], LaneLocation]
 
     def node(self) -> str:
         """Ray's id of this machine."""
@@ -86,18 +86,18 @@ class LaneHost:
         """The clock of this machine."""
         return time.monotonic()
 
-    def settle(self, worker: Worker[Any, Any], site: LaneLocation) -> None:
+    def settle(self, worker: LaneWorker[Any, Any], site: LaneLocation) -> None:
         """Keep what lanes are made from."""
         self._recipe = worker, site
 
-    def give(self, job: object) -> Turn:
+    def give(self, job: object) -> ActorReply:
         """Hand the lane a job, starting it if there is none."""
         if self._lane is None:
             self._lane = LaneProcess(*self._recipe, relayed=True)
         self._lane.tell(job)
         return self._listen(self._lane)
 
-    def go_on(self) -> Turn:
+    def go_on(self) -> ActorReply:
         """What the lane waited for is written."""
         assert self._lane is not None
         self._lane.tell("written")
@@ -109,22 +109,22 @@ class LaneHost:
             self._lane.leave(at_once=False)
             self._lane.end()
 
-    def _listen(self, lane: LaneProcess) -> Turn:
+    def _listen(self, lane: LaneProcess) -> ActorReply:
         lines: list[RelayLine] = []
         while True:
             kind, value = lane.listen()
             if kind == "line":
                 lines.append(value)
                 if value.awaited:
-                    return Turn(tuple(lines), kind)
+                    return ActorReply(tuple(lines), kind)
             elif kind != "ready":
                 if kind == "lost":
                     self._lane = None
-                return Turn(tuple(lines), kind, value)
+                return ActorReply(tuple(lines), kind, value)
 
 
 @dataclass(kw_only=True)
-class RaySeat(LaneSlot[J]):
+class RaySlot(LaneSlot[J]):
     """A lane of this engine.
 
     Attributes:
@@ -138,7 +138,7 @@ class RaySeat(LaneSlot[J]):
     answer: Any = None
 
 
-class RayEngine(Engine[J, R, RaySeat[J]]):
+class RayEngine(Engine[J, R, RaySlot[J]]):
     """Lanes on a Ray cluster: the one of `$RAY_ADDRESS`, else one on this machine for the while."""
 
     def __enter__(self) -> Self:
@@ -168,24 +168,24 @@ class RayEngine(Engine[J, R, RaySeat[J]]):
                 self._ray.kill(seat.host)
             self._seats.clear()
 
-    def _start(self, number: int) -> RaySeat[J]:
-        return RaySeat(number=number, host=self._actor(self._cpus))
+    def _start(self, number: int) -> RaySlot[J]:
+        return RaySlot(number=number, host=self._actor(self._cpus))
 
     def _actor(self, cpus: int) -> Any:
         actor = self._ray.remote(num_cpus=cpus, scheduling_strategy="SPREAD")(LaneHost)
         return actor.remote()
 
-    def _give(self, seat: RaySeat[J], job: J) -> None:
+    def _give(self, seat: RaySlot[J], job: J) -> None:
         seat.job = job
         seat.answer = seat.host.give.remote(job) if seat.settled else seat.host.node.remote()
 
-    def _finished(self, busy: list[RaySeat[J]]) -> Iterator[JobDone[J, R] | JobLost[J]]:
+    def _finished(self, busy: list[RaySlot[J]]) -> Iterator[JobDone[J, R] | JobLost[J]]:
         ready, _ = self._ray.wait([seat.answer for seat in busy])
         seat = next(seat for seat in busy if seat.answer == ready[0])
         if result := self._collect(seat):
             yield result
 
-    def _collect(self, seat: RaySeat[J]) -> JobDone[J, R] | JobLost[J] | None:
+    def _collect(self, seat: RaySlot[J]) -> JobDone[J, R] | JobLost[J] | None:
         """One turn of a lane; None if the job goes on."""
         job = seat.job
         assert job is not None
@@ -205,7 +205,7 @@ class RayEngine(Engine[J, R, RaySeat[J]]):
             return JobLost(job, answer.value)
         return result_of(seat.number, job, answer.kind, answer.value)
 
-    def _settle(self, seat: RaySeat[J], node_id: str) -> None:
+    def _settle(self, seat: RaySlot[J], node_id: str) -> None:
         """Tell a fresh actor what to do, now that it is known where it is."""
         node = self._nodes.setdefault(node_id, len(self._nodes))
         site = LaneLocation(seat.number, node, self._ahead_s(seat.host) if node else 0.0)
@@ -223,7 +223,7 @@ class RayEngine(Engine[J, R, RaySeat[J]]):
             exchanges.append((answered - asked, theirs - (asked + answered) / 2))
         return min(exchanges)[1]
 
-    def _replace(self, seat: RaySeat[J], job: J, error: Exception) -> JobLost[J]:
+    def _replace(self, seat: RaySlot[J], job: J, error: Exception) -> JobLost[J]:
         """Start another actor for one that is gone, wherever there is a machine left."""
         self._ray.kill(seat.host)
         if not seat.settled:

@@ -31,12 +31,13 @@ def is_wanted(prepared: ResolvedRun, reader: ModelSpec | None) -> bool:
 
     `auto` asks readers that cost nothing: those without a model, and models that run here.
     """
-    if choose_reader(prepared.spec.reader).card.kind == "system" or prepared.card.whole_replies:
+    kind = choose_reader(prepared.spec.reader).card.kind
+    if kind in ("system", "none") or prepared.card.whole_replies:
         return False
     if prepared.options.reader_gate != "auto":
         return prepared.options.reader_gate == "on"
     local = reader.local if reader is not None else None
-    return reader is None or (local is not None and not local.rehearsal)
+    return reader is None or (local is not None and not local.scripted)
 
 
 def ask_gate(prepared: ResolvedRun, run: RunDir, clock: Clock, gateway: Gateway | None) -> None:

@@ -18,6 +18,8 @@ from membench.harness.lanes.local import LocalEngine
 from membench.harness.prepare import ResolvedRun
 from membench.harness.run_costs import CostTally
 from membench.harness.run_energy import SpanTally
+from membench.harness.stages.unread import score_case, with_placeholders
+from membench.readers.registry import reads_nothing
 from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, played_case
 from membench.records.content_hash import ContentHash
 from membench.records.run_directory import RunDir
@@ -165,7 +167,8 @@ def score(
 ) -> ScoreResults:
     """Score every case of a run and write scores.jsonl."""
     recorded = RunRecords(run.play, run.texts, run.answers)
-    worker = ScoreWorker(prepared.task, prepared.models, verdicts or {})
+    unread = reads_nothing(prepared.spec.reader)
+    worker = ScoreWorker(prepared.task, prepared.models, verdicts or {}, unread)
     jobs = (
         ScoreJob(number, case, gold, recorded.lines(case))
         for number, (case, gold) in enumerate(prepared.cases())
@@ -204,11 +207,13 @@ class ScoreWorker:
         task: Scores.
         models: Model name by role.
         verdicts: The judge's verdicts on the run, by request.
+        unread: Whether nobody answered.
     """
 
     task: AnyTask
     models: Mapping[Role, str]
     verdicts: Mapping[str, Verdict]
+    unread: bool = False
 
     def open(self, site: LaneLocation) -> ScoreWorker:
         """Nothing to set up."""
@@ -219,9 +224,9 @@ class ScoreWorker:
         loaded = job.lines.load()
         played = played_case(job.case, loaded)
         mine = verdicts_of_case(self.task, played, job.gold, self.verdicts)
-        rows = list(self.task.score(played, job.gold, mine))
+        rows = score_case(self.task, played, job.gold, mine, unread=self.unread)
         totals = Totals(self.models)
-        totals.add(loaded, played, rows)
+        totals.add(loaded, with_placeholders(played) if self.unread else played, rows)
         return rows, totals
 
     def close(self) -> None:

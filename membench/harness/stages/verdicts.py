@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from membench.domain.errors import Reason
-from membench.domain.labels import JsonView
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.outcome import Outcome
 from membench.domain.score import Verdict
 from membench.harness.prepare import ResolvedRun, judges
@@ -138,8 +137,9 @@ def verdict_failures(judges: Iterable[Mapping[str, Verdict]]) -> dict[str, int]:
     return dict(Counter(str(reason) for reason in reasons))
 
 
-def calibration_of(seat: JudgeFiles) -> Any:
+def calibration_of(seat: JudgeFiles) -> JsonObject | None:
     """A judge's calibration; None if it was stopped before it was calibrated."""
     if not seat.calibration.exists():
         return None
-    return orjson.loads(seat.calibration.read_bytes())
+    stored: JsonObject = orjson.loads(seat.calibration.read_bytes())
+    return stored

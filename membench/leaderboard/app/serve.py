@@ -1,4 +1,4 @@
-"""Serving the board: Streamlit in this process, on loopback, without telemetry."""
+"""ServeOptions the board: Streamlit in this process, on loopback, without telemetry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
-class Serving:
+class ServeOptions:
     """How to serve.
 
     Attributes:
@@ -33,7 +33,7 @@ class Serving:
     tokens: Path | None = None
 
 
-def serve(serving: Serving) -> None:
+def serve(serving: ServeOptions) -> None:
     """Serve until stopped.
 
     Raises:
@@ -51,7 +51,7 @@ def serve(serving: Serving) -> None:
     app.run(config=configuration(serving))
 
 
-def warm(serving: Serving) -> None:
+def warm(serving: ServeOptions) -> None:
     """Bring the index up to date and load what the first page needs, before anyone waits."""
     import plotly.graph_objects  # noqa: F401
     import scipy.special  # noqa: F401
@@ -62,7 +62,7 @@ def warm(serving: Serving) -> None:
     state.the_board(Choice())
 
 
-def environment(serving: Serving) -> dict[str, str]:
+def environment(serving: ServeOptions) -> dict[str, str]:
     """Settings for the pages. The dataset's words are shown to this machine's user alone."""
     private = serving.host in LOOPBACK and serving.tokens is None
     return {
@@ -73,7 +73,7 @@ def environment(serving: Serving) -> dict[str, str]:
     }
 
 
-def configuration(serving: Serving) -> dict[str, Any]:
+def configuration(serving: ServeOptions) -> dict[str, Any]:
     """Streamlit's options: nothing leaves this machine, nothing is watched.
 
     Without a `serverAddress` Streamlit asks an outside service for this machine's address.
@@ -91,7 +91,7 @@ def configuration(serving: Serving) -> dict[str, Any]:
     }
 
 
-def routes(serving: Serving) -> Sequence[Any]:
+def routes(serving: ServeOptions) -> Sequence[Any]:
     """Routes beside the pages."""
     if serving.tokens is None:
         return []

@@ -23,7 +23,7 @@ SUBMISSIONS = "MEMBENCH_BOARD_SUBMISSIONS"
 
 
 @dataclass(frozen=True)
-class Settings:
+class BoardSettings:
     """How the board is served.
 
     Attributes:
@@ -39,10 +39,10 @@ class Settings:
     submissions: bool
 
 
-def settings() -> Settings:
+def settings() -> BoardSettings:
     """As `serving` left them."""
     data = os.environ.get(DATA)
-    return Settings(
+    return BoardSettings(
         Path(os.environ.get(RESULTS, "results")),
         Path(data) if data else None,
         os.environ.get(SHOW_TEXT) == "1",
@@ -113,4 +113,4 @@ def empty() -> bool:
     return next(store().root.glob(f"*/*/{CHECKSUMS}"), None) is None
 
 
-__all__ = ["Settings", "empty", "index", "run_names", "settings", "store", "the_board"]
+__all__ = ["BoardSettings", "empty", "index", "run_names", "settings", "store", "the_board"]

@@ -21,6 +21,7 @@ from membench.harness.places import open_run
 from membench.leaderboard.bundles import layout, redact
 from membench.leaderboard.bundles.schema import private
 from membench.records.journal import read_lines
+from membench.records.manifest import SystemEntry
 from membench.records.run_directory import RunDir
 from membench.records.scores import read_scores
 from membench.tasks.registry import get_task
@@ -75,12 +76,12 @@ def make_bundle(run_path: Path, to: Path) -> Bundle:
 
 def bundle_files(run: RunDir) -> dict[str, bytes]:
     """Every file of a run's bundle, SHA256SUMS last."""
-    manifest, summary = redact.manifest(run.manifest()), redact.summary(run.summary())
-    check_named(manifest["system"])
-    free = get_task(summary["task"]).card.may_redistribute_text
+    manifest, summary = run.manifest(), run.summary()
+    check_named(manifest.system)
+    free = get_task(summary.task).card.may_redistribute_text
     files = {
-        layout.MANIFEST: json_file(manifest),
-        layout.SUMMARY: json_file(summary),
+        layout.MANIFEST: json_file(redact.manifest(manifest)),
+        layout.SUMMARY: json_file(redact.summary(summary)),
         layout.TEXTS: packed(map(redact.texts, records(run.texts))),
         layout.PLAY: packed(play_lines(run.play, text_allowed=free)),
         layout.ANSWERS: packed(
@@ -99,15 +100,15 @@ def bundle_files(run: RunDir) -> dict[str, bytes]:
     return files
 
 
-def check_named(system: JsonView) -> None:
+def check_named(system: SystemEntry) -> None:
     """Refuse a run that only says which adapter drove it: two vendors would be one row.
 
     Raises:
         BundleError: Says how to name what ran.
     """
-    if system.get("adapter") == system["name"]:
+    if system.adapter == system.name:
         raise BundleError(
-            f"'{system['name']}' drives a system of yours, and the run does not say which",
+            f"'{system.name}' drives a system of yours, and the run does not say which",
             "Run it again with --set name=my-memory --set version=1.2.0.",
         )
 

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.bundles import schema
 from membench.llm.upstreams.local.registry import public_name
+from membench.records.manifest import Manifest
 from membench.records.spec import RunSpec
+from membench.records.summary import Summary
 
 NAMING_MODELS = ("reader", "judge", "memory_model", "embedder")
 """Fields of a spec that may name a file of this machine."""
@@ -22,11 +24,11 @@ TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,39}")
 
 
-def manifest(run: JsonView) -> JsonObject:
+def manifest(run: Manifest) -> JsonObject:
     """The manifest without what only the submitter's machine can know."""
-    kept: JsonObject = schema.withheld(schema.pruned(schema.Manifest, run))
+    kept: JsonObject = schema.withheld(schema.pruned(schema.Manifest, run.to_json()))
     spec = dict(kept["spec"])
-    if "/" in run["spec"]["system"]:
+    if "/" in run.spec.system:
         spec["system"] = kept["system"]["name"]
     spec |= {name: public_name(spec[name]) for name in NAMING_MODELS}
     if spec.get("prompts") is not None:
@@ -36,9 +38,9 @@ def manifest(run: JsonView) -> JsonObject:
     return kept
 
 
-def summary(run: JsonView) -> JsonObject:
+def summary(run: Summary) -> JsonObject:
     """The summary: the claim."""
-    kept: JsonObject = schema.withheld(schema.pruned(schema.Summary, run))
+    kept: JsonObject = schema.withheld(schema.pruned(schema.Summary, run.to_json()))
     return kept
 
 

@@ -36,7 +36,7 @@ DRAW_S = 60
 
 
 @dataclass(frozen=True)
-class Mark:
+class PlottedRun:
     """One run in the picture.
 
     Attributes:
@@ -56,7 +56,7 @@ class Mark:
     ceiling: bool = False
 
 
-def mark(run: FinishedRun, metric: str, cost: str) -> Mark | None:
+def mark(run: FinishedRun, metric: str, cost: str) -> PlottedRun | None:
     """A run as a mark; None where its cost is unknown or zero, which no log axis shows.
 
     Args:
@@ -75,7 +75,7 @@ def mark(run: FinishedRun, metric: str, cost: str) -> Mark | None:
         return None
     ci95 = found.ci95 if found.clusters >= ENOUGH_CASES else None
     name = f"{run.summary.system} ({run.name})"
-    return Mark(name, value, interval, score, ci95, run.granted)
+    return PlottedRun(name, value, interval, score, ci95, run.granted)
 
 
 def cost_with_interval(
@@ -95,7 +95,7 @@ def cost_with_interval(
     return value, (low, high)
 
 
-def marks(runs: Sequence[FinishedRun], metric: str, cost: str) -> list[Mark]:
+def marks(runs: Sequence[FinishedRun], metric: str, cost: str) -> list[PlottedRun]:
     """The runs that can be drawn.
 
     Raises:
@@ -120,7 +120,7 @@ def known_costs(runs: Sequence[FinishedRun]) -> set[str]:
     }
 
 
-def figure(found: Sequence[Mark], metric: str, cost: str) -> go.Figure:
+def figure(found: Sequence[PlottedRun], metric: str, cost: str) -> go.Figure:
     """The picture."""
     import plotly.graph_objects as go
 
@@ -144,7 +144,7 @@ def figure(found: Sequence[Mark], metric: str, cost: str) -> go.Figure:
     return drawing
 
 
-def frontier_trace(found: Sequence[Mark]) -> go.Scatter:
+def frontier_trace(found: Sequence[PlottedRun]) -> go.Scatter:
     """The step frontier, drawn on to the dearest mark."""
     import plotly.graph_objects as go
 
@@ -161,7 +161,7 @@ def frontier_trace(found: Sequence[Mark]) -> go.Scatter:
     )
 
 
-def mark_trace(item: Mark) -> go.Scatter:
+def mark_trace(item: PlottedRun) -> go.Scatter:
     """One run with both error bars."""
     import plotly.graph_objects as go
 
@@ -192,7 +192,7 @@ def error_bar(value: float, interval: Interval | None) -> JsonObject:
 # --- writing ------------------------------------------------------------------------------------
 
 
-def write_plot(path: Path, found: Sequence[Mark], metric: str, cost: str) -> None:
+def write_plot(path: Path, found: Sequence[PlottedRun], metric: str, cost: str) -> None:
     """Write the picture in the format its file name asks for.
 
     Raises:
@@ -213,7 +213,7 @@ def write_plot(path: Path, found: Sequence[Mark], metric: str, cost: str) -> Non
         raise UsageError(f"--plot {path}: {error.strerror}", "Choose another file.") from None
 
 
-def page_of(found: Sequence[Mark], metric: str, cost: str) -> str:
+def page_of(found: Sequence[PlottedRun], metric: str, cost: str) -> str:
     """The picture as an HTML page that needs nothing else."""
     try:
         drawing = figure(found, metric, cost)

@@ -144,7 +144,7 @@ def question_data(store: Store, board: Board) -> JsonObject:
 
 def answer_data(bundle: LoadedBundle) -> JsonObject:
     """What a run recalled and answered, by question: sources of memories, parts of answers."""
-    opaque = opaque_ids(bundle.summary["task"], bundle.manifest["spec"]["seed"])
+    opaque = opaque_ids(bundle.summary.task, bundle.manifest.spec.seed)
     play = by_event(bundle, layout.PLAY, "recall")
     said = by_event(bundle, layout.ANSWERS, "answer")
     sources = memory_sources(bundle)
@@ -183,5 +183,3 @@ def memory_sources(bundle: LoadedBundle) -> dict[tuple[str, int], str]:
         for line in bundle.lines(layout.TEXTS)
         if "n" in line
     }
-
-

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from membench.domain.labels import JsonObject, JsonView
 
 from membench.domain.errors import RunStateError
+from membench.domain.labels import JsonObject, JsonView
 from membench.experiments.compare import adjustment_text
 from membench.leaderboard.rendering import charts, html
 from membench.leaderboard.rendering.cards import CARD_STYLE, answer_html, cards_html
@@ -48,6 +46,7 @@ from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.standing import standing
 from membench.leaderboard.views.tables import board_records, frontier_records, to_csv, to_json
 from membench.records.costs import COSTS, MAIN_COSTS
+from membench.records.summary import Summary
 
 WORDS = Path(__file__).parents[1] / "app"
 LINKS = {
@@ -80,7 +79,9 @@ class SiteFolder:
     def page(self, name: str, title: str, body: str, head: str = "") -> None:
         """Write one page; pages in a folder point one up."""
         up = "../" * name.count("/")
-        scripts = f'<style>{CARD_STYLE}{STANDING_STYLE}</style><script src="{up}assets/site.js"></script>'
+        scripts = (
+            f'<style>{CARD_STYLE}{STANDING_STYLE}</style><script src="{up}assets/site.js"></script>'
+        )
         links = {words: up + to for words, to in LINKS.items()}
         self.write(name, html.page(title, body, links, head + scripts, up))
 
@@ -364,10 +365,10 @@ def write_run(site: SiteFolder, run_id: str) -> None:
     site.page(f"runs/{run_id}.html", f"Run {run_id}", "".join(parts))
 
 
-def run_json(summary: JsonView, badge: JsonView | None) -> str:
+def run_json(summary: Summary, badge: JsonView | None) -> str:
     """Figures of a run and what the board says of them."""
     found = {key: value for key, value in (badge or {}).items() if key != "summary"}
-    return json.dumps({"summary": summary, "badge": found}, ensure_ascii=False, indent=1)
+    return json.dumps({"summary": summary.to_json(), "badge": found}, ensure_ascii=False, indent=1)
 
 
 def copy_library(to: Path) -> None:

@@ -13,7 +13,7 @@ from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle, question_rows
 from membench.metrics.names import is_fraction
 from membench.records.run_directory import RunDir
-from membench.records.summary import metrics_from_json, scored_value
+from membench.records.summary import scored_value
 
 
 def write_report(run: Path, file: Path) -> None:
@@ -24,27 +24,25 @@ def write_report(run: Path, file: Path) -> None:
     """
     loaded = as_loaded(open_run(run))
     file.parent.mkdir(parents=True, exist_ok=True)
-    system, task = loaded.summary["system"], loaded.summary["task"]
+    system, task = loaded.summary.system, loaded.summary.task
     file.write_text(html.page(f"{system} on {task}", body(loaded)), encoding="utf-8")
 
 
 def as_loaded(run: RunDir) -> LoadedBundle:
     """A run directory as the bundle it would become."""
     stored = bundle_files(run)
-    return LoadedBundle(
-        run.manifest(), run.summary(), None, UnpackedBundle(stored, unpack(stored, LIMITS))
-    )
+    opened = UnpackedBundle(stored, unpack(stored, LIMITS))
+    return LoadedBundle(run.manifest(), run.summary(), None, opened)
 
 
 def body(loaded: LoadedBundle) -> str:
     """Scores, costs, facts, questions."""
-    metrics = metrics_from_json(loaded.summary["metrics"])
     rows = question_rows(loaded.rows())
     names = list(headline(loaded))
     figures = {
         name: value
         for name in names
-        if is_fraction(name) and (value := scored_value(metrics, name)) is not None
+        if is_fraction(name) and (value := scored_value(loaded.summary.metrics, name)) is not None
     }
     return "".join(
         [
@@ -67,6 +65,6 @@ def headline(loaded: LoadedBundle) -> dict[str, None]:
     from membench.tasks.registry import get_task
     from membench.tasks.wording import leading_metrics
 
-    card = get_task(loaded.summary["task"]).card
+    card = get_task(loaded.summary.task).card
     there = {name for row in loaded.rows() for name in row.values}
     return dict.fromkeys(leading_metrics(card, there))

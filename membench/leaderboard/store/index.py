@@ -24,17 +24,19 @@ from membench.leaderboard.store.refusals import refusal_file, refusal_of
 from membench.leaderboard.store.rows import BundleFigures, build_row
 from membench.leaderboard.store.store import BADGES, BundleEntry, Store, bundle_sha256, tombstones
 from membench.leaderboard.validation import Rejected, verify_form
+from membench.leaderboard.validation.parsing import manifest_of, summary_of
 from membench.leaderboard.validation.rules import Finding
-from membench.leaderboard.validation.strict import parse_lines, parse_object
+from membench.leaderboard.validation.strict import parse_lines
 from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.records.scores import score_from_json
+from membench.records.summary import Summary
 
 Frame: TypeAlias = Any
 """A `pandas.DataFrame`; pandas has no types and is imported where it is used."""
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 15
+VERSION = 16
 """Of the tables' shape: an index of another version is built anew."""
 
 
@@ -171,15 +173,11 @@ def read_row(store: Store, entry: BundleEntry) -> BundleFigures:
     if current is None:
         verify_form(opened).accept()
     reader = trusted_lines if current else strict_lines
-    manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST)
-    if manifest["run_id"] != entry.run_id:
-        found = Finding("identity.run", entry.run_id, f"holds run '{manifest['run_id']}'")
+    manifest = manifest_of(opened)
+    if manifest.run_id != entry.run_id:
+        found = Finding("identity.run", entry.run_id, f"holds run '{manifest.run_id}'")
         raise Rejected([found])
-    summary = (
-        current["summary"]
-        if current
-        else parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY)
-    )
+    summary = Summary.from_json(current["summary"]) if current else summary_of(opened)
     rows = [score_from_json(line) for line in reader(opened, layout.SCORES)]
     play = [line for line in reader(opened, layout.PLAY) if "note" not in line]
     answers = reader(opened, layout.ANSWERS)

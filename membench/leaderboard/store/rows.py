@@ -26,8 +26,10 @@ from membench.energy.verification.repeats import Repeat
 from membench.experiments.compare import FinishedRun, case_costs
 from membench.metrics.statistics import ENOUGH_CASES, ratio_metric
 from membench.records.canonical import canonical_sha256
+from membench.records.comparison_key import ComparisonKey
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP, STAGES
-from membench.records.summary import EnergyEntry, Summary
+from membench.records.manifest import Manifest, SystemEntry
+from membench.records.summary import Summary
 from membench.tasks.base import AnyTask
 from membench.tasks.registry import get_task
 from membench.tasks.wording import less_is_better
@@ -71,7 +73,7 @@ class RowFigure:
 
 
 @dataclass(frozen=True)
-class Cells:
+class CaseSums:
     """Sums by case of one figure, over the sorted case ids.
 
     Attributes:
@@ -97,62 +99,62 @@ class BundleFigures:
 
     facts: JsonObject
     figures: dict[str, RowFigure] = field(default_factory=dict)
-    cells: dict[str, Cells] = field(default_factory=dict)
+    cells: dict[str, CaseSums] = field(default_factory=dict)
 
 
-def comparison_group(key: JsonView) -> str:
+def comparison_group(key: ComparisonKey) -> str:
     """Short hash of what must be equal to compare scores."""
-    return canonical_sha256({k: v for k, v in key.items() if k != "cost"})[:12]
+    return canonical_sha256({k: v for k, v in key.to_json().items() if k != "cost"})[:12]
 
 
-def time_group(key: JsonView) -> str:
+def time_group(key: ComparisonKey) -> str:
     """Short hash of what must be equal to compare seconds."""
-    cost = key.get("cost") or {}
+    cost = key.cost.to_json()
     return canonical_sha256({k: v for k, v in cost.items() if not k.startswith("energy_")})[:12]
 
 
-def energy_group(key: JsonView) -> str:
+def energy_group(key: ComparisonKey) -> str:
     """Short hash of what must be equal to compare joules: boundary and provenance as well."""
-    return canonical_sha256(key.get("cost"))[:12]
+    return canonical_sha256(key.cost.to_json())[:12]
 
 
-def configuration(manifest: JsonView) -> str:
+def configuration(manifest: Manifest) -> str:
     """Short hash of what makes two bundles attempts at one thing."""
-    system = manifest["system"]
+    system = manifest.system
     parts = {
-        "system": [system["name"], system["version"], system["parameters"]],
-        "models": manifest["models"],
-        "key": comparison_group(manifest["comparison_key"]),
-        "seed": manifest["spec"]["seed"],
+        "system": [system.name, system.version, system.parameters],
+        "models": manifest.models,
+        "key": comparison_group(manifest.comparison_key),
+        "seed": manifest.spec.seed,
     }
     return canonical_sha256(parts)[:12]
 
 
-def label(manifest: JsonView) -> str:
+def label(manifest: Manifest) -> str:
     """The system's name with the parameters that were set."""
-    chosen = dict(manifest["spec"]["set"])
-    if manifest["system"].get("adapter"):
+    system, chosen = manifest.system, dict(manifest.spec.set)
+    if system.adapter:
         chosen = {key: value for key, value in chosen.items() if key not in DRIVEN}
     listed = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
-    name = str(manifest["system"]["name"])
-    if manifest["system"].get("protocol") == "answer-only":
+    name = system.name
+    if system.protocol == "answer-only":
         name += " [answers by itself]"
     return UNSHOWN.sub("_", f"{name} ({listed})" if listed else name)[:120]
 
 
-def facts_of(manifest: JsonView, summary: JsonView) -> JsonObject:
+def facts_of(manifest: Manifest, summary: Summary) -> JsonObject:
     """What the board shows of a run besides figures."""
-    system, key = manifest["system"], manifest["comparison_key"]
-    energy = summary["energy"]
+    system, key, counts = manifest.system, manifest.comparison_key, summary.counts
+    energy = summary.energy
     return {
-        "run_id": manifest["run_id"],
-        "task": summary["task"],
-        "split": summary["split"],
-        "system": system["name"],
+        "run_id": manifest.run_id,
+        "task": summary.task,
+        "split": summary.split,
+        "system": system.name,
         "label": label(manifest),
-        "version": system["version"],
-        "fidelity": system["fidelity"],
-        "division": summary["division"],
+        "version": system.version,
+        "fidelity": system.fidelity,
+        "division": summary.division,
         "group": comparison_group(key),
         "time_group": time_group(key),
         "energy_group": energy_group(key),
@@ -160,34 +162,34 @@ def facts_of(manifest: JsonView, summary: JsonView) -> JsonObject:
         "protocol": protocol(key),
         "machine": machine(key),
         "meter": meter(key),
-        "created": manifest["created_utc"],
-        "content": summary["content_sha256"] or "",
-        "complete": summary["complete"],
-        "subset": manifest["subset"],
-        "rehearsal": "scripted" in manifest["models"].values(),
-        "local": set(manifest["models"]) <= set(manifest.get("local_models") or ()),
-        "reader_fails_gate": (summary.get("reader_gate") or {}).get("tells_apart") is False,
-        "cases": summary["counts"]["cases"],
-        "questions": summary["counts"]["questions"],
-        "failed": summary["counts"]["failed"],
-        "energy_provenance": energy["total"]["provenance"],
+        "created": manifest.created_utc,
+        "content": summary.content_sha256 or "",
+        "complete": summary.complete,
+        "subset": manifest.subset,
+        "rehearsal": manifest.scripted,
+        "local": set(manifest.models) <= set(manifest.local_models),
+        "reader_fails_gate": (summary.reader_gate or {}).get("tells_apart") is False,
+        "cases": counts.cases,
+        "questions": counts.questions,
+        "failed": counts.failed,
+        "energy_provenance": energy.total.provenance,
         "energy_repeat": energy_repeat(manifest, summary),
-        "energy_boundary": str(energy.get("boundary") or ""),
-        "order_dependent": system["order_dependent"],
-        "ceiling": "evidence_grant" in system["capabilities"],
-        "handed_in": system["protocol"] == "handed-in",
+        "energy_boundary": energy.boundary or "",
+        "order_dependent": system.order_dependent,
+        "ceiling": "evidence_grant" in system.capabilities,
+        "handed_in": system.protocol == "handed-in",
         "reference": reference_of(system),
     }
 
 
-def reference_of(system: JsonView) -> str:
+def reference_of(system: SystemEntry) -> str:
     """What others are compared with a system as; empty for a system like any other.
 
     Manifests from before the key are answered by the card of that name, if there is one here.
     """
-    if "reference" in system:
-        return system["reference"] or ""
-    return known_references().get(system["name"], "")
+    if system.reference is not None:
+        return system.reference
+    return known_references().get(system.name, "")
 
 
 @cache
@@ -196,52 +198,46 @@ def known_references() -> Mapping[str, str]:
     return {card.name: card.reference for card in list_systems().values() if card.reference}
 
 
-def energy_repeat(manifest: JsonView, summary: JsonView) -> str:
+def energy_repeat(manifest: Manifest, summary: Summary) -> str:
     """What the run's measured joules can be verified by, as JSON; empty without such."""
-    repeat = Repeat.recorded(
-        EnergyEntry.from_json(summary["energy"].get("total")),
-        manifest.get("energy"),
-        manifest.get("energy_protocol") or (),
-        (manifest.get("comparison_key") or {}).get("cost"),
-    )
+    repeat = Repeat.of(summary, manifest)
     return orjson.dumps(repeat.to_json()).decode() if repeat.measured else ""
 
 
-def protocol(key: JsonView) -> str:
+def protocol(key: ComparisonKey) -> str:
     """The comparison key in words."""
-    parts = [f"reader {key['reader']}"]
-    parts.append("no judge" if key["judge"] == "none" else f"judge {key['judge']}")
-    parts.append(f"k {key['k']}")
-    if key["token_budget"] is not None:
-        parts.append(f"budget {key['token_budget']} tokens")
-    options = ", ".join(f"{name} {value}" for name, value in sorted(key["task_options"].items()))
+    parts = [f"reader {key.reader}"]
+    parts.append("no judge" if key.judge == "none" else f"judge {key.judge}")
+    parts.append(f"k {key.k}")
+    if key.token_budget is not None:
+        parts.append(f"budget {key.token_budget} tokens")
+    options = ", ".join(f"{name} {value}" for name, value in sorted(key.task_options.items()))
     return ", ".join([*parts, *([options] if options else [])])
 
 
-def machine(key: JsonView) -> str:
+def machine(key: ComparisonKey) -> str:
     """The cost part of the comparison key in words."""
-    cost = key.get("cost") or {}
-    parts = [str(cost.get("hardware_class") or "unknown machine")]
-    parts.append(f"concurrency {cost.get('concurrency')}")
-    parts.append(f"schedule {cost.get('schedule')}")
-    if cost.get("serving_profile"):
-        parts.append(f"serving {cost['serving_profile']}")
+    cost = key.cost
+    parts = [cost.hardware_class or "unknown machine"]
+    parts.append(f"concurrency {cost.concurrency}")
+    parts.append(f"schedule {cost.schedule}")
+    if cost.serving_profile:
+        parts.append(f"serving {cost.serving_profile}")
     return ", ".join(parts)
 
 
-def meter(key: JsonView) -> str:
+def meter(key: ComparisonKey) -> str:
     """Machine, boundary and provenance in words."""
-    cost = key.get("cost") or {}
-    boundary = cost.get("energy_boundary") or "no boundary"
-    return f"{machine(key)}, {boundary}, {cost.get('energy_provenance')}"
+    boundary = key.cost.energy_boundary or "no boundary"
+    return f"{machine(key)}, {boundary}, {key.cost.energy_provenance}"
 
 
 # --- figures -----------------------------------------------------------------------------------
 
 
 def build_row(
-    manifest: JsonView,
-    summary: JsonView,
+    manifest: Manifest,
+    summary: Summary,
     rows: Sequence[Score],
     play: Iterable[JsonView],
     answers: Iterable[JsonView],
@@ -256,37 +252,39 @@ def build_row(
         answers: Lines of answers.jsonl.
     """
     figures = {
-        name: figure_of(metric)
-        for name, metric in metric_entries(summary)
-        if metric["value"] is not None
+        name: figure
+        for name, metric in named_metrics(summary)
+        if (figure := figure_of(metric)) is not None
     }
-    cells = metric_cells(summary["task"], rows)
-    opaque = opaque_ids(summary["task"], manifest["spec"]["seed"])
+    cells = metric_cells(summary.task, rows)
+    opaque = opaque_ids(summary.task, manifest.spec.seed)
     spent = case_costs(rows, opaque)
     for journal in (play, answers):
         spent.add(journal)
-    run = FinishedRun(Summary.from_json(summary), rows, spent.totals())
+    run = FinishedRun(summary, rows, spent.totals())
     cells |= cost_cells(run)
     figures |= cost_figures(run, cells)
     return BundleFigures(facts_of(manifest, summary), figures, cells)
 
 
-def figure_of(metric: JsonView) -> RowFigure:
-    """A metric of a summary."""
-    few = 0 < metric["clusters"] < ENOUGH_CASES
-    low, high = (None, None) if few or metric["ci95"] is None else metric["ci95"]
-    return RowFigure(metric["value"], low, high, metric["n"], few)
+def figure_of(metric: Metric) -> RowFigure | None:
+    """A metric of a summary; None without a value."""
+    if metric.value is None:
+        return None
+    few = 0 < metric.clusters < ENOUGH_CASES
+    low, high = (None, None) if few or metric.ci95 is None else metric.ci95
+    return RowFigure(metric.value, low, high, metric.n, few)
 
 
-def metric_entries(summary: JsonView) -> Iterable[tuple[str, JsonView]]:
+def named_metrics(summary: Summary) -> Iterable[tuple[str, Metric]]:
     """Metrics of the summary, then of its categories."""
-    yield from summary["metrics"].items()
-    for category, entry in summary["categories"].items():
-        for name, metric in entry["metrics"].items():
+    yield from summary.metrics.items()
+    for category, entry in summary.categories.items():
+        for name, metric in entry.metrics.items():
             yield f"{category}/{name}", metric
 
 
-def metric_cells(task: str, rows: Sequence[Score]) -> dict[str, Cells]:
+def metric_cells(task: str, rows: Sequence[Score]) -> dict[str, CaseSums]:
     """Sums by case of the task's headline metrics; a failed row counts as 0."""
     card = get_task(task).card
     names = dict.fromkeys((*card.headline, card.main_metric, card.offline_metric))
@@ -298,7 +296,7 @@ def metric_cells(task: str, rows: Sequence[Score]) -> dict[str, Cells]:
             if name in row.values and (value := counted(row, name)) is not None:
                 sums[row.case_id].append(value)
         if sums:
-            found[name] = Cells(
+            found[name] = CaseSums(
                 tuple(math.fsum(sums[case]) for case in cases),
                 tuple(len(sums[case]) for case in cases),
             )
@@ -306,7 +304,7 @@ def metric_cells(task: str, rows: Sequence[Score]) -> dict[str, Cells]:
 
 
 def case_ids(rows: Sequence[Score]) -> list[str]:
-    """Official case ids in the order of every `Cells`."""
+    """Official case ids in the order of every `CaseSums`."""
     return sorted({row.case_id for row in rows})
 
 
@@ -316,24 +314,24 @@ def counted(row: Score, name: str) -> float | None:
     return 0.0 if value is None and row.status == "failed" else value
 
 
-def cost_cells(run: FinishedRun) -> dict[str, Cells]:
+def cost_cells(run: FinishedRun) -> dict[str, CaseSums]:
     """Costs by case: of phases for comparing, of questions for ranges and frontiers."""
     questions = run.questions
     cases = sorted(questions)
     counts = tuple(questions[case] for case in cases)
     found = {
-        name: Cells(tuple(by_case.get(case, 0.0) for case in cases), counts)
+        name: CaseSums(tuple(by_case.get(case, 0.0) for case in cases), counts)
         for name, by_case in run.costs.items()
     }
     for cost in MAIN_COSTS:
         by_case = run.case_costs(QUESTION, cost)
         if by_case is not None:
             sums = tuple(by_case.get(case, 0.0) for case in cases)
-            found[f"{QUESTION}.{cost.id}"] = Cells(sums, counts)
+            found[f"{QUESTION}.{cost.id}"] = CaseSums(sums, counts)
     return found
 
 
-def cost_figures(run: FinishedRun, cells: Mapping[str, Cells]) -> dict[str, RowFigure]:
+def cost_figures(run: FinishedRun, cells: Mapping[str, CaseSums]) -> dict[str, RowFigure]:
     """Costs per question and per history; figures that nobody measured are absent."""
     counts = run.summary.counts
     found: dict[str, RowFigure] = {}
@@ -368,7 +366,7 @@ def joule_figures(summary: Summary, means: Mapping[str, float | None]) -> dict[s
     return found
 
 
-def cost_figure(value: float, cells: Cells | None, n: int) -> RowFigure:
+def cost_figure(value: float, cells: CaseSums | None, n: int) -> RowFigure:
     """A cost per question with its cluster-t interval.
 
     The value is the summary's, whose calls that came after their phase are in no record: the

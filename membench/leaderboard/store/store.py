@@ -241,11 +241,12 @@ class Store:
             RunStateError: There is no such run.
         """
         from membench.leaderboard.store.rows import label
+        from membench.leaderboard.validation.parsing import manifest_from
 
         entry = self.find(run_id)
         if entry is None:
             raise RunStateError(f"there is no run '{run_id}' in {self.root}", "See its rows.")
-        name = label(orjson.loads((entry.path / layout.MANIFEST).read_bytes()))
+        name = label(manifest_from(orjson.loads((entry.path / layout.MANIFEST).read_bytes())))
         self.adjudicate(
             Adjudication(now(), run_id, who, why, "withdrawn", task=entry.task, label=name)
         )

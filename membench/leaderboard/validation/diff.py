@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import orjson
 
@@ -118,7 +117,7 @@ def summary_findings(summary: JsonView, claim: JsonView) -> Iterator[Finding]:
             yield Finding(rule, f"{layout.SUMMARY}: {path}", problem)
 
 
-def without_newer_usage(ours: object, claim: object) -> Any:
+def without_newer_usage(ours: object, claim: object) -> object:
     """A part of the summary without the usage figures that an older claim never had."""
     if not isinstance(ours, Mapping) or not isinstance(claim, Mapping):
         return ours
@@ -142,7 +141,7 @@ def energy_report_findings(report: JsonView, claim: JsonView | None) -> Iterator
         yield Finding("rescore.energy", f"{layout.MANIFEST}: {path}", problem)
 
 
-def differences(ours: object, theirs: object, path: str) -> Iterator[tuple[str, Any, Any]]:
+def differences(ours: object, theirs: object, path: str) -> Iterator[tuple[str, object, object]]:
     """Leaves in which two JSON values differ beyond rounding: (path, ours, theirs)."""
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         for key in sorted({*ours, *theirs}):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,8 +19,10 @@ from membench.leaderboard.bundles.layout import LIMITS, Limits
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.strict import parse_lines, parse_object
 from membench.leaderboard.validation.unpacking import UnpackedBundle
-from membench.records.manifest import SCHEMA
+from membench.records.manifest import SCHEMA, Manifest
+from membench.records.run_directory import MALFORMED
 from membench.records.spec import RunSpec
+from membench.records.summary import Summary
 
 MANY = 20
 """Findings reported of one kind; a broken file breaks the same rule on every line."""
@@ -100,6 +101,42 @@ def parse_bundle(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundl
         candidates,
         energy,
     )
+
+
+def manifest_of(opened: UnpackedBundle) -> Manifest:
+    """The manifest of a bundle as a class, of one that nobody verified too.
+
+    Raises:
+        RuleViolation: It is not JSON that every reader understands alike, or lacks something.
+    """
+    return manifest_from(parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST))
+
+
+def manifest_from(stored: JsonView) -> Manifest:
+    """A manifest that was read strictly, as a class.
+
+    Raises:
+        RuleViolation: It lacks something.
+    """
+    try:
+        return Manifest.from_json(stored)
+    except MALFORMED as error:
+        problem = f"cannot be read: {error}"[:300]
+        raise RuleViolation("schema.manifest", layout.MANIFEST, problem) from None
+
+
+def summary_of(opened: UnpackedBundle) -> Summary:
+    """The summary of a bundle as a class: the claim.
+
+    Raises:
+        RuleViolation: It is not JSON that every reader understands alike, or lacks something.
+    """
+    stored = parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY)
+    try:
+        return Summary.from_json(stored)
+    except MALFORMED as error:
+        problem = f"cannot be read: {error}"[:300]
+        raise RuleViolation("schema.summary", layout.SUMMARY, problem) from None
 
 
 def check_version(value: JsonObject, name: str) -> None:
@@ -260,7 +297,7 @@ def agreement_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     manifest, summary = bundle.manifest, bundle.summary
     cost = manifest["comparison_key"].get("cost") or {}
     energy = {"provenance": None, **(summary["energy"].get("total") or {})}
-    same: Sequence[tuple[str, Any, Any]] = (
+    same: Sequence[tuple[str, object, object]] = (
         ("run_id", summary["run_id"], manifest["run_id"]),
         ("task", summary["task"], manifest["task"]["name"]),
         ("split", summary["split"], manifest["task"]["split"]),

@@ -33,6 +33,7 @@ from membench.domain.score import Gold, Score, Verdict
 from membench.harness.prepare import judges
 from membench.harness.run_energy import energy_of, energy_report
 from membench.harness.stages.score import ScoreResults, Totals
+from membench.harness.stages.unread import score_case, with_placeholders
 from membench.harness.stages.verdicts import judge_key, verdict_failures, verdict_from
 from membench.harness.summary import summarise
 from membench.leaderboard.bundles import layout
@@ -46,14 +47,14 @@ from membench.leaderboard.validation.diff import (
     score_findings,
     summary_findings,
 )
-from membench.leaderboard.validation.parsing import MANY, Lines, ParsedBundle
+from membench.leaderboard.validation.parsing import MANY, Lines, ParsedBundle, manifest_from
 from membench.leaderboard.validation.reconstruct import case_versions, write_journals
 from membench.leaderboard.validation.references import check_references
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.verifier_data import VerifierData
+from membench.readers.registry import reads_nothing
 from membench.records.attempts import RunRecords
-from membench.records.manifest import Manifest
-from membench.records.run_directory import MALFORMED, RunDir
+from membench.records.run_directory import RunDir
 from membench.records.spec import RunSpec
 from membench.records.summary import EnergySummary
 from membench.records.telemetry import Telemetry
@@ -91,8 +92,13 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
     """
     verdicts = verdicts_by_request(scoring_verdicts(bundle, reference))
     models = {Role(role): name for role, name in bundle.manifest["models"].items()}
-    alone = bundle.manifest["system"]["protocol"] == "answer-only"
-    scorer = BundleScorer(reference, verdicts, models, answers_alone=alone)
+    scorer = BundleScorer(
+        reference,
+        verdicts,
+        models,
+        answers_alone=bundle.manifest["system"]["protocol"] == "answer-only",
+        unread=reads_nothing(bundle.manifest["spec"]["reader"]),
+    )
     with tempfile.TemporaryDirectory(prefix="membench-verify-") as folder:
         run = RunDir(Path(folder))
         recorded = write_journals(bundle, run)
@@ -165,9 +171,11 @@ class BundleScorer:
         models: Mapping[Role, str],
         *,
         answers_alone: bool = False,
+        unread: bool = False,
     ) -> None:
         """Start with nothing scored."""
         self._answers_alone = answers_alone
+        self._unread = unread
         self.totals = Totals(models)
         self._task = reference.task
         self._verdicts = verdicts
@@ -188,20 +196,26 @@ class BundleScorer:
         check_references(case, attempt, answers_alone=self._answers_alone)
         versions = case_versions(case, gold, attempt)
         verdicts = self._verdicts_about(gold, versions)
-        rows = list(self._task.score(versions.played, gold, verdicts))
+        rows = self._score(versions.played, gold, verdicts)
         for names, others in (
             (self._by_answer, versions.with_other_answers),
             (self._by_memory, versions.with_gold_text),
         ):
             for other in others:
-                names |= changed_metrics(rows, list(self._task.score(other, gold, verdicts)))
+                names |= changed_metrics(rows, self._score(other, gold, verdicts))
         if verdicts:
-            unjudged = list(self._task.score(versions.played, gold, {}))
+            unjudged = self._score(versions.played, gold, {})
             self._by_verdict |= changed_metrics(rows, unjudged)
         self._compare_gold(gold, versions.played, versions.hidden_answers)
         self._rows.extend((row, row.event in versions.hidden_answers) for row in rows)
         self._names.update(name for row in rows for name in row.values)
-        self.totals.add(attempt, versions.played, rows)
+        played = with_placeholders(versions.played) if self._unread else versions.played
+        self.totals.add(attempt, played, rows)
+
+    def _score(
+        self, played: PlayedCase, gold: Gold, verdicts: Mapping[str, Verdict]
+    ) -> list[Score]:
+        return score_case(self._task, played, gold, verdicts, unread=self._unread)
 
     def _verdicts_about(self, gold: Gold, versions: Iterable[PlayedCase]) -> dict[str, Verdict]:
         """The verdicts about one case, whichever version of it asks for them."""
@@ -296,12 +310,7 @@ def recomputed_summary(
     bundle: ParsedBundle, reference: VerifierData, results: ScoreResults, energy: RecomputedEnergy
 ) -> JsonObject:
     """The summary as the harness would write it from the verifier's rows."""
-    try:
-        manifest = Manifest.from_json(bundle.manifest)
-    except MALFORMED as error:
-        raise RuleViolation(
-            "schema.manifest", layout.MANIFEST, f"cannot be read: {error}"[:300]
-        ) from None
+    manifest = manifest_from(bundle.manifest)
     own = summarise(manifest, reference.task, results, energy.summary).to_json()
     summary = orjson.loads(orjson.dumps(own)) | {"judge": bundle.summary["judge"]}
     return pruned(Summary, summary)

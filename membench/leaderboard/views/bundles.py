@@ -14,9 +14,12 @@ from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Score
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
-from membench.leaderboard.validation.strict import parse_lines, parse_object
+from membench.leaderboard.validation.parsing import manifest_of, summary_of
+from membench.leaderboard.validation.strict import parse_lines
 from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
+from membench.records.manifest import Manifest
 from membench.records.scores import score_from_json
+from membench.records.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class LoadedBundle:
         opened: The files.
     """
 
-    manifest: JsonView
-    summary: JsonView
+    manifest: Manifest
+    summary: Summary
     badge: JsonView | None
     opened: UnpackedBundle
 
@@ -66,9 +69,8 @@ def _loaded(root: Path, run_id: str, path: Path, stamp: int) -> LoadedBundle:
     opened = open_bundle(path)
     badge = Store(root).badge(run_id)
     current = badge if badge is not None and badge["bundle_sha256"] == opened.sha256 else None
-    manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST)
-    summary = parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY)
-    return LoadedBundle(manifest, current["summary"] if current else summary, current, opened)
+    summary = Summary.from_json(current["summary"]) if current else summary_of(opened)
+    return LoadedBundle(manifest_of(opened), summary, current, opened)
 
 
 def question_rows(rows: Sequence[Score]) -> list[Score]:

@@ -23,8 +23,6 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.metrics.names import is_fraction
 from membench.metrics.statistics import interval_text
-from membench.records.comparison_key import ComparisonKey
-from membench.records.summary import Summary
 
 MOST = 5
 """Runs that can be compared at once."""
@@ -91,18 +89,15 @@ def compare(store: Store, index: Index, run_ids: Sequence[str], metric: str = ""
 
 def finished(loaded: LoadedBundle, index: Index) -> FinishedRun:
     """A bundle as comparing needs it: the verifier's figures, costs by case from the index."""
-    run_id, rows = loaded.manifest["run_id"], loaded.rows()
+    run_id, rows = loaded.manifest.run_id, loaded.rows()
     cells = index.cells[index.cells["run_id"] == run_id]
     cases = case_ids(rows)
     costs = {
         name: dict(zip(cases, map(float, sums), strict=True))
         for name, sums in zip(cells["name"], cells["sums"], strict=True)
     }
-    summary = replace(
-        Summary.from_json(loaded.summary),
-        comparison_key=ComparisonKey.from_json(loaded.manifest["comparison_key"]),
-    )
-    granted = "evidence_grant" in loaded.manifest["system"]["capabilities"]
+    summary = replace(loaded.summary, comparison_key=loaded.manifest.comparison_key)
+    granted = "evidence_grant" in loaded.manifest.system.capabilities
     return FinishedRun(summary, rows, costs, granted)
 
 

@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from membench.domain.case import Ask, Case, opaque_ids
 from membench.domain.errors import UserError
-from membench.domain.labels import JsonObject, JsonView
+from membench.domain.labels import JsonObject, JsonView, Scalar
 from membench.domain.score import Gold, Score
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
@@ -169,7 +168,7 @@ def attempted(
     bundle: LoadedBundle, row: Score, case: Case | None, evidence: frozenset[str] | None
 ) -> AttemptView:
     """What one run made of a question."""
-    opaque = opaque_ids(bundle.summary["task"], bundle.manifest["spec"]["seed"])(row.case_id)
+    opaque = opaque_ids(bundle.summary.task, bundle.manifest.spec.seed)(row.case_id)
     texts = last_attempt(bundle, layout.TEXTS, opaque)
     memories = {line["n"]: line for line in texts}
     played = last_attempt(bundle, layout.PLAY, opaque)
@@ -191,9 +190,9 @@ def attempted(
     asked = -1 if row.event is None else row.event
     calls = call_lines(journal, evidence_events(case, evidence), asked)
     answers = tuple(answer_words(a, case) for a in said["content"]["answers"]) if said else ()
-    label = str(bundle.manifest["system"]["name"])
+    label = bundle.manifest.system.name
     return AttemptView(
-        bundle.manifest["run_id"],
+        bundle.manifest.run_id,
         label,
         row,
         answers,
@@ -272,22 +271,21 @@ def verdicts_of(bundle: LoadedBundle, question_id: str) -> dict[str, str]:
 
 def the_case(bundle: LoadedBundle, case_id: str, data: Path | None) -> tuple[Case, Gold] | None:
     """The case with its gold from this machine's data; None where it has none."""
-    task = bundle.manifest["task"]
-    spec = bundle.manifest["spec"]
+    task, spec = bundle.manifest.task, bundle.manifest.spec
     try:
-        task_type = get_task(task["name"])
-        source = find_source(task_type, task["split"], data)
-        if task_type.identify(source).sha256 != task["dataset_sha256"]:
+        task_type = get_task(task.name)
+        source = find_source(task_type, task.split, data)
+        if task_type.identify(source).sha256 != task.dataset_sha256:
             return None
-        options = tuple(sorted(spec["task_set"].items()))
-        return cases_of(task["name"], source, options, spec["seed"]).get(case_id)
+        options = tuple(sorted(spec.task_set.items()))
+        return cases_of(task.name, source, options, spec.seed).get(case_id)
     except UserError:
         return None
 
 
 @lru_cache(maxsize=2)
 def cases_of(
-    name: str, source: Source, options: tuple[tuple[str, Any], ...], seed: int
+    name: str, source: Source, options: tuple[tuple[str, Scalar], ...], seed: int
 ) -> dict[str, tuple[Case, Gold]]:
     """Every case of a file by its official id."""
     task = get_task(name)(dict(options), seed)

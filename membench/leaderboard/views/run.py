@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from membench.domain.labels import JsonObject, JsonView
-from membench.domain.score import Score
+from membench.domain.score import Metric, Score
 from membench.leaderboard.store.rows import RowFigure, figure_of
 from membench.leaderboard.store.store import Adjudication, Store, tombstones
 from membench.leaderboard.validation.rules import FLAGS
@@ -52,30 +52,30 @@ def run_page(store: Store, run_id: str) -> RunPage:
 def facts(loaded: LoadedBundle) -> list[Record]:
     """Who, what, when, on what, as a table."""
     manifest, summary = loaded.manifest, loaded.summary
-    system, task, code = manifest["system"], manifest["task"], manifest["code"]
+    system, task, code, counts = manifest.system, manifest.task, manifest.code, summary.counts
     badge = loaded.badge or {}
     entries = {
-        "system": f"{system['name']} {system['version']} ({system['fidelity']})",
-        "parameters": words(system["parameters"]),
-        "deviations": "; ".join(system["deviations"]) or "none known",
-        "task": f"{task['name']}, split {task['split']} ({task['dataset_version']} data)",
-        "questions": f"{summary['counts']['questions']:,} in {summary['counts']['cases']:,} cases",
-        "failures": words(summary["counts"]["failures"]) or "none",
-        "division": summary["division"],
-        "reader and judge": f"{manifest['spec']['reader']}, judge {manifest['spec']['judge']}",
-        "models": words(manifest["models"]) or "none",
-        "machine": manifest["hardware"]["class"],
-        "execution": words(manifest["options"]),
-        "membench": f"{manifest['versions'].get('membench')}, commit {str(code['commit'])[:10]}"
-        + (", with uncommitted changes" if code["dirty"] else ""),
-        "made": manifest["created_utc"],
+        "system": f"{system.name} {system.version} ({system.fidelity})",
+        "parameters": words(system.parameters),
+        "deviations": "; ".join(system.deviations) or "none known",
+        "task": f"{task.name}, split {task.split} ({task.dataset_version} data)",
+        "questions": f"{counts.questions:,} in {counts.cases:,} cases",
+        "failures": words(counts.failures) or "none",
+        "division": summary.division,
+        "reader and judge": f"{manifest.spec.reader}, judge {manifest.spec.judge}",
+        "models": words(manifest.models) or "none",
+        "machine": manifest.hardware.kind,
+        "execution": words(manifest.options),
+        "membench": f"{manifest.versions.get('membench')}, commit {str(code.commit)[:10]}"
+        + (", with uncommitted changes" if code.dirty else ""),
+        "made": manifest.created_utc,
         "verified": badge.get("verified_utc", "never"),
         "score badge": badge.get("score", "unchecked"),
         "submitter": badge.get("submitter") or "–",
         "remarks": "; ".join(FLAGS[f] for f in badge.get("flags", ()) if f in FLAGS) or "none",
-        "dataset sha256": task["dataset_sha256"],
-        "question set sha256": task["question_set_sha256"],
-        "content sha256": summary["content_sha256"] or "–",
+        "dataset sha256": task.dataset_sha256,
+        "question set sha256": task.question_set_sha256,
+        "content sha256": summary.content_sha256 or "–",
         "bundle sha256": loaded.opened.sha256,
     }
     return [{"fact": name, "value": str(value)} for name, value in entries.items()]
@@ -93,11 +93,11 @@ def metric_records(loaded: LoadedBundle) -> list[Record]:
         {
             "metric": name,
             "value": figure_text(name, metric),
-            "n": metric["n"],
-            "cases": metric["clusters"],
+            "n": metric.n,
+            "cases": metric.clusters,
             "came about": origins.get(name.removesuffix(".scored"), "claimed"),
         }
-        for name, metric in loaded.summary["metrics"].items()
+        for name, metric in loaded.summary.metrics.items()
     ]
 
 
@@ -105,23 +105,23 @@ def category_records(loaded: LoadedBundle) -> list[Record]:
     """Headline metrics by category."""
     from membench.tasks.registry import get_task
 
-    names = get_task(loaded.summary["task"]).card.headline
+    names = get_task(loaded.summary.task).card.headline
     found = []
-    for category, entry in loaded.summary["categories"].items():
-        record: Record = {"category": category, "n": entry["n"]}
+    for category, entry in loaded.summary.categories.items():
+        record: Record = {"category": category, "n": entry.n}
         for name in names:
-            metric = entry["metrics"].get(name)
+            metric = entry.metrics.get(name)
             if metric is not None:
                 record[name] = figure_text(name, metric, interval=False)
         found.append(record)
     return aligned(found)
 
 
-def figure_text(name: str, metric: JsonView, *, interval: bool = True) -> str:
+def figure_text(name: str, metric: Metric, *, interval: bool = True) -> str:
     """A metric of a summary: fractions in percent, counts as they are."""
-    if metric["value"] is None:
-        return "–"
     figure = figure_of(metric)
+    if figure is None:
+        return "–"
     shown = figure if interval else RowFigure(figure.value)
     return percent(shown) if is_fraction(name) else amount(shown)
 
@@ -134,7 +134,7 @@ def aligned(records: Sequence[Record]) -> list[Record]:
 
 def cost_records(loaded: LoadedBundle) -> list[Record]:
     """Costs by phase."""
-    summary = Summary.from_json(loaded.summary)
+    summary = loaded.summary
     return [
         {
             "phase": phase,

@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 import orjson
 
 from membench.domain.errors import DataError
+from membench.domain.labels import JsonObject
 from membench.records.usage import Usage
 
 SCHEMA = 1
@@ -244,7 +245,7 @@ def export(path: Path, out: IO[bytes]) -> int:
         return len(cassette)
 
 
-def _exported(entry: StoredCall) -> dict[str, Any]:
+def _exported(entry: StoredCall) -> JsonObject:
     """An entry as plain values."""
     key = entry.key
     return {

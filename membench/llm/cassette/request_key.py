@@ -12,9 +12,10 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
+
+from membench.domain.labels import JsonView
 
 VOLATILE = frozenset(
     {"user", "metadata", "store", "prompt_cache_key", "prompt_cache_retention", "safety_identifier"}
@@ -54,7 +55,7 @@ class Canonical:
         return _MARK.sub(uuid, reply) if self.uuids else reply
 
 
-def canonical(endpoint: str, body: Mapping[str, Any]) -> Canonical:
+def canonical(endpoint: str, body: JsonView) -> Canonical:
     """Reduce a request to what identifies it; field order does not matter.
 
     Args:

@@ -83,13 +83,13 @@ class Mention:
     rule: str
     groups: tuple[tuple[str, str], ...]
 
-    def resolve(self, said: date | None) -> When | None:
-        """The time that is meant when it was said on `said`; None if that cannot be known."""
+    def resolve(self, reference: date | None) -> When | None:
+        """The time that is meant when it was said on `reference`; None if that cannot be known."""
         groups = dict(self.groups)
-        if said is None and self.rule not in ABSOLUTE:
+        if reference is None and self.rule not in ABSOLUTE:
             return None
         try:
-            return RESOLVERS[self.rule](groups, said or date.min)
+            return RESOLVERS[self.rule](groups, reference or date.min)
         except (ValueError, OverflowError):
             return None  # 31 February, or the year 0
 
@@ -172,11 +172,11 @@ def month_number(name: str) -> int:
     return next(i for i, month in enumerate(MONTHS, 1) if month.startswith(name.rstrip(".")[:3]))
 
 
-def nearest_year(month: int, day: int, said: date) -> date:
+def nearest_year(month: int, day: int, reference: date) -> date:
     """The date of a month and day in the year that brings it nearest to when it was said."""
     return min(
-        (safe_date(said.year + offset, month, day) for offset in (-1, 0, 1)),
-        key=lambda found: abs(found - said),
+        (safe_date(reference.year + offset, month, day) for offset in (-1, 0, 1)),
+        key=lambda found: abs(found - reference),
     )
 
 
@@ -205,42 +205,42 @@ def counted(words: str) -> int | None:
     return NUMBERS.get(words)
 
 
-def on_day(groups: Groups, said: date) -> When:
+def on_day(groups: Groups, reference: date) -> When:
     """A day of a month, with or without its year."""
     month = int(groups["number"]) if "number" in groups else month_number(groups["month"])
     day = int(groups["day"])
     if "year" in groups:
         return When(date(int(groups["year"]), month, day), Grain.DAY)
-    return When(nearest_year(month, day, said), Grain.DAY)
+    return When(nearest_year(month, day, reference), Grain.DAY)
 
 
-def offset_days(days: int, said: date) -> When:
+def offset_days(days: int, reference: date) -> When:
     """A number of days from when it was said."""
-    return When(said + timedelta(days=days), Grain.DAY)
+    return When(reference + timedelta(days=days), Grain.DAY)
 
 
-def offset_units(count: int | None, unit: str, said: date, sign: int) -> When:
+def offset_units(count: int | None, unit: str, reference: date, sign: int) -> When:
     """Some units before (sign -1) or after (+1) it was said, as precise as the unit."""
     side = "before" if sign < 0 else "after"
     if count is None:
-        return When(said, Grain.VAGUE, f"a few {unit}s {side} {printed_day(said)}")
+        return When(reference, Grain.VAGUE, f"a few {unit}s {side} {printed_day(reference)}")
     if unit in {"day", "week"}:
-        return offset_days(sign * count * (7 if unit == "week" else 1), said)
+        return offset_days(sign * count * (7 if unit == "week" else 1), reference)
     if unit == "weekend":
-        return When(said, Grain.VAGUE, f"{count} weekends {side} {printed_day(said)}")
+        return When(reference, Grain.VAGUE, f"{count} weekends {side} {printed_day(reference)}")
     if unit == "month":
-        return When(shifted_month(said, sign * count), Grain.MONTH)
-    return When(date(said.year + sign * count, 1, 1), Grain.YEAR)
+        return When(shifted_month(reference, sign * count), Grain.MONTH)
+    return When(date(reference.year + sign * count, 1, 1), Grain.YEAR)
 
 
-def ago(groups: Groups, said: date) -> When:
+def ago(groups: Groups, reference: date) -> When:
     """Resolve "two weeks ago"."""
-    return offset_units(counted(groups["count"]), groups["unit"], said, -1)
+    return offset_units(counted(groups["count"]), groups["unit"], reference, -1)
 
 
-def ahead(groups: Groups, said: date) -> When:
+def ahead(groups: Groups, reference: date) -> When:
     """Resolve "in two weeks"."""
-    return offset_units(counted(groups["count"]), groups["unit"], said, +1)
+    return offset_units(counted(groups["count"]), groups["unit"], reference, +1)
 
 
 def side_of(groups: Groups) -> int:
@@ -251,75 +251,77 @@ def side_of(groups: Groups) -> int:
     return 1 if side in {"next", "this coming"} else 0
 
 
-def weekday(groups: Groups, said: date) -> When:
+def weekday(groups: Groups, reference: date) -> When:
     """Resolve "last Friday", "next Monday"; "on Sunday" looks back: people tell what was."""
     wanted = WEEKDAYS.index(groups["weekday"])
     if side_of(groups) > 0 or groups["side"] == "this":
-        return offset_days((wanted - said.weekday() - 1) % 7 + 1, said)
-    return offset_days(-((said.weekday() - wanted - 1) % 7 + 1), said)
+        return offset_days((wanted - reference.weekday() - 1) % 7 + 1, reference)
+    return offset_days(-((reference.weekday() - wanted - 1) % 7 + 1), reference)
 
 
-def period(groups: Groups, said: date) -> When:
+def period(groups: Groups, reference: date) -> When:
     """Resolve "last week", "this weekend", "next month", "last year"."""
     sign, unit = side_of(groups), groups["unit"]
     if unit == "year":
-        return When(date(said.year + sign, 1, 1), Grain.YEAR)
+        return When(date(reference.year + sign, 1, 1), Grain.YEAR)
     if unit == "month":
-        return When(shifted_month(said, sign), Grain.MONTH)
-    place = {-1: "before", 0: "of", 1: "after"}[sign]
+        return When(shifted_month(reference, sign), Grain.MONTH)
+    side = {-1: "before", 0: "of", 1: "after"}[sign]
     return When(
-        said + timedelta(days=7 * sign), Grain.VAGUE, f"the {unit} {place} {printed_day(said)}"
+        reference + timedelta(days=7 * sign),
+        Grain.VAGUE,
+        f"the {unit} {side} {printed_day(reference)}",
     )
 
 
-def season(groups: Groups, said: date) -> When:
+def season(groups: Groups, reference: date) -> When:
     """Resolve "last summer": the season and its year."""
     month = {"spring": 4, "summer": 7, "fall": 10, "autumn": 10, "winter": 1}[groups["season"]]
     sign = side_of(groups)
-    year = said.year + sign
-    if sign < 0 and month + 1 < said.month:
-        year = said.year  # "last summer", said in autumn
+    year = reference.year + sign
+    if sign < 0 and month + 1 < reference.month:
+        year = reference.year  # "last summer", said in autumn
     return When(date(year, month, 1), Grain.SEASON, f"{groups['season']} {year}")
 
 
-def side_month(groups: Groups, said: date) -> When:
+def side_month(groups: Groups, reference: date) -> When:
     """Resolve "last March", "next June"."""
     month, sign = month_number(groups["month"]), side_of(groups)
-    year = said.year
-    if sign < 0 and month >= said.month:
+    year = reference.year
+    if sign < 0 and month >= reference.month:
         year -= 1
-    if sign > 0 and month <= said.month:
+    if sign > 0 and month <= reference.month:
         year += 1
     return When(date(year, month, 1), Grain.MONTH)
 
 
-def in_month(groups: Groups, said: date) -> When:
+def in_month(groups: Groups, reference: date) -> When:
     """Resolve "in May", "May 2022"."""
     month = month_number(groups["month"])
     if "year" in groups:
         return When(date(int(groups["year"]), month, 1), Grain.MONTH)
-    return When(nearest_year(month, 15, said).replace(day=1), Grain.MONTH)
+    return When(nearest_year(month, 15, reference).replace(day=1), Grain.MONTH)
 
 
-def on_holiday(groups: Groups, said: date) -> When:
+def on_holiday(groups: Groups, reference: date) -> When:
     """A holiday with a fixed date."""
-    return When(nearest_year(*HOLIDAYS[groups["holiday"]], said), Grain.DAY)
+    return When(nearest_year(*HOLIDAYS[groups["holiday"]], reference), Grain.DAY)
 
 
-def vaguely(groups: Groups, said: date) -> When:
+def vaguely(groups: Groups, reference: date) -> When:
     """Resolve "the other day", "recently"."""
-    return When(said, Grain.VAGUE, f"a few days before {printed_day(said)}")
+    return When(reference, Grain.VAGUE, f"a few days before {printed_day(reference)}")
 
 
 RESOLVERS: dict[str, Callable[[Groups, date], When]] = {
     "iso": on_day,
     "day": on_day,
     "slash": on_day,
-    "day_before_yesterday": lambda _, said: offset_days(-2, said),
-    "day_after_tomorrow": lambda _, said: offset_days(2, said),
-    "yesterday": lambda _, said: offset_days(-1, said),
-    "tomorrow": lambda _, said: offset_days(1, said),
-    "today": lambda _, said: offset_days(0, said),
+    "day_before_yesterday": lambda _, reference: offset_days(-2, reference),
+    "day_after_tomorrow": lambda _, reference: offset_days(2, reference),
+    "yesterday": lambda _, reference: offset_days(-1, reference),
+    "tomorrow": lambda _, reference: offset_days(1, reference),
+    "today": lambda _, reference: offset_days(0, reference),
     "ago": ago,
     "ahead": ahead,
     "for": ago,

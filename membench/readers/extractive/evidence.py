@@ -36,7 +36,7 @@ class Passage:
         text: The text.
         analysis: Its sentences.
         turn: Id of the turn it is the rendering of; None for a memory's own text.
-        said: The day it was said, if known.
+        day: The day it was said, if known.
         speaker: Stem of the speaker's name, "" if unknown.
         role: `"user"`, `"assistant"` or "".
     """
@@ -44,7 +44,7 @@ class Passage:
     text: str
     analysis: Analysis
     turn: str | None
-    said: date | None
+    day: date | None
     speaker: str
     role: str
 
@@ -123,7 +123,7 @@ class CaseTexts:
             text=turn.text,
             analysis=self._analyses[turn.id],
             turn=turn.id,
-            said=day_of(turn.time or memory.time),
+            day=day_of(turn.time or memory.time),
             speaker=stem(turn.speaker.lower()),
             role=turn.role,
         )
@@ -141,7 +141,7 @@ def memory_passage(memory: Memory, sources: Sequence[Turn]) -> Passage:
         text=memory.text,
         analysis=analysis(memory.text),
         turn=None,
-        said=day_of(time),
+        day=day_of(time),
         speaker=stem(speakers.pop().lower()) if len(speakers) == 1 else "",
         role="",
     )

@@ -68,8 +68,8 @@ def phrases(question: QuestionWords, evidence: Sequence[Evidence]) -> list[Phras
     best = evidence[0].score if evidence else 0.0
     found = [
         Phrase(item, candidate, sum(weights.get(name, 0.0) for name in names))
-        for place, item in enumerate(evidence[:SENTENCES])
-        for candidate, names in described(question, item, place, best)
+        for rank, item in enumerate(evidence[:SENTENCES])
+        for candidate, names in described(question, item, rank, best)
     ]
     if question.kind is Kind.WHO:
         found = [phrase for phrase in found if names_somebody(phrase, question)] or found
@@ -85,13 +85,13 @@ def names_somebody(phrase: Phrase, question: QuestionWords) -> bool:
 
 
 def described(
-    question: QuestionWords, item: Evidence, place: int, best: float
+    question: QuestionWords, item: Evidence, rank: int, best: float
 ) -> Iterator[tuple[Candidate, list[str]]]:
     """Each candidate of a sentence with the names of all that is true of it."""
     sentence = item.sentence
     matches = [i for i, token in enumerate(sentence.tokens) if token.stem in question.stems]
     focus = [i for i, token in enumerate(sentence.tokens) if token.stem in question.focus]
-    shared = [f"place:{place}", f"behind:{min(int((best - item.score) * 5), 4)}"]
+    shared = [f"place:{rank}", f"behind:{min(int((best - item.score) * 5), 4)}"]
     for candidate in sentence.candidates:
         names = list(candidate.features)
         names += shared

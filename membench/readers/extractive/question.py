@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from membench.readers.extractive.dates import MONTHS, WEEKDAYS
-from membench.readers.extractive.words import Token, Word, listed, tokens
+from membench.readers.extractive.words import Token, Word, listed, tokenise
 
 
 class Kind(StrEnum):
@@ -75,12 +75,12 @@ class QuestionWords:
 
 def analysed(question: str) -> QuestionWords:
     """Analyse a question. A preamble before the last asking sentence is context, not command."""
-    words = tokens(asking_sentence(question))
-    lower = [word.lower for word in words]
-    at = next((i for i, word in enumerate(words) if word.word is Word.QUESTION), None)
+    tokens = tokenise(asking_sentence(question))
+    lower = [word.lower for word in tokens]
+    at = next((i for i, word in enumerate(tokens) if word.word is Word.QUESTION), None)
     kind = kind_of(lower, at)
-    focus = focus_of(words, at, kind)
-    whole = tokens(question)
+    focus = focus_of(tokens, at, kind)
+    whole = tokenise(question)
     content = [word for word in whole if word.content]
     stems = frozenset(word.stem for word in content if word.lower not in GENERIC)
     return QuestionWords(
@@ -88,15 +88,15 @@ def analysed(question: str) -> QuestionWords:
         stems=stems or frozenset(word.stem for word in content),
         focus=frozenset(word.stem for word in focus),
         plural=is_plural(focus, lower, kind),
-        names=frozenset(word.stem for word in words[1:] if names_something(word)),
-        alternatives=alternatives_of(words),
+        names=frozenset(word.stem for word in tokens[1:] if names_something(word)),
+        alternatives=alternatives_of(tokens),
         about=about([word.lower for word in whole]),
         unit=next((word.stem for word in focus if word.stem in TIME_STEMS), ""),
         ago="ago" in lower or "since" in lower[:6],
     )
 
 
-TIME_STEMS = frozenset(word.stem for word in tokens(" ".join(sorted(TIMES))))
+TIME_STEMS = frozenset(word.stem for word in tokenise(" ".join(sorted(TIMES))))
 
 
 def asking_sentence(question: str) -> str:
@@ -163,15 +163,15 @@ def what_kind(rest: list[str]) -> Kind:
     return Kind.WHAT
 
 
-def focus_of(words: tuple[Token, ...], at: int | None, kind: Kind) -> list[Token]:
+def focus_of(tokens: tuple[Token, ...], at: int | None, kind: Kind) -> list[Token]:
     """The noun phrase right after "what", "which", "how many", "kind of"."""
     if at is None:
         return []
     start = at + 1
-    if start < len(words) and words[start].lower in QUANTITY:
+    if start < len(tokens) and tokens[start].lower in QUANTITY:
         start += 1
     focus: list[Token] = []
-    for word in words[start:]:
+    for word in tokens[start:]:
         generic = word.lower.removesuffix("s") in GENERIC or word.lower == "of"
         if generic and len(focus) == 0:
             continue
@@ -180,15 +180,15 @@ def focus_of(words: tuple[Token, ...], at: int | None, kind: Kind) -> list[Token
         focus.append(word)
     if focus or kind not in {Kind.WHAT, Kind.WHO}:
         return focus
-    return copular_focus(words[start:])
+    return copular_focus(tokens[start:])
 
 
-def copular_focus(words: tuple[Token, ...]) -> list[Token]:
+def copular_focus(tokens: tuple[Token, ...]) -> list[Token]:
     """The noun of "what is my favourite **colour**", "what was the **name**"."""
-    if not words or words[0].word is not Word.AUXILIARY:
+    if not tokens or tokens[0].word is not Word.AUXILIARY:
         return []
     phrase: list[Token] = []
-    for word in words[1:]:
+    for word in tokens[1:]:
         if word.word in {Word.DETERMINER, Word.POSSESSIVE} and not phrase:
             continue
         if word.word is Word.NAME and not phrase:
@@ -209,20 +209,20 @@ def is_plural(focus: list[Token], lower: list[str], kind: Kind) -> bool:
     return False
 
 
-def alternatives_of(words: tuple[Token, ...]) -> tuple[frozenset[str], ...]:
+def alternatives_of(tokens: tuple[Token, ...]) -> tuple[frozenset[str], ...]:
     """Stems on both sides of "or", up to a comma or the question's own words."""
-    at = next((i for i, word in enumerate(words) if word.lower == "or"), None)
+    at = next((i for i, word in enumerate(tokens) if word.lower == "or"), None)
     if at is None:
         return ()
-    left = stretch(words[:at][::-1])
-    right = stretch(words[at + 1 :])
+    left = stretch(tokens[:at][::-1])
+    right = stretch(tokens[at + 1 :])
     return (left, right) if left and right else ()
 
 
-def stretch(words: tuple[Token, ...]) -> frozenset[str]:
+def stretch(tokens: tuple[Token, ...]) -> frozenset[str]:
     """Stems of content words up to a mark or an auxiliary."""
     found: set[str] = set()
-    for word in words[:8]:
+    for word in tokens[:8]:
         stops = word.word in {Word.MARK, Word.AUXILIARY, Word.PRONOUN, Word.QUESTION}
         if stops and found:
             break

@@ -28,7 +28,7 @@ from membench.readers.extractive.evidence import (
 from membench.readers.extractive.phrases import Phrase, phrases
 from membench.readers.extractive.question import Kind, QuestionWords, analysed
 from membench.readers.extractive.times import days_ago, quantity, told_time
-from membench.readers.extractive.words import listed, stem, tokens
+from membench.readers.extractive.words import listed, stem, tokenise
 from membench.readers.refuse.reader import refusal
 
 LEAST_SCORE = 0.25
@@ -131,8 +131,8 @@ def phrase_parts(ask: AnalysedQuestion) -> Iterator[AnswerPart]:
     """The best stretch of text, or for a question about several things one from each passage."""
     found = phrases(ask.question, ask.evidence)
     chosen = listed_phrases(ask) if ask.question.plural else found[:1]
-    for place, phrase in enumerate(chosen):
-        if place:
+    for number, phrase in enumerate(chosen):
+        if number:
             yield Generated(", ")
         yield phrase.evidence.span(phrase.start, phrase.end)
 
@@ -147,8 +147,8 @@ def listed_phrases(ask: AnalysedQuestion) -> list[Phrase]:
     chosen: list[Phrase] = []
     for evidence in list(by_passage.values())[:ITEMS]:
         best = phrases(ask.question, evidence)[:1]
-        said: frozenset[str] = frozenset().union(*(p.candidate.stems for p in chosen))
-        chosen += [phrase for phrase in best if not phrase.candidate.stems <= said]
+        given: frozenset[str] = frozenset().union(*(p.candidate.stems for p in chosen))
+        chosen += [phrase for phrase in best if not phrase.candidate.stems <= given]
     return chosen
 
 
@@ -227,7 +227,7 @@ def option_support(option: str, ask: AnalysedQuestion, bears: bool) -> float:
     """How well the evidence supports an option."""
     if refuses(option, OFFICIAL_REFUSALS):
         return REFUSAL_SUPPORT
-    words = {token.stem for token in tokens(option) if token.content}
+    words = {token.stem for token in tokenise(option) if token.content}
     if not words or not bears:
         return 0.0
     return max(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from membench.readers.extractive.dates import Mention, mentions
-from membench.readers.extractive.words import Token, Word, listed, tokens
+from membench.readers.extractive.words import Token, Word, listed, tokenise
 
 LONGEST = 12
 """Tokens a candidate may have."""
@@ -108,10 +108,10 @@ def sentences(text: str, start: int) -> Iterator[Sentence]:
     """The sentences of a text that hold any word."""
     times = mentions(text)
     for begin, end in sentence_bounds(text, start):
-        words = tokens(text, begin, end)
-        if any(word.word is not Word.MARK for word in words):
+        tokens = tokenise(text, begin, end)
+        if any(word.word is not Word.MARK for word in tokens):
             inside = tuple(time for time in times if begin <= time.start < end)
-            yield Sentence(words, inside, "?" in text[max(begin, end - 3) : end])
+            yield Sentence(tokens, inside, "?" in text[max(begin, end - 3) : end])
 
 
 def sentence_bounds(text: str, start: int) -> Iterator[tuple[int, int]]:
@@ -125,14 +125,14 @@ def sentence_bounds(text: str, start: int) -> Iterator[tuple[int, int]]:
 
 def candidates(sentence: Sentence) -> Iterator[Candidate]:
     """Stretches from a content word to a content word before a boundary."""
-    words = sentence.tokens
-    for first, token in enumerate(words):
+    tokens = sentence.tokens
+    for first, token in enumerate(tokens):
         if not token.content:
             continue
-        for last in range(first, min(first + LONGEST, len(words))):
-            if ends_clause(words[last]):
+        for last in range(first, min(first + LONGEST, len(tokens))):
+            if ends_clause(tokens[last]):
                 break
-            if words[last].content and ends_phrase(words, last):
+            if tokens[last].content and ends_phrase(tokens, last):
                 yield candidate(sentence, first, last)
 
 
@@ -141,13 +141,13 @@ def ends_clause(token: Token) -> bool:
     return token.lower in CLAUSE_MARKS or token.lower == "." or token.word is Word.PRONOUN
 
 
-def ends_phrase(words: Sequence[Token], last: int) -> bool:
+def ends_phrase(tokens: Sequence[Token], last: int) -> bool:
     """Whether a phrase can end at a token: what follows is grammar, a verb, or nothing."""
-    if last + 1 == len(words):
+    if last + 1 == len(tokens):
         return True
-    following, name = words[last + 1].word, words[last].word is Word.NAME
+    following, name = tokens[last + 1].word, tokens[last].word is Word.NAME
     return (
-        not words[last + 1].content
+        not tokens[last + 1].content
         or following is Word.VERB
         or (name and following is not Word.NAME)
     )
@@ -162,15 +162,15 @@ def candidate(sentence: Sentence, first: int, last: int) -> Candidate:
 
 def features(sentence: Sentence, first: int, last: int) -> Iterator[str]:
     """Names of what is true of a stretch whatever the question."""
-    words = sentence.tokens
-    inside = words[first : last + 1]
+    tokens = sentence.tokens
+    inside = tokens[first : last + 1]
     content = [token for token in inside if token.content]
     yield f"content:{min(len(content), 7)}"
     yield f"length:{(last - first) // 3}"
-    yield f"before:{before(words, first)}"
-    yield f"after:{after(words, last)}"
-    yield f"first:{words[first].word}"
-    yield f"last:{words[last].word}"
+    yield f"before:{before(tokens, first)}"
+    yield f"after:{after(tokens, last)}"
+    yield f"first:{tokens[first].word}"
+    yield f"last:{tokens[last].word}"
     kinds = {token.word for token in inside}
     for kind in sorted(kinds & INSIDE):
         yield f"has:{kind}"
@@ -180,9 +180,9 @@ def features(sentence: Sentence, first: int, last: int) -> Iterator[str]:
         yield PERSON
     if "," in {token.text for token in inside}:
         yield "comma"
-    if any(t.start <= words[first].start and words[last].end <= t.end for t in sentence.times):
+    if any(t.start <= tokens[first].start and tokens[last].end <= t.end for t in sentence.times):
         yield "time"
-    if words[first].text.endswith("ing"):
+    if tokens[first].text.endswith("ing"):
         yield "gerund"
 
 
@@ -192,17 +192,17 @@ INSIDE = frozenset(
 )
 
 
-def before(words: Sequence[Token], first: int) -> str:
+def before(tokens: Sequence[Token], first: int) -> str:
     """What stands before a stretch, seen through articles and possessives."""
     index = first - 1
-    while index >= 0 and words[index].word in {Word.DETERMINER, Word.POSSESSIVE}:
+    while index >= 0 and tokens[index].word in {Word.DETERMINER, Word.POSSESSIVE}:
         index -= 1
-    return "nothing" if index < 0 else neighbour(words[index])
+    return "nothing" if index < 0 else neighbour(tokens[index])
 
 
-def after(words: Sequence[Token], last: int) -> str:
+def after(tokens: Sequence[Token], last: int) -> str:
     """What stands after a stretch."""
-    return "nothing" if last + 1 == len(words) else neighbour(words[last + 1])
+    return "nothing" if last + 1 == len(tokens) else neighbour(tokens[last + 1])
 
 
 PREPOSITIONS = frozenset({"in", "at", "to", "from", "with", "for", "about", "of", "on", "by"})

@@ -42,16 +42,16 @@ def told_time(question: QuestionWords, evidence: Sequence[Evidence]) -> When | N
         when = nearest_time(question, item)
         if when is not None:
             return when
-    said = best.passage.said
-    return None if said is None else When(said, Grain.DAY)
+    day = best.passage.day
+    return None if day is None else When(day, Grain.DAY)
 
 
 def nearest_time(question: QuestionWords, item: Evidence) -> When | None:
     """The time told nearest to the question's words in a sentence."""
     matches = [token.start for token in item.sentence.tokens if token.stem in question.stems]
-    said = item.passage.said
+    day = item.passage.day
     times = sorted(item.sentence.times, key=lambda time: closeness(time, matches))
-    return next((when for time in times if (when := time.resolve(said)) is not None), None)
+    return next((when for time in times if (when := time.resolve(day)) is not None), None)
 
 
 def closeness(time: Mention, matches: Sequence[int]) -> tuple[bool, int]:
@@ -93,8 +93,8 @@ def away(bounds: tuple[int, int], matches: Sequence[int]) -> int:
 
 def quantities(question: QuestionWords, item: Evidence) -> Iterator[tuple[int, int]]:
     """Where a sentence tells quantities of the kind asked for."""
-    words = item.sentence.tokens
-    start, end = words[0].start, words[-1].end
+    tokens = item.sentence.tokens
+    start, end = tokens[0].start, tokens[-1].end
     text = item.passage.text
     if question.kind is Kind.HOW_LONG or (question.kind is Kind.HOW_MUCH and question.unit):
         for pattern in (DURATION, DURATION_AFTER_A_FEW):
@@ -102,15 +102,17 @@ def quantities(question: QuestionWords, item: Evidence) -> Iterator[tuple[int, i
     elif question.kind is Kind.HOW_MUCH:
         yield from (match.span() for match in MONEY.finditer(text, start, end))
     else:
-        yield from numbers(question, words)
+        yield from numbers(question, tokens)
 
 
-def numbers(question: QuestionWords, words: Sequence[Token]) -> Iterator[tuple[int, int]]:
+def numbers(question: QuestionWords, tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
     """Numbers that count what was asked for; where none does, all that are no dates or years."""
     counted = [
         (token.start, token.end)
-        for index, token in enumerate(words)
+        for index, token in enumerate(tokens)
         if token.word is Word.NUMBER
-        and any(near.stem in question.focus for near in words[index + 1 : index + 4])
+        and any(near.stem in question.focus for near in tokens[index + 1 : index + 4])
     ]
-    yield from counted or [(token.start, token.end) for token in words if token.word is Word.NUMBER]
+    yield from counted or [
+        (token.start, token.end) for token in tokens if token.word is Word.NUMBER
+    ]

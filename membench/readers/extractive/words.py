@@ -197,7 +197,7 @@ class Token:
         return self.word not in FUNCTION
 
 
-def tokens(text: str, start: int = 0, end: int | None = None) -> tuple[Token, ...]:
+def tokenise(text: str, start: int = 0, end: int | None = None) -> tuple[Token, ...]:
     """The words and marks of `text[start:end]`, placed in `text`."""
     return tuple(
         token(match.group(), match.start())

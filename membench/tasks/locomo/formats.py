@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from membench.domain.labels import JsonObject
 from membench.tasks.external_format import ConvertedLine, PredictionFormat, QuestionIndex
 
 PREDICTION = "_prediction"
 CONTEXT = "_context"
 
 
-def is_official(document: Any) -> bool:
+def is_official(document: object) -> bool:
     """An array of samples with questions."""
     wanted = {"sample_id", "qa"}
     return (
@@ -51,14 +52,15 @@ def from_official(document: Any, index: QuestionIndex) -> Iterator[ConvertedLine
     for number, sample in enumerate(document):
         take = index.taker(str(sample["sample_id"]))
         for position, item in enumerate(sample["qa"]):
-            line = {"question_id": take(str(item["question"])), "prediction": text(item.get(key))}
+            answer = text(item.get(key))
+            line: JsonObject = {"question_id": take(str(item["question"])), "prediction": answer}
             context = item.get(key + CONTEXT)
             if isinstance(context, list) and all(isinstance(turn, str) for turn in context):
                 line["retrieved"] = context
             yield ConvertedLine(f"[{number}].qa[{position}]", line)
 
 
-def text(answer: object) -> Any:
+def text(answer: object) -> str | None:
     """An answer as text; numbers count as their digits, null stays null."""
     return answer if answer is None or isinstance(answer, str) else str(answer)
 

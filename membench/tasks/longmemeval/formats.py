@@ -17,7 +17,7 @@ from membench.tasks.external_format import ConvertedLine, PredictionFormat, Ques
 RESULTS = "retrieval_results"
 
 
-def is_hypotheses(document: Any) -> bool:
+def is_hypotheses(document: object) -> bool:
     """Objects with a question's id and a hypothesis."""
     return (
         isinstance(document, list)

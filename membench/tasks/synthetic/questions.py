@@ -54,8 +54,8 @@ def ask_about(history: History, draws: Draws, number: int) -> list[Asked]:
     sources = {name: make() for name, make in asker.makers().items()}
     found: list[Asked] = []
     used: set[object] = set()
-    for place in range(number):
-        asked = next_unused(sources, ORDER[place % len(ORDER)], used)
+    for index in range(number):
+        asked = next_unused(sources, ORDER[index % len(ORDER)], used)
         if asked is None:
             break
         used.update(asked.about)

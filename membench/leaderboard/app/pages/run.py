@@ -14,7 +14,6 @@ from membench.leaderboard.views.bundles import LoadedBundle
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.standing import standing
 from membench.leaderboard.views.tables import BADGES
-from membench.records.summary import EnergyEntry
 
 
 def page() -> None:
@@ -63,13 +62,12 @@ def pick_run() -> str:
 
 def draw(loaded: LoadedBundle) -> None:
     """A bundle."""
-    st.text(f"{label(loaded.manifest)}, {loaded.summary['task']} ({loaded.summary['split']})")
+    st.text(f"{label(loaded.manifest)}, {loaded.summary.task} ({loaded.summary.split})")
     badge = (loaded.badge or {}).get("score", "unchecked")
-    energy = loaded.summary["energy"]["total"]
     left, middle, right = st.columns(3)
     left.metric("Score badge", BADGES.get(badge, badge))
-    middle.metric("Energy", view.joules(EnergyEntry.from_json(energy)))
-    right.metric("Questions", f"{loaded.summary['counts']['questions']:,}")
+    middle.metric("Energy", view.joules(loaded.summary.energy.total))
+    right.metric("Questions", f"{loaded.summary.counts.questions:,}")
     st.subheader("Scores by category")
     c.table(view.category_records(loaded), key="categories", alt="Headline scores by category")
     with st.expander("All metrics, and how each came about"):
@@ -104,11 +102,11 @@ def draw_questions(loaded: LoadedBundle) -> None:
         "" if category == "all" else category,
         search or "",
         "" if only == "all" else only,
-        float(bool(names) and lower_is_better(loaded.summary["task"], names[0])),
+        float(bool(names) and lower_is_better(loaded.summary.task, names[0])),
     )
     picked = c.selectable(records, key="questions", alt="Questions of the run")
     if picked:
-        links.question(str(records[picked[0]]["question"]), [loaded.manifest["run_id"]])
+        links.question(str(records[picked[0]]["question"]), [loaded.manifest.run_id])
 
 
 def headline(loaded: LoadedBundle) -> list[str]:
@@ -116,7 +114,7 @@ def headline(loaded: LoadedBundle) -> list[str]:
     from membench.tasks.registry import get_task
     from membench.tasks.wording import leading_metrics
 
-    card = get_task(loaded.summary["task"]).card
+    card = get_task(loaded.summary.task).card
     there = {name for row in loaded.rows() for name in row.values}
     return list(leading_metrics(card, there))
 

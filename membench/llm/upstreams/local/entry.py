@@ -50,7 +50,7 @@ class LocalModel(ABC):
         roles: Roles it can fill.
         licence: Licence of its weights, SPDX where there is one.
         dimensions: Width of its vectors, for an embedder of one width.
-        rehearsal: Whether it follows a script, so that what it says means nothing.
+        scripted: Whether it follows a script, so that what it says means nothing.
         reader: The registered reader that asks it, where it is named without one.
     """
 
@@ -60,7 +60,7 @@ class LocalModel(ABC):
     licence: str = ""
     dimensions: int | None = None
     reader: str = "llm"
-    rehearsal: bool = False
+    scripted: bool = False
 
     @property
     def public_name(self) -> str:

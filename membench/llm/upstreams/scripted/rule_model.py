@@ -13,11 +13,11 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import orjson
 
 from membench import tokens
+from membench.domain.labels import JsonObject, JsonView
 from membench.llm import openai_protocol
 from membench.llm.cassette import request_key
 from membench.llm.upstreams.scripted.rules import (
@@ -54,7 +54,7 @@ class ScriptedModel:
         self._served = 0
         self._replayed: Counter[str] = Counter()
 
-    def recorded(self, endpoint: str, body: Mapping[str, Any]) -> bytes | None:
+    def recorded(self, endpoint: str, body: JsonView) -> bytes | None:
         """The recorded reply to this occurrence of a request; the last one repeats."""
         if not self.script.recordings:
             return None
@@ -66,7 +66,7 @@ class ScriptedModel:
         self._replayed[canonical.sha256] += 1
         return canonical.restore(replies[nth])
 
-    def reply(self, endpoint: str, body: Mapping[str, Any]) -> openai_protocol.Body:
+    def reply(self, endpoint: str, body: JsonView) -> openai_protocol.Body:
         """The reply object of one request, never a stream.
 
         Args:
@@ -211,7 +211,8 @@ def _choice(reply: Reply, request: Request, index: int) -> openai_protocol.Body:
     message: openai_protocol.Body = {"role": "assistant", "content": None, "refusal": None}
     if isinstance(reply, ToolCalls):
         message["tool_calls"] = [
-            _tool_call(call, request, f"{index}.{place}") for place, call in enumerate(reply.calls)
+            _tool_call(call, request, f"{index}.{number}")
+            for number, call in enumerate(reply.calls)
         ]
         return {"message": message, "finish_reason": "tool_calls"}
     content = orjson.dumps(reply.value).decode() if isinstance(reply, Json) else _words(reply)
@@ -230,21 +231,21 @@ def _words(reply: Reply) -> str:
     return reply.content
 
 
-def _tool_call(call: Call, request: Request, place: str) -> openai_protocol.Body:
+def _tool_call(call: Call, request: Request, path: str) -> openai_protocol.Body:
     """A tool call object; missing arguments come from the tool's schema."""
     arguments = call.arguments
     if arguments is None:
         schemas = {tool["name"]: tool.get("parameters") or {} for tool in request.tools}
         schema = {"type": "object", **schemas.get(call.name, {})}
-        arguments = instance(schema, f"{seed_of(request)}/{place}", sentences(request.last))
+        arguments = instance(schema, f"{seed_of(request)}/{path}", sentences(request.last))
     return {
-        "id": openai_protocol.stable_id("call", request.text, call.name, place),
+        "id": openai_protocol.stable_id("call", request.text, call.name, path),
         "type": "function",
         "function": {"name": call.name, "arguments": orjson.dumps(arguments).decode()},
     }
 
 
-def _output_items(message: Mapping[str, Any]) -> list[openai_protocol.Body]:
+def _output_items(message: JsonView) -> list[openai_protocol.Body]:
     """The output items of a responses object with the content of a chat message."""
     calls = message.get("tool_calls")
     if calls:
@@ -264,9 +265,7 @@ def _output_items(message: Mapping[str, Any]) -> list[openai_protocol.Body]:
     return [{**base, "content": [part]}]
 
 
-def _chat_usage(
-    request: Request, choices: Sequence[Mapping[str, Any]], reasoning: int
-) -> dict[str, Any]:
+def _chat_usage(request: Request, choices: Sequence[JsonView], reasoning: int) -> JsonObject:
     """Usage of a chat reply, counted with `membench.tokens`."""
     taken = tokens.count_tokens(request.text)
     text = openai_protocol.reply_text(openai_protocol.CHAT, {"choices": choices})

@@ -17,6 +17,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from membench.domain.errors import DataError
+from membench.domain.labels import JsonView
 from membench.llm import openai_protocol
 
 
@@ -32,7 +33,7 @@ class Request:
     """
 
     endpoint: str
-    body: Mapping[str, Any]
+    body: JsonView
     number: int = 0
     sample: int = 0
 
@@ -54,12 +55,12 @@ class Request:
         return str(messages[-1].get("role", "")) if messages else ""
 
     @property
-    def schema(self) -> Mapping[str, Any] | None:
+    def schema(self) -> JsonView | None:
         """The JSON schema asked for."""
         return openai_protocol.requested_schema(self.body)
 
     @property
-    def tools(self) -> list[Mapping[str, Any]]:
+    def tools(self) -> list[JsonView]:
         """The functions on offer."""
         return openai_protocol.functions_of(self.body)
 
@@ -85,7 +86,7 @@ class Call:
     """One tool call; arguments are generated from the tool's schema if not given."""
 
     name: str
-    arguments: Mapping[str, Any] | None = None
+    arguments: JsonView | None = None
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,17 @@ import hashlib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
 WIDTH = 256
 _WORD = re.compile(r"\w+")
 
 
-def embed(texts: Sequence[str], width: int = WIDTH) -> np.ndarray[Any, np.dtype[np.float32]]:
+def embed(texts: Sequence[str], width: int = WIDTH) -> npt.NDArray[np.float32]:
     """Unit vectors of texts.
 
     Args:
@@ -34,8 +35,8 @@ def embed(texts: Sequence[str], width: int = WIDTH) -> np.ndarray[Any, np.dtype[
     rows = np.zeros((len(texts), width), dtype=np.float32)
     for row, text in zip(rows, texts, strict=True):
         for word in _WORD.findall(text.lower()):
-            place, sign = _feature(word, width)
-            row[place] += sign
+            dimension, sign = _feature(word, width)
+            row[dimension] += sign
         if not row.any():
             row[0] = 1.0
         row /= np.linalg.norm(row)

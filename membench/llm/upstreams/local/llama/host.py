@@ -15,6 +15,8 @@ import signal
 import sys
 from typing import Any
 
+from membench.domain.labels import JsonObject
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -28,7 +30,7 @@ def follow_parent(parent: int) -> None:
         os._exit(1)
 
 
-def engine_settings(given: dict[str, Any]) -> Any:
+def engine_settings(given: JsonObject) -> Any:
     """The engine's parameters for a file, a number of slots, threads and a context."""
     import xllamacpp
 

@@ -31,6 +31,7 @@ from membench.llm.upstreams.local.entry import LocalModel
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
     from membench.llm.config import ModelSpec
     from membench.llm.upstreams.base import Reply
@@ -152,7 +153,7 @@ def _model() -> Any:
 
 def _encode(
     texts: Sequence[str],
-) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int, float]:
+) -> tuple[npt.NDArray[np.float32], int, float]:
     """Vectors of shape (texts, 384), their tokens by the model's tokenizer, and CPU seconds.
 
     Runs in a hosting process. Loading the model is not charged to anyone.

@@ -55,5 +55,5 @@ ENTRY = Scripted(
     title="rules instead of weights, to rehearse without a model",
     roles=frozenset(Role),
     dimensions=WIDTH,
-    rehearsal=True,
+    scripted=True,
 )

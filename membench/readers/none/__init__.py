@@ -1,0 +1,1 @@
+"""No reader: what was recalled is scored, answers are not."""
