@@ -42,7 +42,7 @@ from membench.tasks.registry import get_task
 from membench.testing.scripted import Json, Rule, ScriptedServer, ServerFault
 
 Start = Callable[..., Gateway]
-TASKS = ("locomo", "longmemeval", "halumem", "persistbench")
+TASKS = ("locomo", "longmemeval", "halumem", "persistbench", "beam")
 
 
 def say(reply: Any) -> list[Rule]:

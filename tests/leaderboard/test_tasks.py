@@ -36,7 +36,7 @@ def test_a_judged_run_is_recomputed_from_its_verdicts(task: str, tmp_path: Path)
     result = verified(tmp_path, spec)
     assert result.accepted, [str(finding) for finding in result.findings]
     judged = "judged" in result.origins.values()
-    assert judged is bool(get_task(task).judges)
+    assert judged is bool(get_task(task).card.judges)
     assert "flag.rehearsal" in result.flags
     assert any(layout.CALIBRATION.fullmatch(f.name) for f in (tmp_path / "bundle").iterdir())
 

@@ -23,6 +23,13 @@ LOCKED = {
         "judge.temporal": "eb1bd080b7dde1a585586d87002b48d60dc6799f65b8c812a5fcaeaec663a7bb",
         "judge.update": "bac25659d71c2aa93540cd4a0a0a3e5287e4f092a04c69598b2c99a7ceb1bc99",
     },
+    "beam": {
+        "answer": "b7c8dd955f1a6977c06baeba5534dc266fc60d606c627716de5fe55c598da97a",
+        "judge.compliance": "d4522687cc96c5d5ea7fededd928b8ab141ca9004ce9d5e3f4db0a1e37492d66",
+        "judge.item": "72500c27047f9956f89023434f6f8fa19c57837e69053c566b6bac09565e9926",
+        "judge.refusal": "7023c07b92cbe1e3a3fc82a05496e6297a6b2c520ebce5837d93854c4bfda405",
+        "judge.same_event": "61e8d998ce82c06bc42415a774bd836d5fb10f89860c2dd77ff38594ea2b57ff",
+    },
     "memoryagentbench": {
         "answer": "8be5dc53ae1106c6d778c45aa20c43cd0779abcdd719195d477312cf5b685fdb",
     },

@@ -10,20 +10,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from membench.domain.case import Ingest
 from membench.domain.errors import Reason
 from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
 from membench.domain.score import Score
-from membench.metrics.retrieval import (
-    MEASURES,
-    cuts,
-    reciprocal_rank,
-    why_undetermined,
-)
 from membench.metrics.text import refuses, token_f1
+from membench.tasks.evidence import TurnPool, Values, evidence_values
 from membench.tasks.synthetic.gold import UNANSWERABLE, SyntheticGold, SyntheticQuestion
 from membench.tasks.synthetic.match import holds_any, words
 from membench.tasks.synthetic.store import score_store
@@ -31,10 +24,7 @@ from membench.tasks.synthetic.store import score_store
 LONGEST = 40
 """Words an answer may have to be right: a list of everything recalled is no answer."""
 
-CUTS = (5, 10, 25, 50)
 MISSING = Outcome(ok=False, reason=Reason.MISSING)
-
-Values = dict[str, float | None]
 
 
 # --- answers -----------------------------------------------------------------------------------
@@ -110,94 +100,14 @@ def text_values(question: SyntheticQuestion, recalled: Recalled | None) -> Value
     return values
 
 
-@dataclass(frozen=True)
-class Grain:
-    """A grain at which evidence is compared: turns, or the sessions they stand in."""
-
-    name: str
-    units: Sequence[Collection[str]]
-    gold: Sequence[str]
-    pool: Collection[str]
-
-
-def evidence_values(
-    question: SyntheticQuestion, recalled: Recalled | None, turns: Sequence[str]
-) -> tuple[Values, tuple[str, ...]]:
-    """Evidence figures at every cut that the recall serves, and why some say nothing.
-
-    Args:
-        question: The question; without evidence it has no figures.
-        recalled: What was recalled for it; None where predictions bring answers only.
-        turns: The ids of all turns of the case.
-    """
-    if recalled is None or not question.evidence:
-        return {}, ()
-    values: Values = {}
-    flags: dict[str, None] = {}
-    for grain in grains(question, recalled, turns):
-        for name, value, why in grain_values(grain, recalled):
-            values[name] = value
-            flags |= {why: None} if why else {}
-    cited = any(memory.sources for memory in recalled.memories)
-    if recalled.outcome.ok and recalled.memories and not cited:
-        return dict.fromkeys(values), ("no_sources",)
-    return values, tuple(flags) if recalled.outcome.ok else ()
-
-
-def grains(
-    question: SyntheticQuestion, recalled: Recalled, turns: Sequence[str]
-) -> tuple[Grain, Grain]:
-    """What was recalled and what should be, by turn and by session."""
-    units = [frozenset(memory.sources) for memory in recalled.memories]
-    gold = tuple(dict.fromkeys(question.evidence))
-    return (
-        Grain("turn", units, gold, frozenset(turns)),
-        Grain(
-            "session",
-            [frozenset(map(session_of, unit)) for unit in units],
-            tuple(dict.fromkeys(map(session_of, gold))),
-            frozenset(map(session_of, turns)),
-        ),
-    )
-
-
-def session_of(turn: str) -> str:
-    """The session of a turn id."""
-    return turn.partition(":")[0]
-
-
-def grain_values(
-    grain: Grain, recalled: Recalled
-) -> Sequence[tuple[str, float | None, str | None]]:
-    """Name, value and remark of every figure of one grain."""
-    stem, ok = f"evidence.{grain.name}", recalled.outcome.ok
-    rank = reciprocal_rank(grain.units, grain.gold) if ok else None
-    found: list[tuple[str, float | None, str | None]] = [(f"{stem}.mrr", rank, None)]
-    for n in cuts(CUTS, recalled.k):
-        why = why_undetermined(n, grain.units, grain.pool, recalled.k, len(recalled.memories))
-        if why == "pool" and not ok:
-            continue
-        remark = f"short@{n}" if why == "short" else why
-        for name, measure in MEASURES.items():
-            known = ok and why is None
-            value = measure(grain.units, grain.gold, n) if known else None
-            found.append((f"{stem}.{name}@{n}", value, remark))
-    return found
-
-
 # --- rows --------------------------------------------------------------------------------------
 
 
 def score_case(played: PlayedCase, gold: SyntheticGold) -> list[Score]:
     """One row per question, and the rows of the store."""
-    turns = tuple(
-        turn.id
-        for event in played.case.timeline
-        if isinstance(event, Ingest)
-        for turn in event.session.turns
-    )
+    pool = TurnPool.of(played.case)
     rows = [
-        score_question(played, gold, event, question, turns)
+        score_question(played, gold, event, question, pool)
         for event, question in gold.questions.items()
     ]
     return rows + score_store(played, gold)
@@ -208,7 +118,7 @@ def score_question(
     gold: SyntheticGold,
     event: int,
     question: SyntheticQuestion,
-    turns: Sequence[str],
+    pool: TurnPool,
 ) -> Score:
     """The row of one question."""
     recalled = played.recalled.get(event)
@@ -216,7 +126,7 @@ def score_question(
     answered = next(iter(played.answered.get(event, ())), Answered(MISSING))
     outcome = recalled.outcome if recalled and failed else answered.outcome
     answer = answered.text if outcome.ok else None
-    evidence, flags = evidence_values(question, recalled, turns)
+    evidence, flags = evidence_values(question.evidence, recalled, pool)
     return Score(
         case_id=gold.case_id,
         item_id=question.question_id,

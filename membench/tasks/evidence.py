@@ -1,0 +1,113 @@
+"""What was recalled for a question, against the turns that its answer follows from.
+
+Compared at two grains: turns, and the sessions they stand in. Tasks whose authors define retrieval
+figures of their own (LoCoMo, LongMemEval) have their own files instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from membench.domain.case import Case, Ingest
+from membench.domain.outcome import Recalled
+from membench.metrics.retrieval import MEASURES, cuts, reciprocal_rank, why_undetermined
+
+CUTS = (5, 10, 25, 50)
+
+Values = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class TurnPool:
+    """All there is to recall in a case.
+
+    Attributes:
+        sessions: Turn id -> the session it stands in.
+    """
+
+    sessions: Mapping[str, str]
+
+    @classmethod
+    def of(cls, case: Case) -> TurnPool:
+        """The turns of a case."""
+        return cls(
+            {
+                turn.id: event.session.id
+                for event in case.timeline
+                if isinstance(event, Ingest)
+                for turn in event.session.turns
+            }
+        )
+
+    @cached_property
+    def session_ids(self) -> frozenset[str]:
+        """Every session that has a turn."""
+        return frozenset(self.sessions.values())
+
+    def sessions_of(self, turns: Collection[str]) -> tuple[str, ...]:
+        """The distinct sessions of some turns, in order; what names neither is left out."""
+        known = (self.sessions.get(t, t) for t in turns)
+        return tuple(dict.fromkeys(name for name in known if name in self.session_ids))
+
+
+@dataclass(frozen=True)
+class Grain:
+    """A grain at which evidence is compared: turns, or the sessions they stand in."""
+
+    name: str
+    units: Sequence[Collection[str]]
+    gold: Sequence[str]
+    pool: Collection[str]
+
+
+def evidence_values(
+    evidence: Sequence[str], recalled: Recalled | None, pool: TurnPool
+) -> tuple[Values, tuple[str, ...]]:
+    """Evidence figures at every cut that the recall serves, and why some say nothing.
+
+    Args:
+        evidence: Ids of the turns that support the answer; without any there are no figures.
+        recalled: What was recalled; None where predictions bring answers only.
+        pool: The turns of the case.
+    """
+    if recalled is None or not evidence:
+        return {}, ()
+    values: Values = {}
+    flags: dict[str, None] = {}
+    for grain in grains(evidence, recalled, pool):
+        for name, value, why in grain_values(grain, recalled):
+            values[name] = value
+            flags |= {why: None} if why else {}
+    cited = any(memory.sources for memory in recalled.memories)
+    if recalled.outcome.ok and recalled.memories and not cited:
+        return dict.fromkeys(values), ("no_sources",)
+    return values, tuple(flags) if recalled.outcome.ok else ()
+
+
+def grains(evidence: Sequence[str], recalled: Recalled, pool: TurnPool) -> tuple[Grain, Grain]:
+    """What was recalled and what should be, by turn and by session."""
+    units = [memory.sources for memory in recalled.memories]
+    gold = tuple(dict.fromkeys(evidence))
+    sessions = [pool.sessions_of(unit) for unit in units]
+    return (
+        Grain("turn", units, gold, pool.sessions.keys()),
+        Grain("session", sessions, pool.sessions_of(gold), pool.session_ids),
+    )
+
+
+def grain_values(
+    grain: Grain, recalled: Recalled
+) -> Iterator[tuple[str, float | None, str | None]]:
+    """Name, value and remark of every figure of one grain."""
+    stem, ok = f"evidence.{grain.name}", recalled.outcome.ok
+    yield f"{stem}.mrr", reciprocal_rank(grain.units, grain.gold) if ok else None, None
+    for n in cuts(CUTS, recalled.k):
+        why = why_undetermined(n, grain.units, grain.pool, recalled.k, len(recalled.memories))
+        if why == "pool" and not ok:
+            continue
+        remark = f"short@{n}" if why == "short" else why
+        for name, measure in MEASURES.items():
+            known = ok and why is None
+            yield f"{stem}.{name}@{n}", measure(grain.units, grain.gold, n) if known else None, remark
