@@ -110,4 +110,8 @@ def grain_values(
         remark = f"short@{n}" if why == "short" else why
         for name, measure in MEASURES.items():
             known = ok and why is None
-            yield f"{stem}.{name}@{n}", measure(grain.units, grain.gold, n) if known else None, remark
+            yield (
+                f"{stem}.{name}@{n}",
+                measure(grain.units, grain.gold, n) if known else None,
+                remark,
+            )

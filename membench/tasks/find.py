@@ -8,7 +8,9 @@ published version it is, `identify` says by its hash.
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 from membench.tasks.files.source import Source
 
 SAMPLE = "sample"
-
+SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<total>\d{5})(?P<ending>\.[a-z.]+)")
 
 VARIABLE = "MEMBENCH_DATA"
 
@@ -136,9 +138,30 @@ def choice_note(source: Source) -> str:
 
 
 def as_source(card: TaskCard, path: Path, split: str) -> Source:
-    """A source that is marked partial if a pattern but not the published name knows it."""
+    """A source that is marked partial if a pattern but not the published name knows it.
+
+    A table in several files, as the hub has them, is one source.
+    """
     partial = path.name not in file_names(card, split) and matches(card, path, split)
-    return Source(path, split, partial=partial)
+    first, *more = shards(path)
+    return Source(first, split, partial=partial, more=tuple(more))
+
+
+def shards(path: Path) -> list[Path]:
+    """All files of a table of which one is given: `<stem>-00001-of-00003.parquet` and so on.
+
+    Raises:
+        DataError: Some are missing.
+    """
+    named = SHARD.fullmatch(path.name)
+    if named is None:
+        return [path]
+    stem, total, ending = named["stem"], named["total"], named["ending"]
+    found = sorted(path.parent.glob(f"{glob.escape(stem)}-*-of-{total}{ending}"))
+    if len(found) != int(total):
+        problem = f"one of {int(total)} files, of which {len(found)} are here"
+        raise DataError(path, "", problem, "Put all of them into one folder.")
+    return found
 
 
 def file_names(card: TaskCard, split: str) -> list[str]:

@@ -24,7 +24,7 @@ from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
 from membench.testing.leaks import leaks, poisoned
-from tests.tasks.playing import OK, OPAQUE, load, mutated, play
+from tests.tasks.playing import OK, load, mutated, play
 
 TASK = get_task("beam")
 ROWS = json.loads(TASK.sample().read_text())

@@ -202,6 +202,38 @@ def test_a_split_is_found_by_its_prefix(tmp_path, name, split, partial):
     assert find_source(LongMemEval, None, tmp_path / name).split == split
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "jsonl"])
+def test_a_table_gives_the_cases_of_the_file(tmp_path, suffix):
+    rows = [{**item, "answer": str(item["answer"])} for item in SAMPLE]
+    path = tmp_path / f"longmemeval_s-00000-of-00001.{suffix}"
+    if suffix == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        table = pytest.importorskip("datasets").Dataset.from_list(rows)
+        if suffix == "parquet":
+            table.to_parquet(path)
+        else:
+            table.save_to_disk(tmp_path / "saved")
+            (tmp_path / "saved" / "data-00000-of-00001.arrow").rename(path)
+    found = find_source(LongMemEval, None, tmp_path)
+    assert (found.path, found.split, found.partial) == (path, "s", True)
+    assert LongMemEval.identify(found).name == "unknown"
+    assert load(LongMemEval(), found) == load(LongMemEval(), write_json(tmp_path / "x.json", rows))
+
+
+def test_a_table_in_several_files_is_read_whole_and_refused_in_part(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    for number, item in enumerate(SAMPLE[:2]):
+        row = {**item, "answer": str(item["answer"])}
+        table = datasets.Dataset.from_list([row])
+        table.to_parquet(tmp_path / f"longmemeval_s-0000{number}-of-00002.parquet")
+    loaded = load(LongMemEval(), find_source(LongMemEval, None, tmp_path))
+    assert [gold.case_id for _, gold in loaded] == [item["question_id"] for item in SAMPLE[:2]]
+    (tmp_path / "longmemeval_s-00000-of-00002.parquet").unlink()
+    with pytest.raises(DataError, match="one of 2 files, of which 1 are here"):
+        find_source(LongMemEval, None, tmp_path)
+
+
 def test_the_published_file_wins_over_a_part_of_it(tmp_path):
     for name in ("longmemeval_s_a.json", "longmemeval_s_cleaned.json"):
         (tmp_path / name).write_bytes(b"[]")

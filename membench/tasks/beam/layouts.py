@@ -125,14 +125,11 @@ def whole_json(path: Path) -> object:
 
 
 def table_chats(source: Source) -> Iterator[Chat]:
-    """The rows of the hub's table, over all its files."""
-    index = -1
-    for path in (source.path, *source.more):
-        for row in stream_rows(Source(path, source.split)):
-            index += 1
-            given = row.get("conversation_id")
-            name = given.answer() if given is not None else str(index + 1)
-            yield Chat(f"{source.split}/{name}", row_messages(row), row_questions(row))
+    """The rows of the hub's table."""
+    for number, row in enumerate(stream_rows(source), start=1):
+        given = row.get("conversation_id")
+        name = given.answer() if given is not None else str(number)
+        yield Chat(f"{source.split}/{name}", row_messages(row), row_questions(row))
 
 
 def row_messages(row: Node) -> Node:

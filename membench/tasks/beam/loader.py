@@ -140,9 +140,7 @@ def read_questions(chat: Chat, turns: Mapping[str, str]) -> Iterator[tuple[str, 
             yield node["question"].text(), read_question(node, name, ability, turns)
 
 
-def read_question(
-    node: Node, name: str, ability: str, turns: Mapping[str, str]
-) -> BeamQuestion:
+def read_question(node: Node, name: str, ability: str, turns: Mapping[str, str]) -> BeamQuestion:
     """The gold of one question."""
     cited = list(dict.fromkeys(cited_ids(node.get("source_chat_ids"))))
     answer = node.get(ANSWER_FIELDS.get(ability, "answer"))
@@ -165,7 +163,7 @@ def read_rubric(node: Node) -> tuple[str, ...]:
 
 
 def cited_ids(node: Node | None) -> Sequence[str]:
-    """The message ids of `source_chat_ids`: a list, or an object of lists, nested here and there."""
+    """The message ids of `source_chat_ids`: a list or an object of lists, some of them nested."""
     if node is None:
         return []
     if isinstance(node.value, dict):

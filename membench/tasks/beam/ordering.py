@@ -25,8 +25,7 @@ class OrderingFigures:
 
 
 def lines_of(answer: str) -> list[str]:
-    """The lines of an answer, blank ones included: officially they count as items that match
-    nothing."""
+    """The lines of an answer; officially blank ones are items that match nothing."""
     return answer.split("\n")
 
 

@@ -19,7 +19,7 @@ from membench.tasks.base import Task, fill
 from membench.tasks.beam.gold import ABILITIES, BeamGold
 from membench.tasks.card import JudgeCard, TaskCard
 from membench.tasks.files.source import Source
-from membench.tasks.find import Version
+from membench.tasks.find import Version, shards
 from membench.tasks.prompts import dated_memories
 
 CHATS = {"100K": 20, "500K": 35, "1M": 35, "10M": 10}
@@ -60,16 +60,23 @@ CARD = TaskCard(
     counts=dict.fromkeys(ABILITIES, 40),
     headline=(
         "evidence.turn.recall@10",
-        "evidence.session.recall@5",
+        "evidence.turn.ndcg@10",
         "rubric",
         "strict.rubric",
         "ordering.tau",
     ),
+    metric_labels={
+        "evidence.turn.recall@10": "Evidence recall@10",
+        "evidence.turn.ndcg@10": "Evidence nDCG@10",
+        "rubric": "Rubric",
+        "strict.rubric": "Rubric, strict",
+        "ordering.tau": "Order of events",
+    },
     metric_titles={
         "evidence.turn.recall@10": "share of the cited messages that the first 10 memories hold",
-        "evidence.session.recall@5": "share of their sessions that the first 5 memories touch",
+        "evidence.turn.ndcg@10": "share of the cited messages found, early ones counting more",
         "rubric": "share of rubric items met, halves counting nothing (official)",
-        "strict.rubric": "the same with halves, and with missing events counted",
+        "strict.rubric": "share of rubric items met, halves and missing events counted",
         "ordering.tau": "how well the order of events agrees, 0.5 for no relation",
     },
     main_metric="rubric",
@@ -160,8 +167,8 @@ class Beam(Task[BeamGold]):
             if files:
                 partial = len(files) < 2 * CHATS[split]
                 return Source(files[0], split, partial=partial, more=tuple(files[1:]))
-        tables = find_tables(folder, split)
-        return Source(tables[0], split, more=tuple(tables[1:])) if tables else None
+        places = (folder, folder / "data", folder / split)
+        return next((found for place in places if (found := find_table(place, split))), None)
 
     @classmethod
     def identify(cls, source: Source) -> Version:
@@ -176,16 +183,14 @@ class Beam(Task[BeamGold]):
         return Version("modified", version.sha256, version.warning)
 
 
-def find_tables(folder: Path, split: str) -> list[Path]:
-    """The files of the hub's table of a tier: all shards of the first form that is there."""
-    places = (folder, folder / "data", folder / split)
-    for place in places:
-        stem = "*" if place.name == split else f"{split}*"
-        for suffix in TABLES:
-            found = sorted(path for path in place.glob(f"{stem}{suffix}") if path.is_file())
-            if found:
-                return found
-    return []
+def find_table(folder: Path, tier: str) -> Source | None:
+    """The hub's table of a tier in a folder, all its files."""
+    stem = "*" if folder.name == tier else f"{tier}*"
+    for suffix in TABLES:
+        for path in sorted(folder.glob(f"{stem}{suffix}")):
+            first, *more = shards(path)
+            return Source(first, tier, more=tuple(more))
+    return None
 
 
 TASK = Beam

@@ -22,12 +22,18 @@ BUILDERS = {".parquet": "parquet", ".arrow": "arrow"}
 
 
 def stream_rows(source: Source) -> Iterator[Node]:
-    """The rows of a file in order, each with its place.
+    """The rows of a source in order, each with its place; of several files, one after the other.
 
     Raises:
         UsageError: The file needs the library `datasets`, which is missing.
         DataError: The file cannot be read, or is not what its name says.
     """
+    for path in (source.path, *source.more):
+        yield from file_rows(Source(path, source.split))
+
+
+def file_rows(source: Source) -> Iterator[Node]:
+    """The rows of one file."""
     builder = BUILDERS.get(source.path.suffix)
     if builder is not None:
         rows: Iterator[Any] = table_rows(source.path, builder)

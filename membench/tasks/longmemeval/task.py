@@ -101,7 +101,9 @@ CARD = TaskCard(
     warning="21 of the 500 answers are disputed: see docs/tasks/longmemeval.md.",
     patterns={
         split: tuple(
-            f"longmemeval_{split}{rest}" for rest in (".json", ".json.gz", "_*.json", "_*.json.gz")
+            f"longmemeval_{split}{rest}{suffix}"
+            for rest in ("", "[-_]*")
+            for suffix in (".json", ".json.gz", ".parquet", ".arrow", ".jsonl", ".jsonl.gz")
         )
         for split in ("s", "m", "oracle")
     },
@@ -165,13 +167,12 @@ class LongMemEval(Task[LongMemEvalGold]):
         self, source: Source, opaque: Callable[[str], str]
     ) -> Iterator[tuple[Case, LongMemEvalGold]]:
         """One case per instance; see `Task.cases`."""
-        from membench.tasks.files.node import Node
+        from membench.tasks.files.tables import stream_rows
         from membench.tasks.longmemeval.loader import read_case
 
         disputed = self.disputed()
         seen: set[str] = set()
-        for index, value in enumerate(stream_array(source)):
-            node = Node(value, source.path, f"[{index}]")
+        for node in stream_rows(source):
             case, gold = read_case(node, opaque, disputed)
             if gold.case_id in seen:
                 raise node["question_id"].error(f"'{gold.case_id}' is already there")
