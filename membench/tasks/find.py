@@ -125,8 +125,9 @@ def locate(card: TaskCard, folder: Path, split: str) -> Source | None:
     found = list(dict.fromkeys([*(path for path in named if path.is_file()), *alike]))
     if not found:
         return None
-    first, *others = found
-    return replace(as_source(card, first, split), others=tuple(others))
+    source = as_source(card, found[0], split)
+    taken = {source.path, *source.more}
+    return replace(source, others=tuple(path for path in found if path not in taken))
 
 
 def choice_note(source: Source) -> str:

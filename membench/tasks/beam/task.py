@@ -179,7 +179,7 @@ class Beam(Task[BeamGold]):
         from membench.tasks.beam.content import content_sha256
 
         if content_sha256(source) == CONTENT_SHA256:
-            return Version("official", version.sha256)
+            return Version("official", CONTENT_SHA256)
         return Version("modified", version.sha256, version.warning)
 
 
