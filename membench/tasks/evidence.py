@@ -1,7 +1,7 @@
 """What was recalled for a question, against the turns that its answer follows from.
 
-Compared at two grains: turns, and the sessions they stand in. Tasks whose authors define retrieval
-figures of their own (LoCoMo, LongMemEval) have their own files instead.
+Compared at several grains, as a rule turns and the sessions they stand in. Tasks whose authors
+define retrieval figures of their own (LoCoMo, LongMemEval) have their own files instead.
 """
 
 from __future__ import annotations
@@ -21,40 +21,39 @@ Values = dict[str, float | None]
 
 @dataclass(frozen=True)
 class TurnPool:
-    """All there is to recall in a case.
+    """All there is to recall in a case, at the grains that are compared.
 
     Attributes:
-        sessions: Turn id -> the session it stands in.
+        grains: Grain -> turn id -> its label there: itself, its session.
     """
 
-    sessions: Mapping[str, str]
+    grains: Mapping[str, Mapping[str, str]]
 
     @classmethod
     def of(cls, case: Case) -> TurnPool:
-        """The turns of a case."""
-        return cls(
-            {
-                turn.id: event.session.id
-                for event in case.timeline
-                if isinstance(event, Ingest)
-                for turn in event.session.turns
-            }
-        )
+        """Turns and sessions of a case."""
+        sessions = {
+            turn.id: event.session.id
+            for event in case.timeline
+            if isinstance(event, Ingest)
+            for turn in event.session.turns
+        }
+        return cls({"turn": {turn: turn for turn in sessions}, "session": sessions})
 
     @cached_property
-    def session_ids(self) -> frozenset[str]:
-        """Every session that has a turn."""
-        return frozenset(self.sessions.values())
+    def labels(self) -> Mapping[str, frozenset[str]]:
+        """Every label there is, by grain."""
+        return {grain: frozenset(labels.values()) for grain, labels in self.grains.items()}
 
-    def sessions_of(self, turns: Collection[str]) -> tuple[str, ...]:
-        """The distinct sessions of some turns, in order; what names neither is left out."""
-        known = (self.sessions.get(t, t) for t in turns)
-        return tuple(dict.fromkeys(name for name in known if name in self.session_ids))
+    def at(self, grain: str, ids: Collection[str]) -> tuple[str, ...]:
+        """The distinct labels of some turn ids or labels, in order; other ids stay as they are."""
+        labels = self.grains[grain]
+        return tuple(dict.fromkeys(labels.get(name, name) for name in ids))
 
 
 @dataclass(frozen=True)
 class Grain:
-    """A grain at which evidence is compared: turns, or the sessions they stand in."""
+    """What was recalled and what should be, at one grain."""
 
     name: str
     units: Sequence[Collection[str]]
@@ -86,15 +85,11 @@ def evidence_values(
     return values, tuple(flags) if recalled.outcome.ok else ()
 
 
-def grains(evidence: Sequence[str], recalled: Recalled, pool: TurnPool) -> tuple[Grain, Grain]:
-    """What was recalled and what should be, by turn and by session."""
-    units = [memory.sources for memory in recalled.memories]
-    gold = tuple(dict.fromkeys(evidence))
-    sessions = [pool.sessions_of(unit) for unit in units]
-    return (
-        Grain("turn", units, gold, pool.sessions.keys()),
-        Grain("session", sessions, pool.sessions_of(gold), pool.session_ids),
-    )
+def grains(evidence: Sequence[str], recalled: Recalled, pool: TurnPool) -> Iterator[Grain]:
+    """What was recalled and what should be, at every grain."""
+    for name in pool.grains:
+        units = [pool.at(name, memory.sources) for memory in recalled.memories]
+        yield Grain(name, units, pool.at(name, evidence), pool.labels[name])
 
 
 def grain_values(

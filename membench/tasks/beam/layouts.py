@@ -19,8 +19,9 @@ import orjson
 
 from membench.domain.errors import DataError
 from membench.domain.labels import JsonObject
+from membench.tasks.files.documents import whole_json
 from membench.tasks.files.node import Node
-from membench.tasks.files.source import Source, open_json, reading
+from membench.tasks.files.source import Source
 from membench.tasks.files.tables import stream_rows
 
 CHAT = re.compile(r"(?:(?P<flat>[^.]+)\.)?chat\.json(?:\.gz)?")
@@ -106,19 +107,9 @@ def chat_of_files(path: Path, tier: str) -> Chat:
     questions = questions_file(path)
     return Chat(
         f"{tier}/{name_of(path)}",
-        Node(whole_json(path), path, ""),
-        Node(whole_json(questions), questions, ""),
+        whole_json(path),
+        whole_json(questions),
     )
-
-
-def whole_json(path: Path) -> object:
-    """The content of a JSON file."""
-    with reading(path), open_json(path) as file:
-        raw = file.read()
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise DataError(path, "", f"not valid JSON ({error})", "Fetch the file again.") from None
 
 
 # --- tables ------------------------------------------------------------------------------------
