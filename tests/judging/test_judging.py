@@ -42,7 +42,10 @@ from membench.tasks.registry import get_task
 from membench.testing.scripted import Json, Rule, ScriptedServer, ServerFault
 
 Start = Callable[..., Gateway]
-TASKS = ("locomo", "longmemeval", "halumem", "persistbench", "beam")
+TASKS = (
+    *("locomo", "longmemeval", "halumem", "persistbench"),
+    *("beam", "convomem", "memgallery", "longmemeval_v2"),
+)
 
 
 def say(reply: Any) -> list[Rule]:

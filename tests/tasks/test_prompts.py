@@ -30,6 +30,22 @@ LOCKED = {
         "judge.refusal": "7023c07b92cbe1e3a3fc82a05496e6297a6b2c520ebce5837d93854c4bfda405",
         "judge.same_event": "61e8d998ce82c06bc42415a774bd836d5fb10f89860c2dd77ff38594ea2b57ff",
     },
+    "convomem": {
+        "answer": "a2c1d0d06ea7d8a31f71a372263acc470783c26bde55a6344a67722639985829",
+        "judge.fact": "9d98006e1d9dfc53c63f702f7f42b653b0a23f404132f0d10b9b468fbd2114fa",
+        "judge.preference": "e3f67c00a306806d618cc6aaa69760448b3b32e47e8f1097e8cbe87cbc3b14f1",
+        "judge.refusal": "9b1f59f5d4923f77ebd45f5b503481e4d1c84552e8c0e7141bea4d4ecb5b4f13",
+    },
+    "longmemeval_v2": {
+        "answer": "3019dd7f1930675a4531af96ffee85754d884aa83ee8c88b16fe558832ef3ad6",
+        "judge.gotcha": "68af0fbf67e87d529782d03ad8602e9929bc513490596bb77b3f8560f4adf4fa",
+        "judge.premise": "cf13cd9c47028793aeb78efab721ec57b6a5e19574dc6ba7196690ac5a67f176",
+    },
+    "memgallery": {
+        "answer": "b9f2336f94afd47ea04b0f4a4e2bbc2229445da3b251f1363899b33240361190",
+        "judge.answer": "bbd50d4e63910704041804b7ab88c0d88891264d0b071817d1e9055a984eb1d1",
+        "judge.refusal": "c69e383d6368d8d6050d32ee33c0d184fc2cacadd8d2a6e71a51de39973dd6bb",
+    },
     "memoryagentbench": {
         "answer": "8be5dc53ae1106c6d778c45aa20c43cd0779abcdd719195d477312cf5b685fdb",
     },

@@ -1,0 +1,1 @@
+"""Mem-Gallery: conversations with pictures, read here through their captions."""
