@@ -682,6 +682,30 @@ def test_disputed_answers_leave_a_second_figure(tmp_path):
     assert [r.item_id for r in rows if "disputed" in r.flags] == ["a17c0e42"]
 
 
+def test_a_disputed_answer_is_judged_against_the_claimed_one_too(tmp_path):
+    claims = {"a17c0e42": 15, "b2": "(rubric rewritten)"}
+    lines = [{"question_id": name, "claimed_answer": claim} for name, claim in claims.items()]
+    path = tmp_path / "longmemeval_disputed_gold.json"
+    path.write_text(json.dumps(lines), encoding="utf-8")
+    task = LongMemEval(errata=path)
+    (case, gold), *_ = [
+        pair
+        for pair in load(task, find_source(LongMemEval, "sample", None))
+        if pair[1].case_id == "a17c0e42"
+    ]
+    played = play(case, gold)
+    published, claimed = task.judgements(played, gold)
+    assert (published.fields["gold"], claimed.fields["gold"]) == ("Heron", "15")
+    verdicts = says(published.id, "no") | says(claimed.id, "yes")
+    (scored,) = task.score(played, gold, verdicts)
+    assert scored.values["accuracy"] == 0.0
+    assert scored.values["errata.claimed.accuracy"] == 1.0
+    assert "errata.accuracy" not in scored.values
+    made = LongMemEval().aggregate(scored_sample(lambda name: "yes", task))
+    assert made.metrics["errata.claimed.accuracy"].n == 12
+    assert task.disputed() == {"a17c0e42": "15", "b2": None}
+
+
 # --- bad files ---------------------------------------------------------------------------------
 
 

@@ -27,11 +27,13 @@ class LongMemEvalQuestion(QuestionGold):
     Attributes:
         abstention: Whether the right answer is that nobody said so.
         disputed: Whether the overlaid list disputes its answer.
+        claim: The answer that the list claims instead, where it gives one.
         blank_users: Public ids of user turns that say nothing: rows of the official corpora.
     """
 
     abstention: bool = False
     disputed: bool = False
+    claim: str | None = None
     blank_users: tuple[str, ...] = ()
 
 

@@ -50,14 +50,15 @@ ROLES = frozenset(("user", "assistant"))
 
 
 def read_case(
-    node: Node, opaque: Callable[[str], str], disputed: frozenset[str] | None
+    node: Node, opaque: Callable[[str], str], disputed: Mapping[str, str | None] | None
 ) -> tuple[Case, LongMemEvalGold]:
     """One instance as a public case and its gold.
 
     Args:
         node: The instance.
         opaque: Official id -> opaque id.
-        disputed: Ids of questions whose answer is disputed; None without such a list.
+        disputed: Ids of questions whose answer is disputed, each with the answer that is claimed
+            instead, if any; None without such a list.
 
     Raises:
         DataError: A field is missing or of the wrong kind; names its place.
@@ -73,6 +74,7 @@ def read_case(
         answer=node["answer"].answer(),
         abstention=question_id.endswith(ABSTENTION),
         disputed=disputed is not None and question_id in disputed,
+        claim=disputed.get(question_id) if disputed is not None else None,
         blank_users=tuple(name for name, role in history.blanks if role == "user"),
     )
     asked = Ask(Question(node["question"].text(), question_date(node["question_date"])))

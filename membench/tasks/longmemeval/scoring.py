@@ -7,7 +7,7 @@ empty answer is wrong without being judged. Abstentions stay in their type.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from membench.domain.case import Ask
@@ -28,6 +28,7 @@ KINDS = {
 }
 NO_JUDGE = "no_judge"
 ACCURACY, TASK_AVERAGED = "accuracy", "accuracy.task_averaged"
+CLAIMED = "errata.claimed.accuracy"
 
 Values = dict[str, float | None]
 
@@ -38,20 +39,33 @@ def judge_kind(question: LongMemEvalQuestion) -> str:
 
 
 def requests(played: PlayedCase, gold: LongMemEvalGold) -> list[JudgeRequest]:
-    """The request of the one question, if there is an answer to judge."""
+    """The request of the one question, if there is an answer to judge.
+
+    A second one where the overlaid list claims another answer.
+    """
     return [
-        JudgeRequest(
-            request_id(question.question_id, judge_kind(question)),
-            judge_kind(question),
-            {
-                "question": question_text(played, event),
-                "gold": question.answer or "",
-                "answer": answer,
-            },
-        )
+        request
         for event, question in gold.questions.items()
         if (answer := answered(played, event).text or "").strip()
+        for request in question_requests(question, question_text(played, event), answer)
     ]
+
+
+def question_requests(
+    question: LongMemEvalQuestion, words: str, answer: str
+) -> Iterator[JudgeRequest]:
+    """The requests of one question."""
+    kind = judge_kind(question)
+    fields = {"question": words, "answer": answer}
+    name = request_id(question.question_id, kind)
+    yield JudgeRequest(name, kind, fields | {"gold": question.answer or ""})
+    if question.claim is not None:
+        yield JudgeRequest(claim_request(question), kind, fields | {"gold": question.claim})
+
+
+def claim_request(question: LongMemEvalQuestion) -> str:
+    """The id of the request against the claimed answer."""
+    return request_id(question.question_id, "claim")
 
 
 def question_text(played: PlayedCase, event: int) -> str:
@@ -91,6 +105,8 @@ def score_question(
     if recalled is not None and not recalled.outcome.ok:
         status, reason = "failed", recalled.outcome.reason or Reason.HARNESS_ERROR
     values = {} if status == "unscored" else accuracies(question, label, gold.audited)
+    if values and gold.audited:
+        values |= claimed_values(question, label, verdicts)
     return Score(
         case_id=gold.case_id,
         item_id=question.question_id,
@@ -129,6 +145,20 @@ def accuracies(question: LongMemEvalQuestion, label: float | None, audited: bool
     if audited and not question.disputed:
         values["errata.accuracy"] = label
     return values
+
+
+def claimed_values(
+    question: LongMemEvalQuestion, label: float | None, verdicts: Mapping[str, Verdict]
+) -> Values:
+    """The label against the claimed answer; disputed questions without a claim are left out."""
+    if not question.disputed:
+        return {CLAIMED: label}
+    if question.claim is None:
+        return {}
+    verdict = verdicts.get(claim_request(question))
+    if verdict is None or not verdict.outcome.ok:
+        return {CLAIMED: 0.0 if label == 0.0 and not verdicts else None}
+    return {CLAIMED: float(verdict.values.get("label") == "yes")}
 
 
 def remarks(gold: LongMemEvalGold, question: LongMemEvalQuestion) -> tuple[str, ...]:

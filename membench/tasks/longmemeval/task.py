@@ -17,6 +17,7 @@ from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
 from membench.tasks.base import Task, fill
 from membench.tasks.card import DataFile, JudgeCard, TaskCard
 from membench.tasks.files.arrays import stream_array
+from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
 from membench.tasks.longmemeval.formats import FORMATS
 from membench.tasks.longmemeval.gold import TYPES, LongMemEvalGold
@@ -181,15 +182,17 @@ class LongMemEval(Task[LongMemEvalGold]):
         if not seen:
             raise DataError(source.path, "", "the file holds no instance")
 
-    def disputed(self) -> frozenset[str] | None:
-        """Ids of questions whose answer somebody disputes, if that list is to be overlaid."""
+    def disputed(self) -> Mapping[str, str | None] | None:
+        """Questions whose answer somebody disputes, if that list is to be overlaid.
+
+        With each the answer that is claimed instead; None where there is none, or only a remark
+        in brackets.
+        """
         if self.errata is None:
             return None
-        from membench.tasks.files.node import Node
-
         lines = stream_array(Source(self.errata, "errata"))
         nodes = (Node(line, self.errata, f"[{i}]") for i, line in enumerate(lines))
-        return frozenset(node["question_id"].text() for node in nodes)
+        return {node["question_id"].text(): claimed_answer(node) for node in nodes}
 
     def answer_messages(self, given: AnswerInput) -> list[Message]:
         """Memories in rank order with their times, the current date, then the question."""
@@ -244,6 +247,13 @@ class LongMemEval(Task[LongMemEvalGold]):
         from membench.tasks.longmemeval.scoring import with_task_average
 
         return with_task_average(aggregate(scores, self.card.categories))
+
+
+def claimed_answer(node: Node) -> str | None:
+    """The answer that a line of the list claims."""
+    claim = node.get("claimed_answer")
+    text = claim.answer().strip() if claim is not None else ""
+    return None if text.startswith("(") else text or None
 
 
 TASK = LongMemEval
