@@ -124,7 +124,7 @@ def test_a_broken_line_of_trajectories_is_refused_with_its_number(tmp_path):
     write(tmp_path)
     with (tmp_path / "trajectories.jsonl").open("a") as file:
         file.write('{"id": ')
-    with pytest.raises(DataError, match="line 7"):
+    with pytest.raises(DataError, match="line 6"):
         load(TASK(), find_source(TASK, None, tmp_path))
 
 

@@ -16,7 +16,7 @@ PHRASES, ORDERED = "norm_phrase_set_match", "norm_phrase_set_match_ordered"
 CHOICE, CHOICES = "mc_choice_match", "mc_choice_set_match"
 PREMISE, GOTCHA = "llm_abstention_checker", "llm_gotchas_checker"
 NAMES = (PHRASES, ORDERED, CHOICE, CHOICES, PREMISE, GOTCHA)
-SEPARATORS = (",", ";")
+SEPARATORS: tuple[str, ...] = (",", ";")
 BOX = "\\boxed{"
 FILLERS = frozenset(
     ("AND", "ANSWER", "ANSWERS", "CHOICE", "CHOICES", "FINAL", "LETTER", "LETTERS")

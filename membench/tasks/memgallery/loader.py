@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question, Session, Turn
 from membench.tasks.files.node import Node
@@ -88,14 +89,13 @@ def read_round(node: Node, rounds: Rounds) -> Iterator[Turn]:
     captions = texts(node.get("image_caption"))
     if captions or node.get("image_id") or node.get("input_image"):
         rounds.pictured.add(name)
-    made = []
-    for speaker in ("user", "assistant"):
-        words = node[speaker].string()
-        if speaker == "user":
-            words = with_captions(words, captions)
-        if words.strip():
-            role = "user" if speaker == "user" else "assistant"
-            made.append(Turn(f"{name}/{speaker}", speaker, role, words, words))
+    said: list[tuple[Literal["user", "assistant"], str]] = [
+        ("user", with_captions(node["user"].string(), captions)),
+        ("assistant", node["assistant"].string()),
+    ]
+    made = [
+        Turn(f"{name}/{role}", role, role, words, words) for role, words in said if words.strip()
+    ]
     rounds.turns[name] = tuple(turn.id for turn in made)
     yield from made
 
