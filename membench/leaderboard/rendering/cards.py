@@ -19,9 +19,11 @@ from membench.leaderboard.views.tables import (
 MOST_CARDS = 30
 
 CARD_STYLE = """
-.mb-answer { font-size: 1.15rem; line-height: 1.5; margin: 0 0 .4rem; }
+.mb-answer { font-size: 1.1rem; line-height: 1.4; margin: 0 0 .4rem; }
 .mb-answer p { margin: 0 0 .2rem; }
-.mb-answer .mb-less { font-size: 1rem; opacity: .85; }
+.mb-answer .mb-less { font-size: 1rem; }
+.mb-answer .mb-less strong { font-weight: 500; }
+@media (max-width: 640px) { .mb-answer, .mb-answer .mb-less { font-size: .95rem; } }
 .mb-cards { list-style: none; margin: 0; padding: 0; }
 .mb-cards li { border: 1px solid rgba(128, 134, 145, .45); border-radius: .5rem;
   padding: .55rem .75rem; margin: 0 0 .5rem; }
@@ -51,9 +53,10 @@ def answer_html(board: Board, address: Address) -> str:
 def sentence(item: Finding, address: Address) -> str:
     """One finding, with a link to its run."""
     note = f" ({escaped(item.note)})" if item.note else ""
-    at = f" at <strong>{escaped(item.cost)}</strong>" if item.cost else ""
+    at = f" at {escaped(item.cost)}" if item.cost else ""
     link = f'<a href="{escaped(address(item.run_id))}" target="_self">{escaped(item.label)}</a>'
-    return f"{escaped(item.intro)}: <strong>{link}</strong>, {escaped(item.score)}{at}{note}."
+    score = f"<strong>{escaped(item.score)}</strong>"
+    return f"{escaped(item.intro)}: <strong>{link}</strong>, {score}{at}{note}."
 
 
 def cards_html(board: Board, address: Address, rows: Sequence[BoardRow] | None = None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from membench.domain.labels import JsonObject
 from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
 from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardRow, Choice
+from membench.leaderboard.views.breakdown import best_so_far, over_time, within_limits
 from membench.leaderboard.views.compare import ComparisonView
 from membench.leaderboard.views.tables import amount, rank_text, scored_text
 from membench.metrics.names import is_fraction
@@ -424,7 +425,6 @@ def amortised_lines(page: Amortisation, most: int = 20) -> Any:
 
     unit = COSTS[page.axis].unit
     figure = go.Figure()
-    dashes = ("solid", "dash", "dot")  # with the ten colours of the theme, thirty kinds of line
     for number, line in enumerate(page.lines[:most]):
         figure.add_trace(
             go.Scatter(
@@ -432,7 +432,7 @@ def amortised_lines(page: Amortisation, most: int = 20) -> Any:
                 y=list(line.totals),
                 mode="lines",
                 name=line.row.label,
-                line={"dash": dashes[number % len(dashes)]},
+                line={"dash": DASHES[number % len(DASHES)]},
             )
         )
     figure.update_layout(
@@ -483,3 +483,76 @@ def category_values(view: ComparisonView) -> dict[str, dict[str, float]]:
                 if line.metric == view.metric and value is not None:
                     mine[line.category or "all"] = value
     return found
+
+
+# --- further looks at a board --------------------------------------------------------------------
+
+
+def under_limit(board: Board) -> Any:
+    """The best score of each system within a cost limit, as steps."""
+    import plotly.graph_objects as go
+
+    figure, factor = go.Figure(), scale(board)
+    for number, (system, steps) in enumerate(within_limits(board).items()):
+        figure.add_trace(
+            go.Scatter(
+                x=[cost for cost, _ in steps],
+                y=[factor * score for _, score in steps],
+                mode="lines+markers",
+                line={"shape": "hv", "dash": DASHES[number % len(DASHES)]},
+                name=system,
+            )
+        )
+    title = f"limit on {cost_title(board)}"
+    figure.update_layout(
+        xaxis={"type": "log", "title": title}, yaxis={"title": score_title(board)}, **LAYOUT
+    )
+    return figure
+
+
+DASHES = ("solid", "dash", "dot")
+"""With the ten colours of the theme, thirty kinds of line."""
+
+
+def category_bars(values: Mapping[str, Mapping[str, float]], board: Board) -> Any:
+    """Scores by category, a group of bars for each."""
+    import plotly.graph_objects as go
+
+    figure, factor = go.Figure(), scale(board)
+    for number, (label, mine) in enumerate(values.items()):
+        pattern = {"shape": PATTERNS[number // 10 % len(PATTERNS)]}
+        bars = [factor * value for value in mine.values()]
+        figure.add_trace(go.Bar(x=list(mine), y=bars, name=label, marker={"pattern": pattern}))
+    figure.update_layout(**(LAYOUT | {"clickmode": "event"}))
+    figure.update_layout(barmode="group", yaxis={"title": score_title(board)})
+    return figure
+
+
+def over_dates(board: Board) -> Any:
+    """Scores by the date of the run, and the best so far."""
+    import plotly.graph_objects as go
+
+    factor, dated = scale(board), over_time(board)
+    best = best_so_far(dated, board)
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[date for date, _ in best],
+                y=[factor * value for _, value in best],
+                mode="lines",
+                line={"shape": "hv", "dash": "dot"},
+                name="best so far",
+            ),
+            go.Scatter(
+                x=[date for date, _, _ in dated],
+                y=[factor * value for _, value, _ in dated],
+                text=[label for _, _, label in dated],
+                mode="markers",
+                name="runs",
+            ),
+        ]
+    )
+    figure.update_layout(
+        xaxis={"title": "date of the run"}, yaxis={"title": score_title(board)}, **LAYOUT
+    )
+    return figure

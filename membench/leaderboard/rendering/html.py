@@ -38,9 +38,11 @@ td.words { white-space: normal; min-width: 20rem; }
 p.note { color: var(--faint); } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 summary { cursor: pointer; padding: .2rem 0; }
 .narrow { display: none; }
+.chips { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; padding-bottom: .3rem; }
 @media (max-width: 640px) {
   .narrow { display: block; } .wide-only { display: none; }
-  body { padding: .4rem .7rem; } nav { gap: .1rem .8rem; font-size: .95rem; }
+  body { padding: .4rem .7rem; } h1 { font-size: 1.2rem; margin: .4rem 0; }
+  nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; gap: .9rem; font-size: .95rem; }
 }
 """
 
@@ -82,29 +84,41 @@ def page(
     )
 
 
-def table(records: Records, caption: str = "", links: Mapping[str, str] | None = None) -> str:
+def table(
+    records: Records,
+    caption: str = "",
+    links: Mapping[str, str] | None = None,
+    words: Mapping[str, tuple[str, str]] | None = None,
+) -> str:
     """A table.
 
     Args:
         records: Lines; the first one names the columns.
         caption: What it shows.
         links: Column -> address with `{}` for the cell's words.
+        words: Column -> title and meaning, where its name is an id.
     """
     if not records:
         return note("Nothing to show.")
     names = list(records[0])
-    head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in names)
+    head = "".join(header(name, *(words or {}).get(name, (name, ""))) for name in names)
     body = "".join(
         "<tr>" + "".join(cell(name, record.get(name), links or {}) for name in names) + "</tr>"
         for record in records
     )
-    words = f"<caption>{escaped(caption)}</caption>" if caption else ""
+    said = f"<caption>{escaped(caption)}</caption>" if caption else ""
     named = escaped(caption or "Table")
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{named}">'
-        f"<table>{words}<thead><tr>{head}</tr></thead>"
+        f"<table>{said}<thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def header(name: str, title: str, meaning: str) -> str:
+    """The head of a column: its title, its meaning in a tooltip, its id for scripts."""
+    tooltip = f' title="{escaped(meaning)}"' if meaning else ""
+    return f'<th scope="col" data-id="{escaped(name)}"{tooltip}>{escaped(title)}</th>'
 
 
 def cell(name: str, value: object, links: Mapping[str, str]) -> str:

@@ -75,6 +75,7 @@ def board_data(index: Index, board: Board, views: Mapping[str, Board]) -> JsonOb
             {
                 "id": row.run_id,
                 "label": row.label,
+                "system": row.system,
                 "score": row.score.value if row.score else None,
                 "low": row.score.low if row.score else None,
                 "high": row.score.high if row.score else None,

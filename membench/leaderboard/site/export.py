@@ -27,6 +27,7 @@ from membench.leaderboard.site.data import (
 )
 from membench.leaderboard.site.report import body as run_body
 from membench.leaderboard.store.index import Index, refresh
+from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import RULES
 from membench.leaderboard.views import amortisation, claims, compare, glossary
@@ -44,7 +45,13 @@ from membench.leaderboard.views.board import (
 from membench.leaderboard.views.catalogue import system_records, task_records
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.standing import standing
-from membench.leaderboard.views.tables import board_records, frontier_records, to_csv, to_json
+from membench.leaderboard.views.tables import (
+    board_records,
+    column_words,
+    frontier_records,
+    to_csv,
+    to_json,
+)
 from membench.records.costs import COSTS, MAIN_COSTS
 from membench.records.summary import Summary
 
@@ -167,7 +174,7 @@ def landing(view: Board, up: str, chips: str = "") -> str:
     reading = f"{words.titled}: {words.meaning}; {words.direction}." if words else ""
     chart = charts_of(view) if charts.drawable(view) else html.note("No cost here is known.")
     remarks = [reading, view.energy_wanted, view.judge_wanted]
-    table = html.table(board_records(view), "Rows", {"run": f"{up}runs/{{}}.html"})
+    table = rows_table(view, "Rows", up)
     return "".join(
         [
             answer_html(view, address),
@@ -180,6 +187,12 @@ def landing(view: Board, up: str, chips: str = "") -> str:
             folded("The frontier as text", html.table(frontier_records(view))),
         ]
     )
+
+
+def rows_table(view: Board, caption: str, up: str) -> str:
+    """The rows of a board under titles, each run a link."""
+    links = {"run": f"{up}runs/{{}}.html"}
+    return html.table(board_records(view), caption, links, column_words(view))
 
 
 def charts_of(view: Board) -> str:
@@ -200,7 +213,7 @@ def folded(title: str, body: str) -> str:
 def title_of(choice: Choice) -> str:
     """Task, split and division."""
     task, _, split = choice.task.partition(":")
-    return f"{task} ({split}), division {choice.division}"
+    return f"{task_class(task).card.title} ({split}), {choice.division}"
 
 
 def script(up: str) -> str:
@@ -211,11 +224,10 @@ def script(up: str) -> str:
 def axis_section(view: Board) -> str:
     """Chart and rows of a further kind of cost."""
     axis = COSTS[view.choice.axis]
-    links = {"run": "../runs/{}.html"}
     return html.section(
         axis.title,
         charts_of(view),
-        folded("Rows", html.table(board_records(view), f"Rows by {axis.title.lower()}", links)),
+        folded("Rows", rows_table(view, f"Rows by {axis.title.lower()}", "../")),
         folded("The frontier as text", html.table(frontier_records(view))),
     )
 

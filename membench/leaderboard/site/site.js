@@ -127,7 +127,7 @@ async function comparePage(place) {
   const ids = board.runs.map((run) => run.id);
   const first = ids.includes(asked("first")) ? asked("first") : ids[0];
   const second = ids.includes(asked("second")) && asked("second") !== first
-    ? asked("second") : ids.find((id) => id !== first);
+    ? asked("second") : otherThan(board, first);
   const again = (changes) => { go(changes); comparePage(place); };
   const names = board.runs.map((run) => [run.id, run.label]);
   const pickers = element("p", null, { class: "pickers" });
@@ -142,6 +142,12 @@ async function comparePage(place) {
   drawPair(place, board, a, b, pairOf(board, first, second));
   const questions = await load(`questions/${slug}`);
   drawDisagreements(place, board, questions, a, b, slug);
+}
+
+function otherThan(board, first) {
+  const system = board.runs.find((run) => run.id === first).system;
+  const others = board.runs.filter((run) => run.id !== first);
+  return (others.find((run) => run.system !== system) || others[0] || {}).id;
 }
 
 function pairOf(board, first, second) {

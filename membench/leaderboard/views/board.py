@@ -17,6 +17,7 @@ from membench.domain.labels import JsonView
 from membench.leaderboard.store.index import Frame, Index
 from membench.leaderboard.store.ranking import Rank, ScoreTable, frontier_shares, rank_rows, stacked
 from membench.leaderboard.store.rows import RowFigure, task_class
+from membench.leaderboard.views.gain import BASELINES, frontier_gains
 from membench.metrics.frontier import Point, frontier
 from membench.records.costs import COSTS, FORMER_IDS, QUESTION, SETUP
 from membench.tasks.wording import MetricWords, judge_wanted, leading_metrics, metric_words
@@ -136,6 +137,8 @@ class BoardRow:
         why: Why it is not ranked, empty if it is.
         share: Share of resamples in which it is on the frontier; None without an interval.
         front: Whether it is on the frontier of the point estimates.
+        gain: What it adds to the baselines' frontier (`views.gain`); None for a baseline, and
+            where no baseline's cost stands beside its own.
         badge: Score badge.
         joined: Whether its cost may stand on one frontier with those of the chosen machine.
         boundary: What its joules were counted around; empty without any.
@@ -161,6 +164,7 @@ class BoardRow:
     why: str
     share: float | None
     front: bool
+    gain: RowFigure | None
     joined: bool
     badge: str
     boundary: str
@@ -451,6 +455,7 @@ def plain_row(
         why=why_unranked(run, score),
         share=None,
         front=False,
+        gain=None,
         joined=joined,
         badge=run["score"],
         boundary=run["energy_boundary"],
@@ -522,12 +527,14 @@ def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[B
     alone = {row.run_id: Rank(rank, 1, len(rows)) for rank, row in by_score(rows, choice)}
     fronts = {point.name for point in frontier(points(rows, choice))}
     shares = share_lookup(paired, cells, choice)
+    gained = gain_lookup(paired, cells, choice)
     return [
         replace(
             row,
             rank=ranks.get(row.run_id, alone[row.run_id]),
             front=row.run_id in fronts,
             share=shares.get(row.run_id),
+            gain=gained.get(row.run_id),
         )
         for row in rows
     ]
@@ -594,6 +601,23 @@ def rank_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict
         return {}
     table = score_table(rows, cells, choice)
     return dict(zip((row.run_id for row in rows), rank_rows(table), strict=True))
+
+
+MOST_GAINS = 200
+"""Rows up to which gains over the baselines are computed."""
+
+
+def gain_lookup(
+    rows: Sequence[BoardRow], cells: Lookup, choice: Choice
+) -> dict[str, RowFigure | None]:
+    """What each row adds to the frontier of the baselines."""
+    there = [row for row in rows if row.joined and row.cost is not None and row.cost.value > 0]
+    baselines = [number for number, row in enumerate(there) if row.reference in BASELINES]
+    if len(there) > MOST_GAINS or len(there) < 2 or choice.lower:
+        return {}
+    costs = [row.cost.value for row in there if row.cost]
+    made = frontier_gains(score_table(there, cells, choice), costs, baselines)
+    return {row.run_id: figure for row, figure in zip(there, made, strict=True)}
 
 
 def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict[str, float]:

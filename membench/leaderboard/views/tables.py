@@ -152,6 +152,7 @@ def board_records(board: Board) -> list[Record]:
             **({setup: amount(row.setup)} if axis.setup else {}),
             **({CONTEXT_COLUMN: context_text(row)} if axis.id != "context_tokens" else {}),
             "frontier": frontier_text(row),
+            GAIN: score_text(board.choice.metric, row.gain),
             "kind": row.fidelity,
             "score badge": BADGES.get(row.badge, row.badge),
             "energy badge": energy_badge(row),
@@ -173,6 +174,9 @@ CONTEXT_COLUMN = "context tokens / question"
 def context_text(row: BoardRow) -> str:
     """Context tokens of a question, as a number alone."""
     return significant(None if row.context is None else row.context.value)
+
+
+GAIN = "gain over baselines"
 
 
 def cost_columns(board: Board) -> tuple[str, str]:
@@ -201,6 +205,10 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
         setup: (f"{axis.title} / history", f"{axis.meaning} Paid once per history: ingestion."),
         CONTEXT_COLUMN: ("Context tokens", COSTS["context_tokens"].meaning),
         "frontier": ("Frontier", "★ nothing is both better and cheaper, in half of the redraws."),
+        GAIN: (
+            "Gain",
+            "How far it lies above the baselines' frontier, averaged over the logarithm of cost.",
+        ),
         "kind": ("Kind", "How close it is to the original: the package itself, native, control."),
         "score badge": ("Scores", badge_help(BADGES, SCORE_MEANINGS)),
         "energy badge": ("Energy", badge_help(ENERGY_BADGES, ENERGY_MEANINGS)),

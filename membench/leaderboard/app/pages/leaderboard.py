@@ -9,6 +9,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.app.pages import choosing
+from membench.leaderboard.app.pages.breakdowns import draw_breakdowns
 from membench.leaderboard.rendering import charts
 from membench.leaderboard.rendering.cards import answer_html, cards_html
 from membench.leaderboard.views import claims
@@ -37,6 +38,7 @@ def page() -> None:
     draw_chart(shown)
     draw_rows(shown)
     draw_remarks(shown)
+    draw_breakdowns(shown)
     draw_claims(shown)
 
 

@@ -1,0 +1,71 @@
+"""Further looks at the rows of the Leaderboard, drawn when one is picked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import streamlit as st  # noqa: TID253  (only the app imports this module)
+
+from membench.leaderboard.app import components as c
+from membench.leaderboard.app import state
+from membench.leaderboard.rendering import charts
+from membench.leaderboard.views import breakdown
+from membench.leaderboard.views.board import Board
+
+LIMIT, CATEGORY, QUESTIONS, TIME = "Within a cost limit", "By category", "By question", "Over time"
+DATES = 2
+"""Dates that runs must have for a chart over time."""
+
+
+def draw_breakdowns(shown: Board) -> None:
+    """A line of choices, and what is picked."""
+    reasons = dict(unavailable(shown))
+    options = [name for name in (LIMIT, CATEGORY, QUESTIONS, TIME) if name not in reasons]
+    st.subheader("Other looks")
+    if options:
+        picked = st.segmented_control("Look", options, key="look", label_visibility="collapsed")
+        draw(str(picked or ""), shown)
+    if reasons:
+        st.caption(c.plain(" ".join(f"{name}: {why}." for name, why in reasons.items())))
+
+
+def unavailable(shown: Board) -> Iterator[tuple[str, str]]:
+    """Looks that the rows have no data for, and why."""
+    if not breakdown.within_limits(shown):
+        yield LIMIT, "no ranked row has a known cost above zero"
+    if not breakdown.by_category(state.index(), shown.rows, shown.choice.metric):
+        yield CATEGORY, "the task has no categories for this score"
+    if not any(row.rank and not row.reference for row in shown.rows):
+        yield QUESTIONS, "no system is ranked"
+    if len({date for date, _, _ in breakdown.over_time(shown)}) < DATES:
+        yield TIME, "all ranked runs are of one date"
+
+
+def draw(look: str, shown: Board) -> None:
+    """One look."""
+    if look == LIMIT:
+        alt = "The best score of each system by cost limit; the rows above hold every figure."
+        st.plotly_chart(charts.under_limit(shown), key="limit-chart", alt=alt, config=charts.CONFIG)
+    elif look == CATEGORY:
+        values = breakdown.by_category(state.index(), shown.rows, shown.choice.metric)
+        alt = "Scores by category; the table below holds them."
+        figure = charts.category_bars(values, shown)
+        st.plotly_chart(figure, key="category-chart", alt=alt, config=charts.CONFIG)
+        records = breakdown.category_records(values, shown.choice.metric)
+        c.table(records, key="categories-table", alt="Scores by category")
+    elif look == QUESTIONS:
+        draw_questions(shown)
+    elif look == TIME:
+        alt = "Scores by the date of the run; the rows above hold every figure."
+        st.plotly_chart(charts.over_dates(shown), key="time-chart", alt=alt, config=charts.CONFIG)
+
+
+def draw_questions(shown: Board) -> None:
+    """Which questions nobody scores on, and which only one row does."""
+    records = breakdown.solved(state.store(), shown)
+    st.caption(
+        "How many rows score above zero on a question. Floors, ceilings and baselines are left out."
+    )
+    counts = breakdown.solved_counts(records)
+    c.table(counts, key="solved-counts", alt="Questions by how many rows score, by category")
+    c.table(records, key="solved", alt="Questions, those that nobody scores on first")
