@@ -98,9 +98,8 @@ class LightMem(ItemMemory):
         if item is None or not newer:
             return
         listing = "\n".join(f"- {each.text}" for each in newer)
-        reply = self.model.ask(
-            forms.REPAIR, f"Old fact: {item.text}\nNewer facts:\n{listing}", forms.Repair
-        )
+        said = f"Old fact: {item.text}\nNewer facts:\n{listing}"
+        reply = self.model.ask(forms.REPAIR, said, forms.Repair)
         if reply is None:
             return
         if reply.operation == "update" and reply.fact.strip():

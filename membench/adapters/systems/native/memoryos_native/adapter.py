@@ -48,10 +48,9 @@ class MemoryOS(ItemMemory):
         segments = self.store.search(query.text, int(self.given["segments"]), kinds=[SEGMENT])
         warm = [hit for hit in segments if hit.score >= float(self.given["similar"])]
         owned = {name for hit in warm for name in self.tiers.pages.get(hit.item.id, ())}
+        now = query.now or self.tiers.now
         for hit in warm:
-            self.store.put(
-                replace(hit.item, visits=hit.item.visits + 1, used=query.now or self.tiers.now)
-            )
+            self.store.put(replace(hit.item, visits=hit.item.visits + 1, used=now))
         pages = self.store.search(query.text, None, kinds=[PAGE])
         near = [p.memory for p in pages if p.item.id in owned and self._like(p)]
         known = self.store.search(query.text, int(self.given["knowledge"]), kinds=[KNOWLEDGE])
@@ -71,21 +70,7 @@ class MemoryOS(ItemMemory):
         page = self.store.get(name)
         if page is None:
             return
-        chain, last = self.tiers.chain
-        asked = self.model.ask(
-            forms.CONTINUES, f"Before: {last}\nNow: {page.text}", forms.Continues
-        )
-        before = chain if asked and asked.continues else ""
-        told = self.model.ask(
-            forms.CHAIN, f"So far: {before or '-'}\nNow: {page.text}", forms.Chain
-        )
-        self.tiers.chain = (told.summary if told else before, page.text)
-        found = self.model.ask(forms.TOPICS, f"{self.tiers.chain[0]}\n{page.text}", forms.Topics)
-        topics = (
-            found.topics
-            if found and found.topics
-            else [forms.Topic(summary=page.text, keywords=[])]
-        )
+        self.tiers.chain, topics = forms.page_topics(self.model, self.tiers.chain, page.text)
         for topic in topics:
             self._join(page, topic)
         while len(self.tiers.pages) > int(self.given["most_segments"]):
@@ -119,9 +104,8 @@ class MemoryOS(ItemMemory):
             return
         pages = [self.store.get(name) for name in self.tiers.pages[hottest.id]]
         text = "\n".join(page.text for page in pages if page is not None)
-        told = self.model.ask(
-            forms.PROMOTE, f"Profile: {self.tiers.profile or '-'}\n{text}", forms.Promotion
-        )
+        said = f"Profile: {self.tiers.profile or '-'}\n{text}"
+        told = self.model.ask(forms.PROMOTE, said, forms.Promotion)
         if told is not None:
             self.tiers.profile = told.profile or self.tiers.profile
             for fact in told.knowledge:

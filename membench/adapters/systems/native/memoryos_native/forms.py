@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from membench.adapters.parts.extractors import Line, Word
-from membench.adapters.parts.structured import Form
+from membench.adapters.parts.structured import Asks, Form
 
 CONTINUES = "Does the second part of this conversation continue the topic of the first?"
 CHAIN = "Sum up this conversation so far in at most two sentences."
@@ -49,6 +49,25 @@ class Promotion(Form):
 
     profile: Annotated[str, Field(max_length=600)]
     knowledge: Annotated[list[Line], Field(max_length=6)]
+
+
+Chained = tuple[str, str]
+"""Summary of the pages that continue each other, and the text of the last one."""
+
+
+def page_topics(model: Asks, chain: Chained, page: str) -> tuple[Chained, list[Topic]]:
+    """The chain with a page added, and the topics of the page: three calls.
+
+    Without a usable reply the page is its own topic.
+    """
+    summary, last = chain
+    asked = model.ask(CONTINUES, f"Before: {last}\nNow: {page}", Continues)
+    before = summary if asked and asked.continues else ""
+    told = model.ask(CHAIN, f"So far: {before or '-'}\nNow: {page}", Chain)
+    after = told.summary if told else before
+    found = model.ask(TOPICS, f"{after}\n{page}", Topics)
+    topics = [topic for topic in found.topics if topic.summary.strip()] if found else []
+    return (after, page), topics or [Topic(summary=page, keywords=[])]
 
 
 def overlap(one: Collection[str], other: Collection[str]) -> float:
