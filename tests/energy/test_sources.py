@@ -31,7 +31,7 @@ from membench.energy.sources import automatic, choose, doctor, parse, probe
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
 from membench.energy.sources.card import SourceCard
 from membench.energy.sources.codecarbon import CodeCarbonSource, _described
-from membench.energy.sources.nvml import NvmlSource
+from membench.energy.sources.nvml import NvmlSource, device_models
 from membench.energy.sources.rapl import RaplSource
 from membench.energy.sources.registry import get_source, list_sources, module_names
 from membench.energy.sources.remote import RemoteSource, prometheus_rows
@@ -332,6 +332,29 @@ class FakeMonitor:
 
     def reset_windows(self) -> None:
         self.measurement_states = {}
+
+
+@pytest.mark.parametrize(("named", "visible"), [((0,), ""), ((), "0"), ((0,), "0")])
+def test_zeus_takes_no_number_that_cuda_may_mean_otherwise(
+    monkeypatch: pytest.MonkeyPatch, named: tuple[int, ...], visible: str
+) -> None:
+    from membench.energy.sources import zeus
+
+    monkeypatch.setattr(zeus, "_gpus", lambda: FakeZeusGpus({0: True}))
+    monkeypatch.setattr(zeus, "_monitor", lambda indices: FakeMonitor([0]))
+    monkeypatch.setattr(zeus, "device_models", lambda: ["Small", "Big"])
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible) if visible else None
+    with pytest.raises(SourceUnavailable, match="not NVML's"):
+        ZeusSource(named).open(FakeClock())
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    assert len(ZeusSource(named).open(FakeClock())) == 1
+
+
+def test_names_of_devices_are_those_of_the_whole_machine() -> None:
+    nvml = FakeNvml([FakeGpu(), FakeGpu("GPU-bbbb", name="Bigger")])
+    assert len(device_models(nvml)) == 2
+    assert device_models(FakeNvml(init_error=4)) == []
 
 
 def test_zeus_reads_cumulative_counters_of_named_devices(monkeypatch: pytest.MonkeyPatch) -> None:

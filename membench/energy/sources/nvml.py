@@ -128,20 +128,9 @@ class NvmlSource:
         uuids = [_text(self.nvml.nvmlDeviceGetUUID(self._handle(n))) for n in range(count)]
         numbers = list(dict.fromkeys(_number_of(name, uuids) for name in wanted))
         if not self.devices and len(numbers) < count and any(map(str.isdigit, wanted)):
-            self._check_order(count)
+            models = (_text(self.nvml.nvmlDeviceGetName(self._handle(n))) for n in range(count))
+            check_cuda_order(models, "CUDA_VISIBLE_DEVICES", "or name GPUs by UUID")
         return numbers
-
-    def _check_order(self, count: int) -> None:
-        """Refuse CUDA's numbers where they may name other devices than NVML's.
-
-        CUDA counts the fastest device first unless it is told to count by bus, as NVML does.
-        """
-        models = {_text(self.nvml.nvmlDeviceGetName(self._handle(n))) for n in range(count)}
-        if len(models) > 1 and os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
-            raise SourceUnavailable(
-                "CUDA_VISIBLE_DEVICES counts unlike GPUs in CUDA's order, which is not NVML's",
-                "Set CUDA_DEVICE_ORDER=PCI_BUS_ID for the run, or name GPUs by UUID.",
-            )
 
     def _handle(self, number: int) -> Any:
         return self.nvml.nvmlDeviceGetHandleByIndex(number)
@@ -303,6 +292,42 @@ def _import_nvml() -> Any:
             "nvidia-ml-py is not installed", "pip install 'membench[energy]'"
         ) from error
     return pynvml
+
+
+def check_cuda_order(models: Iterable[str], numbers: str, otherwise: str) -> None:
+    """Refuse CUDA's numbers where they may name other devices than NVML's.
+
+    CUDA counts the fastest device first unless it is told to count by bus, as NVML does.
+
+    Args:
+        models: Name of every GPU of the machine.
+        numbers: What holds the numbers, for the message.
+        otherwise: What else can be done, for the message.
+
+    Raises:
+        SourceUnavailable: The GPUs are unlike, and nothing says that they are counted by bus.
+    """
+    if len(set(models)) > 1 and os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+        raise SourceUnavailable(
+            f"{numbers} counts unlike GPUs in CUDA's order, which is not NVML's",
+            f"Set CUDA_DEVICE_ORDER=PCI_BUS_ID for the run, {otherwise}.",
+        )
+
+
+def device_models(nvml: Any = None) -> list[str]:
+    """Name of every GPU of the machine, visible to CUDA or not; none where NVML cannot say."""
+    try:
+        nvml = nvml or _import_nvml()
+        nvml.nvmlInit()
+    except Exception:
+        return []
+    try:
+        handles = map(nvml.nvmlDeviceGetHandleByIndex, range(int(nvml.nvmlDeviceGetCount())))
+        return [_text(nvml.nvmlDeviceGetName(handle)) for handle in handles]
+    except nvml.NVMLError:
+        return []
+    finally:
+        nvml.nvmlShutdown()
 
 
 def _unavailable(error: Exception) -> SourceUnavailable:

@@ -7,6 +7,7 @@ as one more CPU). Nothing is synchronised: the work is done by a server, which i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, silenced
 from membench.energy.sources.card import SourceCard
+from membench.energy.sources.nvml import check_cuda_order, device_models, visible_devices
 
 WINDOW = "membench"
 TICK_S = 0.1
@@ -62,6 +64,7 @@ class ZeusSource:
         if not wanted:
             raise SourceUnavailable("Zeus sees no GPU")
         self._check(gpus, wanted)
+        self._check_order(len(wanted))
         self._monitor = _monitor(wanted)
         if len(self._monitor.gpu_indices) == 0:
             raise SourceUnavailable("Zeus monitors no GPU; it would report 0 J")
@@ -73,6 +76,15 @@ class ZeusSource:
                 raise SourceUnavailable(f"there is no GPU {index}", f"Zeus sees {len(gpus)}.")
             if not gpus.supports_get_total_energy_consumption(index):
                 raise SourceUnavailable(f"GPU {index} has no energy counter")
+
+    def _check_order(self, wanted: int) -> None:
+        """Zeus takes every number for NVML's, those that it is named and those of the variable."""
+        models = device_models()
+        visible = visible_devices(os.environ) or ()
+        numbered = bool(self._wanted) or any(map(str.isdigit, visible))
+        if numbered and wanted < len(models):
+            which = "--energy zeus:N" if self._wanted else "CUDA_VISIBLE_DEVICES"
+            check_cuda_order(models, which, "or use --energy nvml with UUIDs")
 
     def read(self) -> Sequence[Reading]:
         """Counters of every device, as Zeus reads them when a window begins."""
