@@ -331,6 +331,12 @@ def compare(
     check_alike([first, second])
     known = [name for name in metrics if paired(first, second, name)[0]]
     if not known:
+        for run in (first, second):
+            if run.scores and all(row.status == "failed" for row in run.scores):
+                raise UsageError(
+                    f"every question of {run.name} failed, so it has no score to compare",
+                    "`membench show` tells the cause; `membench run --resume` tries again.",
+                )
         shared = set(first.summary.metrics) & set(second.summary.metrics)
         raise UnknownName("metric of both runs", metrics[0] if metrics else "", shared)
     return Comparison(
@@ -356,7 +362,12 @@ class QuestionPair:
 def values_by_item(
     run: FinishedRun, metric: str
 ) -> dict[tuple[str, str, str], tuple[Score, float]]:
-    """Rows with a value by kind, case and item; failed rows count 0, as in a headline."""
+    """Rows with a value by kind, case and item; failed rows count 0, as in a headline.
+
+    None where every row of the metric failed: what was never given has no score.
+    """
+    if all(row.values.get(metric) is None for row in run.scores):
+        return {}
     found = {}
     for row in run.scores:
         value = row.values.get(metric)

@@ -338,7 +338,7 @@ def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
         energy=energy_report(ledger, checks),
         comparison_key=manifest.comparison_key.with_energy(
             energy.boundary, energy.total.provenance
-        ),
+        ).with_judge_parameters(manifest.parameter_changes.get(Role.JUDGE, {})),
     )
     summary = replace(
         summarise(manifest, prepared.task, scored, energy),

@@ -68,6 +68,8 @@ class ComparisonKey:
         model_set: Settings of models that differ from their defaults; not written without any.
         local_models: By role, what decides what a local model says (weights, engine, threads) where
             one reads or judges; not written without any.
+        judge_parameters: By parameter that the judge's server refused, what was sent instead; not
+            written without any.
         cost: What must be equal to compare costs.
         further: Keys of other versions, as they stand.
     """
@@ -88,6 +90,7 @@ class ComparisonKey:
     task_options: Mapping[str, Scalar] = field(default_factory=dict)
     model_set: JsonView = field(default_factory=dict)
     local_models: JsonView = field(default_factory=dict)
+    judge_parameters: JsonView = field(default_factory=dict)
     cost: CostKey = field(default_factory=CostKey)
     further: JsonView = field(default_factory=dict)
 
@@ -96,11 +99,22 @@ class ComparisonKey:
         cost = replace(self.cost, energy_boundary=boundary, energy_provenance=provenance)
         return replace(self, cost=cost)
 
+    def with_judge_parameters(self, changes: JsonView) -> ComparisonKey:
+        """The key of a run whose judge refused parameters: other verdicts come of other requests.
+
+        Args:
+            changes: By parameter, what was done instead (`Manifest.parameter_changes`).
+        """
+        if not changes:
+            return self
+        instead = {name: change["instead"] for name, change in sorted(changes.items())}
+        return replace(self, judge_parameters=instead)
+
     def to_json(self) -> JsonObject:
         """As in manifest and summary."""
         entry = plain_fields(self) | {"cost": self.cost.to_json()}
         entry.pop("further")
-        for name in ("model_set", "local_models"):
+        for name in ("model_set", "local_models", "judge_parameters"):
             if not entry[name]:
                 entry.pop(name)
         return {**entry, **self.further}

@@ -356,6 +356,12 @@ def scored_value(metrics: Mapping[str, Metric], name: str) -> float | None:
     return found.value
 
 
+def never_scored(metrics: Mapping[str, Metric]) -> frozenset[str]:
+    """Names of metrics of which nothing was ever scored; see `scored_value`."""
+    scored = {name: metrics.get(f"{name}.scored") for name in metrics}
+    return frozenset(name for name, found in scored.items() if found is not None and found.n == 0)
+
+
 def usage_to_json(usage: Mapping[str, PhaseUsage]) -> JsonObject:
     """Usage by phase."""
     return {phase: part.to_json() for phase, part in usage.items()}

@@ -15,7 +15,7 @@ from membench.domain.case import Ask, Case
 from membench.domain.errors import DataError, Reason, UsageError, UserError
 from membench.domain.outcome import Answered, Outcome
 from membench.domain.score import Verdict
-from membench.experiments.compare import compare_with_first, load
+from membench.experiments.compare import compare, compare_with_first, load
 from membench.experiments.external import External, score_external
 from membench.experiments.prediction_files import own_lines
 from membench.experiments.predictions import (
@@ -28,8 +28,12 @@ from membench.experiments.predictions import (
 )
 from membench.harness.run import rebuilt, start
 from membench.leaderboard.bundles.bundle import make_bundle
+from membench.leaderboard.site.report import as_loaded
+from membench.leaderboard.store.rows import build_row
 from membench.leaderboard.store.store import score_badge
 from membench.leaderboard.submission.submission import submit_to
+from membench.leaderboard.views.bundles import LoadedBundle
+from membench.leaderboard.views.run import category_records, metric_records
 from membench.records.costs import MAIN_COSTS, mean_cost
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
@@ -324,3 +328,28 @@ def test_predictions_are_submitted_as_self_reported_and_not_without_a_name(tmp_p
 def test_what_stands_for_predictions_is_not_run(tmp_path):
     with pytest.raises(UsageError, match="predictions made elsewhere"):
         start(RunSpec("external", "locomo", "sample", reader="system"), ExecOptions(out=tmp_path))
+
+
+def test_where_every_answer_failed_no_page_shows_a_zero(tmp_path):
+    given = handed_in(tmp_path, "Quarry Lane", "acme")
+    lines = (tmp_path / "made.jsonl").read_text().replace('"Quarry Lane"', "null")
+    (tmp_path / "none.jsonl").write_text(lines)
+    external = External("locomo", "sample", None, tmp_path / "none.jsonl", set={})
+    failed = tmp_path / "runs" / str(score_external(external, {}, tmp_path / "runs")["run_id"])
+    loaded = as_loaded_named(failed)
+    shown = {record["metric"]: record["value"] for record in metric_records(loaded)}
+    assert shown["f1"] == "–"
+    assert {record["f1"] for record in category_records(loaded)} == {"–"}
+    row = build_row(loaded.manifest, loaded.summary, list(loaded.rows()), (), ())
+    assert not {"f1", "multi-hop/f1"} & (row.figures.keys() | row.cells.keys())
+    with pytest.raises(UsageError, match=r"every question of .* failed"):
+        compare(load(failed), load(failed), ["f1"])
+    assert load(given).summary.metrics["f1"].value is not None
+
+
+def as_loaded_named(path: Path) -> LoadedBundle:
+    """A run as the pages load it, under a name that may be published."""
+    stored = json.loads((path / "manifest.json").read_text())
+    stored["system"] |= {"name": "acme", "adapter": "external"}
+    (path / "manifest.json").write_text(json.dumps(stored))
+    return as_loaded(RunDir.open(path))

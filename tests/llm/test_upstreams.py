@@ -17,13 +17,14 @@ from membench.llm import openai_protocol, prices
 from membench.llm.config import GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.phase_meter import GatewayPhaseMeter
-from membench.llm.upstreams.base import retry_after
+from membench.llm.upstreams.base import Reply, retry_after
 from membench.llm.upstreams.choose import upstream_for
 from membench.llm.upstreams.http import HttpUpstream
 from membench.llm.upstreams.litellm import LitellmUpstream
 from membench.llm.upstreams.scripted.rules import Text, contains
 from membench.records.usage import Usage
 from membench.testing.scripted import Rule, ScriptedServer, ServerFault
+from tests.llm.test_odd_replies import OddServer, completion
 
 PARIS = [{"role": "user", "content": "What is the capital of France?"}]
 
@@ -81,6 +82,59 @@ class TestLitellm:
                 server, openai_protocol.CHAT, {"messages": PARIS, "timeout": 0.2}, "hosted_vllm/m"
             )
         assert caught.value.reason == Reason.PROVIDER_TIMEOUT
+
+
+SPOKEN = {
+    "azure/mine": ("", "/openai/deployments/mine/chat/completions?api-version=2024-10-21"),
+    "openrouter/meta/llama": ("/api/v1", "/api/v1/chat/completions"),
+    "anthropic/claude-haiku-4-5": ("", "/v1/messages"),
+    "gemini/gemini-2.5-flash": ("", "/models/gemini-2.5-flash:generateContent"),
+}
+"""Model -> the end of its provider's address, and where its own protocol is posted to."""
+
+ANTHROPIC = {
+    "id": "m",
+    "model": "m",
+    "type": "message",
+    "role": "assistant",
+    "content": [{"type": "text", "text": "Paris"}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 11, "output_tokens": 7},
+}
+GEMINI = {
+    "candidates": [
+        {"content": {"parts": [{"text": "Paris"}], "role": "model"}, "finishReason": "STOP"}
+    ],
+    "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 7, "totalTokenCount": 18},
+}
+
+
+@pytest.mark.slow
+def test_providers_are_spoken_to_in_their_own_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AZURE", "OPENROUTER", "ANTHROPIC", "GEMINI"):
+        monkeypatch.setenv(f"{name}_API_KEY", "any")
+    monkeypatch.setenv("AZURE_API_VERSION", "2024-10-21")
+    paths: list[str] = []
+
+    def answer(path: str, body: object) -> tuple[int, object]:
+        paths.append(path)
+        own = {"/v1/messages": ANTHROPIC, SPOKEN["gemini/gemini-2.5-flash"][1]: GEMINI}
+        return 200, own.get(path) or completion("Paris")
+
+    async def asked(model: str, address: str) -> Reply:
+        upstream = LitellmUpstream(model, address)
+        try:
+            body = {"messages": PARIS, "max_tokens": 5, "temperature": 0.0}
+            return await upstream.send(openai_protocol.CHAT, body)
+        finally:
+            await upstream.close()
+
+    for model, (end, path) in SPOKEN.items():
+        with OddServer(answer) as server:
+            reply = orjson.loads(asyncio.run(asked(model, server.origin + end)).body)
+        assert paths[-1] == path
+        assert reply["choices"][0]["message"]["content"] == "Paris"
+        assert reply["usage"]["prompt_tokens"] == 11
 
 
 def test_litellm_is_not_imported_for_a_pass_through() -> None:

@@ -77,6 +77,17 @@ def test_the_comparison_key_of_a_published_result_is_written_as_it_was() -> None
         assert plain(ComparisonKey.from_json(key).to_json()) == key
 
 
+def test_what_a_judge_refused_tells_runs_apart(run: RunDir) -> None:
+    key = run.read_manifest().comparison_key
+    changes = {"response_format": {"instead": "left out", "requests": 3}}
+    changed = key.with_judge_parameters(changes)
+    assert key.with_judge_parameters({}).to_json() == key.to_json()
+    assert changed.to_json()["judge_parameters"] == {"response_format": "left out"}
+    assert ComparisonKey.from_json(changed.to_json()) == changed
+    other = {"response_format": {"instead": "left out", "requests": 9}}
+    assert key.with_judge_parameters(other) == changed
+
+
 def test_keys_of_a_newer_version_are_ignored_but_those_that_tell_runs_apart(run: RunDir) -> None:
     newer = stored(run, "manifest")
     newer |= {"weather": "fine", "task": newer["task"] | {"weather": "fine"}}

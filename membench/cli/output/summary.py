@@ -28,7 +28,7 @@ from membench.metrics.statistics import interval_text
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION, mean_cost, phase_cost
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
-from membench.records.summary import EnergySummary, PhaseEnergy, Summary
+from membench.records.summary import EnergySummary, PhaseEnergy, Summary, never_scored
 from membench.tasks.registry import get_task
 
 T = TypeVar("T")
@@ -155,8 +155,7 @@ def overall_table(summary: Summary) -> Table:
 
 def given(summary: Summary, name: str) -> bool:
     """Whether anything was scored by a metric; where every answer failed there is no score."""
-    scored = summary.metrics.get(f"{name}.scored")
-    return scored is None or scored.n > 0
+    return name not in never_scored(summary.metrics)
 
 
 def figure(metric: Metric | None) -> str:

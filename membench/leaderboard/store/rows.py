@@ -29,7 +29,7 @@ from membench.records.canonical import canonical_sha256
 from membench.records.comparison_key import ComparisonKey
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP, STAGES
 from membench.records.manifest import Manifest, SystemEntry
-from membench.records.summary import Summary
+from membench.records.summary import Summary, never_scored
 from membench.tasks.base import AnyTask
 from membench.tasks.registry import get_task
 from membench.tasks.wording import less_is_better
@@ -277,11 +277,13 @@ def figure_of(metric: Metric) -> RowFigure | None:
 
 
 def named_metrics(summary: Summary) -> Iterable[tuple[str, Metric]]:
-    """Metrics of the summary, then of its categories."""
-    yield from summary.metrics.items()
+    """Metrics of the summary, then of its categories, without those that nothing was scored by."""
+    blank = never_scored(summary.metrics)
+    yield from ((name, m) for name, m in summary.metrics.items() if name not in blank)
     for category, entry in summary.categories.items():
         for name, metric in entry.metrics.items():
-            yield f"{category}/{name}", metric
+            if name not in blank:
+                yield f"{category}/{name}", metric
 
 
 def metric_cells(task: str, rows: Sequence[Score]) -> dict[str, CaseSums]:
@@ -295,7 +297,7 @@ def metric_cells(task: str, rows: Sequence[Score]) -> dict[str, CaseSums]:
         for row in rows:
             if name in row.values and (value := counted(row, name)) is not None:
                 sums[row.case_id].append(value)
-        if sums:
+        if sums and any(row.values.get(name) is not None for row in rows):
             found[name] = CaseSums(
                 tuple(math.fsum(sums[case]) for case in cases),
                 tuple(len(sums[case]) for case in cases),

@@ -14,7 +14,7 @@ from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS, phase_cost
-from membench.records.summary import EnergyEntry, PhaseEnergy, Summary
+from membench.records.summary import EnergyEntry, PhaseEnergy, Summary, never_scored
 
 Record = JsonObject
 
@@ -89,10 +89,11 @@ def words(values: JsonView) -> str:
 def metric_records(loaded: LoadedBundle) -> list[Record]:
     """All metrics and how each came about."""
     origins = (loaded.badge or {}).get("standing", {})
+    blank = never_scored(loaded.summary.metrics)
     return [
         {
             "metric": name,
-            "value": figure_text(name, metric),
+            "value": "–" if name in blank else figure_text(name, metric),
             "n": metric.n,
             "cases": metric.clusters,
             "came about": origins.get(name.removesuffix(".scored"), "claimed"),
@@ -106,13 +107,15 @@ def category_records(loaded: LoadedBundle) -> list[Record]:
     from membench.tasks.registry import get_task
 
     names = get_task(loaded.summary.task).card.headline
+    blank = never_scored(loaded.summary.metrics)
     found = []
     for category, entry in loaded.summary.categories.items():
         record: Record = {"category": category, "n": entry.n}
         for name in names:
             metric = entry.metrics.get(name)
             if metric is not None:
-                record[name] = figure_text(name, metric, interval=False)
+                shown = figure_text(name, metric, interval=False)
+                record[name] = "–" if name in blank else shown
         found.append(record)
     return aligned(found)
 
