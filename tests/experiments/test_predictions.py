@@ -335,7 +335,7 @@ def test_where_every_answer_failed_no_page_shows_a_zero(tmp_path):
     lines = (tmp_path / "made.jsonl").read_text().replace('"Quarry Lane"', "null")
     (tmp_path / "none.jsonl").write_text(lines)
     external = External("locomo", "sample", None, tmp_path / "none.jsonl", set={})
-    failed = tmp_path / "runs" / str(score_external(external, {}, tmp_path / "runs")["run_id"])
+    failed = tmp_path / "runs" / score_external(external, {}, tmp_path / "runs").summary.run_id
     loaded = as_loaded_named(failed)
     shown = {record["metric"]: record["value"] for record in metric_records(loaded)}
     assert shown["f1"] == "–"
