@@ -24,6 +24,7 @@ from membench.cli.commands import (
     models,
     new,
     plan,
+    profile,
     read,
     report,
     run,
@@ -45,7 +46,7 @@ PANELS = {
     "Results": (show, runs, compare, energy, report),
     "Leaderboard": (submit, verify, leaderboard, board),
     "What there is": (systems, tasks, models, data, doctor, cassette),
-    "Make and check": (new, conformance),
+    "Make and check": (new, conformance, profile),
 }
 
 app = typer.Typer(

@@ -39,15 +39,21 @@ class PhaseCost:
 
     events: int = 0
     usage: Usage = field(default_factory=Usage)
-    memory: Usage = field(default_factory=Usage)
+    roles: dict[str, Usage] = field(default_factory=dict)
     wall_s: float = 0.0
     cpu_s: float = 0.0
+
+    @property
+    def memory(self) -> Usage:
+        """Of the system's own language model."""
+        return self.roles.get(Role.MEMORY, Usage())
 
     def add(self, usage: PhaseUsage, wall_s: float, cpu_s: float) -> None:
         """Add one event."""
         self.events += 1
         self.usage += usage.total
-        self.memory += usage.roles.get(Role.MEMORY, Usage())
+        for role, part in usage.roles.items():
+            self.roles[role] = self.roles.get(role, Usage()) + part
         self.wall_s += wall_s
         self.cpu_s += cpu_s
 

@@ -21,6 +21,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Status:
         folder: Where it is or would be; None for built-in ones and where no Python fits.
         size_bytes: Its size, None unless ready.
         python: Version of its Python, None unless ready.
+        install_s: Seconds its installation took here, None where that was not noted.
         problem: Why it could not be built here, empty otherwise.
     """
 
@@ -68,6 +70,7 @@ class Status:
     folder: Path | None = None
     size_bytes: int | None = None
     python: str | None = None
+    install_s: float | None = None
     problem: str = ""
 
 
@@ -98,7 +101,8 @@ def status(card: SystemCard) -> Status:
     marker = _marker(folder)
     if marker is None:
         return Status(card.name, "missing", folder)
-    return Status(card.name, "ready", folder, marker["size_bytes"], marker["python"])
+    size, python, seconds = marker["size_bytes"], marker["python"], marker.get("install_s")
+    return Status(card.name, "ready", folder, size, python, seconds)
 
 
 def python_of(card: SystemCard) -> Path:
@@ -384,6 +388,7 @@ def _build(
     """Everything from an empty folder to the marker."""
     uv, variables = find_uv(), uv_variables()
     shutil.rmtree(folder, ignore_errors=True)
+    started = time.perf_counter()
 
     def step(doing: str, *arguments: str) -> None:
         report(f"{card.name}: {doing}")
@@ -406,6 +411,7 @@ def _build(
             "torch": environment.torch,
             "packages": packages,
             "size_bytes": _size_bytes(folder),
+            "install_s": round(time.perf_counter() - started, 1),
             "systems": [],
         },
     )

@@ -1,7 +1,8 @@
-"""`membench systems`: list, show, install, remove."""
+"""`membench systems`: list, show, install, remove, check."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -66,3 +67,24 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="System.")])
 
     freed = take_away(get_card(name))
     typer.echo(f"freed {freed / 1e6:,.0f} MB")
+
+
+@systems_app.command("check")
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="System.")],
+    update: Annotated[
+        bool, typer.Option("--update", help="Take the newest release into the system's folder.")
+    ] = False,
+    profiles: Annotated[
+        Path, typer.Option(metavar="DIR", help="Stored profiles to compare with.")
+    ] = Path("results/profiles"),
+) -> None:
+    """Try the newest release of a package.
+
+    Does it install, pass conformance and give the same profile? Prints what differs. Needs a
+    package index; exit code 1 if anything differs.
+    """
+    from membench.cli.output.release import print_release
+
+    if not print_release(name, profiles, update=update):
+        raise typer.Exit(1)

@@ -76,11 +76,11 @@ class TurnStore(ABC):
     def ingest(self, session: Session) -> list[MemoryChange]:
         """Store every turn of a session that has words."""
         told = [(turn.text, turn.id, time_of(turn, session)) for turn in session.turns]
-        return self._store(told)
+        return self._store_turns(told)
 
     def remember(self, item: Item) -> list[MemoryChange]:
         """Store an item as a turn is stored."""
-        return self._store([(item.text, item.id, item.time)])
+        return self._store_turns([(item.text, item.id, item.time)])
 
     def recall(self, query: Query) -> list[Memory]:
         """What the package's search finds."""
@@ -98,7 +98,7 @@ class TurnStore(ABC):
         """A subclass that holds something open ends it here."""
         self._stored = 0
 
-    def _store(self, told: Sequence[tuple[str, str, datetime | None]]) -> list[MemoryChange]:
+    def _store_turns(self, told: Sequence[tuple[str, str, datetime | None]]) -> list[MemoryChange]:
         spoken = [entry for entry in told if entry[0].strip()]
         rows = [
             Row(number, text, source, time.isoformat() if time else "")

@@ -1,0 +1,1 @@
+"""The package chroma as a memory system; nothing is imported here."""

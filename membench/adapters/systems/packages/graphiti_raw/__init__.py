@@ -1,0 +1,1 @@
+"""The package behind graphiti, without a language model; nothing is imported here."""

@@ -1,0 +1,1 @@
+"""The package lancedb as a memory system; nothing is imported here."""

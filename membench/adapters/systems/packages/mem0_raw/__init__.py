@@ -1,0 +1,1 @@
+"""The package behind mem0, without a language model; nothing is imported here."""

@@ -1,0 +1,47 @@
+"""`membench systems check NAME`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from membench.adapters.registry import get_card
+from membench.cli.output.console import err, out
+from membench.testing.profile import read, write
+from membench.testing.release_check import ReleaseCheck, adopt, check_release, discard
+
+
+def print_release(name: str, profiles: Path, *, update: bool) -> bool:
+    """Check the newest release of a system, print what differs and take it over if asked.
+
+    Returns:
+        Whether nothing differs.
+    """
+    card = get_card(name)
+    stored = profiles / f"{card.name}.json"
+    known = read(stored) if stored.is_file() else None
+    with tempfile.TemporaryDirectory(prefix="membench-check-") as folder:
+        found = check_release(card, known, Path(folder), _say)
+        for line in _lines(found, compared=known is not None):
+            out().print(line, markup=False)
+        if update and found.profile is not None:
+            adopt(found, card)
+            write(found.profile, profiles)
+            out().print(f"taken over: {card.folder}", markup=False)
+        elif found.profile is not None:
+            discard(found, card)
+    return found.same
+
+
+def _say(message: str) -> None:
+    err().print(message, markup=False)
+
+
+def _lines(found: ReleaseCheck, *, compared: bool) -> list[str]:
+    if found.problem:
+        return [f"{found.system}: the newest release does not install: {found.problem}"]
+    head = f"{found.system}: {found.old} -> {found.new}"
+    if found.new == found.old:
+        head = f"{found.system}: {found.old} is the newest release"
+    kept = "conformance and profile as stored" if compared else "conformance as stored, no profile"
+    return [head, *(found.differences or [kept])]

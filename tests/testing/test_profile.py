@@ -1,0 +1,132 @@
+"""A profile is what a system really asked of the gateway, and everything else follows from it."""
+
+from pathlib import Path
+
+import pytest
+
+from membench.adapters.registry import get_card
+from membench.domain.errors import DataError, UsageError
+from membench.domain.labels import Phase, Role
+from membench.testing import profile
+from membench.testing.profile import PhaseProfile, Profile, RoleProfile
+from membench.testing.profile_costs import (
+    asking_growth,
+    costs_by_model,
+    storing_growth,
+)
+from membench.tokens import count_tokens
+
+LENGTHS = (10, 20, 30, 40)
+
+
+@pytest.fixture(scope="module")
+def dense() -> Profile:
+    return profile.measure(get_card("dense"), {}, LENGTHS, lambda _: None)
+
+
+def test_a_system_that_embeds_sessions_asks_the_embedder_once_a_session(dense: Profile) -> None:
+    for length, turns in zip(dense.lengths, LENGTHS, strict=True):
+        asked = length.phases[Phase.INGEST].roles[Role.EMBEDDER]
+        assert asked.calls == turns / 10
+        assert asked.embedding_tokens == length.tokens
+        assert length.turns == turns
+
+
+def test_its_costs_per_turn_and_per_question_are_constant(dense: Profile) -> None:
+    assert storing_growth(dense, Role.EMBEDDER, "embedding_tokens").kind == "constant"
+    assert storing_growth(dense, Role.EMBEDDER, "calls").marginal == pytest.approx(0.1)
+    assert asking_growth(dense, Role.EMBEDDER, "calls").marginal == pytest.approx(1)
+    assert storing_growth(dense, Role.MEMORY, "calls").kind == "none"
+
+
+def test_a_stored_profile_is_read_as_it_was_written(dense: Profile, tmp_path: Path) -> None:
+    assert profile.read(profile.write(dense, tmp_path)) == dense
+
+
+def test_a_broken_profile_is_refused_with_its_file(tmp_path: Path) -> None:
+    broken = tmp_path / "dense.json"
+    broken.write_text('{"system": "dense"}')
+    with pytest.raises(DataError, match=r"dense\.json"):
+        profile.read(broken)
+
+
+@pytest.mark.parametrize("lengths", [(20, 40, 80), (5, 20, 40, 80), (20, 20, 40, 80)])
+def test_too_few_lengths_are_refused(lengths: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match="--lengths"):
+        profile.measure(get_card("dense"), {}, lengths, lambda _: None)
+
+
+def test_every_sentence_of_a_history_is_another_one() -> None:
+    case = profile.history(160)
+    texts = [turn.text for event in case.timeline[:16] for turn in event.session.turns]
+    assert len(set(texts)) == 160
+    assert max(map(count_tokens, texts)) < 2 * min(map(count_tokens, texts))
+
+
+def with_memory_calls(made: Profile) -> Profile:
+    """The same with a language model that was called once per turn, 1,000 tokens in, 100 out."""
+    from dataclasses import replace
+
+    def changed(length: profile.LengthProfile) -> profile.LengthProfile:
+        n = length.turns
+        role = RoleProfile(n, 1000 * n, 100 * n, 0, 1000**2 * n)
+        phases = {Phase.INGEST: PhaseProfile(n // 10, {Role.MEMORY: role}, 0.0, 0.0)}
+        return replace(length, phases=phases)
+
+    return replace(made, lengths=tuple(map(changed, made.lengths)))
+
+
+def test_dollars_are_tokens_times_the_prices_of_the_map(dense: Profile) -> None:
+    from membench.llm.config import ModelSpec
+    from membench.llm.prices import price_of
+
+    model = "openai/gpt-4o-mini"
+    price = price_of(ModelSpec(model))
+    assert price is not None
+    (cost,) = costs_by_model(with_memory_calls(dense), [model])
+    assert cost.usd is not None
+    assert cost.usd[0] == pytest.approx(1000 * (1000 * price.prompt + 100 * price.completion))
+    assert cost.usd[1] == 0
+
+
+def test_an_unknown_model_has_neither_dollars_nor_joules(dense: Profile) -> None:
+    (cost,) = costs_by_model(with_memory_calls(dense), ["nobody/knows-it"])
+    assert (cost.usd, cost.joules) == (None, None)
+
+
+def test_joules_have_a_range_and_grow_with_the_square_of_a_prompt(dense: Profile) -> None:
+    (cost,) = costs_by_model(with_memory_calls(dense), ["Qwen/Qwen3-8B"])
+    assert cost.joules is not None
+    storing, asking = cost.joules
+    assert 0 < storing.low < storing.mid < storing.high
+    assert asking.high == 0
+
+
+STORED = sorted((Path(__file__).parents[2] / "results" / "profiles").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_a_published_profile_is_of_the_version_and_the_lock_in_the_repository(path: Path) -> None:
+    from membench.adapters.environment import environments
+
+    made = profile.read(path)
+    card = get_card(made.system)
+    assert made.version == card.version
+    if card.environment is not None:
+        assert made.lock_sha256 == environments.lock_sha256(card)
+
+
+def test_the_page_of_profiles_is_made_of_the_stored_ones() -> None:
+    import subprocess
+    import sys
+
+    docs = Path(__file__).parents[2] / "docs"
+    done = subprocess.run(
+        [sys.executable, "-c", "import make_profiles; print(make_profiles.page(), end='')"],
+        cwd=docs,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    page = (docs / "profiles.md").read_text()
+    assert done.stdout == page, "write it anew: python docs/make_profiles.py"
