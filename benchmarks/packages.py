@@ -28,7 +28,7 @@ from membench.testing.conformance import render
 from membench.testing.package_rules import RULES
 from membench.testing.packages import check_package
 from membench.testing.scripted import ScriptedServer
-from membench.testing.stored import read_stored
+from membench.testing.stored import StoredReport, read_stored
 from membench.testing.trial import PhaseCost, Trial, play
 
 LANES = 2
@@ -66,13 +66,21 @@ def conformance_table(cards: Sequence[SystemCard]) -> Iterator[str]:
     """One row per check, one column per package."""
     stored = {card.name: read_stored(card) for card in cards}
     known = {name: result for name, result in stored.items() if result is not None}
+    checks = list(
+        dict.fromkeys(result.name for report in known.values() for result in report.results)
+    )
     yield f"| check | {' | '.join(known)} |"
     yield "|---|" + "---|" * len(known)
-    first = next(iter(known.values()))
-    for index, check in enumerate(first.results):
-        cells = [known[name].results[index].status for name in known]
-        yield f"| {check.name} | {' | '.join(cells)} |"
-    yield f"| replay, measured | {' | '.join(known[name].replay for name in known)} |"
+    for check in checks:
+        cells = [status_of(check, report) for report in known.values()]
+        yield f"| {check} | {' | '.join(cells)} |"
+    yield f"| replay, measured | {' | '.join(report.replay for report in known.values())} |"
+
+
+def status_of(check: str, report: StoredReport) -> str:
+    """The outcome of one check, a dash where the report is older than the check."""
+    found = (result.status for result in report.results if result.name == check)
+    return next(found, "–")
 
 
 def metered_table(cards: Sequence[SystemCard]) -> Iterator[str]:

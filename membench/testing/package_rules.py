@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from membench.llm.upstreams.scripted import Json, Rule
-from membench.llm.upstreams.scripted.rules import Call, Request, ToolCalls, contains
+from membench.llm.upstreams.scripted.rules import Call, Request, Text, ToolCalls, contains
 
 MOST = 12
 """Memories per reply."""
@@ -135,6 +135,19 @@ def simplemem_queries(request: Request) -> Json:
     return Json({"reasoning": "one is enough", "queries": [question[1] if question else "what"]})
 
 
+def llama_index_new_facts(request: Request) -> Text:
+    """One fact per message before the prompt."""
+    *talk, _ = request.body["messages"]
+    lines = [str(message["content"]) for message in talk][:MOST]
+    return Text("".join(f"<fact>{line}</fact>" for line in lines))
+
+
+def llama_index_condensed(request: Request) -> Text:
+    """The newer half of the facts."""
+    facts = re.findall(r"<fact>.*?</fact>", section(request.last, "existing_facts"))
+    return Text("".join(facts[len(facts) // 2 :]))
+
+
 SIMPLEMEM_PLAN = {
     "question_type": "fact",
     "key_entities": [],
@@ -161,6 +174,10 @@ RULES: dict[str, list[Rule]] = {
     "hindsight": [
         Rule(contains("Extract facts from the following chunk"), hindsight_facts),
         Rule(contains("You are a memory consolidation system"), hindsight_observations),
+    ],
+    "llama_index_facts": [
+        Rule(contains("precise fact condensing system"), llama_index_condensed),
+        Rule(contains("precise fact extraction system"), llama_index_new_facts),
     ],
     "simplemem": [
         Rule(contains("[Current Window Dialogues]"), simplemem_entries),

@@ -1,0 +1,1 @@
+"""The package llama_index as a memory system; nothing is imported here."""
