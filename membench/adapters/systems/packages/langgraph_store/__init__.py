@@ -1,0 +1,1 @@
+"""The package behind langgraph, without a language model; nothing is imported here."""
