@@ -124,7 +124,7 @@ class SystemCard:
             install` brings it with.
         adapter: Name of the card it was found under, where it is run as another system.
         reference: What the others are compared with it as, None for a system like any other.
-        roles: The models it calls.
+        roles: The models it calls, whatever its parameters; once configured, all of them.
         parameters: By name.
         entry: `"module:Class"`, relative to the folder.
         folder: Where system.toml lies.
@@ -156,3 +156,17 @@ class SystemCard:
     drives: bool = False
     requires: Mapping[str, str] = field(default_factory=dict, hash=False)
     adapter: str | None = None
+
+    def roles_with(self, parameters: Mapping[str, Scalar]) -> tuple[Role, ...]:
+        """The models it calls with these values of its parameters, each once."""
+        needed = [
+            role
+            for name, parameter in self.parameters.items()
+            for role in parameter.roles.get(str(parameters[name]).lower(), ())
+        ]
+        return tuple(dict.fromkeys([*self.roles, *needed]))
+
+    @property
+    def default_roles(self) -> tuple[Role, ...]:
+        """The models it calls as released."""
+        return self.roles_with({name: card.default for name, card in self.parameters.items()})

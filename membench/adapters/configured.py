@@ -13,7 +13,7 @@ from membench.adapters.card import SystemCard
 from membench.adapters.parameters import checked_parameters
 from membench.adapters.registry import get_card
 from membench.domain.errors import UsageError
-from membench.domain.labels import Role, Scalar
+from membench.domain.labels import Scalar
 
 FORWARDED = frozenset({"finalize", "memories", "remember", "feedback", "store_bytes", "snapshot"})
 """Capabilities that a controller has where the system inside it has them."""
@@ -32,7 +32,7 @@ def configured_card(card: SystemCard, parameters: Mapping[str, Scalar]) -> Syste
         UnknownName: There is no system of the name that a parameter gives.
         UsageError: That system cannot be driven.
     """
-    card = replace(card, roles=_roles(card, parameters))
+    card = replace(card, roles=card.roles_with(parameters))
     for name, parameter in card.parameters.items():
         if parameter.system:
             inner = inner_card(str(parameters[name]), str(parameters[f"{name}_set"]))
@@ -77,13 +77,3 @@ def _assignments(text: str) -> Iterator[tuple[str, Scalar]]:
         if not equals:
             raise UsageError(f"'{part}' is no setting", "Write name=value,name=value.")
         yield name.strip(), value.strip()
-
-
-def _roles(card: SystemCard, parameters: Mapping[str, Scalar]) -> tuple[Role, ...]:
-    """The card's roles and those that the parameters' values need, each once."""
-    needed = [
-        role
-        for name, parameter in card.parameters.items()
-        for role in parameter.roles.get(str(parameters[name]).lower(), ())
-    ]
-    return tuple(dict.fromkeys([*card.roles, *needed]))

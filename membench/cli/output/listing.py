@@ -59,7 +59,7 @@ def print_systems(name: str = "", *, as_json: bool) -> None:
         print_json({name: system_json(card) for name, card in found.cards.items()})
     else:
         rows = [
-            (name, card.fidelity, ", ".join(card.roles) or "none", described(card))
+            (name, card.fidelity, ", ".join(card.default_roles) or "none", described(card))
             for name, card in found.cards.items()
         ]
         print_table(("system", "fidelity", "models", "what it is"), rows)
@@ -83,6 +83,9 @@ def system_json(card: SystemCard) -> JsonObject:
     entry = asdict(card)
     entry.pop("folder")
     entry["capabilities"] = sorted(card.capabilities)
+    for parameter in entry["parameters"].values():
+        if not parameter["system"]:
+            del parameter["system"]
     return entry
 
 

@@ -25,7 +25,7 @@ def system_records(index: Index) -> list[Record]:
             "paper": card.paper or "–",
             "licence": card.licence,
             "granularity": card.granularity,
-            "models": ", ".join(card.roles) or "none",
+            "models": ", ".join(card.default_roles) or "none",
             "deviations": "; ".join(card.deviations) or "none known",
             "rows": int(counts.get(name, 0)),
         }
