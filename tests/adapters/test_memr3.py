@@ -120,3 +120,13 @@ def test_what_cannot_be_driven_is_refused_before_a_run(given: dict[str, str], er
     card = get_card("memr3")
     with pytest.raises(error):
         configured_card(card, checked_parameters(card, given))
+
+
+def test_replies_of_the_system_inside_are_counted_too(tmp_path: Path) -> None:
+    replies = {"Route": route("answer"), "Facts": "no"}
+    given = {"inner": "structural-memory", "inner_set": "units=facts,index=bm25"}
+    with playing("memr3", tmp_path, replies, **given) as (system, _):
+        system.ingest(talk(0, *LINES, day=DAY))
+        system.recall(QUESTION)
+        counts = system.reply_counts()
+    assert (counts.asked, counts.unusable) == (2, 1)

@@ -55,6 +55,11 @@ class ReplyCounts:
     unusable: int = 0
     cut: int = 0
 
+    def __add__(self, other: ReplyCounts) -> ReplyCounts:
+        """The counts of two models together."""
+        theirs = other.to_json()
+        return ReplyCounts(**{name: n + theirs[name] for name, n in self.to_json().items()})
+
     def to_json(self) -> dict[str, int]:
         """By name."""
         return asdict(self)

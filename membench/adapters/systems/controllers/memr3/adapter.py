@@ -73,8 +73,9 @@ class MemR3:
         return cut(notebook.memories(), query, self.count_tokens)
 
     def reply_counts(self) -> ReplyCounts:
-        """What became of the replies, those of the inner system apart."""
-        return self.model.counts
+        """What became of its replies and those of the inner system."""
+        inner = getattr(self.inner, "reply_counts", None)
+        return self.model.counts + (inner() if inner is not None else ReplyCounts())
 
     def close(self) -> None:
         """Close both."""
