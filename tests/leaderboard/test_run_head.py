@@ -66,7 +66,7 @@ def test_the_command_of_a_row_repeats_it(tmp_path: Path) -> None:
 
     spec = RunSpec("bm25", "locomo", split="sample", set={"tokenizer": "stem"}, k=5, seed=3)
     first = start(spec, ExecOptions(out=tmp_path, run_id="first", energy="cpu:7.5")).run
-    words = shlex.split(command_of((first.path / "manifest.json").read_bytes()))
+    words = shlex.split(command_of(first.manifest()))
     assert words[:2] == ["membench", "run"]
     done = CliRunner().invoke(app, [*words[1:], "--out", str(tmp_path), "--run-id", "again"])
     assert done.exit_code == 0, done.output

@@ -366,7 +366,7 @@ def write_run(site: SiteFolder, run_id: str) -> None:
     if page.withdrawn is not None:
         parts.append(html.note(f"Withdrawn {page.withdrawn.when_utc}: {page.withdrawn.why}"))
     if page.loaded is not None:
-        again = command_of(page.loaded.opened.unpacked["manifest.json"])
+        again = command_of(page.loaded.manifest)
         parts.append(html.section("The same run again", f"<pre>{html.escaped(again)}</pre>"))
         parts.append(run_body(page.loaded))
         write_data(site, f"answers/{run_id}", answer_data(page.loaded))

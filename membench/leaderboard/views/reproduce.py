@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-import orjson
-
 from membench.domain.labels import JsonView
+from membench.records.manifest import Manifest
 from membench.records.spec import RunSpec
 
 PINNED = ("reader", "judge", "judge_votes", "embedder", "token_budget", "prompts")
@@ -41,10 +40,9 @@ def command(spec: RunSpec, options: JsonView) -> str:
     return shlex.join(["membench", "run", *spec_flags(spec), *option_flags(options)])
 
 
-def command_of(manifest: bytes) -> str:
-    """The command that repeats the run of a stored manifest."""
-    stored = orjson.loads(manifest)
-    return command(RunSpec.from_json(stored["spec"]), stored["options"])
+def command_of(manifest: Manifest) -> str:
+    """The command that repeats a run."""
+    return command(manifest.spec, manifest.options)
 
 
 def spec_flags(spec: RunSpec) -> Iterator[str]:

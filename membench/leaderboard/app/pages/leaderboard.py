@@ -110,7 +110,7 @@ def draw_settings(shown: Board, row: BoardRow) -> None:
     """Every configuration of a row's system, and what reproduces the row."""
     loaded = load(state.store(), row.run_id)
     st.caption("The same run again:")
-    st.code(command_of(loaded.opened.unpacked["manifest.json"]), language="bash", wrap_lines=True)
+    st.code(command_of(loaded.manifest), language="bash", wrap_lines=True)
     mine = settings_of(shown, row)
     if len(mine) > len([other for other in shown.rows if other.system == row.system]):
         st.caption(f"All {len(mine)} configurations of {c.plain(row.system)}:")

@@ -76,7 +76,7 @@ def draw(loaded: LoadedBundle) -> None:
     c.table(view.cost_records(loaded), key="phases", alt="Costs by phase")
     draw_questions(loaded)
     st.subheader("The same run again")
-    st.code(command_of(loaded.opened.unpacked["manifest.json"]), language="bash", wrap_lines=True)
+    st.code(command_of(loaded.manifest), language="bash", wrap_lines=True)
     with st.expander("Facts", expanded=True):
         c.table(view.facts(loaded), key="facts", alt="What the manifest says")
     manifest = loaded.opened.stored["manifest.json"]
