@@ -11,7 +11,7 @@ from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.ranking import stacked
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views import breakdown
-from membench.leaderboard.views.board import Board, Choice, board
+from membench.leaderboard.views.board import Board, BoardQuery, board
 from membench.leaderboard.views.gain import frontier_gains
 from membench.metrics.frontier import Point, frontier_score
 from membench.testing.boards import BoardPlan, write_store
@@ -31,7 +31,7 @@ def index(store: Store) -> Index:
 
 @pytest.fixture(scope="module")
 def shown(index: Index) -> Board:
-    return board(index, Choice(axis="context_tokens"))
+    return board(index, BoardQuery(axis="context_tokens"))
 
 
 def test_a_higher_limit_never_buys_less(shown: Board) -> None:

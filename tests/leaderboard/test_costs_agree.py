@@ -25,7 +25,7 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views import compare as page
 from membench.leaderboard.views.amortisation import amortisation
-from membench.leaderboard.views.board import Choice, board
+from membench.leaderboard.views.board import BoardQuery, board
 from membench.leaderboard.views.tables import significant
 from membench.records.costs import (
     COSTS,
@@ -156,7 +156,7 @@ class TestEveryCost:
                 assert line["per"] == ("question" if part == QUESTION else "history")
 
     def test_the_board_and_its_amortisation_show_it(self, walk: Walk, cost: Any) -> None:
-        choice = Choice(axis=cost.id, metric=METRIC)
+        choice = BoardQuery(axis=cost.id, metric=METRIC)
         shown = board(refresh(walk.store), choice)
         (row,) = shown.all_rows
         asked, setup = (mean_cost(walk.summary, cost, part) for part in PARTS)

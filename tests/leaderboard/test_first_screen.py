@@ -19,8 +19,8 @@ from membench.leaderboard.views.answer import findings, silence
 from membench.leaderboard.views.board import (
     ANY_METER,
     Board,
+    BoardQuery,
     BoardRow,
-    Choice,
     RowFilter,
     board,
     limited,
@@ -39,7 +39,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
 
 @pytest.fixture(scope="module")
 def tokens(index: Index) -> Board:
-    return board(index, Choice(axis="context_tokens"))
+    return board(index, BoardQuery(axis="context_tokens"))
 
 
 # --- the answer ----------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_marks_are_written_without_needless_digits(value: float, text: str) -> N
 
 
 def test_provenances_of_joules_are_told_apart_by_shape(index: Index) -> None:
-    shown = board(index, Choice(axis="joules"))
+    shown = board(index, BoardQuery(axis="joules"))
     labels = ("measured", "modelled", "estimated")
     rows = tuple(
         replace(row, energy=labels[number % 3], fidelity="native")
@@ -161,7 +161,7 @@ def test_provenances_of_joules_are_told_apart_by_shape(index: Index) -> None:
 def mixed(index: Index) -> Index:
     """The same board, half of its meters modelled."""
     runs = index.runs.copy()
-    known = list(board(index, Choice(axis="joules")).machines)
+    known = list(board(index, BoardQuery(axis="joules")).machines)
     mine = runs["energy_group"] == known[0]
     half = runs[mine].index[: max(2, mine.sum() // 2)]
     runs.loc[half, ["energy_group", "meter", "energy_provenance"]] = ["other", "x", "modelled"]
@@ -170,18 +170,18 @@ def mixed(index: Index) -> Index:
 
 def test_unlike_provenances_share_a_chart_and_no_frontier_unless_asked(index: Index) -> None:
     both = mixed(index)
-    shown = board(both, Choice(axis="joules"))
+    shown = board(both, BoardQuery(axis="joules"))
     provenance = dict(zip(both.runs["run_id"], both.runs["energy_provenance"], strict=True))
     assert provenance[next(row.run_id for row in shown.rows if row.front)] == "measured"
     apart = [row for row in shown.rows if row.cost and not row.joined]
     assert apart
     assert not any(row.front for row in apart)
-    asked = board(both, Choice(axis="joules", machine=ANY_METER))
+    asked = board(both, BoardQuery(axis="joules", machine=ANY_METER))
     assert all(row.joined for row in asked.rows if row.cost)
 
 
 def test_the_strongest_provenance_is_opened_on(index: Index) -> None:
-    shown = board(mixed(index), Choice(axis="joules"))
+    shown = board(mixed(index), BoardQuery(axis="joules"))
     joined = {row.energy for row in shown.rows if row.joined and row.cost}
     assert joined == {"measured"}
 
@@ -235,7 +235,7 @@ def test_columns_that_say_nothing_are_not_shown(tokens: Board) -> None:
 
 
 def test_every_column_has_a_title_and_a_meaning(index: Index) -> None:
-    shown = board(index, Choice(axis="joules"))
+    shown = board(index, BoardQuery(axis="joules"))
     words = column_words(shown)
     for name in board_records(shown)[0]:
         title, meaning = words[name]
@@ -247,14 +247,14 @@ def test_a_metric_that_ranks_nobody_makes_neither_ranks_nor_stars(
 ) -> None:
     task = task_class("locomo")
     monkeypatch.setattr(task, "card", replace(task.card, never_ranks=("evidence.turn.recall@10",)))
-    shown = board(index, Choice(metric="evidence.turn.recall@10"))
+    shown = board(index, BoardQuery(metric="evidence.turn.recall@10"))
     assert not any(row.rank or row.front or row.share for row in shown.rows)
     assert findings(shown) == ()
     assert "ranks nobody" in silence(shown)
 
 
 def test_joules_carry_the_meters_uncertainty(index: Index) -> None:
-    row = next(r for r in board(index, Choice(axis="joules")).rows if r.cost)
+    row = next(r for r in board(index, BoardQuery(axis="joules")).rows if r.cost)
     assert isinstance(row, BoardRow) and isinstance(row.cost, RowFigure)
     assert row.cost.low is not None and row.cost.high is not None
     assert row.cost.low < row.cost.value < row.cost.high
@@ -265,5 +265,5 @@ def test_the_page_opens_with_the_answer(honest: Path, tmp_path: Path) -> None:
 
     store = Store(tmp_path / "one")
     store.add(honest, verify(honest))
-    shown = board(refresh(store), Choice())
+    shown = board(refresh(store), BoardQuery())
     assert findings(shown)[0].text.startswith("Best: bm25, Evidence recall@10")

@@ -165,14 +165,14 @@ def test_verify_all_badges_what_came_by_pull_request(tmp_path: Path, honest: Pat
 def test_attempts_of_a_configuration_are_counted_and_the_median_stands_for_all(
     tmp_path: Path,
 ) -> None:
-    from membench.leaderboard.views.board import Choice, board
+    from membench.leaderboard.views.board import BoardQuery, board
 
     write_store(tmp_path, BoardPlan(runs=3, questions=50, systems=1, alike=True))
     index = refresh(Store(tmp_path))
     scores = sorted(
         index.figures[index.figures["name"] == "evidence.turn.recall@10"]["value"].tolist()
     )
-    (row,) = board(index, Choice()).rows
+    (row,) = board(index, BoardQuery()).rows
     assert row.attempts == 3
     assert row.score is not None
     assert row.score.value == scores[1]

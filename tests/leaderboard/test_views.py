@@ -19,7 +19,7 @@ from membench.leaderboard.store.rows import reference_of
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views import amortisation, catalogue, claims, compare, question, run
-from membench.leaderboard.views.board import Choice, board, budget_steps, limited
+from membench.leaderboard.views.board import BoardQuery, board, budget_steps, limited
 from membench.leaderboard.views.tables import (
     FORMULA,
     board_records,
@@ -58,14 +58,14 @@ def real(honest: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def test_rows_come_by_place_with_ranges_that_hold_them(index: Index) -> None:
-    rows = board(index, Choice()).rows
+    rows = board(index, BoardQuery()).rows
     places = [row.rank for row in rows if row.rank]
     assert [rank.rank for rank in places] == sorted(rank.rank for rank in places)
     assert all(rank.best <= rank.rank <= rank.worst for rank in places)
 
 
 def test_filters_move_nobody(index: Index) -> None:
-    whole = board(index, Choice())
+    whole = board(index, BoardQuery())
     some = limited(whole, 30.0, 0.4)
     ranks = {row.run_id: row.rank for row in whole.rows}
     assert some.rows
@@ -73,7 +73,7 @@ def test_filters_move_nobody(index: Index) -> None:
 
 
 def test_a_lowest_score_shows_each_systems_cheapest_setting(index: Index) -> None:
-    whole = board(index, Choice(axis="context_tokens"))
+    whole = board(index, BoardQuery(axis="context_tokens"))
     some = limited(whole, None, 0.3)
     for row in some.rows:
         assert row.cost is not None and row.score is not None
@@ -89,14 +89,14 @@ def test_a_lowest_score_shows_each_systems_cheapest_setting(index: Index) -> Non
 
 
 def test_a_highest_cost_shows_each_systems_best_setting(index: Index) -> None:
-    whole = board(index, Choice(axis="context_tokens"))
+    whole = board(index, BoardQuery(axis="context_tokens"))
     some = limited(whole, 200.0, 0.0)
     assert all(row.cost and row.cost.value <= 200 for row in some.rows)
     assert len({row.system for row in some.rows}) == len(some.rows)
 
 
 def test_unavailable_energy_is_a_dash_and_never_zero(index: Index) -> None:
-    shown = board(index, Choice(axis="joules"))
+    shown = board(index, BoardQuery(axis="joules"))
     without = [row for row in shown.rows if row.cost is None]
     assert without
     assert {row.run_id for row in without}.isdisjoint(r.run_id for r in charts.drawable(shown))
@@ -106,12 +106,12 @@ def test_unavailable_energy_is_a_dash_and_never_zero(index: Index) -> None:
 
 
 def test_a_board_opens_on_joules_where_rows_have_them(index: Index) -> None:
-    assert board(index, Choice()).choice.axis == "joules"
+    assert board(index, BoardQuery()).choice.axis == "joules"
 
 
 def test_without_joules_it_opens_on_cpu_seconds_and_says_how_to_get_them(tmp_path: Path) -> None:
     write_store(tmp_path, BoardPlan(runs=3, questions=40, measured=0))
-    shown = board(refresh(Store(tmp_path)), Choice())
+    shown = board(refresh(Store(tmp_path)), BoardQuery())
     assert shown.choice.axis == "cpu_s"
     assert "--energy cpu:7.5" in shown.energy_wanted
     assert "--energy nvml" in shown.energy_wanted
@@ -119,17 +119,17 @@ def test_without_joules_it_opens_on_cpu_seconds_and_says_how_to_get_them(tmp_pat
 
 
 def test_a_board_says_what_a_judge_would_add(index: Index) -> None:
-    assert "membench judge RUN --judge MODEL" in board(index, Choice()).judge_wanted
+    assert "membench judge RUN --judge MODEL" in board(index, BoardQuery()).judge_wanted
 
 
 def test_joules_of_unlike_provenance_do_not_stand_beside_each_other(index: Index) -> None:
-    shown = board(index, Choice(axis="joules"))
+    shown = board(index, BoardQuery(axis="joules"))
     assert len(shown.machines) == 1
     assert shown.hidden == sum(row.cost is None for row in shown.rows) > 0
 
 
 def test_seconds_compare_whatever_the_energy_meter(index: Index) -> None:
-    shown = board(index, Choice(axis="seconds"))
+    shown = board(index, BoardQuery(axis="seconds"))
     assert (len(shown.machines), shown.hidden) == (1, 0)
     assert all(row.cost for row in shown.rows)
 
@@ -137,7 +137,7 @@ def test_seconds_compare_whatever_the_energy_meter(index: Index) -> None:
 def test_groups_of_another_k_are_never_ranked_together(tmp_path: Path) -> None:
     write_store(tmp_path, BoardPlan(runs=6, questions=50, groups=2))
     index = refresh(Store(tmp_path))
-    first = board(index, Choice())
+    first = board(index, BoardQuery())
     assert len(first.groups) == 2
     assert len(first.rows) == 3
 
@@ -146,15 +146,15 @@ def test_a_withdrawn_row_has_no_rank(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids = write_store(tmp_path, BoardPlan(runs=2, questions=50))
     store.withdraw(ids[0], "us", "wrong data")
-    rows = {row.run_id: row for row in board(refresh(store), Choice()).rows}
+    rows = {row.run_id: row for row in board(refresh(store), BoardQuery()).rows}
     assert rows[ids[0]].rank is None
     assert rows[ids[0]].why == "withdrawn"
     assert rows[ids[1]].rank is not None
 
 
 def test_the_setup_of_a_history_is_spread_over_its_questions(index: Index) -> None:
-    query = board(index, Choice(axis="seconds")).rows[0]
-    total = {r.run_id: r for r in board(index, Choice(axis="seconds", scope="total")).rows}
+    query = board(index, BoardQuery(axis="seconds")).rows[0]
+    total = {r.run_id: r for r in board(index, BoardQuery(axis="seconds", scope="total")).rows}
     assert query.cost and query.setup
     expected = query.cost.value + query.setup.value * 10 / 100
     cost = total[query.run_id].cost
@@ -162,25 +162,27 @@ def test_the_setup_of_a_history_is_spread_over_its_questions(index: Index) -> No
 
 
 def test_an_empty_store_has_an_empty_board(tmp_path: Path) -> None:
-    shown = board(refresh(Store(tmp_path)), Choice())
+    shown = board(refresh(Store(tmp_path)), BoardQuery())
     assert (shown.rows, shown.groups) == ((), {})
 
 
 def test_what_was_chosen_and_is_not_there_falls_back(index: Index) -> None:
-    shown = board(index, Choice(task="nope:nope", group="x", metric="y", axis="z", division="w"))
+    shown = board(
+        index, BoardQuery(task="nope:nope", group="x", metric="y", axis="z", division="w")
+    )
     assert shown.choice.task == "locomo:locomo10"
     assert shown.rows
 
 
 def test_limits_offered_cover_every_cost(index: Index) -> None:
-    rows = board(index, Choice(axis="context_tokens")).rows
+    rows = board(index, BoardQuery(axis="context_tokens")).rows
     steps = budget_steps(rows)
     assert steps == sorted(steps)
     assert steps[-1] >= max(row.cost.value for row in rows if row.cost)
 
 
 def test_the_chart_carries_run_ids_and_has_words(index: Index) -> None:
-    shown = board(index, Choice(axis="context_tokens"))
+    shown = board(index, BoardQuery(axis="context_tokens"))
     figure = charts.scatter(shown).to_dict()
     ids = {i for trace in figure["data"] for i in trace.get("customdata", ())}
     assert ids == {row.run_id for row in shown.rows}
@@ -200,7 +202,7 @@ def test_runs_of_other_data_are_not_compared(many: Store, index: Index, tmp_path
 
 
 def test_a_comparison_is_paired_and_adds_up(many: Store, index: Index) -> None:
-    runs = [row.run_id for row in board(index, Choice()).rows]
+    runs = [row.run_id for row in board(index, BoardQuery()).rows]
     shown = compare.compare(many, index, [runs[0], runs[-1]])
     (pair,) = shown.pairs
     whole, *parts = [line for line in pair.metrics if line.metric == shown.metric]
@@ -222,7 +224,7 @@ def test_a_comparison_is_paired_and_adds_up(many: Store, index: Index) -> None:
 def test_a_comparison_turned_round_turns_its_sign(
     many: Store, index: Index, tmp_path: Path
 ) -> None:
-    runs = [row.run_id for row in board(index, Choice()).rows][:2]
+    runs = [row.run_id for row in board(index, BoardQuery()).rows][:2]
     there = compare.compare(many, index, runs).pairs[0].metrics[0].difference.value
     back = compare.compare(many, index, runs[::-1]).pairs[0].metrics[0].difference.value
     assert there is not None and back is not None
@@ -230,7 +232,7 @@ def test_a_comparison_turned_round_turns_its_sign(
 
 
 def test_break_even_is_against_the_chosen_reference(index: Index) -> None:
-    shown = board(index, Choice(axis="seconds"))
+    shown = board(index, BoardQuery(axis="seconds"))
     page = amortisation.amortisation(shown, shown.rows[0].run_id)
     assert page.reference is shown.rows[0]
     assert {line.row.run_id for line in page.lines} == {row.run_id for row in shown.rows}
@@ -309,7 +311,7 @@ def test_no_cell_of_a_csv_is_a_formula(text: str) -> None:
 
 
 def test_csv_and_json_hold_exactly_what_is_shown(index: Index) -> None:
-    records = board_records(board(index, Choice()))
+    records = board_records(board(index, BoardQuery()))
     assert json.loads(to_json(records)) == records
     assert to_csv(records).count("\n") == len(records) + 1
 
@@ -338,7 +340,7 @@ def test_a_ceiling_is_shown_and_never_ranked(tmp_path: Path) -> None:
     badge = json.loads((tmp_path / "badges" / f"{ids[0]}.json").read_text())
     badge["bundle_sha256"] = hashlib.sha256((folder / "SHA256SUMS").read_bytes()).hexdigest()
     (tmp_path / "badges" / f"{ids[0]}.json").write_text(json.dumps(badge))
-    shown = board(refresh(Store(tmp_path)), Choice())
+    shown = board(refresh(Store(tmp_path)), BoardQuery())
     rows = {row.run_id: row for row in shown.rows}
     assert rows[ids[0]].rank is None and not rows[ids[0]].front
     assert rows[ids[0]] in charts.drawable(shown)
@@ -353,7 +355,7 @@ def test_where_less_is_better_the_lowest_score_leads(
     card = replace(TASK.card, lower_is_better=(METRIC,))
     monkeypatch.setattr(TASK, "card", card)
     write_store(tmp_path, BoardPlan(runs=8, questions=100, systems=8))
-    whole = board(refresh(Store(tmp_path)), Choice(axis="context_tokens"))
+    whole = board(refresh(Store(tmp_path)), BoardQuery(axis="context_tokens"))
     scores = [row.score.value for row in whole.rows if row.score]
     assert scores == sorted(scores)
     assert whole.rows[0].rank is not None and whole.rows[0].rank.best == 1
@@ -407,7 +409,7 @@ def test_a_withdrawn_attempt_verifies_nobody() -> None:
 def test_of_very_many_points_the_frontier_and_the_best_ranked_are_drawn(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = board(index, Choice("locomo"))
+    shown = board(index, BoardQuery("locomo"))
     everything = {row.run_id for row in charts.drawn(shown)}
     assert everything == {row.run_id for row in charts.drawable(shown)}
     monkeypatch.setattr(charts, "MOST_POINTS", 3)
@@ -417,7 +419,7 @@ def test_of_very_many_points_the_frontier_and_the_best_ranked_are_drawn(
 
 
 def test_break_even_is_against_the_row_whose_card_says_full_context(index: Index) -> None:
-    shown = board(index, Choice(axis="seconds"))
+    shown = board(index, BoardQuery(axis="seconds"))
     first, other, *rest = shown.all_rows
     named = replace(first, system="full_context")
     declared = replace(other, reference="full-context")

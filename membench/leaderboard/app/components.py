@@ -12,7 +12,7 @@ from membench.leaderboard.app import state
 from membench.leaderboard.rendering.cards import CARD_STYLE
 from membench.leaderboard.rendering.charts import CONFIG
 from membench.leaderboard.rendering.standing import STANDING_STYLE
-from membench.leaderboard.views.board import Choice, RowFilter, divisions, limited, tasks
+from membench.leaderboard.views.board import BoardQuery, RowFilter, divisions, limited, tasks
 from membench.leaderboard.views.tables import to_csv, to_json
 from membench.records.costs import COSTS, MAIN_COSTS
 
@@ -245,7 +245,7 @@ def run_words(run: str) -> str:
 
 def best_runs(most: int) -> list[str]:
     """The best runs of the board that opens first, each of another system."""
-    whole = state.the_board(Choice())
+    whole = state.the_board(BoardQuery())
     ranked = [row for row in limited(whole, None, rows=RowFilter(every=False)).rows if row.rank]
     return [row.run_id for row in ranked[:most]]
 
@@ -269,7 +269,7 @@ def permalink(path: str, **state_of: str | float | None) -> None:
         st.code(f"/{path}?{urlencode(chosen)}", language=None, wrap_lines=True)
 
 
-def place_pickers() -> Choice:
+def place_pickers() -> BoardQuery:
     """Task and division, side by side."""
     index = state.index()
     left, right = st.columns(2)
@@ -277,7 +277,7 @@ def place_pickers() -> Choice:
         task = pick("Task", tasks(index), "task", task_words)
     with right:
         division = pick("Division", divisions(index, task) if task else [], "division")
-    return Choice(task=task, division=division)
+    return BoardQuery(task=task, division=division)
 
 
 def task_words(task: str) -> str:

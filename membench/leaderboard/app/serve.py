@@ -57,9 +57,9 @@ def warm(serving: ServeOptions) -> None:
     import scipy.special  # noqa: F401
 
     from membench.leaderboard.app import state
-    from membench.leaderboard.views.board import Choice
+    from membench.leaderboard.views.board import BoardQuery
 
-    state.the_board(Choice())
+    state.the_board(BoardQuery())
 
 
 def environment(serving: ServeOptions) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from membench.leaderboard.bundles.layout import CHECKSUMS
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.store import ADJUDICATIONS, Store
-from membench.leaderboard.views.board import Board, Choice, RowFilter, board, limited, listed
+from membench.leaderboard.views.board import Board, BoardQuery, RowFilter, board, limited, listed
 
 RESULTS = "MEMBENCH_BOARD_RESULTS"
 DATA = "MEMBENCH_BOARD_DATA"
@@ -95,11 +95,11 @@ def run_names() -> dict[str, str]:
 
 
 @lru_cache(maxsize=64)
-def _board(root: str, stamped: str, choice: Choice) -> Board:
+def _board(root: str, stamped: str, choice: BoardQuery) -> Board:
     return board(_index(root, stamped), choice)
 
 
-def the_board(choice: Choice) -> Board:
+def the_board(choice: BoardQuery) -> Board:
     """A board of the store as it is now."""
     root = settings().results
     whole = _board(

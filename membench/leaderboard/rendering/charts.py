@@ -9,7 +9,7 @@ from typing import Any
 
 from membench.domain.labels import JsonObject
 from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
-from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardRow, Choice
+from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardQuery, BoardRow
 from membench.leaderboard.views.breakdown import best_so_far, over_time, within_limits
 from membench.leaderboard.views.compare import ComparisonView
 from membench.leaderboard.views.tables import amount, rank_text, scored_text
@@ -390,7 +390,7 @@ def bar(spreads: Sequence[tuple[float, float]]) -> JsonObject:
     }
 
 
-def hover(row: BoardRow, choice: Choice) -> str:
+def hover(row: BoardRow, choice: BoardQuery) -> str:
     """Hover text; names are of the allow-list, so nothing needs escaping."""
     axis = COSTS[choice.axis]
     met = f" ({row.energy}, {boundary_words(row.boundary)})" if axis.depends_on == "meter" else ""

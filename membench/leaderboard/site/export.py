@@ -34,7 +34,7 @@ from membench.leaderboard.views import amortisation, claims, compare, glossary
 from membench.leaderboard.views import run as run_view
 from membench.leaderboard.views.board import (
     Board,
-    Choice,
+    BoardQuery,
     RowFilter,
     board,
     divisions,
@@ -116,21 +116,21 @@ def export(store: Store, to: Path) -> int:
     return len(runs)
 
 
-def choices(index: Index) -> Iterator[Choice]:
+def choices(index: Index) -> Iterator[BoardQuery]:
     """Every board there is: task, division, group."""
     for task in tasks(index):
         for division in divisions(index, task):
-            groups = board(index, Choice(task=task, division=division)).groups
+            groups = board(index, BoardQuery(task=task, division=division)).groups
             for group in groups:
-                yield Choice(task=task, division=division, group=group)
+                yield BoardQuery(task=task, division=division, group=group)
 
 
-def slug(choice: Choice) -> str:
+def slug(choice: BoardQuery) -> str:
     """File name of a board."""
     return f"{choice.task.replace(':', '-')}-{choice.division}-{choice.group}"
 
 
-def write_board(site: SiteFolder, choice: Choice) -> Board:
+def write_board(site: SiteFolder, choice: BoardQuery) -> Board:
     """The page of one board: the answer, a chart for every cost it knows, and every row."""
     shown = board(site.index, choice)
     name = slug(choice)
@@ -210,7 +210,7 @@ def folded(title: str, body: str) -> str:
     return f"<details><summary>{html.escaped(title)}</summary>{body}</details>"
 
 
-def title_of(choice: Choice) -> str:
+def title_of(choice: BoardQuery) -> str:
     """Task, split and division."""
     task, _, split = choice.task.partition(":")
     return f"{task_class(task).card.title} ({split}), {choice.division}"
@@ -241,7 +241,7 @@ def drawn(figure: object) -> str:
     )
 
 
-def amortised(site: SiteFolder, choice: Choice) -> str:
+def amortised(site: SiteFolder, choice: BoardQuery) -> str:
     """Amortisation of time."""
     page = amortisation.amortisation(board(site.index, replace(choice, axis="seconds")))
     if not page.lines:

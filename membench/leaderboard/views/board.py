@@ -77,7 +77,7 @@ class RowFilter:
 
 
 @dataclass(frozen=True)
-class Choice:
+class BoardQuery:
     """What a reader has picked; every field is a query parameter.
 
     Attributes:
@@ -196,7 +196,7 @@ class Board:
         reading: What the budgets select, in words; empty without any.
     """
 
-    choice: Choice
+    choice: BoardQuery
     rows: tuple[BoardRow, ...]
     points: tuple[BoardRow, ...]
     all_rows: tuple[BoardRow, ...]
@@ -250,7 +250,7 @@ def metric_names(index: Index, run_ids: Sequence[str], task: str) -> tuple[str, 
 # --- the page ----------------------------------------------------------------------------------
 
 
-def board(index: Index, choice: Choice) -> Board:
+def board(index: Index, choice: BoardQuery) -> Board:
     """Everything on the page."""
     choice = with_place(index, choice)
     runs = of_task(index.runs, choice.task)
@@ -298,7 +298,7 @@ def limited(
     return replace(whole, choice=choice, rows=kept, points=points, reading=reading)
 
 
-def with_place(index: Index, choice: Choice) -> Choice:
+def with_place(index: Index, choice: BoardQuery) -> BoardQuery:
     """Fill in task, division and axis."""
     known = tasks(index)
     task = choice.task if choice.task in known else first(known)
@@ -369,7 +369,7 @@ def group_of(axis: str) -> str:
     return METER[0] if COSTS[axis].depends_on == "meter" else "time_group"
 
 
-def not_on_machine(runs: Frame, choice: Choice) -> int:
+def not_on_machine(runs: Frame, choice: BoardQuery) -> int:
     """Rows whose cost may not stand beside that of the chosen machine."""
     if not len(runs) or not COSTS[choice.axis].machine or choice.machine == ANY_METER:
         return 0
@@ -390,7 +390,7 @@ def energy_wanted(rows: Sequence[BoardRow]) -> str:
     )
 
 
-def build_rows(index: Index, runs: Frame, choice: Choice) -> tuple[BoardRow, ...]:
+def build_rows(index: Index, runs: Frame, choice: BoardQuery) -> tuple[BoardRow, ...]:
     """Rows of a group, ranked ones first by rank, then the others."""
     if not len(runs) or not choice.metric:
         return ()
@@ -408,7 +408,9 @@ def rank_key(row: BoardRow) -> tuple[int, float, str]:
     return (row.rank.rank if row.rank else 10**9, 0.0 if row.rank else -score, row.label)
 
 
-def figure_lookup(index: Index, runs: Frame, choice: Choice) -> dict[tuple[str, str], RowFigure]:
+def figure_lookup(
+    index: Index, runs: Frame, choice: BoardQuery
+) -> dict[tuple[str, str], RowFigure]:
     """The figures a page needs, by run and name."""
     names = {choice.metric, f"{QUESTION}.{choice.axis}", f"{SETUP}.{choice.axis}", CONTEXT}
     mine = index.figures[index.figures["name"].isin(names)]
@@ -427,7 +429,7 @@ def number(value: Any) -> float | None:
 
 
 def plain_row(
-    run: JsonView, figures: Mapping[tuple[str, str], RowFigure], choice: Choice
+    run: JsonView, figures: Mapping[tuple[str, str], RowFigure], choice: BoardQuery
 ) -> BoardRow:
     """A row without its rank."""
     run_id = run["run_id"]
@@ -470,7 +472,7 @@ def plain_row(
 
 
 def scoped(
-    query: RowFigure | None, setup: RowFigure | None, run: JsonView, choice: Choice
+    query: RowFigure | None, setup: RowFigure | None, run: JsonView, choice: BoardQuery
 ) -> RowFigure | None:
     """The cost of a question, with its share of the setup if asked for."""
     if query is None or choice.scope == "query":
@@ -517,7 +519,7 @@ def representatives(rows: Sequence[BoardRow], runs: Frame) -> list[BoardRow]:
 # --- ranks and frontier ------------------------------------------------------------------------
 
 
-def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[BoardRow]:
+def with_ranks(index: Index, rows: Sequence[BoardRow], choice: BoardQuery) -> list[BoardRow]:
     """Ranks over all rows of the group, and who is on the frontier."""
     if not choice.words.ranks:
         return list(rows)
@@ -540,13 +542,13 @@ def with_ranks(index: Index, rows: Sequence[BoardRow], choice: Choice) -> list[B
     ]
 
 
-def goodness(row: BoardRow, choice: Choice) -> float:
+def goodness(row: BoardRow, choice: BoardQuery) -> float:
     """The score such that more is better."""
     value = row.score.value if row.score else 0.0
     return -value if choice.lower else value
 
 
-def by_score(rows: Sequence[BoardRow], choice: Choice) -> list[tuple[int, BoardRow]]:
+def by_score(rows: Sequence[BoardRow], choice: BoardQuery) -> list[tuple[int, BoardRow]]:
     """Ranks by value alone; ties share the better one."""
     values = [goodness(row, choice) for row in rows]
     ordered = sorted(values)
@@ -556,7 +558,7 @@ def by_score(rows: Sequence[BoardRow], choice: Choice) -> list[tuple[int, BoardR
     ]
 
 
-def points(rows: Sequence[BoardRow], choice: Choice) -> list[Point]:
+def points(rows: Sequence[BoardRow], choice: BoardQuery) -> list[Point]:
     """Rows as points of a frontier, by run id."""
     return [
         Point(row.run_id, row.cost.value, goodness(row, choice))
@@ -586,7 +588,7 @@ def common_rows(rows: Sequence[BoardRow], cells: Lookup, metric: str) -> list[Bo
     return max(sizes.values(), key=len, default=[])
 
 
-def score_table(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> ScoreTable:
+def score_table(rows: Sequence[BoardRow], cells: Lookup, choice: BoardQuery) -> ScoreTable:
     """Sums of scores by case such that more is better."""
     table = stacked(
         [cells[row.run_id, choice.metric][0] for row in rows],
@@ -595,7 +597,7 @@ def score_table(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> Scor
     return ScoreTable(-table.sums, table.counts) if choice.lower else table
 
 
-def rank_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict[str, Rank]:
+def rank_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: BoardQuery) -> dict[str, Rank]:
     """Rank ranges of rows that can be paired."""
     if not rows:
         return {}
@@ -608,7 +610,7 @@ MOST_GAINS = 200
 
 
 def gain_lookup(
-    rows: Sequence[BoardRow], cells: Lookup, choice: Choice
+    rows: Sequence[BoardRow], cells: Lookup, choice: BoardQuery
 ) -> dict[str, RowFigure | None]:
     """What each row adds to the frontier of the baselines."""
     there = [row for row in rows if row.joined and row.cost is not None and row.cost.value > 0]
@@ -620,7 +622,7 @@ def gain_lookup(
     return {row.run_id: figure for row, figure in zip(there, made, strict=True)}
 
 
-def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dict[str, float]:
+def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: BoardQuery) -> dict[str, float]:
     """How often each row is on the frontier over joint resamples of the cases."""
     name = f"{QUESTION}.{choice.axis}"
     there = [
@@ -640,7 +642,7 @@ def share_lookup(rows: Sequence[BoardRow], cells: Lookup, choice: Choice) -> dic
 # --- budgets -----------------------------------------------------------------------------------
 
 
-def within_budget(rows: Sequence[BoardRow], choice: Choice) -> tuple[tuple[BoardRow, ...], str]:
+def within_budget(rows: Sequence[BoardRow], choice: BoardQuery) -> tuple[tuple[BoardRow, ...], str]:
     """Rows that fit the budgets, and what they are in words.
 
     With a limit on the score, each system's cheapest setting that keeps to it; otherwise each
@@ -664,12 +666,12 @@ def within_budget(rows: Sequence[BoardRow], choice: Choice) -> tuple[tuple[Board
     return tuple(row for row in rows if row.run_id in chosen), reading
 
 
-def wants_cheapest(choice: Choice) -> bool:
+def wants_cheapest(choice: BoardQuery) -> bool:
     """Whether the score is limited, so that the cheapest setting is looked for."""
     return choice.most < 1 if choice.lower else choice.least > 0
 
 
-def has_limits(choice: Choice) -> bool:
+def has_limits(choice: BoardQuery) -> bool:
     """Whether cost or score is limited."""
     return choice.budget is not None or wants_cheapest(choice)
 
@@ -679,7 +681,7 @@ def settings_of(board: Board, row: BoardRow) -> tuple[BoardRow, ...]:
     return tuple(other for other in board.all_rows if other.system == row.system)
 
 
-def fits(row: BoardRow, choice: Choice) -> bool:
+def fits(row: BoardRow, choice: BoardQuery) -> bool:
     """Whether a row keeps to both limits; an unavailable cost keeps to none."""
     if choice.budget is not None and (row.cost is None or row.cost.value > choice.budget):
         return False
@@ -688,7 +690,7 @@ def fits(row: BoardRow, choice: Choice) -> bool:
     return row.score.value <= choice.most if choice.lower else row.score.value >= choice.least
 
 
-def preferred(row: BoardRow, kept: BoardRow, choice: Choice, *, cheapest: bool) -> bool:
+def preferred(row: BoardRow, kept: BoardRow, choice: BoardQuery, *, cheapest: bool) -> bool:
     """Whether a row is the better choice of two settings of a system."""
     if not cheapest:
         return goodness(row, choice) > goodness(kept, choice)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from membench.leaderboard.store.index import Frame, Index
 from membench.leaderboard.store.ranking import Rank
 from membench.leaderboard.store.rows import RowFigure, task_class
-from membench.leaderboard.views.board import Choice, board, number
+from membench.leaderboard.views.board import BoardQuery, board, number
 from membench.metrics.names import is_fraction
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP, Cost
 from membench.tasks.wording import MetricWords, leading_metrics, metric_words
@@ -81,7 +81,7 @@ def standing(index: Index, run_id: str) -> Standing | None:
     if not len(mine):
         return None
     run = mine.iloc[0]
-    choice = Choice(f"{run['task']}:{run['split']}", run["division"], run["group"])
+    choice = BoardQuery(f"{run['task']}:{run['split']}", run["division"], run["group"])
     shown = board(index, choice)
     row = next((row for row in shown.all_rows if row.run_id == run_id), None)
     card = task_class(run["task"]).card

@@ -16,7 +16,7 @@ from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views.board import (
     ANY_METER,
     Board,
-    Choice,
+    BoardQuery,
     RowFilter,
     budget_steps,
     divisions,
@@ -38,7 +38,7 @@ def chosen_board() -> tuple[Board, Board]:
     index = state.index()
     task = c.chosen("task", tasks(index), c.task_words)
     division = c.chosen("division", divisions(index, task) if task else [])
-    first = state.the_board(Choice(task=task, division=division))
+    first = state.the_board(BoardQuery(task=task, division=division))
     group = c.chosen("group", list(first.groups), lambda name: group_words(first, name))
     first = state.the_board(replace(first.choice, group=group, axis="", machine=""))
     metric = c.chosen("metric", first.metrics, lambda name: metric_title(task, name))
@@ -51,7 +51,7 @@ def chosen_board() -> tuple[Board, Board]:
     return whole, state.the_board(limited_choice(whole))
 
 
-def limited_choice(whole: Board) -> Choice:
+def limited_choice(whole: Board) -> BoardQuery:
     """The choice with the limits that were set."""
     words = limit_words(whole)
     most = c.chosen("budget", list(words))
@@ -144,7 +144,7 @@ def cost_pickers(shown: Board) -> None:
     c.pick("Cost of", SCOPES, "scope", scope_words)
 
 
-def limits_text(choice: Choice) -> str:
+def limits_text(choice: BoardQuery) -> str:
     """The limits in a few signs."""
     parts = []
     if choice.budget is not None:
