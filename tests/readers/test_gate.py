@@ -83,7 +83,7 @@ def test_readers_without_a_model_are_asked_in_every_run(
 
 
 def test_a_row_whose_reader_fails_is_shown_and_not_ranked() -> None:
-    run = dict.fromkeys(("withdrawn", "ceiling", "rehearsal", "subset"), False)
+    run = dict.fromkeys(("withdrawn", "ceiling", "scripted", "subset"), False)
     run |= {"complete": True}
     assert "evidence" in why_unranked(run | {"reader_fails_gate": True}, None)
     assert "evidence" not in why_unranked(run | {"reader_fails_gate": False}, None)

@@ -36,7 +36,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 16
+VERSION = 17
 """Of the tables' shape: an index of another version is built anew."""
 
 

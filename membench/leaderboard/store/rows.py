@@ -166,7 +166,7 @@ def facts_of(manifest: Manifest, summary: Summary) -> JsonObject:
         "content": summary.content_sha256 or "",
         "complete": summary.complete,
         "subset": manifest.subset,
-        "rehearsal": manifest.scripted,
+        "scripted": manifest.scripted,
         "local": set(manifest.models) <= set(manifest.local_models),
         "reader_fails_gate": (summary.reader_gate or {}).get("tells_apart") is False,
         "cases": counts.cases,

@@ -492,8 +492,8 @@ def why_unranked(run: JsonView, score: RowFigure | None) -> str:
         return CEILING
     if run.get("handed_in"):
         return "its answers were made elsewhere and handed in"
-    if run["rehearsal"]:
-        return "a rehearsal with a scripted model"
+    if run["scripted"]:
+        return "a scripted model took part"
     if run["subset"]:
         return "a subset of the questions"
     if run.get("reader_fails_gate"):
