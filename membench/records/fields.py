@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 from membench.domain.labels import JsonObject, JsonView
 
 
+@cache
 def field_names(cls: type[Any]) -> tuple[str, ...]:
     """Names of a dataclass's fields."""
     return tuple(field.name for field in fields(cls))
