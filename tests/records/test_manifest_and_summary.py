@@ -78,7 +78,7 @@ def test_the_comparison_key_of_a_published_result_is_written_as_it_was() -> None
 
 
 def test_what_a_judge_refused_tells_runs_apart(run: RunDir) -> None:
-    key = run.read_manifest().comparison_key
+    key = run.manifest().comparison_key
     changes = {"response_format": {"instead": "left out", "requests": 3}}
     changed = key.with_judge_parameters(changes)
     assert key.with_judge_parameters({}).to_json() == key.to_json()
