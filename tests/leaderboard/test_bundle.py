@@ -154,14 +154,14 @@ def test_what_a_bundle_lacks_is_claimed_and_the_rest_is_rescored(honest: Path, c
     assert "flag.claimed" in result.flags
 
 
-def test_without_data_a_bundle_is_accepted_as_self_reported(
+def test_without_data_a_bundle_is_accepted_and_says_that_nothing_was_checked(
     honest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
     manifest = json.loads((honest / "manifest.json").read_text())
     monkeypatch.setattr(verifier_data, "own_source", lambda *given: None)
     monkeypatch.setattr(
-        verifier_data, "published", lambda card: {manifest["task"]["dataset_sha256"]}
+        verifier_data, "published", lambda card, split: {manifest["task"]["dataset_sha256"]}
     )
     result = verify(honest)
     assert result.accepted

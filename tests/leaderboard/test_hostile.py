@@ -18,6 +18,7 @@ import pytest
 from membench.leaderboard.bundles.layout import Limits
 from membench.leaderboard.validation import RULES, verify
 from membench.records.spec import RunSpec
+from membench.tasks.registry import get_task
 from tests.leaderboard.conftest import Spoil
 
 M, S = "manifest.json", "summary.json"
@@ -118,6 +119,8 @@ FOLDERS: list[tuple[str, str, Attack]] = [
     # 2 checksums
     ("checksums.match", "a file changed after", lambda s: (s.path / S).write_bytes(b"{}")),
     ("checksums.format", "not sha256sum's format", lambda s: (s.path / "SHA256SUMS").write_bytes(b"x")),
+    ("checksums.format", "sums in another order", lambda s: (s.path / "SHA256SUMS").write_bytes(b"".join(reversed((s.path / "SHA256SUMS").read_bytes().splitlines(keepends=True))))),
+    ("checksums.format", "sums with stars", lambda s: (s.path / "SHA256SUMS").write_bytes((s.path / "SHA256SUMS").read_bytes().replace(b"  ", b" *"))),
     ("checksums.listed", "a file not listed", lambda s: (s.path / "SHA256SUMS").write_bytes(b"")),
     # 3 strict JSON
     ("json.number", "NaN", lambda s: s.text(S, '"recalled": {', '"recalled": {"x": NaN,')),
@@ -146,6 +149,14 @@ FOLDERS: list[tuple[str, str, Attack]] = [
     ("schema.manifest", "an oversized title", lambda s: s.json(M, setter("system", "title", to="x" * 5000))),
     ("schema.manifest", "a number as text", lambda s: s.json(M, setter("attempts", to="1"))),
     ("schema.manifest", "a run that is not finished", lambda s: s.json(M, setter("status", to="running"))),
+    ("schema.manifest", "letters that look like others", lambda s: s.json(M, setter("system", "title", to="m\u0435m0"))),
+    ("schema.manifest", "a character that does not show", lambda s: s.json(M, setter("system", "granularity", to="tu\u00adrn"))),
+    ("schema.manifest", "a year before all runs", lambda s: s.json(M, setter("created_utc", to="0000-01-01T00:00:00Z"))),
+    ("schema.manifest", "an offset of four days", lambda s: s.json(M, setter("created_utc", to="2026-01-01T00:00:00+99:99"))),
+    ("schema.manifest", "a role of one's own", lambda s: s.json(M, lambda m: m["models"].update(oracle="gpt"))),
+    ("schema.manifest", "a list for the cost key", lambda s: s.json(M, setter("comparison_key", "cost", to=[1]))),
+    ("schema.manifest", "a board of one's own by a further key", both("comparison_key", "flavour", to="x")),
+    ("schema.summary", "a list for joules", lambda s: s.json(S, setter("energy", "total", to=[]))),
     ("schema.summary", "an unknown key", lambda s: s.json(S, setter("rank", to=1))),
     ("schema.summary", "a metric with a formula for a name", lambda s: s.json(S, setter("metrics", "=1+1", to={"value": 1, "ci95": None, "n": 1, "clusters": 1}))),
     ("schema.summary", "an unknown reason", lambda s: s.json(S, setter("counts", "failures", to={"bad luck": 1}))),
@@ -170,6 +181,15 @@ FOLDERS: list[tuple[str, str, Attack]] = [
     # 5 known
     ("known.task", "a task nobody has", lambda s: (both("task", to="nope"), s.json(S, setter("task", to="nope")), s.json(M, lambda m: (m["task"].update(name="nope"), m["spec"].update(task="nope"), m["comparison_key"].update(task="nope"), rehash(m))), s.json(S, setter("comparison_key", "task", to="nope")))),
     ("known.dataset", "data nobody published", lambda s: swap_everywhere(s, "dataset_sha256")),
+    ("known.dataset", "the published file of another split", lambda s: swap_everywhere(s, "dataset_sha256", LOCOMO10)),
+    ("known.dataset", "errata on the sample, which has none", lambda s: errata_on_a_sample(s)),
+    ("known.system", "a plain run under a package's name", lambda s: named(s, "mem0", version="1.0.1", fidelity="package")),
+    ("known.system", "a name that reads like another", lambda s: named(s, "Bm-25")),
+    ("known.system", "more fidelity than the card has", lambda s: s.json(M, setter("system", "fidelity", to="package"))),
+    ("known.system", "a capability that the card lacks", lambda s: s.json(M, setter("system", "capabilities", to=["evidence_grant"]))),
+    ("known.system", "parameters that the card lacks", lambda s: s.json(M, setter("system", "parameters", to={"k1": 9.0}))),
+    ("schema.spec", "a board of one's own by generations", both("comparison_key", "generations", to=[1, 2])),
+    ("schema.spec", "a board of one's own by a local model", both("comparison_key", "local_models", to={"reader": {"engine": "x"}})),
     ("known.questions", "a foreign question set", lambda s: swap_everywhere(s, "question_set_sha256")),
     ("known.prompts", "a judge prompt of one's own", lambda s: judged(s)),
     # 6 questions
@@ -214,13 +234,37 @@ def rehash(manifest: dict[str, Any]) -> None:
     manifest["spec_sha256"] = RunSpec.from_json(manifest["spec"]).sha256
 
 
-def swap_everywhere(spoil: Spoil, key: str) -> None:
+LOCOMO10 = next(file.sha256 for file in get_task("locomo").card.files)
+
+
+def swap_everywhere(spoil: Spoil, key: str, to: str = "a" * 64) -> None:
     """Another hash wherever the bundle names it."""
-    spoil.json(
-        M,
-        lambda m: (m["task"].update({key: "a" * 64}), m["comparison_key"].update({key: "a" * 64})),
-    )
-    spoil.json(S, setter("comparison_key", key, to="a" * 64))
+    spoil.json(M, lambda m: (m["task"].update({key: to}), m["comparison_key"].update({key: to})))
+    spoil.json(S, setter("comparison_key", key, to=to))
+
+
+def errata_on_a_sample(spoil: Spoil) -> None:
+    """The errata of the whole file, claimed for the sample."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["spec"]["errata"] = True
+        manifest["comparison_key"]["errata"] = "e" * 64
+        rehash(manifest)
+
+    spoil.json(M, change)
+    spoil.json(S, setter("comparison_key", "errata", to="e" * 64))
+
+
+def named(spoil: Spoil, name: str, **more: str) -> None:
+    """The run under another system's name, wherever that stands."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["system"].update(name=name, **more)
+        manifest["spec"]["system"] = name
+        rehash(manifest)
+
+    spoil.json(M, change)
+    spoil.json(S, setter("system", to=name))
 
 
 def judged(spoil: Spoil) -> None:

@@ -140,11 +140,8 @@ def packed(lines: Iterable[JsonView]) -> bytes:
 
 
 def checksums(files: Mapping[str, bytes]) -> bytes:
-    """SHA256SUMS as sha256sum writes it."""
-    lines = [
-        f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())
-    ]
-    return "".join(lines).encode()
+    """SHA256SUMS."""
+    return layout.sums_text({n: hashlib.sha256(data).hexdigest() for n, data in files.items()})
 
 
 def check_private(files: Mapping[str, bytes]) -> None:

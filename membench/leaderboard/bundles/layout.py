@@ -8,6 +8,7 @@ its `SHA256SUMS`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MANIFEST = "manifest.json"
@@ -52,6 +53,11 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+def sums_text(hashes: Mapping[str, str]) -> bytes:
+    """SHA256SUMS as sha256sum writes it, sorted by name: equal files give equal bytes."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items())).encode()
 
 
 def allowed(name: str) -> bool:

@@ -8,7 +8,9 @@ that no field can carry a text, a path or markup to a page.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StrictInt
@@ -17,21 +19,53 @@ from membench.domain.errors import Reason
 from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.bundles.layout import NAME
 
+LATIN_OR_CJK = ("LATIN ", "CJK ", "HIRAGANA ", "KATAKANA ", "HANGUL ", "MICRO ")
+"""Scripts of titles: of the others, letters look like Latin ones and are none."""
+
+
+def shows_as_it_is(text: str) -> str:
+    """Check that a text holds no invisible characters (category Cf)."""
+    if not text.isascii() and any(unicodedata.category(c) == "Cf" for c in text):
+        raise ValueError("holds a character that does not show")
+    return text
+
+
+def without_look_alikes(text: str) -> str:
+    """Check that no letter of a title looks like another one."""
+    letters = (c for c in text if not c.isascii() and c.isalnum())
+    if any(not unicodedata.name(c, "").startswith(LATIN_OR_CJK) for c in letters):
+        raise ValueError("holds a letter of a script that looks like another")
+    return text
+
+
+def real_date(text: str) -> str:
+    """Check that a date is in the calendar, and its offset one of this world."""
+    moment = datetime.fromisoformat(text)
+    if not 1970 <= moment.year < 9000:
+        raise ValueError(f"the year {moment.year} is not of a run")
+    return text
+
+
 Identifier = Annotated[str, Field(pattern=NAME)]
 Label = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@:/ ,()&\[\]-]*$")]
-ShortText = Annotated[str, Field(max_length=400)]
-"""Free text of a card (a title, a deviation): shown as text, never as markup."""
+ShortText = Annotated[str, Field(max_length=400), AfterValidator(shows_as_it_is)]
+"""Free text of a card (a deviation): shown as text, never as markup."""
+Title = Annotated[ShortText, AfterValidator(without_look_alikes)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 CaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 ItemId = Annotated[str, Field(min_length=1, max_length=200)]
-Stamp = Annotated[
+Moment = Annotated[
     str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})?$")
 ]
+"""A date of the data, whose calendar may be its own."""
+Stamp = Annotated[Moment, AfterValidator(real_date)]
 Count = Annotated[StrictInt, Field(ge=0, le=10**15)]
 Real = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
 Amount = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e18)]
 Scalar = Annotated[str, Field(max_length=200)] | bool | int | Real
+ProvenanceName = Literal["measured", "modelled", "estimated", "unavailable"]
+RoleName = Literal["memory", "reader", "judge", "embedder", "reranker"]
 PhaseName = Literal["ingest", "finalize", "recall", "answer", "judge"]
 REASONS = frozenset(map(str, Reason))
 
@@ -47,12 +81,14 @@ ReasonName = Annotated[str, AfterValidator(known_reason)]
 
 
 def bounded(value: JsonValue) -> JsonValue:
-    """Check that no string in a JSON value has more than 1,000 characters."""
+    """Check that every string in a JSON value is short and shows as it is."""
     stack: list[Any] = [value]
     while stack:
         item = stack.pop()
-        if isinstance(item, str) and len(item) > 1000:
-            raise ValueError("a string of more than 1,000 characters")
+        if isinstance(item, str):
+            shows_as_it_is(item)
+            if len(item) > 1000:
+                raise ValueError("a string of more than 1,000 characters")
         if isinstance(item, dict):
             stack.extend([*item, *item.values()])
         elif isinstance(item, list):
@@ -93,7 +129,7 @@ class SystemEntry(StrictModel):
 
     name: Identifier
     adapter: Identifier | None = None
-    title: ShortText
+    title: Title
     version: Label
     fidelity: Literal["package", "weights", "native", "adapted", "control"]
     deviations: list[ShortText] = []
@@ -161,6 +197,43 @@ class Parent(StrictModel):
     spec_sha256: Sha256
 
 
+class CostKeyEntry(StrictModel):
+    """What must be equal to compare costs (`CostKey`, field by field)."""
+
+    hardware_class: ShortText | None = None
+    concurrency: Count | None = None
+    serving_profile: ShortText | None = None
+    energy_boundary: ShortText | None = None
+    energy_provenance: ProvenanceName | None = None
+    schedule: Literal["free", "waves"] | None = None
+    prefix_cache: ShortText | None = None
+
+
+class ComparisonKeyEntry(StrictModel):
+    """What must be equal to compare two runs (`ComparisonKey`, field by field).
+
+    No further keys: whoever adds one would have a board of their own.
+    """
+
+    task: Identifier
+    split: Label
+    question_set_sha256: Sha256
+    dataset_sha256: Sha256
+    errata: Sha256 | None
+    division: Label
+    reader: ShortText
+    answer_prompt_sha256: Sha256 | None
+    judge: ShortText
+    judge_prompt_sha256: Sha256 | None
+    k: Count
+    token_budget: Count | None
+    generations: Annotated[list[Count], Field(max_length=100)]
+    task_options: dict[Label, Scalar]
+    model_set: PlainJson = {}
+    local_models: dict[Label, PlainJson] = {}
+    cost: CostKeyEntry = CostKeyEntry()
+
+
 class Manifest(StrictModel):
     """manifest.json."""
 
@@ -175,14 +248,14 @@ class Manifest(StrictModel):
     options: PlainJson
     task: TaskEntry
     system: SystemEntry
-    models: dict[Label, ShortText]
+    models: dict[RoleName, ShortText]
     prompts: dict[Label, Sha256]
     versions: dict[Label, ShortText]
     code: CodeEntry
     hardware: HardwareEntry
     division: Label
     subset: bool
-    comparison_key: PlainJson
+    comparison_key: ComparisonKeyEntry
     energy: PlainJson | None = None
     energy_protocol: list[PlainJson] = []
     pins: dict[Label, Sha256 | None] = {}
@@ -303,6 +376,33 @@ class AbandonedEntry(StrictModel):
     usage: dict[PhaseName, UsageEntry] = {}
 
 
+class EnergyFigureEntry(StrictModel):
+    """Joules with their label."""
+
+    joules: Real | None = None
+    net_joules: Real | None = None
+    provenance: ProvenanceName = "unavailable"
+    u_joules: Real | None = None
+
+
+class PhaseEnergyEntry(EnergyFigureEntry):
+    """Joules of a phase, and of each role in it."""
+
+    roles: dict[Label, EnergyFigureEntry] = {}
+
+
+class EnergyPart(StrictModel):
+    """Joules of a run."""
+
+    total: EnergyFigureEntry
+    phases: dict[PhaseName, PhaseEnergyEntry] = {}
+    idle: EnergyFigureEntry
+    unattributed: EnergyFigureEntry
+    judge: EnergyFigureEntry
+    boundary: ShortText | None = None
+    sources: Annotated[list[PlainJson], Field(max_length=100)] = []
+
+
 class Summary(StrictModel):
     """summary.json: the claim."""
 
@@ -312,8 +412,8 @@ class Summary(StrictModel):
     split: Label
     system: Identifier
     division: Label
-    models: dict[Label, ShortText] = {}
-    comparison_key: PlainJson
+    models: dict[RoleName, ShortText] = {}
+    comparison_key: ComparisonKeyEntry
     complete: bool
     content_sha256: Sha256 | None
     counts: Counts
@@ -332,7 +432,7 @@ class Summary(StrictModel):
     replies: dict[Label, Count] | None = None
     abandoned: AbandonedEntry = AbandonedEntry(time_s=0.0, cpu_s=0.0)
     late_calls: Count = 0
-    energy: PlainJson
+    energy: EnergyPart
     judge: PlainJson | None = None
     reader_gate: PlainJson | None = None
 
@@ -466,7 +566,7 @@ class TextLine(StrictModel):
     sha256: Sha256
     tokens: Count
     sources: Annotated[list[ItemId], Field(max_length=10_000)]
-    time: Stamp | None
+    time: Moment | None
 
 
 class ScoreLine(StrictModel):
@@ -546,10 +646,14 @@ HOST = re.compile(
 """What looks like a host."""
 
 
+WITHHELD = "(withheld)"
+"""In place of a string that gives away a path or a host."""
+
+
 def withheld(value: object) -> Any:
     """A JSON value with the strings that give away a path or a host replaced."""
     if isinstance(value, str):
-        return "(withheld)" if private(value) else value
+        return WITHHELD if private(value) else value
     if isinstance(value, Mapping):
         return {key: withheld(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

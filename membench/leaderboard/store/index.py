@@ -28,6 +28,7 @@ from membench.leaderboard.validation.parsing import manifest_of, summary_of
 from membench.leaderboard.validation.rules import Finding
 from membench.leaderboard.validation.strict import parse_lines
 from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
+from membench.records.canonical import canonical_sha256
 from membench.records.scores import score_from_json
 from membench.records.summary import Summary
 
@@ -183,6 +184,7 @@ def read_row(store: Store, entry: BundleEntry) -> BundleFigures:
     answers = reader(opened, layout.ANSWERS)
     row = build_row(manifest, summary, rows, play, answers)
     row.facts.update(badge_facts(current))
+    row.facts.update(submitted_by(row.facts["submitter"], row.facts))
     manifest_bytes = opened.stored[layout.MANIFEST]
     row.facts["manifest_sha256"] = hashlib.sha256(manifest_bytes).hexdigest()
     return row
@@ -207,6 +209,19 @@ def badge_facts(badge: JsonView | None) -> JsonObject:
         "submitter": badge["submitter"],
         "verified": badge["verified_utc"],
         "flags": " ".join(badge["flags"]),
+    }
+
+
+def submitted_by(submitter: str, facts: JsonView) -> JsonObject:
+    """Label and configuration of a row whose submitter is known.
+
+    Only attempts of one submitter are attempts at one thing: nobody moves the median of another.
+    """
+    if not submitter:
+        return {}
+    return {
+        "label": f"{facts['label']} by {submitter}",
+        "configuration": canonical_sha256([facts["configuration"], submitter])[:12],
     }
 
 

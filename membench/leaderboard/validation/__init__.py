@@ -38,6 +38,7 @@ from membench.leaderboard.validation.parsing import (
 from membench.leaderboard.validation.ranges import range_findings
 from membench.leaderboard.validation.rules import FLAGS, RULES, Finding, Rule, RuleViolation
 from membench.leaderboard.validation.scoring import MetricOrigin, RescoreResult, rescore
+from membench.leaderboard.validation.systems import system_flags
 from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.leaderboard.validation.verifier_data import (
     VerifierData,
@@ -205,7 +206,7 @@ def rescored(bundle: ParsedBundle, reference: VerifierData) -> Verification:
 
 def run_flags(bundle: ParsedBundle) -> list[str]:
     """Remarks that the manifest alone makes."""
-    found = []
+    found = system_flags(bundle.manifest)
     if bundle.manifest["code"]["dirty"]:
         found.append("flag.dirty")
     if "scripted" in bundle.manifest["models"].values():

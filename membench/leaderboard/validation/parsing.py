@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from membench.adapters.registry import list_systems
 from membench.domain.errors import UserError
-from membench.domain.labels import JsonObject, JsonView
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.harness.divisions import division_of, pinned
 from membench.harness.manifest import judge_prompts_sha256
 from membench.leaderboard.bundles import layout, schema
@@ -18,6 +18,7 @@ from membench.leaderboard.bundles.bundle import strings
 from membench.leaderboard.bundles.layout import LIMITS, Limits
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.strict import parse_lines, parse_object
+from membench.leaderboard.validation.systems import system_findings
 from membench.leaderboard.validation.unpacking import UnpackedBundle
 from membench.records.manifest import SCHEMA, Manifest
 from membench.records.run_directory import MALFORMED
@@ -225,6 +226,7 @@ def disagreements(bundle: ParsedBundle) -> list[Finding]:
     """Rules on manifest and summary that need no data."""
     return [
         *spec_findings(bundle.manifest),
+        *system_findings(bundle.manifest),
         *agreement_findings(bundle),
         *private_findings(bundle),
     ]
@@ -251,10 +253,17 @@ def spec_findings(manifest: JsonObject) -> Iterator[Finding]:
             yield Finding(
                 "schema.spec", f"{location}: comparison_key.{key}", "is not what the spec says"
             )
-    if manifest["comparison_key"].get("model_set", {}) != spec.model_set:
-        yield Finding(
-            "schema.spec", f"{location}: comparison_key.model_set", "is not what the spec says"
-        )
+    for key, expected in (("model_set", spec.model_set), ("local_models", answering(manifest))):
+        if manifest["comparison_key"].get(key, {}) != expected:
+            place = f"{location}: comparison_key.{key}"
+            yield Finding("schema.spec", place, "is not what the manifest says elsewhere")
+
+
+def answering(manifest: JsonView) -> JsonObject:
+    """The local models that answer or judge: scores depend on what they are."""
+    models = manifest.get("local_models", {})
+    own = (Role.MEMORY, Role.EMBEDDER)
+    return {seat: identity for seat, identity in models.items() if not seat.startswith(own)}
 
 
 def division_problem(division: str, spec: RunSpec) -> str | None:

@@ -87,6 +87,11 @@ RULES: dict[str, Rule] = {
             "Run on the published file: `membench data get TASK`.",
         ),
         Rule(
+            "known.system",
+            "Who has the name of a system of membench is that system, as its card says.",
+            "Run a system of your own under a name of its own.",
+        ),
+        Rule(
             "known.questions",
             "The question set is that of the data.",
             "Run on the published file with a released membench.",
@@ -155,6 +160,7 @@ FLAGS: dict[str, str] = {
     "flag.copy": "another bundle in the store has the same content",
     "flag.cpu": "more CPU seconds than the cores could give in that time",
     "flag.dirty": "the code had uncommitted changes",
+    "flag.version": "the system's version is not the one known here: its settings were not checked",
     "flag.rehearsal": "a scripted model took part: a rehearsal, never ranked",
     "flag.partial": "a subset of the questions; never ranked",
     "flag.handed_in": "the answers were made elsewhere and handed in: self-reported, never ranked",

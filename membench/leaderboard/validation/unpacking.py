@@ -17,7 +17,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from membench.leaderboard.bundles.layout import CHECKSUMS, LIMITS, REQUIRED, Limits, allowed
+from membench.leaderboard.bundles.layout import (
+    CHECKSUMS,
+    LIMITS,
+    REQUIRED,
+    Limits,
+    allowed,
+    sums_text,
+)
 from membench.leaderboard.validation.rules import RuleViolation
 
 CHUNK = 1 << 16
@@ -169,6 +176,8 @@ def read_sums(data: bytes) -> dict[str, str]:
                 "checksums.listed", f"{CHECKSUMS}: line {number}", "lists a name twice"
             )
         found[match[2]] = match[1]
+    if data != sums_text(found):
+        raise RuleViolation("checksums.format", CHECKSUMS, "is not sorted `HASH  NAME` lines")
     return found
 
 

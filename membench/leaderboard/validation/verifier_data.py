@@ -7,14 +7,15 @@ the bundle is then accepted as unchecked, and says so.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from membench.domain.case import Case, opaque_ids
+from membench.domain.case import Ask, Case, opaque_ids
 from membench.domain.errors import DataError, UserError
-from membench.domain.labels import JsonObject
+from membench.domain.labels import JsonObject, Role
 from membench.domain.score import Gold
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.parsing import MANY, ParsedBundle
@@ -22,7 +23,7 @@ from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.readers.registry import choose_reader
 from membench.tasks.base import AnyTask
 from membench.tasks.card import TaskCard
-from membench.tasks.files.source import Source
+from membench.tasks.files.source import Source, file_sha256
 from membench.tasks.find import SAMPLE, find_source
 from membench.tasks.registry import get_task
 
@@ -75,11 +76,11 @@ def load_reference(
     source = own_source(task_type, entry["split"], data)
     if source is not None and entry["dataset_sha256"] == task.identify(source).sha256:
         return VerifierData(task, source, spec["seed"], spec["limit"])
-    if entry["dataset_sha256"] not in published(task_type.card):
+    if entry["dataset_sha256"] not in published(task_type.card, entry["split"]):
         raise RuleViolation(
             "known.dataset",
             f"{layout.MANIFEST}: task.dataset_sha256",
-            f"{entry['dataset_sha256'][:12]}… is no published file, nor the verifier's",
+            f"{entry['dataset_sha256'][:12]}… is no file of the split, nor the verifier's",
         )
     return None
 
@@ -95,6 +96,7 @@ def read_known(bundle: ParsedBundle, task_type: type[AnyTask], data: Path | None
     task = make_task(task_type, manifest["spec"], entry, data)
     check_prompts(task, manifest)
     check_k(task_type.card, manifest)
+    check_errata(task, manifest)
     if entry["split"] not in (*task_type.card.splits, SAMPLE):
         raise RuleViolation("known.dataset", layout.MANIFEST, f"no split '{entry['split']}'")
     return task
@@ -122,11 +124,21 @@ def make_task(
     return task
 
 
+def check_errata(task: AnyTask, manifest: JsonObject) -> None:
+    """Errata are the verifier's own list."""
+    own = file_sha256(task.errata) if task.errata else None
+    if manifest["comparison_key"]["errata"] != own:
+        location = f"{layout.MANIFEST}: comparison_key.errata"
+        raise RuleViolation("known.dataset", location, "is not the hash of the verifier's list")
+
+
 def check_prompts(task: AnyTask, manifest: JsonObject) -> None:
     """Prompts must be the released ones wherever rows are ranked: the task's, or its reader's."""
     ours = dict(task.prompt_hashes()) | reader_prompt(manifest["spec"]["reader"])
     theirs = manifest["prompts"]
     odd = [name for name, value in theirs.items() if ours.get(name) != value]
+    if not {Role.READER, Role.JUDGE}.isdisjoint(manifest["models"]):
+        odd += [name for name in ours if name not in theirs]
     if odd and manifest["division"] != "open":
         raise RuleViolation(
             "known.prompts", f"{layout.MANIFEST}: prompts.{odd[0]}", "is not the released prompt"
@@ -158,23 +170,33 @@ def own_source(task_type: type[AnyTask], split: str, data: Path | None) -> Sourc
         return None
 
 
-def published(card: TaskCard) -> set[str]:
-    """Hashes of the published files."""
-    return {file.sha256 for file in card.files}
+def published(card: TaskCard, split: str) -> set[str]:
+    """Hashes of the published files of a split."""
+    return {file.sha256 for file in card.files if file.split == split}
 
 
 def question_findings(bundle: ParsedBundle, reference: VerifierData) -> list[Finding]:
     """The bundle's cases, events and questions must be those of the data."""
     asked: dict[str, None] = {}
     sizes: dict[str, int] = {}
+    generations: set[int] = set()
     for case, gold in reference.cases():
         asked.update(dict.fromkeys(q.question_id for q in gold.questions.values()))
         sizes[case.id] = len(case.timeline)
+        generations |= {e.generations for e in case.timeline if isinstance(e, Ask)}
     return [
+        *generation_findings(bundle, sorted(generations)),
         *set_findings(bundle, asked),
         *row_findings(bundle, asked),
         *case_findings(bundle, sizes),
     ][:MANY]
+
+
+def generation_findings(bundle: ParsedBundle, asked: list[int]) -> Iterator[Finding]:
+    """The generations of the comparison key."""
+    if bundle.manifest["comparison_key"]["generations"] != asked:
+        location = f"{layout.MANIFEST}: comparison_key.generations"
+        yield Finding("schema.spec", location, f"the data asks for {asked}")
 
 
 def set_findings(bundle: ParsedBundle, asked: dict[str, None]) -> Iterator[Finding]:
@@ -197,7 +219,7 @@ def row_findings(bundle: ParsedBundle, asked: dict[str, None]) -> Iterator[Findi
     for extra in sorted(there - set(asked)):
         yield Finding("questions.extra", layout.SCORES, f"'{extra[:80]}' is no question")
     if len(rows) != len(there):
-        twice = next(row for row in rows if rows.count(row) > 1)
+        twice = next(row for row, count in Counter(rows).items() if count > 1)
         yield Finding("questions.duplicate", layout.SCORES, f"'{twice[:80]}' has several rows")
 
 

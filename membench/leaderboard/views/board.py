@@ -127,6 +127,7 @@ class BoardRow:
         run_id: The bundle behind it.
         label: System and the parameters that were set.
         system: System alone.
+        submitter: Who handed it in; empty where nobody wrote that down.
         fidelity: `package`, `native`, `control`, ...
         reference: What others are compared with it as, empty for a system like any other.
         score: Main figure; None if undetermined.
@@ -154,6 +155,7 @@ class BoardRow:
     run_id: str
     label: str
     system: str
+    submitter: str
     fidelity: str
     reference: str
     score: RowFigure | None
@@ -447,6 +449,7 @@ def plain_row(
         run_id=run_id,
         label=run["label"],
         system=run["system"],
+        submitter=run["submitter"],
         fidelity=run["fidelity"],
         reference=run["reference"],
         score=score,
@@ -652,13 +655,14 @@ def within_budget(rows: Sequence[BoardRow], choice: BoardQuery) -> tuple[tuple[B
     cheapest, limits = wants_cheapest(choice), has_limits(choice)
     if not limits and choice.rows.every:
         return tuple(rows), ""
-    best: dict[tuple[str, str], BoardRow] = {}
+    best: dict[tuple[str, str, str], BoardRow] = {}
     for row in rows:
         if limits and (row.why or not fits(row, choice)):
             continue
-        kept = best.get((row.system, row.why))
+        place = (row.system, row.submitter, row.why)
+        kept = best.get(place)
         if kept is None or preferred(row, kept, choice, cheapest=cheapest):
-            best[row.system, row.why] = row
+            best[place] = row
     chosen = {row.run_id for row in best.values()}
     words = "cheapest" if cheapest else "best"
     within = " within the limits" if limits else ""
@@ -678,7 +682,11 @@ def has_limits(choice: BoardQuery) -> bool:
 
 def settings_of(board: Board, row: BoardRow) -> tuple[BoardRow, ...]:
     """Every setting of a row's system, in the order of the whole board."""
-    return tuple(other for other in board.all_rows if other.system == row.system)
+    return tuple(
+        other
+        for other in board.all_rows
+        if (other.system, other.submitter) == (row.system, row.submitter)
+    )
 
 
 def fits(row: BoardRow, choice: BoardQuery) -> bool:

@@ -1,0 +1,98 @@
+"""Rule 5 for systems: who takes the name of a system that is known here must be that system.
+
+In goes the manifest's system; out come findings:
+
+    {"name": "mem0", "version": "1.0.1", "fidelity": "package", "parameters": {"k1": 1.5}, ...}
+    -> known.system: "manifest.json: system.parameters": differs from the card of 'mem0'
+
+A card is compared with bundles of its own version. One of another version keeps its name only if
+fidelity and protocol are the card's, and is flagged: what it was set to cannot be looked up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from membench.adapters.card import SystemCard
+from membench.adapters.parameters import checked_parameters
+from membench.adapters.registry import SYSTEMS, list_systems
+from membench.domain.errors import UserError
+from membench.domain.labels import JsonObject, JsonView
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.bundles.schema import WITHHELD
+from membench.leaderboard.validation.rules import Finding
+
+SAME_LOOK = str.maketrans("01il5$", "ollls" + "s")
+"""Characters that are read as another one."""
+
+
+def system_findings(manifest: JsonView) -> Iterator[Finding]:
+    """How the system is not the one whose name it has."""
+    name = manifest["system"]["name"]
+    card = built_in_systems().get(name)
+    if card is None:
+        if other := look_alikes().get(look(name)):
+            problem = f"'{name}' reads like '{other}', which is another system"
+            yield Finding("known.system", f"{layout.MANIFEST}: system.name", problem)
+        return
+    yield from card_findings(card, manifest)
+
+
+def card_findings(card: SystemCard, manifest: JsonView) -> Iterator[Finding]:
+    """What a manifest says of a built-in system that its card does not."""
+    claimed = manifest["system"]
+    expected: JsonObject = {"fidelity": card.fidelity, "protocol": card.protocol, "adapter": None}
+    if claimed["version"] == card.version:
+        expected |= of_this_version(card, manifest)
+    if card.drives:
+        expected["adapter"] = card.name
+    for key, value in expected.items():
+        if claimed.get(key, value) != value:
+            problem = f"differs from the card of '{card.name}'"
+            yield Finding("known.system", f"{layout.MANIFEST}: system.{key}", problem)
+
+
+def of_this_version(card: SystemCard, manifest: JsonView) -> JsonObject:
+    """What else of a manifest must be the card's where the versions are equal."""
+    expected: JsonObject = {
+        "capabilities": sorted(card.capabilities),
+        "reference": card.reference,
+        "order_dependent": "mutates_on_recall" in card.capabilities
+        and "snapshot" not in card.capabilities,
+    }
+    withheld = {
+        name: value
+        for name, value in manifest["system"]["parameters"].items()
+        if value == WITHHELD and name in card.parameters
+    }
+    chosen = {n: value for n, value in manifest["spec"]["set"].items() if n not in withheld}
+    try:
+        return expected | {"parameters": checked_parameters(card, chosen) | withheld}
+    except UserError:
+        return expected | {"parameters": "a value that the card does not allow"}
+
+
+def system_flags(manifest: JsonView) -> list[str]:
+    """`flag.version` for a version that cannot be looked up here."""
+    card = built_in_systems().get(manifest["system"]["name"])
+    known = card is None or card.version == manifest["system"]["version"]
+    return [] if known else ["flag.version"]
+
+
+@cache
+def built_in_systems() -> dict[str, SystemCard]:
+    """The systems that membench itself has, by name."""
+    return {name: card for name, card in list_systems().items() if SYSTEMS in card.folder.parents}
+
+
+@cache
+def look_alikes() -> dict[str, str]:
+    """How the names of built-in systems look -> those names."""
+    return {look(name): name for name in built_in_systems()}
+
+
+def look(name: str) -> str:
+    """A name without what a reader passes over: case, separators, similar characters."""
+    bare = "".join(c for c in name.casefold() if c.isalnum() or c == "$")
+    return bare.translate(SAME_LOOK)
