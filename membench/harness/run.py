@@ -235,6 +235,7 @@ def execute(
     """Do the stages, whatever is left of each."""
     progress = LoggedProgress(progress, run.path / "run.log")
     with resumable(run, prepared.options):
+        run.forget_summary()
         work(prepared, run, surveyed, progress)
         return conclude(prepared, run)
 

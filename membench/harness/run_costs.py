@@ -84,10 +84,17 @@ class CostTally:
         self.store_bytes = _max(self.store_bytes, other.store_bytes)
 
     def add_late(self, notes: Iterable[JsonView]) -> None:
-        """Take in calls that came after their phase was closed; start-up counts as ingest."""
+        """Take in calls that came after their phase was closed; start-up counts as ingest.
+
+        Calls of a lane that was killed in its phase are a cost of an abandoned attempt.
+        """
         for note in notes:
             for late in map(LateUsage.from_json, note.get("late", ())):
                 phase = late.phase or Phase.INGEST.value
+                if late.abandoned:
+                    add_usage(self._abandoned_usage, phase, late.usage)
+                    self._abandoned_cpu_s = known_sum(self._abandoned_cpu_s, late.usage.total.cpu_s)
+                    continue
                 add_usage(self._usage, phase, late.usage)
                 self._cpu_s[phase] = known_sum(self._cpu_s.get(phase, 0.0), late.usage.total.cpu_s)
                 self._late_calls += late.usage.total.calls

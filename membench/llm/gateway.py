@@ -40,6 +40,7 @@ from membench.llm.meter import Account, CallMeter, reason_of
 from membench.llm.phase_meter import GatewayAccess
 from membench.llm.refused_parameters import ParameterChange
 from membench.llm.replies import CallFault
+from membench.llm.request_shape import shape_problem
 from membench.llm.spending import SpendLog
 from membench.llm.upstreams.base import EVENTS
 from membench.llm.upstreams.choose import upstream_for
@@ -60,14 +61,26 @@ _POLL_S = 0.01
 
 @dataclass
 class LaneAccount:
-    """Per-lane accounts: the open phase, and closed ones with calls in flight."""
+    """Per-lane accounts: the open phase, and closed ones with calls in flight.
+
+    Attributes:
+        token: What a system's calls carry.
+        control: What the lane's own control calls carry; no system is given it.
+        account: Of the open phase.
+        past: Closed ones with calls in flight.
+    """
 
     token: str
+    control: str
     account: Account = field(default_factory=lambda: Account(closed=True))
     past: list[Account] = field(default_factory=list)
 
     def begin(self, case: str) -> None:
-        """Start an attempt: calls until the first phase are the case's start-up."""
+        """Start an attempt: calls until the first phase are the case's start-up.
+
+        A phase that is still open is of an attempt whose lane was killed: it does not count.
+        """
+        self.abandon()
         self._turn(Account(case, closed=True))
 
     def open(self, case: str, event: int, phase: Phase) -> None:
@@ -75,6 +88,11 @@ class LaneAccount:
         same = case == self.account.case
         delivered = self.account.delivered if same else Counter[tuple[str, str, str]]()
         self._turn(Account(case, event, phase, delivered=delivered))
+
+    def abandon(self) -> None:
+        """Mark a phase that nobody closed, and end it."""
+        self.account.abandoned |= not self.account.closed
+        self.account.closed = True
 
     def _turn(self, account: Account) -> None:
         """Make `account` the current one."""
@@ -111,7 +129,10 @@ def _taken(account: Account) -> PhaseUsage:
 
 def _addressed(account: Account) -> LateUsage:
     """Late usage with the phase it belongs to."""
-    return LateUsage(_taken(account), account.case or None, account.event, account.phase)
+    usage = _taken(account)
+    return LateUsage(
+        usage, account.case or None, account.event, account.phase, abandoned=account.abandoned
+    )
 
 
 class Gateway:
@@ -134,6 +155,7 @@ class Gateway:
         _check(self._seats, config)
         self._lanes: dict[str, LaneAccount] = {}
         self._by_token: dict[str, LaneAccount] = {}
+        self._by_control: dict[str, LaneAccount] = {}
 
     def __enter__(self) -> Self:
         """Open the cassette and listen."""
@@ -190,11 +212,12 @@ class Gateway:
 
     async def _register(self, lane_id: str) -> GatewayAccess:
         """`lane`, on the loop."""
-        token = secrets.token_hex(12)
-        lane = self._lanes[lane_id] = LaneAccount(token)
-        self._by_token[token] = lane
+        token, control = secrets.token_hex(12), secrets.token_hex(24)
+        lane = self._lanes[lane_id] = LaneAccount(token, control)
+        self._by_token[token] = self._by_control[control] = lane
         root = f"{self._served.origin}/lane/{token}"
-        return GatewayAccess(root, {role: self._endpoint(role, root) for role in self._offered()})
+        endpoints = {role: self._endpoint(role, root) for role in self._offered()}
+        return GatewayAccess(f"{self._served.origin}/control/{control}", endpoints)
 
     def _offered(self) -> list[Role]:
         """Roles that systems may call."""
@@ -215,7 +238,8 @@ class Gateway:
         """`release`, on the loop."""
         lane = self._lanes.pop(lane_id)
         self._by_token.pop(lane.token, None)
-        lane.account.closed = True
+        self._by_control.pop(lane.control, None)
+        lane.abandon()
         await _drained((*lane.past, lane.account), self.config.drain_s)
         return lane.late()
 
@@ -288,7 +312,7 @@ class Gateway:
             for endpoint in openai_protocol.ENDPOINTS:
                 app.router.add_post(f"{prefix}/{endpoint}", self._handler(endpoint))
             app.router.add_get(f"{prefix}/models", self._models)
-        app.router.add_post("/lane/{token}/{action:begin|open|close|late}", self._control)
+        app.router.add_post("/control/{token}/{action:begin|open|close|late}", self._control)
         return app
 
     def _handler(self, endpoint: str) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -318,7 +342,7 @@ class Gateway:
         except ValueError:
             return _error(400, "the body is not JSON", "invalid_request_error")
         role = ROLE_OF[endpoint]
-        refusal = self._refusal(role, body)
+        refusal = self._refusal(role, endpoint, body)
         if refusal is not None:
             return refusal
         try:
@@ -337,7 +361,7 @@ class Gateway:
             content = openai_protocol.without_usage_chunk(content)
         return web.Response(body=content, content_type=reply.content_type)
 
-    def _refusal(self, role: Role, body: object) -> web.Response | None:
+    def _refusal(self, role: Role, endpoint: str, body: object) -> web.Response | None:
         """Why a request cannot be served, or None."""
         if not isinstance(body, dict):
             return _error(400, "the body is not a JSON object", "invalid_request_error")
@@ -348,6 +372,8 @@ class Gateway:
         if not spec.answers_to(name):
             known = ", ".join((spec.served_name, *spec.aliases))
             return _error(404, f"no model '{name}' here; known: {known}", "model_not_found")
+        if problem := shape_problem(endpoint, body):
+            return _error(400, problem, "invalid_request_error")
         return None
 
     async def _models(self, request: web.Request) -> web.Response:
@@ -362,8 +388,8 @@ class Gateway:
         return _json({"object": "list", "data": data})
 
     async def _control(self, request: web.Request) -> web.Response:
-        """A lane reports a phase or collects usage."""
-        lane = self._by_token.get(request.match_info["token"])
+        """A lane reports a phase or collects usage, by a token that no system is given."""
+        lane = self._by_control.get(request.match_info["token"])
         if lane is None:
             return _error(401, "no lane of this run", "invalid_api_key")
         content = orjson.loads(await request.read())

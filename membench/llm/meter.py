@@ -66,6 +66,7 @@ class Account:
         phase: None outside any phase (start-up).
         roles: Usage by role.
         closed: Whether the phase is over; what comes now is late.
+        abandoned: Whether its lane was killed in it, so that it belongs to no attempt that counts.
         pending: Calls in flight.
         faults: Reasons of calls that failed, in order.
         delivered: How often each (role, sample, request) of the case was delivered.
@@ -76,6 +77,7 @@ class Account:
     phase: Phase | None = None
     roles: dict[Role, Usage] = field(default_factory=dict)
     closed: bool = False
+    abandoned: bool = False
     pending: int = 0
     faults: list[Reason] = field(default_factory=list)
     delivered: Counter[tuple[str, str, str]] = field(default_factory=Counter)

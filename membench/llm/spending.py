@@ -14,6 +14,7 @@ from membench.domain.errors import BudgetSpent
 from membench.domain.labels import Role
 from membench.llm.config import Budget
 from membench.records.journal import Appender, read_lines, terminate_torn_line
+from membench.records.shape import is_payment
 from membench.records.usage import Usage
 
 _OMITTED = Usage().to_json()
@@ -49,7 +50,7 @@ def spent_by_role(path: Path) -> dict[Role, Usage]:
     # The square of a prompt follows from the prompt where an older version did not write it.
     omitted = {name: value for name, value in _OMITTED.items() if name != "prompt_sq"}
     total: dict[Role, Usage] = {}
-    for line in read_lines(path):
+    for line in filter(is_payment, read_lines(path)):
         role = Role(line["role"])
         total[role] = total.get(role, Usage()) + Usage.from_json({**omitted, **line["usage"]})
     return total

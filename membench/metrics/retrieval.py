@@ -65,6 +65,21 @@ def reciprocal_rank(units: Units, gold: Sequence[str]) -> float:
     return 1 / next(ranks, math.inf)
 
 
+def rank_in_pool(units: Units, gold: Sequence[str], pool: Collection[str]) -> float | None:
+    """Reciprocal rank; None where a memory that names the whole pool would give it.
+
+    Args:
+        units: What was recalled, in rank order.
+        gold: The labels that should be found.
+        pool: Every label there is to recall in the case.
+    """
+    if why_undetermined(1, units, pool, None, len(units)) == "pool":
+        return None
+    wanted = frozenset(gold)
+    first = next((unit for unit in units if not wanted.isdisjoint(unit)), frozenset[str]())
+    return None if len(frozenset(first)) >= len(pool) else reciprocal_rank(units, gold)
+
+
 @cache
 def discount(rank: int) -> float:
     """1 / log2(rank + 1); rank counts from 1."""

@@ -22,6 +22,7 @@ from membench.domain.system import Memory
 from membench.records.journal import read_offsets
 from membench.records.memories import changes_from_content, memory_from_line
 from membench.records.record import Record
+from membench.records.shape import Shape, is_answer, is_note, is_play, is_text
 
 Lines = Mapping[int, Sequence[bytes]]
 """The lines of one case in one journal as they were written, by attempt."""
@@ -30,14 +31,17 @@ Lines = Mapping[int, Sequence[bytes]]
 class JournalIndex:
     """Where the lines of each (case, attempt) stand in a journal; `notes` belong to none."""
 
-    def __init__(self, path: Path) -> None:
-        """Scan the file once; a missing file has no lines."""
+    def __init__(self, path: Path, shape: Shape) -> None:
+        """Scan the file once; a missing file has no lines, nor has one line another shape."""
         self._path = path
         self.notes: list[JsonObject] = []
         self._offsets: dict[str, dict[int, array[int]]] = {}
         for offset, line in read_offsets(path):
             if "case" not in line:
-                self.notes.append(line)
+                if is_note(line):
+                    self.notes.append(line)
+                continue
+            if not shape(line):
                 continue
             attempts = self._offsets.setdefault(line["case"], {})
             if line["attempt"] not in attempts:
@@ -88,6 +92,14 @@ class CaseAttempt:
         """Whether any event of the attempt failed."""
         return any(record.content["status"] == "failed" for record in self.records)
 
+    @property
+    def whole(self) -> bool:
+        """Whether every memory that the attempt names by number is there."""
+        known = len(self.texts)
+        return all(line["n"] == n for n, line in enumerate(self.texts)) and all(
+            n < known for record in self.records for n in named_memories(record.content)
+        )
+
 
 @dataclass(frozen=True)
 class RawCaseRecords:
@@ -105,8 +117,12 @@ class RawCaseRecords:
     texts: Lines
     answers: Lines
 
-    def load(self) -> CaseAttempt:
-        """The final attempt with its texts and answers."""
+    def load(self, *, whole: bool = True) -> CaseAttempt:
+        """The final attempt with its texts and answers.
+
+        Args:
+            whole: Whether an attempt without all its memories counts as none.
+        """
         play, answers = records_of(self.play), records_of(self.answers)
         attempt = self._final_attempt(play)
         kept, others = latest_by_event(play, attempt)
@@ -115,13 +131,16 @@ class RawCaseRecords:
         if attempt is None:
             return CaseAttempt(None, abandoned=abandoned)
         texts = {line["n"]: line for line in map(orjson.loads, self.texts.get(attempt, ()))}
-        return CaseAttempt(
+        loaded = CaseAttempt(
             attempt,
             tuple(kept[event] for event in sorted(kept)),
             tuple(texts[n] for n in sorted(texts)),
             answered,
             abandoned,
         )
+        if whole and not loaded.whole:
+            return CaseAttempt(None, abandoned=(*loaded.records, *answered.values(), *abandoned))
+        return loaded
 
     def _final_attempt(self, play: Mapping[int, Sequence[Record]]) -> int | None:
         """The last attempt with a record for every event."""
@@ -131,6 +150,13 @@ class RawCaseRecords:
             if len({record.event for record in play[attempt]}) == self.events
         )
         return next(complete, None)
+
+
+def named_memories(content: JsonView) -> list[int]:
+    """The numbers of the memories that a record names."""
+    changes = content.get("changes")
+    listed = changes if isinstance(changes, list) else ()
+    return [*(content.get("memories") or ()), *(entry["n"] for entry in listed)]
 
 
 def records_of(lines: Lines) -> dict[int, list[Record]]:
@@ -163,9 +189,9 @@ class RunRecords:
 
     def __init__(self, play: Path, texts: Path, answers: Path) -> None:
         """Index the three journals; any of them may not exist yet."""
-        self._play = JournalIndex(play)
-        self._texts = JournalIndex(texts)
-        self._answers = JournalIndex(answers)
+        self._play = JournalIndex(play, is_play)
+        self._texts = JournalIndex(texts, is_text)
+        self._answers = JournalIndex(answers, is_answer)
 
     @property
     def notes(self) -> list[JsonObject]:
@@ -185,9 +211,9 @@ class RunRecords:
             self._answers.lines(case.id),
         )
 
-    def load(self, case: Case) -> CaseAttempt:
-        """The final attempt at a case with its texts and answers."""
-        return self.lines(case).load()
+    def load(self, case: Case, *, whole: bool = True) -> CaseAttempt:
+        """The final attempt at a case with its texts and answers (`RawCaseRecords.load`)."""
+        return self.lines(case).load(whole=whole)
 
 
 def is_answer_alone(content: JsonView) -> bool:

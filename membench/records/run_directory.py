@@ -146,6 +146,10 @@ class RunDir:
         except MALFORMED as error:
             raise self._damaged(self._summary, error) from None
 
+    def forget_summary(self) -> None:
+        """Remove the summary of what is about to be gone on with: it says nothing any more."""
+        self._summary.unlink(missing_ok=True)
+
     def write_summary(self, summary: Summary) -> None:
         """Replace the summary atomically."""
         replace_json(self._summary, summary.to_json())

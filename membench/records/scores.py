@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 
+from membench.domain.errors import DataError
 from membench.domain.labels import JsonView
 from membench.domain.score import Score
 
@@ -20,9 +21,21 @@ def write_scores(path: Path, rows: list[Score]) -> None:
 
 
 def read_scores(path: Path) -> list[Score]:
-    """Read scores.jsonl back."""
+    """Read scores.jsonl back.
+
+    Raises:
+        DataError: A line is no score row.
+    """
+    rows = []
     with path.open("rb") as file:
-        return [score_from_json(orjson.loads(line)) for line in file]
+        for number, line in enumerate(file, start=1):
+            try:
+                rows.append(score_from_json(orjson.loads(line)))
+            except (ValueError, TypeError, KeyError):
+                raise DataError(
+                    path, f"line {number}", "is no score row", "Score the run again."
+                ) from None
+    return rows
 
 
 def score_from_json(line: JsonView) -> Score:

@@ -165,23 +165,32 @@ class LateUsage:
         case: Opaque case id; None for calls before the first case.
         event: Index in the timeline; None outside any event.
         phase: None for calls before the first phase (start-up).
+        abandoned: Whether the lane was killed in that phase: it is of no attempt that counts.
     """
 
     usage: PhaseUsage
     case: str | None = None
     event: int | None = None
     phase: str | None = None
+    abandoned: bool = False
 
     def to_json(self) -> JsonObject:
         """As noted at the end of a case."""
         location = {"case": self.case, "event": self.event, "phase": self.phase}
-        return {**self.usage.to_json(), **location}
+        mark = {"abandoned": True} if self.abandoned else {}
+        return {**self.usage.to_json(), **location, **mark}
 
     @classmethod
     def from_json(cls, stored: JsonView) -> Self:
         """Read it back."""
         usage = PhaseUsage.from_json(stored)
-        return cls(usage, stored.get("case"), stored.get("event"), stored.get("phase"))
+        return cls(
+            usage,
+            stored.get("case"),
+            stored.get("event"),
+            stored.get("phase"),
+            bool(stored.get("abandoned")),
+        )
 
 
 def joint_source(left: str | None, right: str | None) -> str | None:

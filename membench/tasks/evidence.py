@@ -12,7 +12,7 @@ from functools import cached_property
 
 from membench.domain.case import Case, Ingest
 from membench.domain.outcome import Recalled
-from membench.metrics.retrieval import MEASURES, cuts, reciprocal_rank, why_undetermined
+from membench.metrics.retrieval import MEASURES, cuts, rank_in_pool, why_undetermined
 
 CUTS = (5, 10, 25, 50)
 
@@ -97,7 +97,7 @@ def grain_values(
 ) -> Iterator[tuple[str, float | None, str | None]]:
     """Name, value and remark of every figure of one grain."""
     stem, ok = f"evidence.{grain.name}", recalled.outcome.ok
-    yield f"{stem}.mrr", reciprocal_rank(grain.units, grain.gold) if ok else None, None
+    yield f"{stem}.mrr", rank_in_pool(grain.units, grain.gold, grain.pool) if ok else None, None
     for n in cuts(CUTS, recalled.k):
         why = why_undetermined(n, grain.units, grain.pool, recalled.k, len(recalled.memories))
         if why == "pool" and not ok:

@@ -79,6 +79,18 @@ def hidden_settings(spoil: Spoil) -> None:
     spoil.json(M, change)
 
 
+def cheap_memories(spoil: Spoil) -> None:
+    """Every memory is one token long, and contexts add up."""
+    spoil.lines(TEXTS, lambda ls: [{**line, "tokens": 1} for line in ls])
+
+    def add_up(lines: list[dict[str, Any]]) -> None:
+        for line in lines:
+            if "memories" in line["content"]:
+                line["telemetry"]["context_tokens"] = len(line["content"]["memories"])
+
+    spoil.lines(PLAY, add_up)
+
+
 def dropped_question(spoil: Spoil) -> None:
     spoil.lines(SCORES, lambda lines: lines[1:])
 
@@ -212,6 +224,11 @@ FOLDERS: list[tuple[str, str, Attack]] = [
     ("rescore.memory", "a memory that does not exist", lambda s: s.lines(PLAY, lambda ls: first_ask(ls)["content"].update(memories=[99999]))),
     ("rescore.tokens", "fewer context tokens", lambda s: s.lines(PLAY, lambda ls: first_ask(ls)["telemetry"].update(context_tokens=1))),
     ("rescore.answer", "a span outside its turn", lambda s: s.lines(ANSWERS, lambda ls: ls[0]["content"].update(answers=[{"status": "ok", "parts": [{"turn": "D1:1", "start": 0, "end": 99999}]}]))),
+    ("rescore.tokens", "a token for each memory, everywhere", cheap_memories),
+    ("rescore.memory", "a turn under another turn's name", lambda s: s.lines(TEXTS, lambda ls: ls[0].update(sources=ls[1]["sources"]))),
+    ("rescore.memory", "more memories than were asked for", lambda s: s.lines(PLAY, lambda ls: first_ask(ls)["content"].update(k=1))),
+    ("rescore.reader", "answers that its reader never gave", lambda s: s.lines(ANSWERS, lambda ls: [{**line, "content": {"status": "ok", "answers": [{"status": "ok", "parts": [{"generated": "7 May"}]}]}} for line in ls])),
+    ("rescore.reader", "answers kept back that are spans of turns", lambda s: s.lines(ANSWERS, lambda ls: [{**line, "content": {"status": "ok", "answers": [{"status": "ok", "sha256": "0" * 64}]}} for line in ls])),
     ("private.text", "an answer in clear", lambda s: s.lines(ANSWERS, lambda ls: ls[0]["content"].update(answers=[{"status": "ok", "text": "yes", "sha256": "0" * 64}]))),
     ("rescore.cost", "half the time", lambda s: s.json(S, lambda v: v["time_s"]["recall"].update(total=0.0))),
     ("rescore.cost", "a smaller store", lambda s: s.json(S, setter("ingested", "tokens", to=1))),
@@ -369,7 +386,7 @@ def test_every_rule_of_a_bundle_is_broken_by_somebody_here() -> None:
     broken = {rule for rule, _, _ in FOLDERS}
     elsewhere = {
         "wire.kind", "wire.size", "wire.entries", "wire.duplicate",
-        "identity.replay", "identity.run", "check.ended",
+        "identity.replay", "identity.run", "check.ended", "check.limits", "plausible.usage", "json.lines", "json.values",
     }  # fmt: skip
     assert set(RULES) == broken | elsewhere
 

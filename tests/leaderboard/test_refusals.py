@@ -40,7 +40,7 @@ def test_rescore_metric_a_refused_bundle_is_written_down_and_is_no_row(
 ) -> None:
     lift(spoil)
     put(store, spoil.path, "forged")
-    (entry, result), *_ = store.verify_all()
+    (entry, result), *_ = store.verify_all(check=verify)
     assert (entry.run_id, result.accepted) == ("forged", False)
     written = orjson.loads((store.root / "refusals" / "forged.json").read_bytes())
     assert written["rules"] == ["rescore.metric"]
@@ -56,7 +56,7 @@ def test_a_row_that_was_listed_goes_when_its_bundle_is_refused(store: Store, spo
     spoil.json("summary.json", lambda s: s.update(run_id="forged"))
     put(store, spoil.path, "forged")
     assert sorted(refresh(store).runs["run_id"]) == ["forged", "story"]
-    list(store.verify_all())
+    list(store.verify_all(check=verify))
     assert list(refresh(store).runs["run_id"]) == ["story"]
 
 
@@ -77,13 +77,16 @@ def test_what_nobody_could_check_is_told_apart_from_what_rests_on_a_claim(
     assert list(refresh(Store(tmp_path)).runs["score"]) == ["unchecked"]
 
 
-def test_a_refusal_is_of_one_content(store: Store, spoil: Spoil, honest: Path) -> None:
+def test_a_refusal_is_of_one_content(store: Store, spoil: Spoil, tmp_path: Path) -> None:
+    spoil.json("manifest.json", lambda m: m.update(run_id="later"))
+    spoil.json("summary.json", lambda s: s.update(run_id="later"))
+    good = Path(shutil.copytree(spoil.path, tmp_path / "good"))
     lift(spoil)
     put(store, spoil.path, "later")
-    list(store.verify_all())
+    list(store.verify_all(check=verify))
     shutil.rmtree(store.root / "locomo" / "later")
-    put(store, honest, "later")
-    list(store.verify_all())
+    put(store, good, "later")
+    list(store.verify_all(check=verify))
     assert not (store.root / "refusals" / "later.json").exists()
     assert "holds run 'story'" in refresh(store).problems["later"]  # a copy, and no refusal
 
@@ -98,7 +101,7 @@ def test_check_ended_whatever_a_check_raises_is_a_finding_of_its_bundle(
     monkeypatch.setattr(validation, "range_findings", broken)
     put(store, honest, "bomb")
     assert verify(honest).findings[0].rule == "check.ended"
-    assert [r.findings[0].rule for _, r in store.verify_all()] == ["check.ended"]
+    assert [r.findings[0].rule for _, r in store.verify_all(check=verify)] == ["check.ended"]
     assert list(refresh(store).runs["run_id"]) == ["story"]
 
 

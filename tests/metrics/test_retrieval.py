@@ -8,6 +8,7 @@ from membench.metrics.retrieval import (
     cuts,
     ndcg_at,
     precision_at,
+    rank_in_pool,
     recall_at,
     reciprocal_rank,
     why_undetermined,
@@ -89,3 +90,13 @@ def test_a_list_cut_by_k_before_n_units_is_too_short():
     assert why_undetermined(3, [{"a"}, {"b"}], POOL, k=3, recalled=3) == "short"
     assert why_undetermined(3, [{"a"}, {"b"}], POOL, k=3, recalled=2) is None
     assert why_undetermined(3, [{"a"}, {"b"}], POOL, k=None, recalled=2) is None
+
+
+def test_a_memory_that_names_all_there_is_has_no_rank():
+    """Neither first nor behind a decoy: whoever returns everything finds everything."""
+    pool = {"a", "b", "c"}
+    assert rank_in_pool([{"a"}, {"b"}], ["b"], pool) == 1 / 2
+    assert rank_in_pool([pool], ["b"], pool) is None
+    assert rank_in_pool([{"a"}, pool], ["b"], pool) is None
+    assert rank_in_pool([{"a"}], ["b"], pool) == 0
+    assert rank_in_pool([{"a"}], ["a"], {"a"}) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,13 @@ def index(
     verified: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Verify bundles that have no badge.")
     ] = True,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh/--kept",
+            help="Verify every bundle, whatever badge lies there; the default where $CI is set.",
+        ),
+    ] = "CI" in os.environ,
 ) -> None:
     """Verify new bundles and renew the index."""
     from membench.cli.extras import need
@@ -38,7 +46,7 @@ def index(
 
     store = Store(results)
     refused = 0
-    for entry, result in store.verify_all(data) if verified else ():
+    for entry, result in store.verify_all(data, fresh=fresh) if verified else ():
         state = "accepted" if result.accepted else f"refused: {result.findings[0]}"
         refused += not result.accepted
         typer.echo(f"{entry.task}/{entry.run_id}: {state}")
@@ -47,6 +55,26 @@ def index(
         typer.echo(f"{run_id}: left out: {problem}", err=True)
     typer.echo(f"{len(made.runs)} rows")
     raise typer.Exit(1 if refused or made.problems else 0)
+
+
+@board_app.command("check-request")
+def check_request(
+    base: Annotated[str, typer.Option(metavar="REF", help="The branch it is to be merged into.")],
+    results: Results = Path("results"),
+    data: Data = None,
+) -> None:
+    """Check a pull request: one new bundle that breaks no rule, and nothing else.
+
+    Run it in a checkout of the request.
+    """
+    from membench.leaderboard.submission.pull_request import check_request as check
+
+    checked = check(results, base, data)
+    typer.echo(f"{checked.place}: accepted")
+    from membench.leaderboard.validation.rules import FLAGS
+
+    for flag in checked.verification.flags:
+        typer.echo(f"remark: {FLAGS[flag]}")
 
 
 @board_app.command("withdraw")

@@ -26,11 +26,11 @@ def verify(
     It is re-scored, and every figure is recomputed. Data is needed where scores rest on gold.
     """
     from membench.leaderboard.validation import Rejected
-    from membench.leaderboard.validation import verify as validate
+    from membench.leaderboard.validation.apart import verify_apart
 
     if not bundle.exists():
         raise UsageError(f"there is no bundle at {bundle}", "Name a folder or a zip file.")
-    result = validate(bundle, data)
+    result = verify_apart(bundle, data)
     if json:
         from membench.cli.output.listing import print_json
         from membench.leaderboard.validation import as_json

@@ -17,6 +17,7 @@ from membench.readers.llm.reader import LlmAnswer, ModelReader, ReadRequest
 from membench.readers.registry import choose_reader, local_reader
 from membench.records.journal import Appender, read_lines, terminate_torn_line
 from membench.records.run_directory import RunDir
+from membench.records.shape import is_gate_answer
 from membench.records.telemetry import Telemetry
 from membench.records.usage import PhaseUsage
 
@@ -117,7 +118,9 @@ def recorded(run: RunDir) -> Answers:
     return {
         (line["question"], line["arm"]): line["answer"]
         for line in read_lines(run.gate)
-        if line["set_sha256"] == gate_sha256() and line["answer"] is not None
+        if is_gate_answer(line)
+        and line["set_sha256"] == gate_sha256()
+        and isinstance(line.get("answer"), str)
     }
 
 

@@ -20,13 +20,13 @@ from membench.domain.score import JudgeRequest
 from membench.harness.prepare import ResolvedRun
 from membench.harness.progress import NullProgress, Progress
 from membench.harness.run_models import in_flight
-from membench.harness.stages.verdicts import JudgeFiles, seats, verdicts_of
+from membench.harness.stages.verdicts import JudgeFiles, seats, verdict_lines, verdicts_of
 from membench.judging.calibration import CASE, calibration_set, tallied
 from membench.judging.judge import Judge, Judgement
 from membench.judging.official_prompts import official_prompts
 from membench.records.attempts import RunRecords, played_case
 from membench.records.canonical import canonical_sha256
-from membench.records.journal import Appender, read_lines, terminate_torn_line
+from membench.records.journal import Appender, terminate_torn_line
 from membench.records.run_directory import RunDir, replace_json
 from membench.records.telemetry import Telemetry
 from membench.records.usage import PhaseUsage
@@ -107,7 +107,7 @@ class JudgeRunner:
         terminate_torn_line(journal)
         known = {
             (line["request"], line.get("fields_sha256"))
-            for line in read_lines(journal)
+            for line in verdict_lines(journal)
             if line["status"] == "ok"
         }
         new = (job for job in requests if (job[1].id, fields_sha256(job[1])) not in known)

@@ -28,6 +28,7 @@ from membench.records.attempts import CaseAttempt, RunRecords
 from membench.records.journal import Appender, read_lines, terminate_torn_line
 from membench.records.record import Record, failed
 from membench.records.run_directory import RunDir
+from membench.records.shape import is_play
 from membench.records.telemetry import Telemetry
 
 PlayEngine = Engine[CaseJob | WaveStep, int, Any]
@@ -96,8 +97,8 @@ def unfinished(
 
 
 def is_finished(loaded: CaseAttempt) -> bool:
-    """Whether a case has a complete attempt without a failure in its last one."""
-    return loaded.attempt is not None and not loaded.failed
+    """Whether a case has a complete attempt without a failure, and all its memories."""
+    return loaded.attempt is not None and not loaded.failed and loaded.whole
 
 
 def grants(case: Case, gold: Gold) -> Mapping[int, tuple[str, ...]]:
@@ -167,7 +168,9 @@ def record_crash(worker: PlayWorker, job: CaseJob, lost: JobLost[CaseJob | WaveS
     terminate_torn_line(path)
     key = (job.case.id, job.attempt)
     done = {
-        line["event"] for line in read_lines(path) if (line.get("case"), line.get("attempt")) == key
+        line["event"]
+        for line in read_lines(path)
+        if is_play(line) and (line["case"], line["attempt"]) == key
     }
     appender = Appender(path)
     reason = lost.reason

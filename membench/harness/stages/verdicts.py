@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from membench.harness.prepare import ResolvedRun, judges
 from membench.records.canonical import canonical_sha256
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
+from membench.records.shape import is_verdict
 from membench.records.spec import RunSpec
 from membench.records.telemetry import Telemetry
 
@@ -74,12 +75,17 @@ def judge_key(model: str, prompts: Mapping[str, str], spec: RunSpec) -> str:
 
 def verdicts_of(path: Path) -> dict[str, Verdict]:
     """Verdicts by request id; of several about one request the last counts."""
-    return {line["request"]: verdict_from(line) for line in read_lines(path)}
+    return {line["request"]: verdict_from(line) for line in verdict_lines(path)}
+
+
+def verdict_lines(path: Path) -> Iterator[JsonObject]:
+    """The lines of a verdict file that are verdicts; others count as not there."""
+    return filter(is_verdict, read_lines(path))
 
 
 def verdict_from(line: JsonView) -> Verdict:
     """One line of a verdict file."""
-    outcome = Outcome(line["status"] == "ok", line["reason"])
+    outcome = Outcome(line["status"] == "ok", line.get("reason"))
     return Verdict(line["request"], outcome, line["values"])
 
 
@@ -112,7 +118,7 @@ def judged(prepared: ResolvedRun, run: RunDir) -> JudgeResults:
     telemetry = [
         Telemetry.from_json(line["telemetry"])
         for journal in journals
-        for line in read_lines(journal)
+        for line in verdict_lines(journal)
     ]
     failures = verdict_failures(by_seat.values())
     entry = {
@@ -138,8 +144,9 @@ def verdict_failures(judges: Iterable[Mapping[str, Verdict]]) -> dict[str, int]:
 
 
 def calibration_of(seat: JudgeFiles) -> JsonObject | None:
-    """A judge's calibration; None if it was stopped before it was calibrated."""
-    if not seat.calibration.exists():
+    """A judge's calibration; None if it was stopped before it was calibrated, or is damaged."""
+    try:
+        stored: JsonObject = orjson.loads(seat.calibration.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
         return None
-    stored: JsonObject = orjson.loads(seat.calibration.read_bytes())
     return stored

@@ -43,6 +43,8 @@ class Limits:
         entries: Members of a zip or files of a folder.
         line_bytes: One line of JSON.
         depth: Nesting of one JSON value.
+        lines: Lines of one file.
+        values: JSON values of one file, keys included.
     """
 
     wire_bytes: int = 16 * 2**20
@@ -50,6 +52,8 @@ class Limits:
     entries: int = 16
     line_bytes: int = 4 * 2**20
     depth: int = 24
+    lines: int = 2_000_000
+    values: int = 20_000_000
 
 
 LIMITS = Limits()

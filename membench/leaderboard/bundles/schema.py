@@ -330,6 +330,7 @@ class LateUsage(UsageEntry):
     case: CaseId | None = None
     event: Count | None = None
     phase: PhaseName | None = None
+    abandoned: bool | None = None
 
 
 class TimeEntry(StrictModel):
@@ -435,6 +436,7 @@ class Summary(StrictModel):
     energy: EnergyPart
     judge: PlainJson | None = None
     reader_gate: PlainJson | None = None
+    spent: UsageEntry | None = None
 
 
 # --- records -----------------------------------------------------------------------------------
@@ -641,7 +643,7 @@ PATH = re.compile(
 """What looks like a path of a machine."""
 
 HOST = re.compile(
-    r"(?:https?|ssh|s3|ftp)://|\b(?:\d{1,3}\.){3}\d{1,3}\b|[\w.-]+\.(?:local|internal|lan)\b"
+    r"(?:https?|ssh|s3|ftp)://|\b(?:\d{1,3}\.){3}\d{1,3}\b|[\w.-]\.(?:local|internal|lan)\b"
 )
 """What looks like a host."""
 

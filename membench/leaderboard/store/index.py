@@ -22,7 +22,14 @@ from membench.energy.verification.repeats import Repeat, verdict_of
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.refusals import refusal_file, refusal_of
 from membench.leaderboard.store.rows import BundleFigures, build_row
-from membench.leaderboard.store.store import BADGES, BundleEntry, Store, bundle_sha256, tombstones
+from membench.leaderboard.store.store import (
+    BADGES,
+    VERIFIER_BADGES,
+    BundleEntry,
+    Store,
+    bundle_sha256,
+    tombstones,
+)
 from membench.leaderboard.validation import Rejected, verify_form
 from membench.leaderboard.validation.parsing import manifest_of, summary_of
 from membench.leaderboard.validation.rules import Finding
@@ -205,7 +212,7 @@ def badge_facts(badge: JsonView | None) -> JsonObject:
     if badge is None:
         return {"score": "unchecked", "submitter": "", "verified": "", "flags": ""}
     return {
-        "score": badge["score"],
+        "score": badge["score"] if badge["score"] in VERIFIER_BADGES else "unchecked",
         "submitter": badge["submitter"],
         "verified": badge["verified_utc"],
         "flags": " ".join(badge["flags"]),

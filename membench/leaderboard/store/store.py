@@ -19,11 +19,11 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import orjson
 
@@ -32,7 +32,8 @@ from membench.domain.errors import RunStateError, UserError
 from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.refusals import REFUSALS, forget_refusal, refuse
-from membench.leaderboard.validation import Rejected, Verification, verify
+from membench.leaderboard.validation import Rejected, Verification
+from membench.leaderboard.validation.apart import verify_apart
 from membench.leaderboard.validation.rules import Finding
 from membench.records.journal import Appender, read_lines
 from membench.records.run_directory import replace_json
@@ -40,8 +41,12 @@ from membench.records.run_directory import replace_json
 BADGES = "badges"
 ADJUDICATIONS = "adjudications.jsonl"
 RESERVED = frozenset({BADGES, REFUSALS, "_index"})
-SCORE_BADGES = ("unchecked", "self-reported", "re-scored", "reproduced")
+VERIFIER_BADGES = ("unchecked", "self-reported", "re-scored")
+SCORE_BADGES = (*VERIFIER_BADGES, "reproduced")
+"""`reproduced` is a decision of people (`adjudications.jsonl`), never of a badge file."""
+
 State = Literal["listed", "withdrawn"]
+Check: TypeAlias = Callable[[Path, Path | None], Verification]
 
 
 @dataclass(frozen=True)
@@ -196,17 +201,24 @@ class Store:
         paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
         return {path.stem: orjson.loads(path.read_bytes()) for path in paths}
 
-    def verify_all(self, data: Path | None = None) -> Iterator[tuple[BundleEntry, Verification]]:
+    def verify_all(
+        self, data: Path | None = None, *, fresh: bool = False, check: Check = verify_apart
+    ) -> Iterator[tuple[BundleEntry, Verification]]:
         """Verify every bundle that has no badge of its present content.
 
         The good are badged; why another is refused is written down.
+
+        Args:
+            data: The board's benchmark data; None looks where `run` does.
+            fresh: Believe no badge that is there: only who submitted a bundle is kept.
+            check: What verifies one bundle.
         """
         for entry in self.entries():
             badge = self.badge(entry.run_id)
             known = badge is not None and badge["bundle_sha256"] == bundle_sha256(entry.path)
-            if known and badge is not None and badge["standing"]:
+            if known and badge is not None and badge["standing"] and not fresh:
                 continue
-            verification = verify(entry.path, data)
+            verification = in_its_place(entry, check(entry.path, data))
             if verification.accepted:
                 self.write_badge(verification, badge["submitter"] if badge else "")
                 forget_refusal(self.root, entry.run_id)
@@ -262,6 +274,18 @@ class Store:
         if badge not in SCORE_BADGES or self.find(run_id) is None:
             raise UserError(f"no badge '{badge}' or no run '{run_id}'", "See docs/leaderboard.md.")
         self.adjudicate(Adjudication(now(), run_id, who, why, score=badge, links=links))
+
+
+def in_its_place(entry: BundleEntry, verification: Verification) -> Verification:
+    """A bundle must lie in the folder of its task and run: its badge is called by that name."""
+    bundle = verification.bundle
+    if not verification.accepted or bundle is None:
+        return verification
+    named = (bundle.summary["task"], bundle.manifest["run_id"])
+    if named == (entry.task, entry.run_id):
+        return verification
+    place = f"{entry.task}/{entry.run_id}"
+    return Verification((Finding("identity.run", place, f"holds {'/'.join(named)}"),), bundle)
 
 
 def now() -> str:

@@ -22,7 +22,8 @@ from membench.domain.errors import DataError, MembenchError
 from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles.layout import LIMITS, NAME
 from membench.leaderboard.store.store import Store, bundle_sha256
-from membench.leaderboard.validation import RULES, Rejected, Verification, verify
+from membench.leaderboard.validation import RULES, Rejected, Verification
+from membench.leaderboard.validation.apart import verify_apart
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -33,7 +34,28 @@ PATH = "/api/v1/submissions"
 PER_HOUR = 20
 """Bundles that one submitter may post in an hour."""
 
+UPLOADS = 8
+"""Bundles that are received at once; further ones are asked to come back."""
+
 HOUR_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How slow an upload may be.
+
+    Attributes:
+        total_s: Seconds for a whole bundle.
+        grace_s: Seconds before the rate is looked at.
+        bytes_per_s: Least rate from then on.
+    """
+
+    total_s: float = 120.0
+    grace_s: float = 10.0
+    bytes_per_s: float = 16_384.0
+
+
+PATIENCE = Patience()
 
 
 class Refusal(Exception):
@@ -125,21 +147,24 @@ class AccessControl:
 
 @dataclass
 class SubmissionHandler:
-    """Takes bundles in, one at a time.
+    """Receives some bundles at once and takes them in one at a time.
 
     Attributes:
         store: Where accepted ones go.
         gate: Who may post.
         data: The board's benchmark data.
+        patience: How slow an upload may be.
     """
 
     store: Store
     gate: AccessControl
     data: Path | None = None
+    patience: Patience = PATIENCE
 
     def __post_init__(self) -> None:
-        """One bundle is verified at a time."""
+        """One bundle is verified at a time; an upload holds no lock."""
         self._turn = asyncio.Lock()
+        self._receiving = 0
 
     async def submit(self, request: Request) -> JSONResponse:
         """Answer a POST."""
@@ -148,8 +173,7 @@ class SubmissionHandler:
         try:
             submitter = self.gate.submitter(request.headers.get("authorization", ""))
             self.gate.admit(submitter)
-            async with self._turn:
-                status, reply = await self._take(request, submitter)
+            status, reply = await self._take(request, submitter)
         except Refusal as refused:
             body = {"problem": refused.problem, "remedy": refused.remedy}
             return JSONResponse(body, status_code=refused.status)
@@ -159,12 +183,22 @@ class SubmissionHandler:
         self.store.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".quarantine-", dir=self.store.root) as folder:
             path = Path(folder) / "bundle.zip"
-            await receive(request, path)
-            return await asyncio.to_thread(self._judge, path, submitter)
+            await self._receive(request, path)
+            async with self._turn:
+                return await asyncio.to_thread(self._judge, path, submitter)
+
+    async def _receive(self, request: Request, path: Path) -> None:
+        if self._receiving >= UPLOADS:
+            raise Refusal(503, f"{UPLOADS} bundles are being received", "Try again in a minute.")
+        self._receiving += 1
+        try:
+            await receive(request, path, patience=self.patience)
+        finally:
+            self._receiving -= 1
 
     def _judge(self, path: Path, submitter: str) -> tuple[int, JsonObject]:
         try:
-            verification = verify(path, self.data)
+            verification = verify_apart(path, self.data)
             known = self._known(verification)
             if known is not None:
                 return 200, known
@@ -200,23 +234,42 @@ def reply(task: str, run_id: str, verification: Verification, state: str) -> Jso
     }
 
 
-async def receive(request: Request, path: Path, limit: int = LIMITS.wire_bytes) -> None:
+async def receive(
+    request: Request,
+    path: Path,
+    limit: int = LIMITS.wire_bytes,
+    patience: Patience = PATIENCE,
+) -> None:
     """Write a request's body to a file, counting.
 
     Raises:
-        Refusal: 413 when it is larger than allowed, 415 when it is no zip.
+        Refusal: 413 when it is larger than allowed, 415 when it is no zip, 408 when it is slower.
     """
     if request.headers.get("content-type", "").partition(";")[0] != "application/zip":
         raise Refusal(415, "not application/zip", "Use `membench submit RUN --server URL`.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise Refusal(413, f"more than {limit:,} bytes", "Submit one run per bundle.")
-    count = 0
+    slow = Refusal(408, f"not sent within {patience.total_s:g} s", "Try again, or use --pr DIR.")
+    try:
+        async with asyncio.timeout(patience.total_s):
+            await write_body(request, path, limit, patience)
+    except TimeoutError:
+        raise slow from None
+
+
+async def write_body(request: Request, path: Path, limit: int, patience: Patience) -> None:
+    """Write a request's body to a file, looking at size and rate with every part."""
+    count, started = 0, time.monotonic()
     with path.open("wb") as file:
         async for chunk in request.stream():
             count += len(chunk)
             if count > limit:
                 raise Refusal(413, f"more than {limit:,} bytes", "Submit one run per bundle.")
+            spent = time.monotonic() - started
+            if spent > patience.grace_s and count < patience.bytes_per_s * spent:
+                least = f"slower than {patience.bytes_per_s:,.0f} bytes a second"
+                raise Refusal(408, least, "Try again, or use --pr DIR.")
             file.write(chunk)
 
 

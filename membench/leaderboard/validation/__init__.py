@@ -130,6 +130,8 @@ def guarded(check: Callable[[], Verification]) -> Verification:
         return check()
     except RuleViolation as violation:
         return Verification((violation.finding,))
+    except MemoryError:
+        return Verification((Finding("check.limits", "bundle", "takes more memory than allowed"),))
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"[:300]
         return Verification((Finding("check.ended", "bundle", problem),))

@@ -38,7 +38,7 @@ RULE_OF_PART = {
 }
 """Part of the summary -> the rule it falls under; all others are costs."""
 
-UNCHECKED = frozenset({"comparison_key", "schema", "models", "judge", "reader_gate"})
+UNCHECKED = frozenset({"comparison_key", "schema", "models", "judge", "reader_gate", "spent"})
 """Parts checked elsewhere, or not checkable: calibration of a judge is the submitter's claim."""
 
 

@@ -28,6 +28,9 @@ from membench.records.summary import Summary
 MANY = 20
 """Findings reported of one kind; a broken file breaks the same rule on every line."""
 
+FITTED_AT_ONCE = 1_000
+"""Lines whose faults are collected together."""
+
 Lines = list[JsonObject]
 
 
@@ -200,19 +203,27 @@ def read_verdicts(opened: UnpackedBundle, name: str, limits: Limits) -> Lines:
 
 
 def fitted(lines: Lines, model: type[schema.StrictModel], name: str) -> Lines:
-    """Fit all lines at once."""
-    try:
-        TypeAdapter(list[model]).validate_python(lines)  # type: ignore[valid-type]
-    except ValidationError as error:
-        raise RuleViolation("schema.record", *located(error, name)) from None
+    """Fit the lines, up to the first part with a fault."""
+    adapter = TypeAdapter(list[model])  # type: ignore[valid-type]
+    for start in range(0, len(lines), FITTED_AT_ONCE):
+        try:
+            adapter.validate_python(lines[start : start + FITTED_AT_ONCE])
+        except ValidationError as error:
+            raise RuleViolation("schema.record", *located(error, name, start)) from None
     return lines
 
 
-def located(error: ValidationError, name: str) -> tuple[str, str]:
-    """Where a value does not fit, and how; the value itself is not repeated."""
+def located(error: ValidationError, name: str, start: int = 0) -> tuple[str, str]:
+    """Where a value does not fit, and how; the value itself is not repeated.
+
+    Args:
+        error: Of one value or of a part of a file.
+        name: The file.
+        start: Lines before that part.
+    """
     first = error.errors(include_input=False, include_url=False)[0]
     parts = list(first["loc"])
-    line = f": line {int(parts.pop(0)) + 1}" if parts and isinstance(parts[0], int) else ""
+    line = f": line {int(parts.pop(0)) + 1 + start}" if parts and isinstance(parts[0], int) else ""
     where = ".".join(str(part)[:80] for part in parts)
     location = f"{name}{line}" + (f": {where}" if where else "")
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles import layout
@@ -20,12 +20,13 @@ SLACK_S = 0.005
 
 def range_findings(bundle: ParsedBundle) -> list[Finding]:
     """Every figure that cannot be."""
-    return [
-        *metric_findings(bundle.summary),
-        *value_findings(bundle),
-        *count_findings(bundle.summary["counts"]),
-        *span_findings(bundle),
-    ][:MANY]
+    found = chain(
+        metric_findings(bundle.summary),
+        value_findings(bundle),
+        count_findings(bundle.summary["counts"]),
+        span_findings(bundle),
+    )
+    return list(islice(found, MANY))
 
 
 def metric_findings(summary: JsonObject) -> Iterator[Finding]:

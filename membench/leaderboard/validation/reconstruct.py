@@ -58,12 +58,14 @@ class CaseVersions:
         with_other_answers: The same with other answers; empty if all are published.
         with_gold_text: The same with the gold's text in unknown memories; empty if all are known.
         hidden_answers: Events whose answers are not published.
+        known: Texts of the memories that are known by their hash, by number.
     """
 
     played: PlayedCase
     with_other_answers: tuple[PlayedCase, ...]
     with_gold_text: tuple[PlayedCase, ...]
     hidden_answers: frozenset[int]
+    known: Mapping[int, str]
 
     def __iter__(self) -> Iterator[PlayedCase]:
         """Every version, the one that is scored first."""
@@ -99,6 +101,7 @@ def case_versions(case: Case, gold: Gold, attempt: CaseAttempt) -> CaseVersions:
         tuple(played(plain, other) for other in others) if hidden else (),
         by_gold,
         hidden,
+        known,
     )
 
 

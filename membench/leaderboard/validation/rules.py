@@ -53,6 +53,8 @@ RULES: dict[str, Rule] = {
         Rule("json.integer", "Integers have at most 18 digits.", REMAKE),
         Rule("json.depth", "Values nest at most 24 deep.", REMAKE),
         Rule("json.line", "A line is at most 4 MiB.", REMAKE),
+        Rule("json.lines", "A file has at most 2,000,000 lines.", "Submit fewer questions."),
+        Rule("json.values", "A file holds at most 20,000,000 values.", "Submit fewer questions."),
         Rule("json.character", "Strings hold no control or direction characters.", REMAKE),
         # 4 schema
         Rule(
@@ -119,6 +121,11 @@ RULES: dict[str, Rule] = {
         ),
         Rule("rescore.memory", "Recalled numbers and their sources exist.", REMAKE),
         Rule("rescore.tokens", "Context tokens are the sum over the recalled memories.", REMAKE),
+        Rule(
+            "rescore.reader",
+            "A reader without a model, asked again, answers the same.",
+            "Answer again with a released membench: `membench read RUN`.",
+        ),
         Rule("rescore.score", "Score rows are what the records come to.", RESCORE),
         Rule("rescore.count", "Counts are what the records come to.", RESCORE),
         Rule("rescore.metric", "Metrics and intervals are what the score rows come to.", RESCORE),
@@ -137,9 +144,19 @@ RULES: dict[str, Rule] = {
             "Submit the run as it was recorded.",
         ),
         Rule(
+            "plausible.usage",
+            "An answer of a model is a call of that model.",
+            "Submit the run as it was recorded.",
+        ),
+        Rule(
             "check.ended",
             "Every check of the bundle comes to its end.",
             "Make the bundle again; if it is refused again, report it with the bundle.",
+        ),
+        Rule(
+            "check.limits",
+            "Checking a bundle takes at most 4 GiB, 600 CPU seconds and half an hour.",
+            "Submit fewer questions, or report it with the bundle.",
         ),
         # 10 identity
         Rule(
@@ -159,6 +176,8 @@ FLAGS: dict[str, str] = {
     "flag.gold": "answers are identical to the gold unusually often",
     "flag.copy": "another bundle in the store has the same content",
     "flag.cpu": "more CPU seconds than the cores could give in that time",
+    "flag.instant": "most events took no time, or all of them no CPU",
+    "flag.unrecorded": "more model calls of the system were paid than its records have",
     "flag.dirty": "the code had uncommitted changes",
     "flag.version": "the system's version is not the one known here: its settings were not checked",
     "flag.rehearsal": "a scripted model took part: a rehearsal, never ranked",

@@ -20,6 +20,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,7 @@ from membench.harness.stages.verdicts import judge_key, verdict_failures, verdic
 from membench.harness.summary import summarise
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.bundles.schema import Summary, pruned
+from membench.leaderboard.validation.claims import ClaimChecks, claim_flags
 from membench.leaderboard.validation.diff import (
     RowKey,
     changed_metrics,
@@ -52,6 +54,7 @@ from membench.leaderboard.validation.reconstruct import case_versions, write_jou
 from membench.leaderboard.validation.references import check_references
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.verifier_data import VerifierData
+from membench.metrics.text import normalise
 from membench.readers.registry import reads_nothing
 from membench.records.attempts import RunRecords
 from membench.records.run_directory import RunDir
@@ -96,6 +99,7 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
         reference,
         verdicts,
         models,
+        ClaimChecks(bundle, reference.task),
         answers_alone=bundle.manifest["system"]["protocol"] == "answer-only",
         unread=reads_nothing(bundle.manifest["spec"]["reader"]),
     )
@@ -110,13 +114,13 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
     claimed = {line_key(line): line for line in bundle.scores}
     rows = scorer.final_rows(claimed)
     summary = recomputed_summary(bundle, reference, ScoreResults(rows, scorer.totals), energy)
-    findings = [
-        *score_findings(rows, claimed),
-        *summary_findings(summary, bundle.summary),
-        *energy_report_findings(energy.report, bundle.manifest.get("energy")),
-    ]
-    flags = [*scorer.flags(), *cpu_flags(bundle)]
-    return RescoreResult(summary, rows, scorer.origins(), findings[:MANY], flags)
+    findings = chain(
+        score_findings(rows, claimed),
+        summary_findings(summary, bundle.summary),
+        energy_report_findings(energy.report, bundle.manifest.get("energy")),
+    )
+    flags = [*scorer.flags(), *cpu_flags(bundle), *claim_flags(bundle)]
+    return RescoreResult(summary, rows, scorer.origins(), list(islice(findings, MANY)), flags)
 
 
 # --- verdicts ------------------------------------------------------------------------------------
@@ -169,6 +173,7 @@ class BundleScorer:
         reference: VerifierData,
         verdicts: Mapping[str, Verdict],
         models: Mapping[Role, str],
+        claims: ClaimChecks,
         *,
         answers_alone: bool = False,
         unread: bool = False,
@@ -176,6 +181,7 @@ class BundleScorer:
         """Start with nothing scored."""
         self._answers_alone = answers_alone
         self._unread = unread
+        self._claims = claims
         self.totals = Totals(models)
         self._task = reference.task
         self._verdicts = verdicts
@@ -192,9 +198,10 @@ class BundleScorer:
         Raises:
             RuleViolation: One of its records points at what does not exist.
         """
-        attempt = recorded.load(case)
+        attempt = recorded.load(case, whole=False)
         check_references(case, attempt, answers_alone=self._answers_alone)
         versions = case_versions(case, gold, attempt)
+        self._claims.check(case, gold, attempt, versions.known)
         verdicts = self._verdicts_about(gold, versions)
         rows = self._score(versions.played, gold, verdicts)
         for names, others in (
@@ -234,7 +241,7 @@ class BundleScorer:
             if event in hidden or question.answer is None or not text:
                 continue
             self._published_answers += 1
-            self._same_as_gold += text.strip() == question.answer.strip()
+            self._same_as_gold += normalise(text) == normalise(question.answer)
 
     def final_rows(self, claimed: Mapping[RowKey, JsonView]) -> list[Score]:
         """The rows, with the claimed values of metrics that cannot be re-scored."""

@@ -6,10 +6,13 @@ file can see different things. Here each of these is a broken rule with its loca
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from membench.domain.labels import JsonObject
@@ -29,6 +32,15 @@ def parse_object(data: bytes, location: str, limits: Limits = LIMITS) -> JsonObj
     Raises:
         RuleViolation: A `json.` rule.
     """
+    return read_object(data, location, limits)[0]
+
+
+def read_object(data: bytes, location: str, limits: Limits) -> tuple[JsonObject, int]:
+    """One JSON object, and how many values it holds.
+
+    Raises:
+        RuleViolation: A `json.` rule.
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -43,8 +55,7 @@ def parse_object(data: bytes, location: str, limits: Limits = LIMITS) -> JsonObj
         raise RuleViolation("json.depth", location, "nests too deep to be read") from None
     if not isinstance(value, dict):
         raise RuleViolation("json.syntax", location, "is not an object")
-    check_values(value, location, limits)
-    return value
+    return value, check_values(value, location, limits)
 
 
 def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[JsonObject]:
@@ -53,22 +64,35 @@ def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[Jso
     Raises:
         RuleViolation: A `json.` rule, naming the line.
     """
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    left = limits.values
+    for number, raw in enumerate(io.BytesIO(data), start=1):
+        line, location = raw.removesuffix(b"\n"), f"{name}: line {number}"
+        if number > limits.lines:
+            raise RuleViolation("json.lines", location, f"more than {limits.lines:,} lines")
         if len(line) > limits.line_bytes:
-            raise RuleViolation("json.line", f"{name}: line {number}", f"has {len(line):,} bytes")
+            raise RuleViolation("json.line", location, f"has {len(line):,} bytes")
         if line:
-            yield parse_object(line, f"{name}: line {number}", limits)
+            value, count = read_object(line, location, replace(limits, values=left))
+            left -= count
+            yield value
 
 
-def check_values(value: JsonObject, location: str, limits: Limits) -> None:
-    """Walk a parsed value: depth, and the characters of every string.
+def check_values(value: JsonObject, location: str, limits: Limits) -> int:
+    """Walk a parsed value: depth, number, and the characters of every string.
+
+    Returns:
+        The number of values, keys included.
 
     Raises:
-        RuleViolation: `json.depth` or `json.character`.
+        RuleViolation: `json.depth`, `json.values` or `json.character`.
     """
+    count = 0
     open_values: list[tuple[Any, int]] = [(value, 1)]
     while open_values:
         item, depth = open_values.pop()
+        count += 1
+        if count > limits.values:
+            raise RuleViolation("json.values", location, f"the file holds over {count - 1:,} more")
         if depth > limits.depth:
             raise RuleViolation("json.depth", location, f"nests deeper than {limits.depth}")
         if isinstance(item, dict):
@@ -78,6 +102,7 @@ def check_values(value: JsonObject, location: str, limits: Limits) -> None:
             open_values.extend((child, depth + 1) for child in item)
         elif isinstance(item, str) and not clean(item):
             raise RuleViolation("json.character", location, f"a control character in {item[:40]!r}")
+    return count
 
 
 def clean(text: str) -> bool:
@@ -94,8 +119,7 @@ def _decoder(location: str) -> json.JSONDecoder:
     def pairs(items: list[tuple[str, object]]) -> JsonObject:
         found = dict(items)
         if len(found) != len(items):
-            keys = [key for key, _ in items]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            twice = next(key for key, n in Counter(key for key, _ in items).items() if n > 1)
             raise RuleViolation("json.duplicate_key", location, f"key {twice[:40]!r} comes twice")
         return found
 

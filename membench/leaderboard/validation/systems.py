@@ -5,8 +5,8 @@ In goes the manifest's system; out come findings:
     {"name": "mem0", "version": "1.0.1", "fidelity": "package", "parameters": {"k1": 1.5}, ...}
     -> known.system: "manifest.json: system.parameters": differs from the card of 'mem0'
 
-A card is compared with bundles of its own version. One of another version keeps its name only if
-fidelity and protocol are the card's, and is flagged: what it was set to cannot be looked up here.
+The values of parameters are compared where the version is the card's. A bundle of another version
+is flagged: what its defaults were cannot be looked up here.
 """
 
 from __future__ import annotations
@@ -42,9 +42,19 @@ def system_findings(manifest: JsonView) -> Iterator[Finding]:
 def card_findings(card: SystemCard, manifest: JsonView) -> Iterator[Finding]:
     """What a manifest says of a built-in system that its card does not."""
     claimed = manifest["system"]
-    expected: JsonObject = {"fidelity": card.fidelity, "protocol": card.protocol, "adapter": None}
+    expected: JsonObject = {
+        "fidelity": card.fidelity,
+        "protocol": card.protocol,
+        "adapter": None,
+        "capabilities": sorted(card.capabilities),
+        "reference": card.reference,
+        "order_dependent": "mutates_on_recall" in card.capabilities
+        and "snapshot" not in card.capabilities,
+    }
     if claimed["version"] == card.version:
-        expected |= of_this_version(card, manifest)
+        expected["parameters"] = chosen_parameters(card, manifest)
+    elif claimed["parameters"].keys() != card.parameters.keys():
+        yield Finding("known.system", f"{layout.MANIFEST}: system.parameters", "are of another")
     if card.drives:
         expected["adapter"] = card.name
     for key, value in expected.items():
@@ -53,14 +63,11 @@ def card_findings(card: SystemCard, manifest: JsonView) -> Iterator[Finding]:
             yield Finding("known.system", f"{layout.MANIFEST}: system.{key}", problem)
 
 
-def of_this_version(card: SystemCard, manifest: JsonView) -> JsonObject:
-    """What else of a manifest must be the card's where the versions are equal."""
-    expected: JsonObject = {
-        "capabilities": sorted(card.capabilities),
-        "reference": card.reference,
-        "order_dependent": "mutates_on_recall" in card.capabilities
-        and "snapshot" not in card.capabilities,
-    }
+def chosen_parameters(card: SystemCard, manifest: JsonView) -> JsonObject | None:
+    """The parameters that the settings of the spec mean; None where the card does not allow them.
+
+    Those that a bundle withholds (addresses) are taken as they are.
+    """
     withheld = {
         name: value
         for name, value in manifest["system"]["parameters"].items()
@@ -68,9 +75,9 @@ def of_this_version(card: SystemCard, manifest: JsonView) -> JsonObject:
     }
     chosen = {n: value for n, value in manifest["spec"]["set"].items() if n not in withheld}
     try:
-        return expected | {"parameters": checked_parameters(card, chosen) | withheld}
+        return checked_parameters(card, chosen) | withheld
     except UserError:
-        return expected | {"parameters": "a value that the card does not allow"}
+        return None
 
 
 def system_flags(manifest: JsonView) -> list[str]:

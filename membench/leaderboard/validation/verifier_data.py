@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from membench.domain.case import Ask, Case, opaque_ids
@@ -24,7 +24,7 @@ from membench.readers.registry import choose_reader
 from membench.tasks.base import AnyTask
 from membench.tasks.card import TaskCard
 from membench.tasks.files.source import Source, file_sha256
-from membench.tasks.find import SAMPLE, find_source
+from membench.tasks.find import SAMPLE, find_errata, find_source
 from membench.tasks.registry import get_task
 
 
@@ -106,12 +106,14 @@ def make_task(
     task_type: type[AnyTask], spec: JsonObject, entry: JsonObject, data: Path | None
 ) -> AnyTask:
     """The task with the run's options."""
-    try:
-        errata = None
-        if spec["errata"]:
-            from membench.tasks.find import find_errata
-
+    errata = None
+    if spec["errata"]:
+        try:
             errata = find_errata(task_type, data)
+        except DataError as error:
+            location = f"{layout.MANIFEST}: spec.errata"
+            raise RuleViolation("known.dataset", location, error.problem) from None
+    try:
         task = task_type(spec["task_set"], spec["seed"], errata)
     except UserError as error:
         raise RuleViolation(
@@ -184,12 +186,13 @@ def question_findings(bundle: ParsedBundle, reference: VerifierData) -> list[Fin
         asked.update(dict.fromkeys(q.question_id for q in gold.questions.values()))
         sizes[case.id] = len(case.timeline)
         generations |= {e.generations for e in case.timeline if isinstance(e, Ask)}
-    return [
-        *generation_findings(bundle, sorted(generations)),
-        *set_findings(bundle, asked),
-        *row_findings(bundle, asked),
-        *case_findings(bundle, sizes),
-    ][:MANY]
+    found = chain(
+        generation_findings(bundle, sorted(generations)),
+        set_findings(bundle, asked),
+        row_findings(bundle, asked),
+        case_findings(bundle, sizes),
+    )
+    return list(islice(found, MANY))
 
 
 def generation_findings(bundle: ParsedBundle, asked: list[int]) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ from membench.domain.labels import JsonView
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.score import JudgeRequest, Score, ScoreStatus, Verdict
 from membench.domain.system import MemoryChange
-from membench.metrics.retrieval import MEASURES, cuts, reciprocal_rank, why_undetermined
+from membench.metrics.retrieval import MEASURES, cuts, rank_in_pool, why_undetermined
 from membench.tasks.base import request_id
 from membench.tasks.halumem.data import (
     HaluMemGold,
@@ -483,8 +483,7 @@ def ranked_values(
     past = case.timeline[:event]
     pool = frozenset(e.session.id for e in past if isinstance(e, Ingest) and e.session.turns)
     why = partial(why_undetermined, units=units, pool=pool, k=k, recalled=len(units))
-    rank = None if why(1) == "pool" else reciprocal_rank(units, wanted)
-    values: Values = {"evidence.session.mrr": rank}
+    values: Values = {"evidence.session.mrr": rank_in_pool(units, wanted, pool)}
     flags: list[str] = []
     for n in cuts(CUTS, k):
         reason = why(n)

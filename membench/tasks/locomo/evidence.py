@@ -58,7 +58,7 @@ class TurnRanking:
             for n in retrieval.cuts(CUTS, self.k):
                 values |= self.at(stem, level, gold, n)
             values[f"{stem}.mrr"] = (
-                None if self.failed else retrieval.reciprocal_rank(level.units, gold)
+                None if self.failed else retrieval.rank_in_pool(level.units, gold, level.pool)
             )
         return values
 

@@ -1,0 +1,229 @@
+"""Rule 8 for what the records claim of themselves: checked wherever the verifier knows the text.
+
+The texts of memories are not in a bundle, but many of them are turns of the data, known by their
+hash. Of those, tokens are counted again, sources must name a turn of that text, and a reader that
+needs no model must answer from them as it did:
+
+    texts.jsonl.gz  {"n": 0, "sha256": <hash of turn D1:3>, "tokens": 3, "sources": ["D9:9"]}
+    -> rescore.memory: memory 0 is the text of turn D1:3 and names D9:9
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from membench.domain.answer import AnswerInput
+from membench.domain.case import Ask, Case, Remember
+from membench.domain.errors import UserError
+from membench.domain.labels import JsonView, Role
+from membench.domain.score import Gold
+from membench.harness.stages.read import recorded_answer
+from membench.leaderboard.bundles import layout
+from membench.leaderboard.validation.parsing import ParsedBundle
+from membench.leaderboard.validation.rules import RuleViolation
+from membench.readers.base import LocalReader
+from membench.readers.registry import local_reader
+from membench.records.attempts import CaseAttempt
+from membench.records.memories import memory_from_line
+from membench.records.record import Record
+from membench.tasks.base import AnyTask
+from membench.tokens import count_tokens
+
+READ_AGAIN = 100
+"""Questions of a bundle that its reader answers again, drawn by the hash of the bundle."""
+
+LEAST_SPANS = 20
+"""Spans from which on it is odd that most of them took no time."""
+
+
+class ClaimChecks:
+    """Checks case by case what records say of memories and answers."""
+
+    def __init__(self, bundle: ParsedBundle, task: AnyTask) -> None:
+        """Start with nothing checked."""
+        manifest = bundle.manifest
+        self._task = task
+        self._seed = bundle.sha256
+        self._share = READ_AGAIN / max(manifest["task"]["questions"], 1)
+        self._bounded = "ignores_k" not in manifest["system"]["capabilities"]
+        self._asks_model = Role.READER in manifest["models"]
+        self._reader = known_reader(manifest["spec"]["reader"])
+        self._tokens: dict[str, int] = {}
+
+    def check(self, case: Case, gold: Gold, attempt: CaseAttempt, known: Mapping[int, str]) -> None:
+        """Check one case.
+
+        Args:
+            case: Of the verifier's data.
+            gold: Its gold, for the choices that readers are shown.
+            attempt: What is recorded of it.
+            known: Text of every memory that is known by its hash, by number.
+
+        Raises:
+            RuleViolation: `rescore.memory`, `rescore.tokens`, `rescore.reader` or
+                `plausible.usage`.
+        """
+        self._check_texts(case, attempt, known)
+        if self._bounded:
+            check_k(case, attempt)
+        for event, answered in (attempt.answers or {}).items():
+            place = f"{layout.ANSWERS}: case {case.id}, event {event}"
+            if self._asks_model:
+                check_usage(answered, place)
+            elif self._reader is not None and self._is_drawn(case.id, event):
+                self._read_again(case, gold, attempt, known, answered, place)
+
+    def _check_texts(self, case: Case, attempt: CaseAttempt, known: Mapping[int, str]) -> None:
+        """Tokens and sources of the memories whose texts are known."""
+        turns = by_text(case)
+        for line in attempt.texts:
+            text = known.get(line["n"])
+            if text is None:
+                continue
+            place = f"{layout.TEXTS}: case {case.id}, memory {line['n']}"
+            if line["tokens"] != (tokens := self._count(line["sha256"], text)):
+                raise RuleViolation(
+                    "rescore.tokens", place, f"says {line['tokens']} tokens, its text has {tokens}"
+                )
+            of_this_text = turns.get(text, ())
+            if of_this_text and line["sources"] and of_this_text.isdisjoint(line["sources"]):
+                raise RuleViolation(
+                    "rescore.memory", place, f"is the text of {min(of_this_text)}, which it lacks"
+                )
+
+    def _count(self, sha256: str, text: str) -> int:
+        """Tokens of a text, counted once however often it returns."""
+        if sha256 not in self._tokens:
+            self._tokens[sha256] = count_tokens(text)
+        return self._tokens[sha256]
+
+    def _is_drawn(self, case: str, event: int) -> bool:
+        digest = hashlib.sha256(f"{self._seed} {case} {event}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64 < self._share
+
+    def _read_again(
+        self,
+        case: Case,
+        gold: Gold,
+        attempt: CaseAttempt,
+        known: Mapping[int, str],
+        answered: Record,
+        place: str,
+    ) -> None:
+        """Answer a question again where every recalled text is known."""
+        assert self._reader is not None
+        numbers = recalled_numbers(attempt, answered.event)
+        given = answered.content["answers"]
+        if numbers is None or any(n not in known for n in numbers) or given[0]["status"] != "ok":
+            return
+        ask = case.timeline[answered.event]
+        assert isinstance(ask, Ask)
+        lines = [{**attempt.texts[n], "text": known[n]} for n in numbers]
+        now = ask.question.now
+        answer = self._reader.answer(
+            AnswerInput(
+                ask.question.text,
+                tuple(map(memory_from_line, lines)),
+                now.isoformat() if now else None,
+                self._task.options_for(gold, answered.event),
+            ),
+            case.turns(),
+        )
+        own = recorded_answer(answer, numbers)
+        for entry in given:
+            if not same_answer(entry, own):
+                raise RuleViolation("rescore.reader", place, "its reader answers otherwise")
+
+
+def known_reader(name: str) -> LocalReader | None:
+    """The reader of that name, where it needs no model and is known here."""
+    try:
+        return local_reader(name)
+    except (UserError, KeyError):
+        return None
+
+
+def same_answer(claimed: JsonView, own: JsonView) -> bool:
+    """Whether a claimed answer is what a reader answers: by its parts, else by its hash."""
+    key = "parts" if "parts" in own else "sha256"
+    return bool(claimed.get(key) == own[key])
+
+
+def by_text(case: Case) -> dict[str, frozenset[str]]:
+    """Ids of the turns and items of a case by their text."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for turn in case.turns().values():
+        found[turn.text].add(turn.id)
+    for event in case.timeline:
+        if isinstance(event, Remember):
+            found[event.item.text].add(event.item.id)
+    return {text: frozenset(ids) for text, ids in found.items()}
+
+
+def recalled_numbers(attempt: CaseAttempt, event: int) -> Sequence[int] | None:
+    """The memories recalled for an ask; None where nothing says."""
+    for record in attempt.records:
+        if record.event == event:
+            numbers: Sequence[int] | None = record.content.get("memories")
+            return numbers
+    return None
+
+
+def check_k(case: Case, attempt: CaseAttempt) -> None:
+    """No recall may return more than it was asked for."""
+    for record in attempt.records:
+        k, memories = record.content.get("k"), record.content.get("memories")
+        if k is not None and memories is not None and len(memories) > k:
+            place = f"{layout.PLAY}: case {case.id}, event {record.event}"
+            raise RuleViolation("rescore.memory", place, f"{len(memories)} memories at k {k}")
+
+
+def check_usage(answered: Record, place: str) -> None:
+    """An answer of a model was a call of that model."""
+    usage = answered.telemetry.usage
+    ok = answered.content["status"] == "ok"
+    if ok and (usage is None or not usage.roles.get(Role.READER)):
+        raise RuleViolation("plausible.usage", place, "a model answered, and no call is recorded")
+
+
+def claim_flags(bundle: ParsedBundle) -> list[str]:
+    """Remarks on what the records claim and nobody can check."""
+    found = []
+    if any(instant(lines) for lines in (bundle.play, bundle.answers)):
+        found.append("flag.instant")
+    if unrecorded(bundle):
+        found.append("flag.unrecorded")
+    return found
+
+
+def instant(lines: Sequence[JsonView]) -> bool:
+    """Whether most spans of a file took no time, or all of its work no CPU."""
+    entries = [line["telemetry"] for line in lines]
+    spans = [e["end"] - e["start"] for e in entries if "start" in e and "end" in e]
+    if len(spans) < LEAST_SPANS:
+        return False
+    idle = sum(span <= 0 for span in spans)
+    return idle > len(spans) / 2 or not any(e.get("cpu_s") or e.get("usage") for e in entries)
+
+
+def unrecorded(bundle: ParsedBundle) -> bool:
+    """Whether more calls of the system's own models were paid than the records have."""
+    paid = (bundle.summary.get("spent") or {}).get("roles", {})
+    return any(
+        use["calls"] > recorded_calls(bundle, role)
+        for role, use in paid.items()
+        if role in (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
+    )
+
+
+def recorded_calls(bundle: ParsedBundle, role: str) -> int:
+    """Calls of a role in the summary, those of abandoned attempts included."""
+    return sum(use["roles"].get(role, {}).get("calls", 0) for use in phases_of(bundle))
+
+
+def phases_of(bundle: ParsedBundle) -> Iterator[JsonView]:
+    """Usage by phase, of what counts and of what was abandoned."""
+    yield from bundle.summary["usage"].values()
+    yield from bundle.summary.get("abandoned", {}).get("usage", {}).values()
