@@ -74,9 +74,9 @@ def test_a_damaged_run_is_gone_on_with_and_comes_to_the_same(
     run = Path(shutil.copytree(finished, tmp_path / "story"))
     damage(run)
     after = resume(run, ExecOptions(out=run.parent)).summary
-    assert after["complete"]
-    assert after["content_sha256"] == before["content_sha256"]
-    assert after["metrics"] == before["metrics"]
+    assert after.complete
+    assert after.content_sha256 == before["content_sha256"]
+    assert after.to_json()["metrics"] == before["metrics"]
 
 
 def test_what_a_finished_run_holds_has_the_shapes(finished: Path) -> None:

@@ -101,7 +101,7 @@ class ClaimChecks:
 
     def _is_drawn(self, case: str, event: int) -> bool:
         digest = hashlib.sha256(f"{self._seed} {case} {event}".encode()).digest()
-        return int.from_bytes(digest[:8], "big") / 2**64 < self._share
+        return bool(int.from_bytes(digest[:8], "big") / 2**64 < self._share)
 
     def _read_again(
         self,
