@@ -120,6 +120,15 @@ def test_answers_that_were_never_given_have_no_score(capsys, runs):
     assert "0.000" not in text.split("phase")[0]
 
 
+def test_a_cut_that_no_case_determines_did_not_fail(capsys, runs):
+    summary = runs["bm25"].summary
+    metrics = {name: Metric(None, None, 0, 0) for name in summary.metrics}
+    print_closing(replace(summary, metrics=metrics), None)
+    text = capsys.readouterr().out
+    assert "not determined" in text
+    assert "all failed" not in text
+
+
 def test_the_cause_of_a_failure_is_that_of_the_last_attempt(tmp_path):
     def answer(event, error):
         status = {"status": "failed", "reason": "provider_error"} if error else {"status": "ok"}

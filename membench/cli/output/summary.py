@@ -145,8 +145,8 @@ def overall_table(summary: Summary) -> Table:
     for name in names:
         metric = summary.metrics.get(name)
         if metric is not None:
-            answered = given(summary, name)
-            shown = [figure(metric), interval(metric)] if answered else ["-", "all failed"]
+            why = "all failed" if metric.n else "not determined"
+            shown = [figure(metric), interval(metric)] if given(summary, name) else ["-", why]
             cells = [*shown, str(metric.n), str(metric.clusters)]
             beside = [figure(summary.metrics.get(f"errata.{name}"))] if mended else []
             table.add_row(name, *cells, *beside)
