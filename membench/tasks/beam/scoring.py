@@ -111,12 +111,10 @@ def grade(verdicts: Verdicts, name: str) -> float:
 
 
 def item_values(question: BeamQuestion, answer: str, verdicts: Verdicts) -> Values:
-    """The mean over rubric items; an answer that says nothing meets none."""
-    said = bool(answer.strip())
-    grades = [
-        grade(verdicts, item_request(question, index)) if said else 0.0
-        for index in range(len(question.rubric))
-    ]
+    """The mean over rubric items; an answer that says nothing is not asked about and meets none."""
+    names = [item_request(question, index) for index in range(len(question.rubric))]
+    silent = not answer.strip()
+    grades = [0.0 if silent and name not in verdicts else grade(verdicts, name) for name in names]
     return {
         RUBRIC: math.fsum(map(math.floor, grades)) / len(grades),
         STRICT: math.fsum(grades) / len(grades),

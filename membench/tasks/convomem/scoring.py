@@ -68,11 +68,11 @@ def judged(
     answer = answered(played, event)
     if not answer.outcome.ok or answer.text is None:
         return None, "failed", answer.outcome.reason or Reason.HARNESS_ERROR
-    if not answer.text.strip():
+    verdict = verdicts.get(request_id(question.question_id, kind_of(question)))
+    if verdict is None and not answer.text.strip():
         return 0.0, "scored", None
     if not verdicts:
         return None, "unscored", "no_judge"
-    verdict = verdicts.get(request_id(question.question_id, kind_of(question)))
     outcome = verdict.outcome if verdict is not None else MISSING
     if verdict is None or not outcome.ok:
         return None, "failed", outcome.reason or Reason.JUDGE_ERROR

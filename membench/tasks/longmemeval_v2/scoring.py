@@ -62,11 +62,11 @@ def judged(question: HaystackQuestion, answer: Answered, verdicts: Mapping[str, 
         return None, "failed", answer.outcome.reason or Reason.HARNESS_ERROR
     if question.rule is not None and not question.rule.judged:
         return float(is_right(question.rule, answer.text, question.answer or "")), "scored", None
-    if not boxed(answer.text):
+    verdict = verdicts.get(request_id(question.question_id, kind_of(question)))
+    if verdict is None and not boxed(answer.text):
         return 0.0, "scored", None
     if not verdicts:
         return None, "unscored", "no_judge"
-    verdict = verdicts.get(request_id(question.question_id, kind_of(question)))
     outcome = verdict.outcome if verdict is not None else MISSING
     if verdict is None or not outcome.ok:
         return None, "failed", outcome.reason or Reason.JUDGE_ERROR

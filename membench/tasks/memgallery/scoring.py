@@ -101,9 +101,9 @@ def judged_values(
     names = [JUDGED, *([] if question.lossy else [f"{TEXT_ONLY}{JUDGED}"])]
     if answer is None:
         return dict.fromkeys(names), None
-    if not answer.strip():
-        return dict.fromkeys(names, 0.0), None
     verdict = verdicts.get(request_id(question.question_id, kind_of(question)))
+    if verdict is None and not answer.strip():
+        return dict.fromkeys(names, 0.0), None
     if verdict is None or not verdict.outcome.ok:
         outcome = verdict.outcome if verdict is not None else MISSING
         return dict.fromkeys(names), outcome.reason or Reason.JUDGE_ERROR
