@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from native import asked, playing, talk
 
+from membench.domain.errors import ProviderFault, Reason
 from membench.domain.system import Query
+from membench.testing.scripted import ServerFault
 
 FACTS = {"facts": ["Ann keeps bees.", "Bo sold the van."]}
 TRIPLES = {"triples": [{"head": "Ann", "relation": "keeps", "tail": "bees"}]}
@@ -116,3 +118,21 @@ def test_units_fit_the_papers_context(tmp_path: Path) -> None:
     with playing("structural-memory", tmp_path, **given) as (system, _):
         system.ingest(talk(0, *["tea for two and two for tea"] * 9, day=DAY))
         assert len(system.recall(Query("tea", 9))) == 1
+
+
+def test_an_endpoint_that_fails_is_a_typed_fault_and_no_bad_reply(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"units": "facts", "index": "bm25"}
+    with playing("structural-memory", tmp_path, {"Facts": FACTS}, **given) as (system, server):
+        server.fail_next(ServerFault("rate_limit"))
+        with pytest.raises(ProviderFault) as caught:
+            system.ingest(talk(0, "bees", day=DAY))
+        assert caught.value.reason == Reason.PROVIDER_RATE_LIMIT
+        assert system.reply_counts().unusable == 0
+
+
+def test_a_text_too_long_for_a_prompt_is_cut_and_counted(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"units": "facts", "index": "bm25", "text_tokens": 64}
+    with playing("structural-memory", tmp_path, {"Facts": FACTS}, **given) as (system, server):
+        system.ingest(talk(0, "bees " * 500, day=DAY))
+        assert system.reply_counts().cut == 1
+        assert len(asked(server)[0]) < 500
