@@ -167,15 +167,15 @@ class WordIndex:
 class ItemStore:
     """Items by id, in the order they were added, with an index over their keys.
 
+    Ids are numbers that count what was stored.
+
     Args:
         index: Without rows.
-        prefix: Of the ids.
     """
 
-    def __init__(self, index: ItemIndex, prefix: str = "") -> None:
+    def __init__(self, index: ItemIndex) -> None:
         """Start empty."""
         self.index = index
-        self.prefix = prefix
         self.changes: list[MemoryChange] = []
         self._items: dict[str, StoredItem] = {}
         self._ids: list[str] = []  # by row of the index
@@ -203,7 +203,7 @@ class ItemStore:
 
         A blank one is not stored: it could not be recalled.
         """
-        item = replace(item, id=f"{self.prefix}{self._next}")
+        item = replace(item, id=str(self._next))
         self._next += 1
         if item.text.strip():
             self._items[item.id] = item
