@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
 from typing import Any
 
 from membench.domain.labels import JsonObject, JsonView
 
+_NAMES: dict[type, tuple[str, ...]] = {}
+"""Names of fields that were looked up: a row of the board asks a hundred times."""
 
-@cache
+
 def field_names(cls: type[Any]) -> tuple[str, ...]:
     """Names of a dataclass's fields."""
-    return tuple(field.name for field in fields(cls))
+    names = _NAMES.get(cls)
+    if names is None:
+        names = _NAMES[cls] = tuple(field.name for field in fields(cls))
+    return names
 
 
 def known_fields(cls: type[Any], stored: JsonView) -> JsonObject:
