@@ -47,3 +47,14 @@ def test_a_table_that_does_not_fit_becomes_a_paragraph_per_row():
     assert rows[0] == "full_context"
     assert rows[1].startswith("  recall@10 0.500, what it is")
     assert rows[-2:] == ["none", "  what it is Nothing."]
+
+
+def test_data_that_cannot_be_fetched_is_not_offered():
+    from membench.cli.output.data import how_to_get
+    from membench.tasks.download import status
+    from membench.tasks.registry import get_task
+
+    tasks = [get_task(name) for name in ("beam", "locomo")]
+    told = {(each.task, each.split): how_to_get(each) for each in status(tasks)}
+    assert told["beam", "1M"] == "name your own copy with --data PATH"
+    assert told["locomo", "locomo10"] == "membench data get locomo"

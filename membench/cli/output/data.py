@@ -42,8 +42,11 @@ def fetch(name: str, split: str | None, *, accept: bool) -> list[Path]:
 
 
 def how_to_get(status: SplitStatus) -> str:
-    """The command that fetches a split."""
-    default = status.split == get_task(status.task).card.default_split
+    """The command that fetches a split; where no file is known, that one's own has to be named."""
+    card = get_task(status.task).card
+    if not any(file.split == status.split for file in card.files):
+        return "name your own copy with --data PATH"
+    default = status.split == card.default_split
     return f"membench data get {status.task}" + ("" if default else f" --split {status.split}")
 
 
@@ -59,7 +62,7 @@ def print_status(data: Path | None, *, as_json: bool) -> None:
             status.task,
             status.split,
             status.version,
-            f"{status.bytes / 1e6:,.1f} MB",
+            f"{status.bytes / 1e6:,.1f} MB" if status.bytes else "-",
             str(status.path) if status.path else how_to_get(status),
         )
         for status in found
