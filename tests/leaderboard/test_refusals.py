@@ -109,13 +109,13 @@ def test_rows_of_one_configuration_by_two_submitters_are_two_rows(
     store: Store, spoil: Spoil
 ) -> None:
     """Nobody moves the median of another: attempts are pooled by submitter."""
-    from membench.leaderboard.views.board import Choice, board
+    from membench.leaderboard.views.board import BoardQuery, board
 
     for number in range(2):
         spoil.json("manifest.json", lambda m, n=number: m.update(run_id=f"bad{n}"))
         spoil.json("summary.json", lambda s, n=number: s.update(run_id=f"bad{n}"))
         store.add(spoil.path, verify(spoil.path), "mallory")
-    rows = board(refresh(store), Choice(task="locomo:sample")).rows
+    rows = board(refresh(store), BoardQuery(task="locomo:sample")).rows
     assert sorted((row.label, row.attempts) for row in rows) == [
         ("bm25 by alice", 1),
         ("bm25 by mallory", 2),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from membench.domain.labels import JsonObject, Phase, Role, Scalar
 from membench.domain.system import ModelEndpoint, SystemContext
 from membench.harness.lanes.case_player import CaseJob, CasePlayer, PlaySettings
 from membench.harness.lanes.engine import LaneLocation
+from membench.harness.lanes.work_folder import WorkFolder
 from membench.llm.phase_meter import GatewayAccess, NullPhaseMeter, PhaseMeter
 from membench.records.record import describe
 from membench.tokens import count_tokens
@@ -71,7 +71,7 @@ class PlayLane:
         self._meter: PhaseMeter = access.meter() if access else NullPhaseMeter()
         self._endpoints = access.endpoints if access else {}
         os.environ.update(client_variables(self._endpoints))
-        self._workdir = Path(tempfile.mkdtemp(prefix="membench-lane-"))
+        self._folder = WorkFolder()
         self._players: dict[str, CasePlayer] = {}
 
     def handle(self, job: CaseJob | WaveStep) -> int:
@@ -96,7 +96,7 @@ class PlayLane:
         self._meter.disconnect()
         self._records.close()
         self._texts.close()
-        shutil.rmtree(self._workdir, ignore_errors=True)
+        self._folder.close()
 
     def _step(self, step: WaveStep) -> int:
         if step.job is not None:
@@ -136,7 +136,7 @@ class PlayLane:
         )
 
     def _context(self) -> SystemContext:
-        workdir = Path(tempfile.mkdtemp(dir=self._workdir))
+        workdir = Path(tempfile.mkdtemp(dir=self._folder.path))
         worker = self._worker
         return SystemContext(
             worker.parameters, worker.seed, workdir, count_tokens, dict(self._endpoints)

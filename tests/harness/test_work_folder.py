@@ -1,0 +1,50 @@
+"""What a killed lane leaves in the temporary folder goes with the next lane."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from membench.harness.lanes.work_folder import OWNER, PREFIX, UNLOCKED_S, WorkFolder, sweep
+
+
+def left_behind(root: Path, name: str = "dead") -> Path:
+    """The folder of a lane that was killed."""
+    folder = root / f"{PREFIX}{name}"
+    folder.mkdir()
+    (folder / OWNER).touch()
+    (folder / "store.db").write_text("x")
+    return folder
+
+
+def test_the_next_lane_removes_what_nobody_owns(tmp_path: Path) -> None:
+    dead = left_behind(tmp_path)
+    lane = WorkFolder(tmp_path)
+    assert not dead.exists()
+    assert lane.path.is_dir()
+    lane.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_living_lane_keeps_its_folder(tmp_path: Path) -> None:
+    living = WorkFolder(tmp_path)
+    assert sweep(tmp_path) == []
+    assert living.path.is_dir()
+    living.close()
+
+
+def test_a_folder_that_is_just_made_is_kept_until_it_is_old(tmp_path: Path) -> None:
+    young = tmp_path / f"{PREFIX}young"
+    young.mkdir()
+    assert sweep(tmp_path) == []
+    old = young.stat().st_mtime - 2 * UNLOCKED_S
+    os.utime(young, (old, old))
+    assert sweep(tmp_path) == [young]
+
+
+def test_links_and_other_folders_are_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / f"{PREFIX}link").symlink_to(other)
+    assert sweep(tmp_path) == []
+    assert other.is_dir()
