@@ -122,7 +122,8 @@ class CallMeter:
         upstreams: Where the calls of each seat go.
         cassette: Recorded calls, if there are any.
         mode: How to use the cassette.
-        budget: What may be spent; calls in flight when it runs out are finished.
+        budget: What may be spent; calls in flight when it runs out are finished, and near its end
+            a call waits for them (`BudgetGuard`).
         ledger: Where every paid call is entered.
         sleep: How to wait between attempts.
     """
@@ -210,9 +211,9 @@ class CallMeter:
                 return work.charged(played)
         if self.stopped is not None:
             raise self.stopped
-        self.guard.check()
-        made = work.charged(await self._attempts(work))
-        self.guard.charge(work.role, work.account.case, made.usage)
+        async with self.guard.room():
+            made = work.charged(await self._attempts(work))
+            self.guard.charge(work.role, work.account.case, made.usage)
         if self._cassette is None or canonical is None or not work.is_wanted():
             return made
         return _recorded(self._cassette, canonical, work, made)

@@ -7,6 +7,9 @@ kills. Replayed calls are not in it.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,23 +68,68 @@ def spent(path: Path) -> Usage:
 class BudgetGuard:
     """What a run has spent, against its budget.
 
+    Calls in flight are not spent yet, so under a budget a further one waits while it might not fit
+    beside them: each is taken to cost as much as the dearest so far, and the first goes alone.
+
     Attributes:
         budget: What may be spent, and what earlier attempts spent.
         ledger: Where every paid call is entered, if the run keeps one.
         spent: What this process has spent.
         refused: Why a call was refused, once one was.
+        dearest: The most that a call has cost, in dollars and in tokens; None before the first.
+        in_flight: Calls that are on their way.
     """
 
     budget: Budget
     ledger: SpendLog | None = None
     spent: Usage = field(default_factory=Usage)
     refused: str | None = None
+    dearest: tuple[float, float] | None = None
+    in_flight: int = 0
+    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     def charge(self, role: Role, case: str, usage: Usage) -> None:
         """Enter a call that was made."""
         self.spent += usage
+        usd, tokens = self.dearest or (0.0, 0.0)
+        self.dearest = (max(usd, usage.usd or 0.0), max(tokens, usage.tokens))
         if self.ledger is not None:
             self.ledger.add(role, case, usage)
+
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[None]:
+        """Wait until one more call fits beside those in flight, and count it while it is made.
+
+        Raises:
+            Stopped: The budget is spent.
+        """
+        while self.in_flight and self._might_exceed():
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
+        self.check()
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            for waiting in self._waiting:
+                waiting.get_loop().call_soon_threadsafe(_wake, waiting)
+            self._waiting.clear()
+
+    def _might_exceed(self) -> bool:
+        """Whether one more call, and those in flight, might cost more than is left."""
+        budget = self.budget
+        if budget.usd is None and budget.tokens is None:
+            return False
+        if self.dearest is None:
+            return True
+        calls = self.in_flight + 1
+        usd = budget.spent_usd + (self.spent.usd or 0.0) + calls * self.dearest[0]
+        tokens = budget.spent_tokens + self.spent.tokens + calls * self.dearest[1]
+        return (budget.usd is not None and usd > budget.usd) or (
+            budget.tokens is not None and tokens > budget.tokens
+        )
 
     def check(self) -> None:
         """Refuse to spend more than the budget.
@@ -103,3 +151,9 @@ class BudgetGuard:
         if self.budget.tokens is not None and used >= self.budget.tokens:
             return f"budget of {self.budget.tokens} tokens spent"
         return None
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    """Let a call look again, unless it was given up."""
+    if not waiting.done():
+        waiting.set_result(None)

@@ -37,6 +37,8 @@ WIDTHS = (384, 1024, 1536)
 HUGE_TURNS = 100
 """Turns of the huge session; a package makes several calls per turn."""
 DATE_FORMATS = ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%Y/%m/%d", "%m/%d/%Y", "%d %b %Y")
+REPLAYS = 3
+"""How often a cassette is replayed; the weakest outcome counts."""
 ORDER: tuple[Replay, ...] = ("none", "answers", "exact")
 
 
@@ -201,19 +203,27 @@ def no_network_outside(bench: PackageTrial) -> str:
 
 
 def replay_class(bench: PackageTrial) -> str:
-    """A cassette reproduces at least what the card declares."""
+    """A cassette reproduces at least what the card declares, every time it is replayed.
+
+    What a package does at once, it may record in one order and replay in another: once is luck.
+    """
     with tempfile.TemporaryDirectory(prefix="membench-") as folder:
         cassette = Path(folder) / "cassette.sqlite"
         first = play(bench.card, history(), cassette=cassette, cassette_mode="record")
-        try:
-            again = play(bench.card, history(), cassette=cassette, cassette_mode="replay")
-        except Exception as error:
-            bench.replay, said = "none", f"replay fails: {error}"
-        else:
-            bench.replay, said = _compared(first, again)
+        measured = [_replayed(bench.card, first, cassette) for _ in range(REPLAYS)]
+    bench.replay, said = min(measured, key=lambda found: ORDER.index(found[0]))
     if ORDER.index(bench.replay) < ORDER.index(bench.card.replay):
         raise Violation(f"declares {bench.card.replay}, measured {bench.replay}: {said}")
     return f"{bench.replay}: {said}"
+
+
+def _replayed(card: SystemCard, first: Trial, cassette: Path) -> tuple[Replay, str]:
+    """What one replay of a recorded trial comes to."""
+    try:
+        again = play(card, history(), cassette=cassette, cassette_mode="replay")
+    except Exception as error:
+        return "none", f"replay fails: {error}"
+    return _compared(first, again)
 
 
 def _compared(first: Trial, again: Trial) -> tuple[Replay, str]:

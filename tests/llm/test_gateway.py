@@ -21,6 +21,7 @@ from membench.domain.labels import Phase, Role
 from membench.llm.config import Budget, GatewayConfig, ModelSpec, Price
 from membench.llm.gateway import Gateway
 from membench.llm.phase_meter import GatewayAccess, GatewayPhaseMeter, NullPhaseMeter
+from membench.llm.spending import BudgetGuard
 from membench.testing.scripted import ScriptedServer, ServerFault
 
 Start = Callable[..., Gateway]
@@ -429,6 +430,28 @@ class TestBudgets:
         with pytest.raises(Stopped, match="10 tokens"):
             asyncio.run(gateway.client().chat(Role.READER, PARIS, case="c", key="k"))
         assert upstream.calls == 2
+
+    @pytest.mark.parametrize(("tokens", "calls"), [(10, 2), (20, 3), (50, 7)])
+    def test_calls_in_flight_do_not_run_past_a_budget(
+        self, start: Start, upstream: ScriptedServer, tokens: int, calls: int
+    ) -> None:
+        """A call has 8 tokens: the last one may go over; without waiting all twelve would."""
+        gateway = start(budget=Budget(tokens=tokens))
+        client = gateway.client()
+
+        async def all_at_once() -> list[object]:
+            asked = (client.chat(Role.READER, PARIS, case="c", key=str(n)) for n in range(12))
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        results = gateway.run(all_at_once())
+        assert sum(isinstance(result, Stopped) for result in results) == 12 - calls
+        assert upstream.calls == calls
+        assert gateway.spent.tokens >= tokens
+
+    def test_without_a_budget_nothing_waits(self, start: Start, upstream: ScriptedServer) -> None:
+        guard = BudgetGuard(Budget())
+        guard.in_flight = 99
+        assert not guard._might_exceed()
 
     def test_dollars_spent_by_earlier_attempts_count(self, start: Start) -> None:
         roles = {Role.READER: ModelSpec("gpt-4o-mini")}
