@@ -47,6 +47,7 @@ GIVEN: dict[str, list[tuple[str, str | None]]] = {
         ("--results {folder}/results --export {folder}/site", BOARD),
     ],
     "board index": [("--results {folder}/results", BOARD)],
+    "board check-request": [("--base HEAD --results {folder}/results", None)],
     "board withdraw": [("one --who me --why wrong --results {folder}/results", None)],
     "board grant": [("one self-reported --who me --why so --results {folder}/results", None)],
     "board token": [("me", None)],
