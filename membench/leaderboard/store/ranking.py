@@ -179,7 +179,7 @@ def certainly_apart(table: ScoreTable) -> NDArray[np.bool_]:
     apart, before = 0, -1
     critical = np.inf
     while before < apart < len(ordered):
-        critical = stdtrit(degrees, 1 - ALPHA / (len(ordered) - apart) / 2)
+        critical = float(stdtrit(degrees, 1 - ALPHA / (len(ordered) - apart) / 2))
         before, apart = apart, len(ordered) - int(np.searchsorted(ordered, critical, "right"))
     return np.asarray((t > critical) & (np.abs(values) > 0))
 
