@@ -123,6 +123,8 @@ class SystemCard:
         requires: Module it imports beyond those of membench's own installation -> what `pip
             install` brings it with.
         adapter: Name of the card it was found under, where it is run as another system.
+        min_context: Tokens (o200k_base) of the longest prompt that it was seen to send its language
+            model: a model with a smaller window cannot serve it. None where nobody measured.
         reference: What the others are compared with it as, None for a system like any other.
         roles: The models it calls, whatever its parameters; once configured, all of them.
         parameters: By name.
@@ -152,6 +154,7 @@ class SystemCard:
     folder: Path
     package: str | None = None
     environment: EnvironmentCard | None = None
+    min_context: int | None = None
     reference: Reference | None = None
     drives: bool = False
     requires: Mapping[str, str] = field(default_factory=dict, hash=False)

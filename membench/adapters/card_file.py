@@ -120,6 +120,7 @@ class _System(BaseModel):
     reference: Reference | None = None
     drives: bool = False
     requires: dict[Words, Words] = {}
+    min_context: Annotated[int, Field(gt=0)] | None = None
     roles: tuple[Role, ...] = ()
     entry: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*$")] = "adapter:System"
     parameters: dict[str, _Parameter] = {}

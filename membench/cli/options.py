@@ -81,7 +81,7 @@ FLAGS: Mapping[str, Flag] = {
     "budget_usd": Flag(LIMITS, "Stop before spending more dollars."),
     "budget_tokens": Flag(LIMITS, "Stop before using more tokens."),
     "concurrency": Flag(HOW, "Lanes: cases in flight."),
-    "read_concurrency": Flag(HOW, "Answers and judgements of models in flight."),
+    "read_concurrency": Flag(HOW, "Most answers and judgements of models in flight."),
     "reader_gate": Flag(HOW, "Ask the reader a fixed set with and without evidence."),
     "engine": Flag(HOW, "Where lanes run."),
     "schedule": Flag(HOW, "`waves` puts a barrier between phases."),

@@ -205,7 +205,10 @@ def model_assignments(flag: str, given: Sequence[str]) -> JsonObject:
         try:
             parsed[name.strip()] = yaml.safe_load(value)
         except yaml.YAMLError:
-            raise UsageError(f"{flag} {text}: the value is not YAML") from None
+            raise UsageError(
+                f"{flag} {text}: the value is not YAML",
+                f"Quote it twice: {flag} '{name}=\"...\"'; for a long text name a file.",
+            ) from None
     return parsed
 
 

@@ -20,12 +20,11 @@ from membench.domain.score import Gold
 from membench.domain.system import Memory
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
-from membench.harness.run_models import answer_limit, configured
+from membench.harness.run_models import answer_limit, check_window, configured, prompt_of
 from membench.judging.calibration import placeholder_case
 from membench.llm import prices
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.entry import ModelSpeed
-from membench.readers.registry import choose_reader
 from membench.records.usage import Usage
 from membench.tasks.base import AnyTask
 
@@ -240,6 +239,7 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
 
     Raises:
         UnknownName: There is no such assumption.
+        UsageError: A model's context is too short for what it has to do.
     """
     traffic = assumed(Traffic(), assume or {})
     spec, options = prepared.spec, prepared.options
@@ -249,6 +249,8 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
         role: configured(prepared, role, model_spec(spec, role, name))
         for role, name in models.items()
     }
+    for role, model in specs.items():
+        check_window(prepared, role, model, ask=False)
     ask = prompt_of(prepared)
     setting = Setting(
         specs,
@@ -264,15 +266,6 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
         memory_overhead=memory_overhead(ask),
     )
     return estimate(size_of(prepared.task, prepared.cases(), ask), setting)
-
-
-def prompt_of(prepared: ResolvedRun) -> Prompting:
-    """What asks a question in a run: the task, or a reader with a prompt of its own."""
-    card = choose_reader(prepared.spec.reader).card
-    if not card.prompt or card.make is None:
-        return prepared.task.answer_messages
-    own: Prompting = card.make(None, prepared.task).messages
-    return own
 
 
 def memory_overhead(ask: Prompting) -> float:

@@ -16,7 +16,14 @@ from membench.domain.case import Ask, Case
 from membench.domain.labels import JsonView, Phase
 from membench.records.attempts import CaseAttempt
 from membench.records.record import Record
-from membench.records.summary import AbandonedCost, ContextCut, ContextTokens, PhaseTime, RunCosts
+from membench.records.summary import (
+    AbandonedCost,
+    ContextCut,
+    ContextTokens,
+    PhaseTime,
+    RunCosts,
+    StoredMemories,
+)
 from membench.records.telemetry import Telemetry
 from membench.records.usage import LateUsage, PhaseUsage, known_sum
 
@@ -35,6 +42,7 @@ class CostTally:
         self._abandoned_usage: dict[str, PhaseUsage] = {}
         self._context = array("d")
         self._recalled = array("d")
+        self._stored = array("d")
         self._cut_questions = self._cut_memories = 0
         self._replies: Counter[str] = Counter()
         self._late_calls = 0
@@ -51,6 +59,8 @@ class CostTally:
             self._add_telemetry(record.phase, record.telemetry)
             if isinstance(case.timeline[record.event], Ask):
                 self._add_context(record)
+            elif record.telemetry.stored is not None:
+                self._stored.append(record.telemetry.stored)
         for record in loaded.abandoned:
             self._abandoned_s += record.telemetry.seconds or 0.0
             self._abandoned_cpu_s = known_sum(self._abandoned_cpu_s, record.telemetry.cpu_seconds)
@@ -72,6 +82,7 @@ class CostTally:
                 add_usage(total, phase, usage)
         self._context.extend(other._context)
         self._recalled.extend(other._recalled)
+        self._stored.extend(other._stored)
         self._cut_questions += other._cut_questions
         self._cut_memories += other._cut_memories
         self._replies.update(other._replies)
@@ -142,6 +153,9 @@ class CostTally:
             context_cut=ContextCut(self._cut_questions, self._cut_memories),
             replies=dict(self._replies),
             recalled=mean_of(self._recalled),
+            stored=StoredMemories(
+                len(self._stored), self._stored.count(0.0), mean_of(self._stored)
+            ),
             time_s={phase: self._time(phase) for phase in phases},
             cpu_s={phase: self._cpu_s[phase] for phase in phases},
             peak_rss_bytes=self.peak_rss_bytes,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
+from membench.domain.answer import AnswerInput, Message
 from membench.domain.clock import Clock
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import JsonObject, Role, Scalar
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from membench.readers.llm.reader import ModelReader
 
 
-SHORTEST_PROMPT = 256
-"""Tokens that instructions and a question need without any memory, roughly."""
+SHORTEST_REPLY = 256
+"""Tokens that what a system asks its model for needs, roughly."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,7 @@ def install_models(prepared: ResolvedRun, report: Callable[[str], None]) -> None
         if local is not None:
             local.install(report)
             local.check(spec)
-        if role == Role.READER:
-            check_window(prepared, spec)
+        check_window(prepared, role, spec)
 
 
 def check_reachable(spec: ModelSpec) -> None:
@@ -278,19 +278,59 @@ def answer_limit(prepared: ResolvedRun, spec: ModelSpec) -> int:
     return next((wish for wish in wishes if wish is not None), prepared.card.answer_limit)
 
 
-def check_window(prepared: ResolvedRun, spec: ModelSpec) -> None:
-    """Refuse a reader whose context has no room for a question beside the answer's limit.
+def check_window(prepared: ResolvedRun, role: Role, spec: ModelSpec, *, ask: bool = True) -> None:
+    """Refuse a model whose context is too short for its role, before anything is paid.
+
+    A reader needs room for a question beside the answer's limit, a system's own model room for the
+    longest prompt that the system was seen to send.
+
+    Args:
+        prepared: The run to be.
+        role: What the model does in it.
+        spec: The model.
+        ask: Whether its server may be asked for its window.
 
     Raises:
         UsageError: Names both figures.
     """
-    window, limit = window_of(spec), answer_limit(prepared, spec)
-    if window is not None and window <= limit + SHORTEST_PROMPT:
+    if role not in (Role.READER, Role.MEMORY):
+        return
+    window = window_of(spec, ask=ask)
+    if window is None:
+        return
+    needed = prepared.system.min_context
+    if role == Role.MEMORY and needed is not None and window < needed + SHORTEST_REPLY:
         raise UsageError(
-            f"the reader '{spec.served_name}' has a context of {window:,} tokens, and an answer "
-            f"may have {limit:,} of them",
+            f"'{prepared.system.name}' sends its model prompts of {needed:,} tokens and more, and "
+            f"'{spec.served_name}' has a context of {window:,} for prompt and reply",
+            "Name a model with a longer context by --memory-model; where this one's is longer, say "
+            "so with --model-set memory.context_length=N.",
+        )
+    limit = answer_limit(prepared, spec)
+    if role == Role.READER and window <= limit + (shortest := shortest_prompt(prepared)):
+        raise UsageError(
+            f"the reader '{spec.served_name}' has a context of {window:,} tokens; a question "
+            f"without any memory takes {shortest:,} of them, and an answer may have {limit:,}",
             "Lower --model-set reader.max_tokens, or raise reader.context_length.",
         )
+
+
+def shortest_prompt(prepared: ResolvedRun) -> int:
+    """Tokens of the prompt for a question of one word without memories, counted as contexts are."""
+    from membench.readers.llm.reader import MARGIN, PER_MESSAGE
+    from membench.tokens import count_tokens
+
+    messages = prompt_of(prepared)(AnswerInput("Who?", ()))
+    return round(sum(count_tokens(m.content) + PER_MESSAGE for m in messages) * MARGIN)
+
+
+def prompt_of(prepared: ResolvedRun) -> Callable[[AnswerInput], Sequence[Message]]:
+    """What asks a question in a run: the task, or a reader with a prompt of its own."""
+    card = choose_reader(prepared.spec.reader).card
+    if not card.prompt or card.make is None:
+        return prepared.task.answer_messages
+    own: Callable[[AnswerInput], Sequence[Message]] = card.make(None, prepared.task).messages
+    return own
 
 
 def in_flight(prepared: ResolvedRun, gateway: Gateway, role: Role) -> int:

@@ -77,7 +77,7 @@ class Patience:
 
     def stop(self, fault: CallFault) -> ModelUnusable:
         """What is raised, with the cause and what helps."""
-        remedy = REMEDIES.get(fault.status, ELSEWHERE)
+        remedy = fault.remedy or REMEDIES.get(fault.status, ELSEWHERE)
         return ModelUnusable(
             f"the {self.role} model '{self.model}' cannot be used: {fault.detail} "
             f"({self.count} times in a row)",

@@ -343,6 +343,7 @@ async def _attempt(work: _Work, request: openai_protocol.Body, guard: BudgetGuar
                 passing=not isinstance(fault, DeadUpstream),
                 refused=isinstance(fault, DeadUpstream | Unreachable),
                 may_cost=not isinstance(fault, DeadUpstream | Unreachable),
+                remedy=fault.remedy if isinstance(fault, DeadUpstream) else "",
             ) from None
     arrived = time.perf_counter()
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ from membench import tokens
 from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import JsonView
 from membench.llm import openai_protocol
+from membench.llm.unusable import unusable
 from membench.llm.upstreams.base import EVENTS, JSON, Reply
 from membench.llm.upstreams.secrets import redacted
 from membench.llm.usage import stated_usage
@@ -56,6 +57,7 @@ class CallFault(ProviderFault):
         refused: Whether the upstream refuses the caller or the model: the next call will fare no
             better.
         may_cost: Whether the model may have worked, and be billed for it; a refusal is not.
+        remedy: What the user can do, where the upstream knows.
         retries: Attempts beyond the first that were made.
         cpu_s: CPU seconds that the attempts cost; None where the model's machine is not metered.
         usage: What the call is charged.
@@ -73,6 +75,7 @@ class CallFault(ProviderFault):
         words: str = "",
         refused: bool = False,
         may_cost: bool = True,
+        remedy: str = "",
     ) -> None:
         """Keep what the caller of the gateway needs to know."""
         super().__init__(reason, detail)
@@ -83,6 +86,7 @@ class CallFault(ProviderFault):
         self.words = words
         self.refused = refused
         self.may_cost = may_cost
+        self.remedy = remedy
         self.retries = 0
         self.cpu_s: float | None = 0.0
         self.usage = Usage(failed=1)
@@ -273,17 +277,24 @@ def width_of(reply: CheckedReply) -> int:
 
 
 def usage_of(endpoint: str, request: JsonView, parts: Sequence[JsonView]) -> Usage:
-    """Usage as stated, else counted."""
+    """Usage as stated, else counted, and whether the reply can be of use."""
     if endpoint == openai_protocol.RESPONSES:
         parts = [parts[-1].get("response", parts[-1])]
     stated = next((part["usage"] for part in reversed(parts) if part.get("usage")), None)
-    return stated_usage(
+    usage = stated_usage(
         endpoint,
         stated,
         lambda: tokens.count_tokens(openai_protocol.request_text(endpoint, request)),
         lambda: tokens.count_tokens(
             "".join(openai_protocol.reply_text(endpoint, part) for part in parts)
         ),
+    )
+    kind = unusable(endpoint, request, parts)
+    return replace(
+        usage,
+        cut=int(kind == "cut"),
+        empty=int(kind == "empty"),
+        unparsable=int(kind == "unparsable"),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -20,7 +20,7 @@ from typing import Literal
 
 from membench.domain.answer import AnswerInput
 from membench.domain.case import Turn
-from membench.domain.labels import JsonObject
+from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import Memory
 from membench.metrics.paired import difference
 from membench.metrics.text import token_f1
@@ -131,6 +131,15 @@ def gate_result(answers: Mapping[tuple[int, Arm], str]) -> GateResult:
     return GateResult(
         len(both), mean(scores["none"]), mean(scores["evidence"]), found.value, found.ci95
     )
+
+
+def recorded_answers(lines: Iterable[JsonView]) -> dict[tuple[int, Arm], str]:
+    """The answers in lines of `reader_gate.jsonl` to the set as it is now; the last one counts."""
+    return {
+        (line["question"], line["arm"]): line["answer"]
+        for line in lines
+        if line["set_sha256"] == gate_sha256() and isinstance(line.get("answer"), str)
+    }
 
 
 def f1(answer: str, gold: str) -> float:

@@ -15,10 +15,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from membench.domain.errors import UnknownName
-from membench.domain.labels import JsonView, Phase
+from membench.domain.labels import JsonView, Phase, Role
 from membench.records.summary import Summary
 from membench.records.telemetry import Telemetry
-from membench.records.usage import Usage
+from membench.records.usage import PhaseUsage, Usage
 
 SETUP_PHASES = (Phase.INGEST.value, Phase.FINALIZE.value)
 """Paid once per history."""
@@ -88,6 +88,12 @@ COSTS: Mapping[str, Cost] = MappingProxyType(
                 "context_tokens", "Context tokens", "context tokens",
                 "Tokens of the memories that were recalled for a question, whoever answered it; "
                 "no model needs to have read them.", setup=False,
+            ),
+            Cost(
+                "sent_tokens", "Tokens sent to the reader", "tokens sent",
+                "Prompt tokens that the reader's model was sent for a question: memories as they "
+                "are shown, instructions, examples and question; unknown where no model read.",
+                setup=False,
             ),
             Cost(
                 "tokens", "Model tokens", "model tokens",
@@ -179,6 +185,8 @@ def phase_cost(summary: Summary, cost: Cost, phase: str) -> float | None:
             return None if energy is None else _number(energy.total.joules)
         case "context_tokens":
             return _context_tokens(summary) if phase == Phase.RECALL.value else 0.0
+        case "sent_tokens":
+            return _sent_tokens(spent.usage.get(phase)) if phase == Phase.ANSWER.value else 0.0
         case _:
             usage = spent.usage.get(phase)
             return None if usage is None else _used(usage.total, cost)
@@ -188,6 +196,12 @@ def _context_tokens(summary: Summary) -> float | None:
     """Of all questions; one whose recall failed is taken to have the mean of the others."""
     mean = summary.costs.context_tokens.mean
     return None if mean is None else float(mean) * summary.counts.questions
+
+
+def _sent_tokens(usage: PhaseUsage | None) -> float | None:
+    """Of all answers; None where no model gave one."""
+    reader = None if usage is None else usage.roles.get(Role.READER.value)
+    return None if reader is None or not reader.asked else float(reader.prompt_tokens)
 
 
 def _used(usage: Usage, cost: Cost) -> float | None:
@@ -241,9 +255,19 @@ def record_cost(record: JsonView, cost: Cost) -> float | None:
         case "context_tokens":
             recalled = record["phase"] == Phase.RECALL.value
             return float(telemetry.get("context_tokens") or 0) if recalled else 0.0
+        case "sent_tokens":
+            return _recorded_sent(telemetry) if record["phase"] == Phase.ANSWER.value else 0.0
         case _:
             usage = telemetry.get("usage")
             return _recorded(usage, cost) if usage else 0.0
+
+
+def _recorded_sent(telemetry: JsonView) -> float | None:
+    """Tokens that the reader was sent for an answer; 0 for one that was not even asked for."""
+    if "start" not in telemetry:
+        return 0.0
+    reader = ((telemetry.get("usage") or {}).get("roles") or {}).get(Role.READER.value)
+    return None if reader is None else float(reader.get("prompt_tokens", 0))
 
 
 def _recorded(usage: JsonView, cost: Cost) -> float | None:

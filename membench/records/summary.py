@@ -10,7 +10,7 @@ from membench.domain.labels import JsonObject, JsonView, Provenance
 from membench.domain.score import Category, Metric
 from membench.records.comparison_key import ComparisonKey
 from membench.records.fields import known_fields, plain_fields
-from membench.records.manifest import SCHEMA
+from membench.records.manifest import SCHEMA, SystemEntry
 from membench.records.usage import PhaseUsage
 
 
@@ -71,6 +71,31 @@ class ContextCut:
 
     questions: int = 0
     memories: int = 0
+
+
+@dataclass(frozen=True)
+class StoredMemories:
+    """What was left in the stores of a run.
+
+    Attributes:
+        cases: Cases whose store was counted.
+        empty: Cases of them in which nothing was stored.
+        mean: Mean memories in a store; None without any counted.
+    """
+
+    cases: int = 0
+    empty: int = 0
+    mean: float | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether every store that was counted stayed empty."""
+        return 0 < self.cases == self.empty
+
+    @classmethod
+    def from_json(cls, stored: JsonView | None) -> Self:
+        """Read it back; a summary without the entry counted no store."""
+        return cls(**known_fields(cls, stored or {}))
 
 
 @dataclass(frozen=True)
@@ -196,6 +221,8 @@ class RunCosts:
         replies: What became of the replies that the system asked its model for, by outcome; not
             written where no system counts them.
         recalled: Mean memories per ask; None where nothing was recalled.
+        stored: Memories in the store of a case after its last change; not written where no store
+            was counted.
         time_s: Seconds by phase.
         cpu_s: CPU seconds by phase, of lanes, their children and models; None where the machine of
             a model is not metered.
@@ -212,6 +239,7 @@ class RunCosts:
     context_cut: ContextCut = field(default_factory=ContextCut)
     replies: Mapping[str, int] = field(default_factory=dict)
     recalled: float | None = None
+    stored: StoredMemories = field(default_factory=StoredMemories)
     time_s: Mapping[str, PhaseTime] = field(default_factory=dict)
     cpu_s: Mapping[str, float | None] = field(default_factory=dict)
     peak_rss_bytes: int | None = None
@@ -232,6 +260,7 @@ class RunCosts:
             ),
             **({"replies": dict(self.replies)} if self.replies else {}),
             "recalled": {"mean": self.recalled},
+            **({"stored": plain_fields(self.stored)} if self.stored.cases else {}),
             "time_s": {phase: plain_fields(time) for phase, time in self.time_s.items()},
             "cpu_s": dict(self.cpu_s),
             "peak_rss_bytes": self.peak_rss_bytes,
@@ -253,6 +282,7 @@ class RunCosts:
             context_cut=ContextCut(**known_fields(ContextCut, stored.get("context_cut") or {})),
             replies=dict(stored.get("replies") or {}),
             recalled=stored["recalled"]["mean"],
+            stored=StoredMemories.from_json(stored.get("stored")),
             time_s={phase: PhaseTime(**known_fields(PhaseTime, entry)) for phase, entry in times},
             cpu_s=dict(stored["cpu_s"]),
             peak_rss_bytes=stored.get("peak_rss_bytes"),
@@ -343,6 +373,11 @@ class Summary:
             "spent": None if spent is None else PhaseUsage.from_json(spent),
         }
         return cls(**values)
+
+
+def stores_nothing(system: SystemEntry, summary: Summary) -> bool:
+    """Whether every store stayed empty, of a system whose card does not make it the floor."""
+    return summary.costs.stored.nothing and system.reference != "floor"
 
 
 def scored_value(metrics: Mapping[str, Metric], name: str) -> float | None:

@@ -24,6 +24,8 @@ class Telemetry:
         cpu_s: CPU seconds of the lane and of a system in a process of its own.
         rss_bytes: Peak resident memory of the same.
         store_bytes: Size of the system's store.
+        stored: Memories in the store, told of the last event of a case that may change it; None
+            where the system does not say.
         turns: Turns that were ingested.
         tokens: Tokens of their texts.
         context_tokens: Tokens of the recalled memories.
@@ -43,6 +45,7 @@ class Telemetry:
     cpu_s: float | None = None
     rss_bytes: int | None = None
     store_bytes: int | None = None
+    stored: int | None = None
     turns: int | None = None
     tokens: int | None = None
     context_tokens: int | None = None

@@ -15,6 +15,9 @@ from membench.domain.labels import JsonObject, JsonView, Role
 
 MIXED = "mixed"
 
+UNKNOWN_BEFORE = ("usd", "latency_s", "cpu_s", "cut", "empty", "unparsable")
+"""Figures that are unknown in sums which older versions recorded without them."""
+
 Number = TypeVar("Number", int, float)
 
 
@@ -40,6 +43,10 @@ class Usage:
         replayed: Calls answered from the cassette; their tokens and dollars are the recorded ones.
         cpu_s: CPU seconds of the models; None where the machine of one is not metered, and in
             sums recorded without.
+        cut: Replies that ended at their output limit (`membench.llm.unusable`). This and the two
+            below are None in sums recorded without.
+        empty: Replies without a word or a tool call.
+        unparsable: Replies without the JSON or the tool call that was asked for.
     """
 
     calls: int = 0
@@ -57,6 +64,14 @@ class Usage:
     late: int = 0
     replayed: int = 0
     cpu_s: float | None = 0.0
+    cut: int | None = 0
+    empty: int | None = 0
+    unparsable: int | None = 0
+
+    @property
+    def unusable(self) -> int | None:
+        """Replies that can be of no use to who asked; None in sums recorded without."""
+        return known_sum(known_sum(self.cut, self.empty), self.unparsable)
 
     @property
     def asked(self) -> int:
@@ -81,6 +96,9 @@ class Usage:
             self.late + other.late,
             self.replayed + other.replayed,
             known_sum(self.cpu_s, other.cpu_s),
+            known_sum(self.cut, other.cut),
+            known_sum(self.empty, other.empty),
+            known_sum(self.unparsable, other.unparsable),
         )
 
     @property
@@ -106,7 +124,7 @@ class Usage:
         if "prompt_sq" not in known:
             known["prompt_sq"] = stored.get("prompt_tokens", 0) ** 2 if calls <= 1 else None
         if calls or stored.get("failed", 0):
-            known = {"usd": None, "latency_s": None, "cpu_s": None} | known
+            known = dict.fromkeys(UNKNOWN_BEFORE) | known
         return cls(**known)
 
 

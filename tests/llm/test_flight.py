@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from membench.llm.aio.bounded import in_flight, in_flight_once_proven
+from membench.llm.aio.flight_limit import FlightLimit
 from membench.llm.upstreams.http import ReplyPacer
 
 
@@ -140,4 +141,41 @@ def test_the_first_jobs_are_done_alone_until_one_is_a_success(good_from, alone):
 
     assert sorted(asyncio.run(collect_once_proven())) == list(range(12))
     assert together[:alone] == [1] * alone
-    assert max(together[alone:]) == 4
+    assert 1 < max(together[alone:]) <= 4
+
+
+def settled(slots: int, most: int, jobs: int, service_s: float = 1.0) -> FlightLimit:
+    """A limit after jobs that a server of some slots worked on, the others waiting in its queue."""
+    limit = FlightLimit(most)
+    for _ in range(jobs):
+        limit.took(service_s * max(1.0, limit.now / slots))
+    return limit
+
+
+def test_it_starts_low_and_reaches_the_bound_where_jobs_stay_quick():
+    assert FlightLimit(64).now == 2
+    assert settled(slots=1000, most=64, jobs=250).now == 64
+    assert settled(slots=1000, most=1, jobs=50).now == 1
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4, 8])
+def test_a_server_of_few_slots_never_has_a_queue_of_dozens(slots):
+    assert slots <= settled(slots, 64, 500).now <= max(6, 3 * slots)
+
+
+def test_it_gives_way_when_a_server_becomes_slow_and_comes_back():
+    limit = settled(slots=1000, most=32, jobs=200)
+    for _ in range(200):
+        limit.took(10.0)
+    assert limit.now == 1
+    for _ in range(200):
+        limit.took(1.0)
+    assert limit.now == 32
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=200), st.integers(1, 64))
+def test_the_limit_stays_between_one_and_the_bound(times, most):
+    limit = FlightLimit(most)
+    for seconds in times:
+        limit.took(seconds)
+        assert 1 <= limit.now <= most

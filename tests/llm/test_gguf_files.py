@@ -13,6 +13,7 @@ from membench.domain.labels import Role
 from membench.llm.config import GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.upstreams.local.llama.gguf import read_head
+from membench.llm.upstreams.local.llama.model import template_text
 from membench.llm.upstreams.local.registry import find_local, public_name
 from tests.llm.gguf_files import EMBEDDER, LANGUAGE_MODEL, head, write
 
@@ -123,3 +124,19 @@ def test_names_that_leave_the_machine_hold_no_folder(tmp_path: Path) -> None:
     local = find_local(f"gguf:{path}")
     assert local is not None
     assert ModelSpec(f"gguf:{path}").served_name == local.public_name == "gguf:m.gguf"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [("hello", "holds no"), ("", "holds no '{{'"), (b"\xff", "no text")],
+)
+def test_a_file_that_is_no_chat_template_is_refused_by_name(
+    tmp_path: Path, content: str | bytes, problem: str
+) -> None:
+    file = tmp_path / "mine.jinja"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=problem) as refused:
+        template_text(str(file))
+    assert "mine.jinja" in str(refused.value)
+    with pytest.raises(DataError, match="No such file"):
+        template_text(str(tmp_path / "other.jinja"))

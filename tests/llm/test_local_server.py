@@ -99,7 +99,9 @@ def test_a_server_that_dies_is_started_once_more_and_not_twice(gateway: Gateway)
         os.kill(pid, signal.SIGKILL)
         if key == "2":
             assert ask(gateway, "Hello", key).usage.calls == 1
-    with pytest.raises(ProviderFault, match=r"ended 2 times; its log: .*reader-0\.log") as caught:
+    with pytest.raises(
+        ProviderFault, match=r"ended 2 times: .*; its log: .*reader-0\.log"
+    ) as caught:
         ask(gateway, "Hello", "4")
     assert caught.value.reason == Reason.PROVIDER_ERROR
 

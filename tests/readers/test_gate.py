@@ -7,12 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from leaderboard.conftest import Spoil
 
 from membench.cli.output.summary import gate_lines
 from membench.harness.run import resume, start
+from membench.leaderboard.bundles.bundle import make_bundle
+from membench.leaderboard.store.rows import facts_of
+from membench.leaderboard.validation import verify
 from membench.leaderboard.views.board import why_unranked
 from membench.readers.gate import ARMS, FILE, Arm, gate_questions, gate_result, gate_sha256
 from membench.records.spec import ExecOptions, RunSpec
+from membench.records.summary import Summary
 from membench.testing.scripted import ScriptedServer
 
 SPEC = RunSpec("bm25", "locomo", "sample", limit=1)
@@ -106,3 +111,31 @@ def test_a_model_that_costs_is_asked_only_where_it_is_wanted(tmp_path: Path) -> 
     )
     assert asked.summary.spent.total.calls == before + more
     assert asked.summary.content_sha256 == plain.summary.content_sha256
+
+
+@pytest.mark.parametrize(("reader", "passes"), [("extractive", True), ("refuse", False)])
+def test_a_verifier_scores_the_gate_again_from_the_answers_in_the_bundle(
+    tmp_path: Path, reader: str, passes: bool
+) -> None:
+    done = start(replace(SPEC, reader=reader), ExecOptions(tmp_path, "r", energy="none"))
+    bundle = make_bundle(done.run.path, tmp_path / "bundle").path
+    checked = verify(bundle)
+    assert checked.accepted, checked.findings
+    assert checked.summary["reader_gate"] == done.summary.reader_gate
+    assert (
+        facts_of(done.run.read_manifest(), Summary.from_json(checked.summary))["reader_fails_gate"]
+        is not passes
+    )
+    claim = {"difference": 0.9, "ci95": [0.8, 1.0], "tells_apart": True}
+    Spoil(bundle).json("summary.json", lambda summary: summary["reader_gate"].update(claim))
+    assert {finding.rule for finding in verify(bundle).findings} == {"rescore.metric"}
+
+
+def test_a_bundle_from_before_it_held_the_answers_keeps_its_claim(tmp_path: Path) -> None:
+    done = start(replace(SPEC, reader="refuse"), ExecOptions(tmp_path, "r", energy="none"))
+    bundle = make_bundle(done.run.path, tmp_path / "bundle").path
+    (bundle / "reader_gate.jsonl.gz").unlink()
+    Spoil(bundle).seal()
+    checked = verify(bundle)
+    assert checked.accepted, checked.findings
+    assert checked.summary["reader_gate"] == done.summary.reader_gate

@@ -188,7 +188,9 @@ def published(model: type[schema.StrictModel]) -> set[str]:
 
 
 CUT = summaries.RunCosts(
-    context_cut=summaries.ContextCut(questions=1, memories=2), replies={"asked": 1}
+    context_cut=summaries.ContextCut(questions=1, memories=2),
+    stored=summaries.StoredMemories(cases=1),
+    replies={"asked": 1},
 )
 """Costs with everything that is written only where it happened."""
 
@@ -207,6 +209,7 @@ def test_the_published_schema_has_the_fields_of_the_classes() -> None:
     assert published(schema.CategoryEntry) == keys(Category)
     assert published(schema.TimeEntry) == keys(summaries.PhaseTime)
     assert published(schema.CutEntry) == keys(summaries.ContextCut)
+    assert published(schema.StoredEntry) == keys(summaries.StoredMemories)
     assert published(schema.Context) == keys(summaries.ContextTokens)
     assert published(schema.AbandonedEntry) == keys(summaries.AbandonedCost)
     assert published(schema.ScoreLine) == keys(Score)

@@ -23,7 +23,7 @@ USAGES = st.builds(
 )
 ENTRIES = st.builds(
     Telemetry,
-    **dict.fromkeys(("rss_bytes", "store_bytes", "turns", "tokens", "node"), COUNTS),
+    **dict.fromkeys(("rss_bytes", "store_bytes", "stored", "turns", "tokens", "node"), COUNTS),
     context_tokens=COUNTS,
     start=SECONDS,
     end=SECONDS,

@@ -28,7 +28,14 @@ from membench.metrics.statistics import interval_text
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION, mean_cost, phase_cost
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
-from membench.records.summary import EnergySummary, PhaseEnergy, Summary, never_scored
+from membench.records.summary import (
+    EnergySummary,
+    PhaseEnergy,
+    Summary,
+    never_scored,
+    stores_nothing,
+)
+from membench.records.usage import Usage
 from membench.tasks.registry import get_task
 
 T = TypeVar("T")
@@ -272,6 +279,7 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
             f"{context:.0f} tokens of context (p95 {summary.costs.context_tokens.p95:.0f})"
             f"{sent_text(summary)}"
         )
+    lines.extend(stored_lines(summary, path))
     counts, cut = summary.counts, summary.costs.context_cut
     if cut.questions:
         lines.append(
@@ -303,6 +311,27 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
     if path is not None:
         lines.append(f"run: {path}")
     return lines
+
+
+def stored_lines(summary: Summary, path: Path | None) -> Iterator[str]:
+    """What was left in the stores, and how many replies of the system's model were of no use."""
+    stored = summary.costs.stored
+    phases = summary.costs.usage.values()
+    usage = sum((phase.roles.get(Role.MEMORY.value, Usage()) for phase in phases), Usage())
+    if usage.unusable:
+        kinds = {"cut at the output limit": usage.cut, "empty": usage.empty}
+        kinds["without the JSON or tool call asked for"] = usage.unparsable
+        listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        yield f"memory model: {usage.unusable} of {usage.calls} replies of no use ({listed})"
+    if stored.mean is None:
+        return
+    empty = f", nothing in {stored.empty} of {stored.cases}" if stored.empty else ""
+    yield f"stored per history: {stored.mean:,.1f} memories{empty}"
+    if path is not None and stores_nothing(RunDir.open(path).read_manifest().system, summary):
+        yield (
+            "NOTHING WAS STORED: what is scored here is the reader without a memory; such a row is "
+            "never ranked"
+        )
 
 
 def sent_text(summary: Summary) -> str:

@@ -36,6 +36,7 @@ from membench.domain.errors import Reason, SystemFault
 from membench.domain.labels import Phase
 from membench.domain.system import Memory, MemoryChange, MemorySystem, Query
 from membench.harness.lanes.resources import process_cpu_s, resources_of
+from membench.harness.lanes.store_count import StoreCount
 from membench.llm.phase_meter import PhaseMeter
 from membench.records.journal import DiskFull, Sink
 from membench.records.memories import MemoryTable, changes_to_content
@@ -156,6 +157,7 @@ class CasePlayer:
         self._node = node
         self._memories = MemoryTable(job.case.id, job.attempt, texts)
         self._system: MemorySystem | None = None
+        self._stored = StoreCount(job.case.timeline)
         self._broken = False
         self._next = 0
         self.failed = 0
@@ -219,12 +221,14 @@ class CasePlayer:
             usage = self._meter.close()
         used = resources_of(system, cpu, changed=phase is not Phase.RECALL)
         content, size, failure = self._judged(index, event, returned, usage.faults)
+        stored = self._stored.after(index, returned, system) if failure is None else None
         return content, Telemetry(
             start,
             end,
             used.cpu_s,
             used.rss_bytes,
             used.store_bytes,
+            stored,
             size.turns,
             size.tokens,
             size.context_tokens,

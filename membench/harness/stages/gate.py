@@ -12,7 +12,15 @@ from membench.harness.prepare import ResolvedRun
 from membench.harness.run_models import reader_of
 from membench.llm.config import ModelSpec
 from membench.readers.base import LocalReader
-from membench.readers.gate import ARMS, CASE, Arm, gate_questions, gate_result, gate_sha256
+from membench.readers.gate import (
+    ARMS,
+    CASE,
+    Arm,
+    gate_questions,
+    gate_result,
+    gate_sha256,
+    recorded_answers,
+)
 from membench.readers.llm.reader import LlmAnswer, ModelReader, ReadRequest
 from membench.readers.registry import choose_reader, local_reader
 from membench.records.journal import Appender, read_lines, terminate_torn_line
@@ -115,13 +123,7 @@ def _telemetry(answer: LlmAnswer) -> Telemetry:
 
 def recorded(run: RunDir) -> Answers:
     """The answers to the set as it is now."""
-    return {
-        (line["question"], line["arm"]): line["answer"]
-        for line in read_lines(run.gate)
-        if is_gate_answer(line)
-        and line["set_sha256"] == gate_sha256()
-        and isinstance(line.get("answer"), str)
-    }
+    return recorded_answers(line for line in read_lines(run.gate) if is_gate_answer(line))
 
 
 def gate_entry(run: RunDir) -> JsonObject | None:

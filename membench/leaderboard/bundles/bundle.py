@@ -95,6 +95,8 @@ def bundle_files(run: RunDir) -> dict[str, bytes]:
         files[f"calibration.{path.stem}.jsonl.gz"] = packed(map(redact.verdict, read_lines(path)))
     if run.energy.exists():
         files[layout.ENERGY] = packed(map(redact.energy, read_lines(run.energy)))
+    if run.gate.exists():
+        files[layout.GATE] = packed(map(redact.gate, read_lines(run.gate)))
     check_private(files)
     files[layout.CHECKSUMS] = checksums(files)
     return files

@@ -18,10 +18,11 @@ TEXTS = "texts.jsonl.gz"
 ANSWERS = "answers.jsonl.gz"
 SCORES = "scores.jsonl.gz"
 ENERGY = "energy.jsonl.gz"
+GATE = "reader_gate.jsonl.gz"
 CHECKSUMS = "SHA256SUMS"
 
 REQUIRED = (MANIFEST, SUMMARY, PLAY, TEXTS, ANSWERS, SCORES, CHECKSUMS)
-OPTIONAL = (ENERGY,)
+OPTIONAL = (ENERGY, GATE)
 VERDICTS = re.compile(r"verdicts\.([A-Za-z0-9][A-Za-z0-9._-]{0,95})\.jsonl\.gz")
 """A run's `verdicts/<judge_key>.jsonl`; flat, so that no entry of a bundle has a folder."""
 

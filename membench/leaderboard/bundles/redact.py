@@ -115,6 +115,13 @@ def verdict(line: JsonView) -> JsonObject:
     return kept
 
 
+def gate(line: JsonView) -> JsonObject:
+    """An answer to the reader gate, whose questions are our own."""
+    kept = schema.pruned(schema.GateLine, line)
+    kept["telemetry"] = telemetry(line["telemetry"])
+    return kept
+
+
 def publishable(value: object) -> bool:
     """Whether a value of a verdict is a number or one short label."""
     if isinstance(value, str):

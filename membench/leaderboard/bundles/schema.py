@@ -313,6 +313,9 @@ class RoleUsage(StrictModel):
     late: Count = 0
     latency_s: Amount | None = None
     cpu_s: Amount | None = None
+    cut: Count | None = None
+    empty: Count | None = None
+    unparsable: Count | None = None
     source: Label | None = None
     usd: Amount | None = None
 
@@ -361,6 +364,14 @@ class CutEntry(StrictModel):
 
     questions: Count
     memories: Count
+
+
+class StoredEntry(StrictModel):
+    """What was left in the stores."""
+
+    cases: Count
+    empty: Count
+    mean: Amount | None
 
 
 class RecalledEntry(StrictModel):
@@ -425,6 +436,7 @@ class Summary(StrictModel):
     ingested: IngestedEntry
     context_tokens: Context
     recalled: RecalledEntry
+    stored: StoredEntry | None = None
     time_s: dict[PhaseName, TimeEntry]
     cpu_s: dict[PhaseName, Amount | None]
     peak_rss_bytes: Count | None
@@ -476,6 +488,7 @@ class Telemetry(StrictModel):
     cpu_s: Amount = 0.0
     rss_bytes: Count | None = None
     store_bytes: Count | None = None
+    stored: Count | None = None
     turns: Count | None = None
     tokens: Count | None = None
     context_tokens: Count | None = None
@@ -583,6 +596,16 @@ class ScoreLine(StrictModel):
     reason: ShortText | None
     flags: list[Label]
     event: Count | None
+
+
+class GateLine(StrictModel):
+    """A line of reader_gate.jsonl: what the reader answered to an invented question."""
+
+    set_sha256: Sha256
+    question: Annotated[StrictInt, Field(ge=0, le=10_000)]
+    arm: Literal["none", "evidence"]
+    answer: Annotated[str, Field(max_length=100_000)] | None
+    telemetry: Telemetry
 
 
 VerdictLabel = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]*$")]

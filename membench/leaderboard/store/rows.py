@@ -29,7 +29,7 @@ from membench.records.canonical import canonical_sha256
 from membench.records.comparison_key import ComparisonKey
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP, STAGES
 from membench.records.manifest import Manifest, SystemEntry
-from membench.records.summary import Summary, never_scored
+from membench.records.summary import Summary, never_scored, stores_nothing
 from membench.tasks.base import AnyTask
 from membench.tasks.registry import get_task
 from membench.tasks.wording import less_is_better
@@ -168,6 +168,7 @@ def facts_of(manifest: Manifest, summary: Summary) -> JsonObject:
         "subset": manifest.subset,
         "scripted": manifest.scripted,
         "local": set(manifest.models) <= set(manifest.local_models),
+        "stores_nothing": stores_nothing(manifest.system, summary),
         "reader_fails_gate": (summary.reader_gate or {}).get("tells_apart") is False,
         "cases": counts.cases,
         "questions": counts.questions,

@@ -47,6 +47,7 @@ from membench.leaderboard.validation.verifier_data import (
     question_findings,
     read_known,
 )
+from membench.records.summary import StoredMemories
 from membench.tasks.base import AnyTask
 
 __all__ = ["FLAGS", "RULES", "Finding", "Rejected", "Rule", "Verification", "as_json", "verify"]
@@ -219,6 +220,9 @@ def run_flags(bundle: ParsedBundle) -> list[str]:
         found.append("flag.partial")
     if not bundle.summary["complete"]:
         found.append("flag.failures")
+    stored = StoredMemories.from_json(bundle.summary.get("stored"))
+    if stored.nothing and bundle.manifest["system"].get("reference") != "floor":
+        found.append("flag.empty")
     return found
 
 

@@ -32,18 +32,19 @@ RULE_OF_PART = {
     "metrics": "rescore.metric",
     "categories": "rescore.metric",
     "notes": "rescore.metric",
+    "reader_gate": "rescore.metric",
     "complete": "rescore.count",
     "content_sha256": "rescore.content",
     "energy": "rescore.energy",
 }
 """Part of the summary -> the rule it falls under; all others are costs."""
 
-UNCHECKED = frozenset({"comparison_key", "schema", "models", "judge", "reader_gate", "spent"})
+UNCHECKED = frozenset({"comparison_key", "schema", "models", "judge", "spent"})
 """Parts checked elsewhere, or not checkable: calibration of a judge is the submitter's claim."""
 
 
 USAGE_PARTS = frozenset({"usage", "abandoned"})
-ADDED_TO_USAGE = frozenset({"latency_s", "cpu_s", "prompt_sq"})
+ADDED_TO_USAGE = frozenset({"latency_s", "cpu_s", "prompt_sq", "cut", "empty", "unparsable"})
 """Figures of usage that older summaries do not have."""
 
 

@@ -50,6 +50,8 @@ class ParsedBundle:
         verdicts: Lines of verdicts by judge key.
         candidates: What each judge said about candidates made from gold, likewise.
         energy: Lines of energy.jsonl; None without samples.
+        gate: Lines of reader_gate.jsonl; None where the reader was not asked, and in bundles from
+            before they held them.
     """
 
     sha256: str
@@ -63,12 +65,14 @@ class ParsedBundle:
     verdicts: dict[str, Lines]
     candidates: dict[str, Lines]
     energy: Lines | None
+    gate: Lines | None = None
 
 
 LINE_MODELS: dict[str, type[schema.StrictModel]] = {
     layout.TEXTS: schema.TextLine,
     layout.ANSWERS: schema.AnswerLine,
     layout.SCORES: schema.ScoreLine,
+    layout.GATE: schema.GateLine,
 }
 
 
@@ -84,7 +88,9 @@ def parse_bundle(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundl
     check_version(summary, layout.SUMMARY)
     check_model(schema.Manifest, manifest, layout.MANIFEST, "schema.manifest")
     check_model(schema.Summary, summary, layout.SUMMARY, "schema.summary")
-    lines = {name: read_file(opened, name, limits) for name in LINE_MODELS}
+    lines = {
+        name: read_file(opened, name, limits) for name in LINE_MODELS if name in opened.unpacked
+    }
     verdicts = read_judges(opened, layout.VERDICTS, limits)
     candidates = read_judges(opened, layout.CALIBRATION, limits)
     energy = None
@@ -104,6 +110,7 @@ def parse_bundle(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundl
         verdicts,
         candidates,
         energy,
+        lines.get(layout.GATE),
     )
 
 

@@ -55,6 +55,7 @@ from membench.leaderboard.validation.references import check_references
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.verifier_data import VerifierData
 from membench.metrics.text import normalise
+from membench.readers.gate import gate_result, gate_sha256, recorded_answers
 from membench.readers.registry import reads_nothing
 from membench.records.attempts import RunRecords
 from membench.records.run_directory import RunDir
@@ -319,5 +320,13 @@ def recomputed_summary(
     """The summary as the harness would write it from the verifier's rows."""
     manifest = manifest_from(bundle.manifest)
     own = summarise(manifest, reference.task, results, energy.summary).to_json()
-    summary = orjson.loads(orjson.dumps(own)) | {"judge": bundle.summary["judge"]}
-    return pruned(Summary, summary)
+    kept = {"judge": bundle.summary["judge"], "reader_gate": recomputed_gate(bundle)}
+    return pruned(Summary, orjson.loads(orjson.dumps(own)) | kept)
+
+
+def recomputed_gate(bundle: ParsedBundle) -> JsonView | None:
+    """The reader gate from the answers in a bundle; the claim where it is of another set."""
+    claim: JsonView | None = bundle.summary.get("reader_gate")
+    if bundle.gate is None or claim is None or claim.get("set_sha256") != gate_sha256():
+        return claim
+    return gate_result(recorded_answers(bundle.gate)).to_json()

@@ -25,7 +25,7 @@ from membench.tasks.wording import MetricWords, judge_wanted, leading_metrics, m
 CEILING = "a ceiling: it is granted the evidence"
 """Why a control that sees gold is shown and never ranked."""
 
-AXES = ("joules", "cpu_s", "context_tokens")
+AXES = ("joules", "cpu_s", "sent_tokens", "context_tokens")
 """Costs in the order in which a board opens on them; the last one every run has."""
 
 ENOUGH_ROWS = 2
@@ -501,6 +501,8 @@ def why_unranked(run: JsonView, score: RowFigure | None) -> str:
         return "a subset of the questions"
     if run.get("reader_fails_gate"):
         return "its reader answers no better with the evidence than without"
+    if run.get("stores_nothing"):
+        return "its store stayed empty: nothing was remembered"
     if not run["complete"]:
         return "some events failed"
     return "" if score is not None else "figure not determined"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from membench.llm.aio.flight_limit import FlightLimit
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -23,6 +26,9 @@ async def in_flight(
 ) -> AsyncIterator[R]:
     """Results as they come, in any order, with at most `concurrency` jobs running.
 
+    How many run at a time begins low and follows how long they take (`FlightLimit`); no job waits
+    once it was taken.
+
     A worker goes from its job straight to its next one, so that a request follows a reply without
     waiting for what is done with the result. Jobs are taken only as there is room, so a long
     stream is never held in memory. When work raises, no further job is taken, what is in flight
@@ -31,9 +37,9 @@ async def in_flight(
     """
     results: asyncio.Queue[_Result[R] | None] = asyncio.Queue(concurrency)
     failures: list[Exception] = []
-    waiting = iter(jobs)
+    waiting, limit = iter(jobs), FlightLimit(concurrency)
     workers = [
-        asyncio.ensure_future(_work_off(work, waiting, results, failures))
+        asyncio.ensure_future(_work_off(work, waiting, results, failures, limit))
         for _ in range(concurrency)
     ]
     try:
@@ -86,15 +92,22 @@ async def _work_off(
     waiting: Iterator[J],
     results: asyncio.Queue[_Result[R] | None],
     failures: list[Exception],
+    limit: FlightLimit,
 ) -> None:
     """Take jobs one by one until there is none, or something failed."""
     try:
         while not failures:
-            try:
-                job = next(waiting)
-            except StopIteration:
-                break
-            await results.put(_Result(await work(job)))
+            async with limit.turn():
+                if failures:
+                    break
+                try:
+                    job = next(waiting)
+                except StopIteration:
+                    break
+                started = time.monotonic()
+                done = await work(job)
+                limit.took(time.monotonic() - started)
+            await results.put(_Result(done))
     except Exception as error:
         failures.append(error)
     await results.put(None)

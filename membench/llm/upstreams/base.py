@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from membench.domain.errors import ProviderFault
+from membench.domain.errors import ProviderFault, Reason
 from membench.llm import openai_protocol
 
 JSON = "application/json"
@@ -37,7 +37,18 @@ class Reply:
 
 
 class DeadUpstream(ProviderFault):
-    """An upstream that will not answer any more; asking again is of no use."""
+    """An upstream that will not answer any more; asking again is of no use.
+
+    Args:
+        reason: Why a call to it fails.
+        detail: What happened.
+        remedy: What the user can do.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", remedy: str = "") -> None:
+        """Keep what callers need."""
+        super().__init__(reason, detail)
+        self.remedy = remedy
 
 
 class Unreachable(ProviderFault):

@@ -194,14 +194,23 @@ def template_text(template: str | None) -> str:
     """A chat template: the text itself, or that of a file.
 
     Raises:
-        DataError: It names a file that cannot be read.
+        DataError: It names a file that cannot be read, or that shows a model nothing.
     """
     if not template or "{" in template:
         return template or ""
     try:
-        return Path(template).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(template, "", f"cannot be read as a chat template: {error}") from None
+        text = Path(template).expanduser().read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            template, "", f"cannot be read as a chat template: {error.strerror}"
+        ) from None
+    except UnicodeDecodeError:
+        raise DataError(template, "", "is no text, and so no chat template") from None
+    if "{{" not in text:
+        raise DataError(
+            template, "", "holds no '{{', so no message would reach the model", "Name another file."
+        )
+    return text
 
 
 def head_of(path: Path) -> GgufHead:

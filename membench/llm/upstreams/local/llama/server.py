@@ -95,7 +95,9 @@ class LlamaServer:
             line = b""
         if not line:
             await self.stop()
-            raise ProviderFault(Reason.PROVIDER_ERROR, f"the server did not start: {self._last()}")
+            raise ProviderFault(
+                Reason.PROVIDER_ERROR, f"the server did not start: {self.last_words()}"
+            )
         self.http = HttpUpstream(f"{orjson.loads(line)['address']}/v1", key, direct=True)
         pid = process.pid
         self.cpu = CpuShares(lambda: process_cpu_s(pid))
@@ -141,10 +143,11 @@ class LlamaServer:
             process.kill()
             await process.wait()
 
-    def _last(self) -> str:
-        """The last error in the log, or its last line."""
+    def last_words(self) -> str:
+        """The first error in the log, which the others follow from, or its last line."""
         if self.log is None or not self.log.is_file():
             return "it keeps no log"
         lines = self.log.read_text(errors="replace").splitlines()
         errors = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
-        return " ".join((errors or lines or ["it said nothing"])[-1].split())[:300]
+        said = errors[0] if errors else (lines or ["it said nothing"])[-1]
+        return " ".join(said.split())[:300]

@@ -55,7 +55,9 @@ class LlamaUpstream(BaseUpstream):
                     where = f"; its log: {server.log}" if server.log else ""
                     raise DeadUpstream(
                         Reason.PROVIDER_ERROR,
-                        f"the server of '{self.settings.name}' ended {server.starts} times{where}",
+                        f"the server of '{self.settings.name}' ended {server.starts} times: "
+                        f"{server.last_words()}{where}",
+                        "Look at its settings (--model-set) and at the memory of this machine.",
                     )
             await asyncio.gather(*(server.start() for server in waiting))
 
