@@ -75,4 +75,4 @@ def _length(listed: Any, system: MemorySystem) -> int | None:
     except Exception:
         return None
     finally:
-        resources_of(system, 0.0)  # what another process used for it is charged to nobody
+        resources_of(system, 0.0, changed=False)  # what another process used is nobody's
