@@ -131,7 +131,7 @@ def test_a_bundle_of_an_empty_store_is_flagged_and_never_ranked(
     checked = verify(make_bundle(done.run.path, tmp_path / "bundle").path)
     assert checked.accepted, checked.findings
     assert "flag.empty" in checked.flags
-    facts = facts_of(done.run.read_manifest(), Summary.from_json(checked.summary))
+    facts = facts_of(done.run.manifest(), Summary.from_json(checked.summary))
     assert "stayed empty" in why_unranked({**facts, "rehearsal": False, "withdrawn": False}, None)
 
 
@@ -143,7 +143,7 @@ def test_the_floor_stores_nothing_by_its_card_and_is_ranked(
     assert "NOTHING" not in said(done)
     checked = verify(make_bundle(done.run.path, tmp_path / "bundle").path)
     assert checked.accepted and "flag.empty" not in checked.flags
-    assert facts_of(done.run.read_manifest(), done.summary)["stores_nothing"] is False
+    assert facts_of(done.run.manifest(), done.summary)["stores_nothing"] is False
 
 
 def test_a_claimed_store_that_the_records_do_not_show_is_refused(

@@ -123,7 +123,7 @@ def test_a_verifier_scores_the_gate_again_from_the_answers_in_the_bundle(
     assert checked.accepted, checked.findings
     assert checked.summary["reader_gate"] == done.summary.reader_gate
     assert (
-        facts_of(done.run.read_manifest(), Summary.from_json(checked.summary))["reader_fails_gate"]
+        facts_of(done.run.manifest(), Summary.from_json(checked.summary))["reader_fails_gate"]
         is not passes
     )
     claim = {"difference": 0.9, "ci95": [0.8, 1.0], "tells_apart": True}

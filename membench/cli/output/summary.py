@@ -327,7 +327,7 @@ def stored_lines(summary: Summary, path: Path | None) -> Iterator[str]:
         return
     empty = f", nothing in {stored.empty} of {stored.cases}" if stored.empty else ""
     yield f"stored per history: {stored.mean:,.1f} memories{empty}"
-    if path is not None and stores_nothing(RunDir.open(path).read_manifest().system, summary):
+    if path is not None and stores_nothing(RunDir.open(path).manifest().system, summary):
         yield (
             "NOTHING WAS STORED: what is scored here is the reader without a memory; such a row is "
             "never ranked"
