@@ -18,18 +18,23 @@ from membench.testing.browsing import CHROMIUM_FLAGS, served_board
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "img"
-DESKTOP = {"width": 1280, "height": 1100}
+DESKTOP = {"width": 1400, "height": 900}
+CHARTED = ("", "amortisation")
+"""Pages whose chart is waited for."""
+
 PHONE = {"width": 390, "height": 844}
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: its name, the address, and how the page is looked at."""
+    """One picture: its name, the address, how the page is looked at, and whether it is as tall as
+    the page or shows the first screen."""
 
     name: str
     address: str
     viewport: dict[str, int]
     scheme: str = "light"
+    tall: bool = False
 
 
 def shots() -> Iterator[Shot]:
@@ -43,21 +48,25 @@ def shots() -> Iterator[Shot]:
     yield Shot("phone", "", PHONE)
     yield Shot("amortisation", "amortisation", DESKTOP)
     yield Shot("compare", f"compare?{urlencode(runs)}", DESKTOP)
-    yield Shot("run", f"run?run={dense}", DESKTOP)
-    yield Shot("systems", "systems", DESKTOP)
+    yield Shot("run", f"run?run={lexical[0]}", DESKTOP)
+    yield Shot("question", f"question?{urlencode(runs[:2])}", DESKTOP)
+    yield Shot("glossary", "glossary", DESKTOP)
 
 
 def take(browser: Any, address: str, shot: Shot) -> None:
-    """Take one picture, as tall as the page but not endless."""
+    """Take one picture of the first screen, or as tall as the page but not endless."""
     page = browser.new_page(viewport=shot.viewport, color_scheme=shot.scheme)
     page.goto(address + shot.address)
     page.get_by_role("heading").first.wait_for(timeout=60_000)
     running = "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')"
     page.wait_for_function(running, timeout=60_000)
+    if shot.address in CHARTED:
+        page.wait_for_selector(".js-plotly-plot .main-svg", state="attached", timeout=60_000)
     page.wait_for_timeout(3_000)  # charts are drawn after the page says that it is ready
-    height = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
-    page.set_viewport_size({**shot.viewport, "height": min(int(height) + 40, 1800)})
-    page.wait_for_timeout(1_000)
+    if shot.tall:
+        height = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
+        page.set_viewport_size({**shot.viewport, "height": min(int(height) + 40, 1800)})
+        page.wait_for_timeout(1_000)
     page.screenshot(path=IMAGES / f"{shot.name}.png")
     page.close()
 

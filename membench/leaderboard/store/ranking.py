@@ -177,7 +177,7 @@ def certainly_apart(table: ScoreTable) -> NDArray[np.bool_]:
     t = np.where(flat, np.where(np.abs(values) < NO_SPREAD, 0.0, sure), t)
     ordered = np.sort(t[np.triu_indices(len(t), k=1)])
     apart, before = 0, -1
-    critical = np.inf
+    critical = float("inf")
     while before < apart < len(ordered):
         critical = float(stdtrit(degrees, 1 - ALPHA / (len(ordered) - apart) / 2))
         before, apart = apart, len(ordered) - int(np.searchsorted(ordered, critical, "right"))
