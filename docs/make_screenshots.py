@@ -19,8 +19,10 @@ from membench.testing.browsing import CHROMIUM_FLAGS, served_board
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "img"
 DESKTOP = {"width": 1400, "height": 900}
-CHARTED = ("", "amortisation")
-"""Pages whose chart is waited for."""
+CHART = ".js-plotly-plot .main-svg"
+TABLE = '[data-testid="stDataFrame"] canvas'
+DRAWN = {"run": TABLE, "question": TABLE, "glossary": TABLE}
+"""What must be there before a picture is taken; a chart where nothing is named."""
 
 PHONE = {"width": 390, "height": 844}
 
@@ -60,8 +62,9 @@ def take(browser: Any, address: str, shot: Shot) -> None:
     page.get_by_role("heading").first.wait_for(timeout=60_000)
     running = "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')"
     page.wait_for_function(running, timeout=60_000)
-    if shot.address in CHARTED:
-        page.wait_for_selector(".js-plotly-plot .main-svg", state="attached", timeout=60_000)
+    drawn = DRAWN.get(shot.name, CHART)
+    page.wait_for_selector(drawn, state="attached", timeout=120_000)
+    page.wait_for_function(running, timeout=60_000)
     page.wait_for_timeout(3_000)  # charts are drawn after the page says that it is ready
     if shot.tall:
         height = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollHeight")

@@ -23,6 +23,8 @@ BIND: object = "query-params"
 STYLE = """
 [data-testid="stMainBlockContainer"] { padding-top: 3.6rem; padding-bottom: 3rem; }
 h1 { font-size: 1.6rem !important; padding: .2rem 0 .3rem !important; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
+  color: inherit !important; opacity: 1; }
 .st-key-cards, .st-key-chart-narrow { display: none; }
 @media (max-width: 640px) {
   .st-key-cards, .st-key-chart-narrow { display: flex; }
@@ -75,12 +77,26 @@ def nothing_yet() -> bool:
     return True
 
 
-def table(records: Records, *, key: str, alt: str, height: int | str = "auto") -> None:
-    """A table with downloads of exactly what it shows."""
+def table(
+    records: Records,
+    *,
+    key: str,
+    alt: str,
+    height: int | str = "auto",
+    words: Mapping[str, tuple[str, str]] | None = None,
+) -> None:
+    """A table with downloads of exactly what it shows; see `selectable`."""
     if not records:
         st.text("Nothing to show.")
         return
-    st.dataframe(list(records), hide_index=True, width="stretch", alt=alt, height=height)
+    st.dataframe(
+        list(records),
+        hide_index=True,
+        width="stretch",
+        alt=alt,
+        height=height,
+        column_config=widths(records, words or {}),
+    )
     downloads(records, key)
 
 
@@ -112,7 +128,14 @@ def selectable(
     return [row for row in event.selection.rows if row < len(records)]
 
 
-WIDTHS = {"system": 190, "frontier": 110, "score badge": 120, "energy badge": 120, "remarks": 260}
+WIDTHS = {
+    "system": 190,
+    "gain over baselines": 130,
+    "frontier": 110,
+    "score badge": 120,
+    "energy badge": 120,
+    "remarks": 260,
+}
 
 
 def widths(records: Records, words: Mapping[str, tuple[str, str]]) -> dict[str, Any]:

@@ -24,14 +24,15 @@ CARD_STYLE = """
 .mb-answer .mb-less { font-size: 1rem; }
 .mb-answer .mb-less strong { font-weight: 500; }
 @media (max-width: 640px) { .mb-answer, .mb-answer .mb-less { font-size: .95rem; } }
-.mb-cards { list-style: none; margin: 0; padding: 0; }
-.mb-cards li { border: 1px solid rgba(128, 134, 145, .45); border-radius: .5rem;
-  padding: .55rem .75rem; margin: 0 0 .5rem; }
+ul.mb-cards { list-style: none; margin: 0; padding: 0; }
+ul.mb-cards > li { border: 1px solid rgba(128, 134, 145, .45); border-radius: .5rem;
+  padding: .55rem .75rem !important; margin: 0 0 .5rem !important; }
 .mb-cards .mb-name { font-weight: 600; overflow-wrap: anywhere; }
 .mb-cards .mb-rank { float: right; margin-left: .5rem; opacity: .85; }
 .mb-cards dl { display: grid; grid-template-columns: auto 1fr; gap: .1rem .75rem;
-  margin: .3rem 0 0; }
-.mb-cards dt { opacity: .8; } .mb-cards dd { margin: 0; font-weight: 600; }
+  margin: .3rem 0 0 !important; padding: 0; }
+.mb-cards dt { opacity: .85; margin: 0 !important; padding: 0; text-align: left; }
+.mb-cards dd { margin: 0 !important; padding: 0; font-weight: 600; }
 .mb-cards small { opacity: .85; }
 """
 

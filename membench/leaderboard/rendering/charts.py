@@ -37,7 +37,7 @@ MOST_LABELS = 40
 WIDE, NARROW = 1200, 300
 """Pixels of a chart's width that names are placed for."""
 
-HEIGHT = 380
+HEIGHT, NARROW_HEIGHT = 380, 310
 
 MOST_POINTS = 2000
 """Beyond this many the best ranked are drawn: a browser takes seconds for more."""
@@ -98,6 +98,7 @@ def scatter(board: Board, width: int = WIDE) -> Any:
     for kind in dict.fromkeys(kind_of(row, board) for row in rows):
         mine = [row for row in rows if kind_of(row, board) == kind]
         figure.add_trace(point_trace(mine, board, names, full, kind=kind, many=len(rows)))
+    narrow = width <= NARROW
     figure.update_layout(
         xaxis={
             "type": "log",
@@ -106,7 +107,8 @@ def scatter(board: Board, width: int = WIDE) -> Any:
             **ticks(frame.left, frame.right),
         },
         yaxis={"title": score_title(board, width), "range": [frame.bottom, frame.top]},
-        **LAYOUT,
+        showlegend=not narrow,
+        **(LAYOUT | {"height": NARROW_HEIGHT} if narrow else LAYOUT),
     )
     return figure
 
@@ -199,7 +201,8 @@ def frame_of(rows: Sequence[BoardRow], factor: float, width: int) -> PlotFrame:
     top = max((factor * (s.high or s.value) for s in scores), default=1.0)
     bottom = min((factor * min(s.low or 0.0, s.value) for s in scores), default=0.0)
     margin = 0.05 * ((top - min(bottom, 0.0)) or 1.0)
-    drawn_width, drawn_height = width * 0.92, HEIGHT * 0.72
+    height = NARROW_HEIGHT if width <= NARROW else HEIGHT
+    drawn_width, drawn_height = width * 0.92, height * 0.72
     return PlotFrame(
         low - room, high + room, min(bottom, 0.0) - margin, top + margin, drawn_width, drawn_height
     )
@@ -443,8 +446,13 @@ def amortised_lines(page: Amortisation, most: int = 20) -> Any:
     return figure
 
 
-def by_category(view: ComparisonView) -> Any:
-    """Scores of every compared run, over all questions and by category, side by side."""
+def by_category(view: ComparisonView, title: str) -> Any:
+    """Scores of every compared run, over all questions and by category, side by side.
+
+    Args:
+        view: The comparison.
+        title: The metric for people.
+    """
     import plotly.graph_objects as go
 
     factor = 100.0 if is_fraction(view.metric) else 1.0
@@ -461,7 +469,6 @@ def by_category(view: ComparisonView) -> Any:
                 },
             )
         )
-    title = f"{view.metric} (%)" if is_fraction(view.metric) else view.metric
     figure.update_layout(**(LAYOUT | {"height": 320, "clickmode": "event"}))
     figure.update_layout(barmode="group", yaxis={"title": title, "rangemode": "tozero"})
     return figure

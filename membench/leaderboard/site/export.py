@@ -200,8 +200,8 @@ def charts_of(view: Board) -> str:
     wide, narrow = (drawn(charts.scatter(view, width)) for width in (charts.WIDE, charts.NARROW))
     words = html.escaped(charts.alt_text(view))
     return (
-        f'<div class="wide-only" role="img" aria-label="{words}">{wide}</div>'
-        f'<div class="narrow" role="img" aria-label="{words}">{narrow}</div>'
+        f'<div class="wide-only" role="group" aria-label="{words}">{wide}</div>'
+        f'<div class="narrow" role="group" aria-label="{words}">{narrow}</div>'
     )
 
 

@@ -181,7 +181,7 @@ function drawPair(place, board, a, b, pair) {
   } else {
     place.append(element("p", "These two rows do not rest on the same questions: there is no paired difference."));
   }
-  const plot = element("div", null, { role: "img", "aria-label": "Scores by category; the table below holds them" });
+  const plot = element("div", null, { role: "group", "aria-label": "Scores by category; the table below holds them" });
   place.append(plot);
   const categories = Object.keys(a.categories).filter((name) => name in b.categories);
   if (window.Plotly && categories.length) {

@@ -22,12 +22,19 @@ def page() -> None:
     )
     if c.nothing_yet():
         return
-    choice = replace(c.place_pickers(), axis=c.axis_picker("seconds"))
+    place, money, against = st.columns((2, 1, 1))
+    with place:
+        choice = c.place_pickers()
+    opening = state.the_board(choice).choice.axis
+    with money:
+        axis = c.axis_picker(opening if COSTS[opening].setup else "seconds")
+    choice = replace(choice, axis=axis)
     first = amortisation(state.the_board(choice))
     labels = {row.run_id: row.label for row in first.candidates}
     default = first.reference.run_id if first.reference else ""
     options = [default, *(run for run in labels if run != default)] if default else []
-    reference = c.pick("Against", options, "reference", lambda run: labels.get(run, run))
+    with against:
+        reference = c.pick("Against", options, "reference", lambda run: labels.get(run, run))
     shown = amortisation(state.the_board(choice), reference)
     if not shown.lines:
         title = COSTS[choice.axis].title.lower()

@@ -8,10 +8,11 @@ from membench.experiments.compare import adjustment_text
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.rendering import charts
-from membench.leaderboard.store.rows import lower_is_better
+from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views import compare as view
 from membench.leaderboard.views.board import listed
 from membench.metrics.names import is_fraction
+from membench.tasks.wording import metric_words
 
 
 def page() -> None:
@@ -55,13 +56,13 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
     head = next(iter(shown.labels.values()))
     unit = "percentage points" if is_fraction(shown.metric) else "units of the metric"
     task = str(state.index().runs.set_index("run_id").loc[runs[0], "task"])
-    less = "; less is better" if lower_is_better(task, shown.metric) else ""
+    words = metric_words(task_class(task).card, shown.metric)
     st.caption(
         f"{head} is the first run, every other the second; differences are the first less the "
-        f"second. {shown.metric} is in {unit}{less}. {adjustment_text(shown.pairs)}"
+        f"second. {words.title} is in {unit}; {words.direction}. {adjustment_text(shown.pairs)}"
     )
     st.plotly_chart(
-        charts.by_category(shown),
+        charts.by_category(shown, words.titled),
         key="by-category-chart",
         alt="Scores over all questions and by category; the tables below hold them.",
         config=charts.CONFIG,

@@ -8,12 +8,13 @@ from membench.domain.errors import RunStateError
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.rendering.standing import standing_html
-from membench.leaderboard.store.rows import label, lower_is_better
+from membench.leaderboard.store.rows import lower_is_better, task_class
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.standing import standing
 from membench.leaderboard.views.tables import BADGES
+from membench.tasks.wording import metric_words
 
 
 def page() -> None:
@@ -62,14 +63,18 @@ def pick_run() -> str:
 
 def draw(loaded: LoadedBundle) -> None:
     """A bundle."""
-    st.text(f"{label(loaded.manifest)}, {loaded.summary.task} ({loaded.summary.split})")
     badge = (loaded.badge or {}).get("score", "unchecked")
     left, middle, right = st.columns(3)
     left.metric("Score badge", BADGES.get(badge, badge))
     middle.metric("Energy", view.joules(loaded.summary.energy.total))
     right.metric("Questions", f"{loaded.summary.counts.questions:,}")
     st.subheader("Scores by category")
-    c.table(view.category_records(loaded), key="categories", alt="Headline scores by category")
+    c.table(
+        view.category_records(loaded),
+        key="categories",
+        alt="Headline scores by category",
+        words=metric_titles(loaded),
+    )
     with st.expander("All metrics, and how each came about"):
         c.table(view.metric_records(loaded), key="metrics", alt="All metrics of the run")
     st.subheader("Costs by phase")
@@ -81,6 +86,13 @@ def draw(loaded: LoadedBundle) -> None:
         c.table(view.facts(loaded), key="facts", alt="What the manifest says")
     manifest = loaded.opened.stored["manifest.json"]
     st.download_button("manifest.json", manifest, "manifest.json", on_click="ignore")
+
+
+def metric_titles(loaded: LoadedBundle) -> dict[str, tuple[str, str]]:
+    """Titles and meanings of the headline metrics, for the heads of columns."""
+    card = task_class(loaded.summary.task).card
+    words = (metric_words(card, name) for name in (*card.headline, card.main_metric))
+    return {word.name: (word.titled, f"{word.meaning}; {word.direction}.") for word in words}
 
 
 def draw_questions(loaded: LoadedBundle) -> None:
