@@ -185,7 +185,7 @@ class TestEveryCost:
         table = cost_table(walk.summary)
         cells = {str(column.header): list(column.cells) for column in table.columns}
         if cost.id not in columns:
-            assert cost.id in ("context_tokens", "joules")
+            assert cost.id in ("context_tokens", "sent_tokens", "joules")
             return
         printed = dict(zip(cells["phase"], cells[columns[cost.id]], strict=True))
         for part, phases in ((QUESTION, QUESTION_PHASES), (SETUP, SETUP_PHASES)):
