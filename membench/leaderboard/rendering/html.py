@@ -25,6 +25,7 @@ button, select { font: inherit; padding: .2rem .6rem; border: 1px solid var(--li
 h1 { font-size: 1.5rem; margin: .6rem 0; } h2 { font-size: 1.2rem; margin-top: 1.6rem; }
 .scroll { overflow-x: auto; }
 .pickers, .chips { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
+.pickers label { max-width: 100%; min-width: 0; }
 .chips a, .chips strong { border: 1px solid var(--line); border-radius: .5rem;
   padding: .15rem .6rem; text-decoration: none; }
 .chips strong { background: var(--ground); }
