@@ -77,7 +77,7 @@ def metric_words(card: TaskCard, name: str) -> MetricWords:
         remarks.append("scored")
         meanings.append("over the questions that have a value")
     title = card.metric_labels.get(bare) or title_from_name(bare)
-    meaning = card.metric_titles.get(bare) or title[0].lower() + title[1:]
+    meaning = card.metric_titles.get(bare) or title[:1].lower() + title[1:]
     return MetricWords(
         name,
         ", ".join([title, *remarks]),
