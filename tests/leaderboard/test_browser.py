@@ -241,7 +241,7 @@ def test_a_phone_shows_answer_chart_and_cards(many: Board) -> None:
     assert page.locator(".js-plotly-plot:visible").first.bounding_box()["y"] < 500
     card = page.locator(".mb-cards li").first
     assert "%" in card.inner_text()
-    assert "per question" in card.inner_text()
+    assert "Cost" in card.inner_text()
     assert not page.locator('.st-key-rows [data-testid="stDataFrame"]').is_visible()
     many.check()
 
