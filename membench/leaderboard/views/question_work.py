@@ -1,7 +1,6 @@
 """What a run did for one question: memories from its evidence, and model calls behind it.
 
-A bundle counts calls by role and holds no prompts and no replies; `membench show RUN --question ID`
-shows them where the run directory and its cassette are.
+A bundle counts calls by role and holds no prompts and no replies: those stay in the run's cassette.
 """
 
 from __future__ import annotations

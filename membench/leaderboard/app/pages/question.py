@@ -100,8 +100,8 @@ def draw_run(run: view.AttemptView) -> None:
         )
     with st.expander("Model calls of this question and of the ingestion of its evidence"):
         st.caption(
-            "Counts by role. Prompts and replies are not in a bundle: membench show RUN "
-            "--question ID has them where the run is."
+            "Counts by role. Prompts and replies are not in a bundle: they stay in the cassette "
+            "of the run, if it had one."
         )
         c.table(
             view.call_records(run),
