@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from membench.domain.labels import Phase, Role
+from membench.domain.labels import Phase, Provenance, Role
 from membench.energy.attribution.coefficients import Coefficients, Range, model_key, table
 from membench.harness.divisions import pinned_divisions
 from membench.llm.config import ModelSpec, Price
@@ -44,7 +44,10 @@ class ModelCost:
             turns_j, questions_j = (
                 f"{j.mid:,.0f} ({j.low:,.0f} to {j.high:,.0f})" for j in self.joules
             )
-            parts.append(f"{turns_j} J per 1,000 turns, {questions_j} J per 1,000 questions")
+            provenance = Provenance.ESTIMATED.value
+            parts.append(
+                f"{turns_j} J per 1,000 turns, {questions_j} J per 1,000 questions {provenance}"
+            )
         return "; ".join(parts) or "no known price, no published coefficients"
 
 

@@ -22,6 +22,7 @@ GIVEN: dict[str, list[tuple[str, str | None]]] = {
         (RUN + " --engine ray", "membench[ray]"),
         (RUN + " --energy nvml", "membench[energy]"),
     ],
+    "profile": [("bm25 --lengths 2,4,6,8", LLM)],
     "plan": [(RUN, None), (RUN + " --reader scripted", None)],
     "suite": [("{folder}/suite.yaml --out {folder}", None)],
     "read": [
@@ -53,6 +54,7 @@ GIVEN: dict[str, list[tuple[str, str | None]]] = {
     "board token": [("me", None)],
     "systems": [("", None)],
     "systems show": [("bm25", None)],
+    "systems check": [("bm25", LLM)],
     "systems install": [("bm25", None)],
     "systems remove": [("bm25", None)],
     "tasks": [("", None)],

@@ -110,6 +110,7 @@ GEMINI = {
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Items? .* `ReadOnly` qualifier:UserWarning")  # litellm's own
 def test_providers_are_spoken_to_in_their_own_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AZURE", "OPENROUTER", "ANTHROPIC", "GEMINI"):
         monkeypatch.setenv(f"{name}_API_KEY", "any")
@@ -132,7 +133,7 @@ def test_providers_are_spoken_to_in_their_own_protocols(monkeypatch: pytest.Monk
     for model, (end, path) in SPOKEN.items():
         with OddServer(answer) as server:
             reply = orjson.loads(asyncio.run(asked(model, server.origin + end)).body)
-        assert paths[-1] == path
+        assert paths[-1] == path, reply
         assert reply["choices"][0]["message"]["content"] == "Paris"
         assert reply["usage"]["prompt_tokens"] == 11
 

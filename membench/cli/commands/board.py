@@ -63,7 +63,7 @@ def check_request(
     results: Results = Path("results"),
     data: Data = None,
 ) -> None:
-    """Check a pull request: one new bundle that breaks no rule, and nothing else.
+    """Check a pull request: one new bundle, no rule broken.
 
     Run it in a checkout of the request.
     """

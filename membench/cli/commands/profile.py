@@ -34,7 +34,7 @@ def profile(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure what a system asks of its models, by the length of the history.
+    """Measure what a system asks of its models by history length.
 
     Calls and tokens per turn and per question, how they grow, the package's own CPU seconds, the
     size of its store: against scripted replies of a stated length, so that no model is paid.
