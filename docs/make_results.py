@@ -73,6 +73,15 @@ TABLES = (
         },
     ),
     Table(
+        "results of synthetic",
+        "synthetic",
+        "offline",
+        {
+            "evidence.turn.recall@10": "evidence recall@10",
+            "evidence.turn.ndcg@10": "nDCG@10",
+        },
+    ),
+    Table(
         "results of tiny-local",
         "synthetic",
         "tiny-local",

@@ -129,6 +129,12 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
         time.sleep(0.02)
 
 
+def heed_signals() -> None:
+    """Undo what the tests were started with: `nohup` and background jobs ignore some."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_is_resumable_and_says_how(reference, tmp_path, number):
@@ -145,6 +151,7 @@ def test_an_interrupted_run_is_resumable_and_says_how(reference, tmp_path, numbe
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_signals,
     )
     wait_for(tmp_path / "stopped" / "play.jsonl", process)
     process.send_signal(number)
