@@ -46,6 +46,15 @@ def test_memories_of_several_turns_are_recognised(tmp_path: Path) -> None:
     assert set(verified(tmp_path, spec).origins.values()) == {"re-scored"}
 
 
+@pytest.mark.parametrize("task", sorted(list_tasks()))
+def test_figures_of_texts_that_no_verifier_knows_stand_as_claimed(
+    task: str, tmp_path: Path
+) -> None:
+    """A date before a turn's words makes its hash unknown, and changes nothing else."""
+    result = verified(tmp_path, RunSpec("bm25", task, split="sample", set={"text": "dated"}))
+    assert result.accepted, [str(finding) for finding in result.findings]
+
+
 def test_answers_cut_from_rewritten_memories_stand_as_claimed(spoil: Spoil) -> None:
     """A span in a memory whose words are not published says nothing to a verifier."""
 

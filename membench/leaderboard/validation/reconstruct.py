@@ -12,7 +12,7 @@ and out come several versions of the case, equal in all but the stand-ins:
     data            turn D1:3 is "Ana: I bought a kayak."
 
     version.played                      memory 0 is turn D1:3, memory 1 is "memory 1"
-    version.with_gold_text[0]           memory 1 is every string of the gold instead
+    version.with_other_texts[0]           memory 1 is every string of the gold instead
 
 A metric with the same value in all versions does not depend on the text; `scoring` uses that.
 """
@@ -56,14 +56,15 @@ class CaseVersions:
     Attributes:
         played: The case as it is scored: empty answers, "memory n" for unknown memories.
         with_other_answers: The same with other answers; empty if all are published.
-        with_gold_text: The same with the gold's text in unknown memories; empty if all are known.
+        with_other_texts: The same with the gold's text, and with what their sources say, in unknown
+            memories; empty if all are known.
         hidden_answers: Events whose answers are not published.
         known: Texts of the memories that are known by their hash, by number.
     """
 
     played: PlayedCase
     with_other_answers: tuple[PlayedCase, ...]
-    with_gold_text: tuple[PlayedCase, ...]
+    with_other_texts: tuple[PlayedCase, ...]
     hidden_answers: frozenset[int]
     known: Mapping[int, str]
 
@@ -71,7 +72,7 @@ class CaseVersions:
         """Every version, the one that is scored first."""
         yield self.played
         yield from self.with_other_answers
-        yield from self.with_gold_text
+        yield from self.with_other_texts
 
 
 def case_versions(case: Case, gold: Gold, attempt: CaseAttempt) -> CaseVersions:
@@ -91,15 +92,16 @@ def case_versions(case: Case, gold: Gold, attempt: CaseAttempt) -> CaseVersions:
         return played_case(case, replace(records, answers=answers))
 
     first, *others = PLACEHOLDER_ANSWERS
-    by_gold: tuple[PlayedCase, ...] = ()
+    other_texts: tuple[PlayedCase, ...] = ()
     if len(known) < len(attempt.texts):
-        gold_text = all_gold_text(gold)
-        texts = with_texts(attempt.texts, known, lambda n: f"{gold_text} {n}")
-        by_gold = (played(replace(attempt, texts=texts), first),)
+        gold_text, told = all_gold_text(gold), told_by_sources(case, attempt.texts)
+        stand_ins = (lambda n: f"{gold_text} {n}", lambda n: f"{told[n]} {n}")
+        texts = (with_texts(attempt.texts, known, stand_in) for stand_in in stand_ins)
+        other_texts = tuple(played(replace(attempt, texts=lines), first) for lines in texts)
     return CaseVersions(
         played(plain, first),
         tuple(played(plain, other) for other in others) if hidden else (),
-        by_gold,
+        other_texts,
         hidden,
         known,
     )
@@ -110,8 +112,7 @@ def case_versions(case: Case, gold: Gold, attempt: CaseAttempt) -> CaseVersions:
 
 def known_texts(case: Case, lines: Sequence[JsonView]) -> dict[int, str]:
     """Texts of the memories that are turns or items of the case, or several joined, by hash."""
-    sources = {turn.id: turn.text for turn in case.turns().values()}
-    sources |= {e.item.id: e.item.text for e in case.timeline if isinstance(e, Remember)}
+    sources = source_texts(case)
     by_hash = {sha256(text): text for text in sources.values()}
     found: dict[int, str] = {}
     for line in lines:
@@ -123,6 +124,21 @@ def known_texts(case: Case, lines: Sequence[JsonView]) -> dict[int, str]:
         if text is not None:
             found[line["n"]] = text
     return found
+
+
+def source_texts(case: Case) -> dict[str, str]:
+    """What every turn and every item of a case says, by its id."""
+    turns = {turn.id: turn.text for turn in case.turns().values()}
+    return turns | {e.item.id: e.item.text for e in case.timeline if isinstance(e, Remember)}
+
+
+def told_by_sources(case: Case, lines: Sequence[JsonView]) -> dict[int, str]:
+    """What the sources of every memory say, by its number; empty where it names none."""
+    sources = source_texts(case)
+    return {
+        line["n"]: "\n".join(sources[name] for name in line["sources"] if name in sources)
+        for line in lines
+    }
 
 
 def placeholder_text(n: int) -> str:

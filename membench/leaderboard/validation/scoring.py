@@ -207,7 +207,7 @@ class BundleScorer:
         rows = self._score(versions.played, gold, verdicts)
         for names, others in (
             (self._by_answer, versions.with_other_answers),
-            (self._by_memory, versions.with_gold_text),
+            (self._by_memory, versions.with_other_texts),
         ):
             for other in others:
                 names |= changed_metrics(rows, self._score(other, gold, verdicts))
