@@ -12,7 +12,7 @@ and out come several versions of the case, equal in all but the stand-ins:
     data            turn D1:3 is "Ana: I bought a kayak."
 
     version.played                      memory 0 is turn D1:3, memory 1 is "memory 1"
-    version.with_other_texts[0]           memory 1 is every string of the gold instead
+    version.with_other_texts[0]         memory 1 is every string of the gold instead
 
 A metric with the same value in all versions does not depend on the text; `scoring` uses that.
 """
