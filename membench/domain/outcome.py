@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from membench.domain.case import Case
+from membench.domain.errors import Reason
 from membench.domain.system import Memory, MemoryChange
 
 # --- what was played ---------------------------------------------------------------------------
@@ -17,6 +18,10 @@ class Outcome:
 
     ok: bool = True
     reason: str | None = None
+
+
+MISSING = Outcome(ok=False, reason=Reason.MISSING)
+"""Of what was never recorded."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,10 @@ class PlayedCase:
     ingested: Mapping[int, Ingested] = field(default_factory=dict)
     recalled: Mapping[int, Recalled] = field(default_factory=dict)
     answered: Mapping[int, tuple[Answered, ...]] = field(default_factory=dict)
+
+    def answer(self, event: int) -> Answered:
+        """The first answer to an ask; in its place the failure to recall, or `MISSING`."""
+        recalled = self.recalled.get(event)
+        if recalled is not None and not recalled.outcome.ok:
+            return Answered(recalled.outcome)
+        return next(iter(self.answered.get(event, ())), Answered(MISSING))

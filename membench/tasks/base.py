@@ -25,7 +25,7 @@ from membench.tasks.card import TaskCard
 from membench.tasks.external_format import PredictionFormat
 from membench.tasks.files.source import Source, file_sha256, unpacked_bytes
 from membench.tasks.find import SAMPLE, Version, identify, locate
-from membench.tasks.prompts import checked_label, external_label, verdict_fields
+from membench.tasks.prompts import checked_label, dated_memories, external_label, verdict_fields
 
 G = TypeVar("G", bound=Gold)
 
@@ -73,8 +73,16 @@ class Task(ABC, Generic[G]):
         return ()
 
     def answer_messages(self, given: AnswerInput) -> list[Message]:
-        """The answer prompt for an LLM reader, filled in. See the task's `prompts/` folder."""
-        raise NotImplementedError(f"{self.card.name} has no answer prompt yet")
+        """The answer prompt for an LLM reader, filled in: `prompts/answer.txt` of the task.
+
+        It may name `{memories}` (in rank order, with their times), `{question}` and `{now}`.
+        """
+        fields = {
+            "memories": dated_memories(given.memories, sources=False),
+            "question": given.question,
+            "now": given.now or "unknown",
+        }
+        return [Message("user", fill(self.prompt("answer.txt"), fields))]
 
     def prompt_hashes(self) -> Mapping[str, str]:
         """SHA-256 of every prompt file by name: `judge.<kind>`, and `answer` (and the like)."""
@@ -132,9 +140,14 @@ class Task(ABC, Generic[G]):
         Without verdicts, rows that need one are `unscored`, never wrong.
         """
 
-    @abstractmethod
     def aggregate(self, scores: Iterable[Score]) -> Aggregate:
-        """Make metrics of all rows (any order). Failed rows count as wrong in headline values."""
+        """Make metrics of all rows (any order): means over questions, by category of the card.
+
+        Failed rows count as wrong in headline values.
+        """
+        from membench.metrics.aggregate import aggregate
+
+        return aggregate(scores, self.card.categories)
 
     @classmethod
     def sample(cls) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from membench.domain.case import Case, opaque_ids
+from membench.domain.errors import DataError
 from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
 from membench.domain.score import Gold, QuestionGold, Verdict
 from membench.domain.system import Memory
@@ -84,6 +85,17 @@ ODD = st.sampled_from(
         *("D1:1", "2023/13/45 (Foo) 99:99", "9:15 am on 4 March, 2024"),
     ]
 )
+
+
+def loads_or_is_refused(task: Task[Any], path: Path, document: object) -> None:
+    """Whatever a file holds, it loads, or is refused by a message that names it."""
+    source = write_json(path, document)
+    try:
+        loaded = load(task, source)
+    except DataError as error:
+        assert path.name in str(error)
+    else:
+        assert loaded
 
 
 def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from membench.domain.case import Ask
-from membench.domain.errors import Reason
-from membench.domain.outcome import Answered, Outcome, PlayedCase
+from membench.domain.outcome import PlayedCase
 from membench.domain.score import JudgeRequest
 from membench.tasks.base import request_id
 from membench.tasks.beam.gold import ABSTENTION, COMPLIANCE, ORDERING, BeamGold, BeamQuestion
 from membench.tasks.beam.ordering import lines_of
 
-MISSING = Outcome(ok=False, reason=Reason.MISSING)
 ITEM, REFUSAL, COMPLIES, SAME = "item", "refusal", "compliance", "same_event"
 LEADS = ("should state", "should mention", "should contain", "should include")
 """What stands before the colon in a rubric item, in front of what an answer should say."""
@@ -51,7 +49,7 @@ def requests(played: PlayedCase, gold: BeamGold) -> list[JudgeRequest]:
     return [
         request
         for event, question in gold.questions.items()
-        if (answer := answered(played, event).text or "").strip()
+        if (answer := played.answer(event).text or "").strip()
         for request in question_requests(question, question_text(played, event), answer)
     ]
 
@@ -79,11 +77,3 @@ def question_text(played: PlayedCase, event: int) -> str:
     """The words of the ask at an event."""
     ask = played.case.timeline[event]
     return ask.question.text if isinstance(ask, Ask) else ""
-
-
-def answered(played: PlayedCase, event: int) -> Answered:
-    """The answer that counts, or why there is none."""
-    recalled = played.recalled.get(event)
-    failed = recalled is not None and not recalled.outcome.ok
-    missing = recalled.outcome if recalled is not None and failed else MISSING
-    return next(iter(played.answered.get(event, ())), Answered(missing))

@@ -17,13 +17,11 @@ import math
 from collections.abc import Mapping
 
 from membench.domain.errors import Reason
-from membench.domain.outcome import Outcome, PlayedCase
+from membench.domain.outcome import MISSING, Outcome, PlayedCase
 from membench.domain.score import Score, ScoreStatus, Verdict
 from membench.tasks.beam.gold import ORDERING, BeamGold, BeamQuestion
 from membench.tasks.beam.ordering import aligned, compare, lines_of
 from membench.tasks.beam.requests import (
-    MISSING,
-    answered,
     distinct_lines,
     item_request,
     line_request,
@@ -67,8 +65,6 @@ def score_question(
     recalled = played.recalled.get(event)
     values, status, reason = rubric_values(played, event, question, verdicts)
     evidence, flags = evidence_values(question.evidence, recalled, pool)
-    if recalled is not None and not recalled.outcome.ok:
-        status, reason = "failed", recalled.outcome.reason or Reason.HARNESS_ERROR
     remarks = ("unmatched_evidence",) if question.unmatched else ()
     return Score(
         case_id=gold.case_id,
@@ -87,7 +83,7 @@ def rubric_values(
     played: PlayedCase, event: int, question: BeamQuestion, verdicts: Verdicts
 ) -> tuple[Values, ScoreStatus, str | None]:
     """What a question is worth, the row's status, and its reason."""
-    answer = answered(played, event)
+    answer = played.answer(event)
     names = [RUBRIC, STRICT, *((TAU, F1) if question.category == ORDERING else ())]
     if not answer.outcome.ok or answer.text is None:
         return dict.fromkeys(names), "failed", answer.outcome.reason or Reason.HARNESS_ERROR

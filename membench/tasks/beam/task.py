@@ -7,20 +7,19 @@ mixes. Where chats are found is in `layouts`, what is read of them in `loader`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from membench.domain.answer import AnswerInput, Message
+from membench.domain.answer import Message
 from membench.domain.case import Case
 from membench.domain.errors import DataError
 from membench.domain.outcome import PlayedCase
-from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
-from membench.tasks.base import Task, fill
+from membench.domain.score import JudgeRequest, Score, Verdict
+from membench.tasks.base import Task
 from membench.tasks.beam.gold import ABILITIES, BeamGold
 from membench.tasks.card import JudgeCard, TaskCard
 from membench.tasks.files.source import Source
 from membench.tasks.find import Version, shards
-from membench.tasks.prompts import dated_memories
 
 CHATS = {"100K": 20, "500K": 35, "1M": 35, "10M": 10}
 """Chats of each tier."""
@@ -121,15 +120,6 @@ class Beam(Task[BeamGold]):
         if not seen:
             raise DataError(source.path, "", "the file holds no chat")
 
-    def answer_messages(self, given: AnswerInput) -> list[Message]:
-        """Memories in rank order with their dates, then the question."""
-        fields = {
-            "memories": dated_memories(given.memories, sources=False),
-            "question": given.question,
-            "now": given.now or "unknown",
-        }
-        return [Message("user", fill(self.prompt("answer.txt"), fields))]
-
     def judgements(self, played: PlayedCase, gold: BeamGold) -> Sequence[JudgeRequest]:
         """One request per rubric item; per line and event where an order is asked for."""
         from membench.tasks.beam.requests import requests
@@ -150,12 +140,6 @@ class Beam(Task[BeamGold]):
         from membench.tasks.beam.scoring import score_case
 
         return score_case(played, gold, verdicts)
-
-    def aggregate(self, scores: Iterable[Score]) -> Aggregate:
-        """Means over questions, by ability."""
-        from membench.metrics.aggregate import aggregate
-
-        return aggregate(scores, self.card.categories)
 
     @classmethod
     def locate(cls, folder: Path, split: str) -> Source | None:

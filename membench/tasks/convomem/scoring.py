@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from membench.domain.case import Ask
 from membench.domain.errors import Reason
-from membench.domain.outcome import Answered, Outcome, PlayedCase
+from membench.domain.outcome import MISSING, PlayedCase
 from membench.domain.score import JudgeRequest, Score, ScoreStatus, Verdict
 from membench.tasks.base import request_id
 from membench.tasks.convomem.gold import (
@@ -26,7 +26,6 @@ from membench.tasks.evidence import TurnPool, Values, evidence_values
 ACCURACY = "accuracy"
 FACT, REFUSAL, PREFERENCE = "fact", "refusal", "preference"
 RIGHT = "RIGHT"
-MISSING = Outcome(ok=False, reason=Reason.MISSING)
 
 Judged = tuple[float | None, ScoreStatus, str | None]
 
@@ -36,19 +35,11 @@ def kind_of(question: ConvoMemQuestion) -> str:
     return {ABSTENTION: REFUSAL, PREFERENCES: PREFERENCE}.get(question.category, FACT)
 
 
-def answered(played: PlayedCase, event: int) -> Answered:
-    """The answer that counts, or why there is none."""
-    recalled = played.recalled.get(event)
-    failed = recalled is not None and not recalled.outcome.ok
-    missing = recalled.outcome if recalled is not None and failed else MISSING
-    return next(iter(played.answered.get(event, ())), Answered(missing))
-
-
 def requests(played: PlayedCase, gold: ConvoMemGold) -> list[JudgeRequest]:
     """One request per answer that says something."""
     found = []
     for event, question in gold.questions.items():
-        ask, answer = played.case.timeline[event], answered(played, event).text
+        ask, answer = played.case.timeline[event], played.answer(event).text
         if not (answer or "").strip() or not isinstance(ask, Ask):
             continue
         kind = kind_of(question)
@@ -65,7 +56,7 @@ def judged(
     played: PlayedCase, event: int, question: ConvoMemQuestion, verdicts: Mapping[str, Verdict]
 ) -> Judged:
     """1 or 0 for an answer, or why there is neither."""
-    answer = answered(played, event)
+    answer = played.answer(event)
     if not answer.outcome.ok or answer.text is None:
         return None, "failed", answer.outcome.reason or Reason.HARNESS_ERROR
     verdict = verdicts.get(request_id(question.question_id, kind_of(question)))
@@ -97,8 +88,6 @@ def score_case(
         recalled = played.recalled.get(event)
         value, status, reason = judged(played, event, question, verdicts)
         evidence, flags = evidence_values(question.evidence, recalled, pool)
-        if recalled is not None and not recalled.outcome.ok:
-            status, reason = "failed", recalled.outcome.reason or Reason.HARNESS_ERROR
         values = {} if status == "unscored" else accuracies(gold, question, value)
         rows.append(
             Score(

@@ -5,19 +5,17 @@ A case is a history of conversations, `Finalize`, then the questions about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
 from membench.domain.errors import DataError
 from membench.domain.outcome import PlayedCase
-from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
-from membench.tasks.base import Task, fill
+from membench.domain.score import JudgeRequest, Score, Verdict
+from membench.tasks.base import Task
 from membench.tasks.card import JudgeCard, TaskCard
 from membench.tasks.convomem.gold import FOLDERS, ConvoMemGold
 from membench.tasks.files.source import Source
-from membench.tasks.prompts import dated_memories
 
 LABELS = ("RIGHT", "WRONG")
 
@@ -77,12 +75,6 @@ class ConvoMem(Task[ConvoMemGold]):
         if not seen:
             raise DataError(source.path, "", "the file holds no history")
 
-    def answer_messages(self, given: AnswerInput) -> list[Message]:
-        """Memories in rank order, then the question."""
-        memories = dated_memories(given.memories, sources=False)
-        fields = {"memories": memories, "question": given.question}
-        return [Message("user", fill(self.prompt("answer.txt"), fields))]
-
     def judgements(self, played: PlayedCase, gold: ConvoMemGold) -> Sequence[JudgeRequest]:
         """One request per answer, by category."""
         from membench.tasks.convomem.scoring import requests
@@ -96,12 +88,6 @@ class ConvoMem(Task[ConvoMemGold]):
         from membench.tasks.convomem.scoring import score_case
 
         return score_case(played, gold, verdicts)
-
-    def aggregate(self, scores: Iterable[Score]) -> Aggregate:
-        """Means over questions, by category."""
-        from membench.metrics.aggregate import aggregate
-
-        return aggregate(scores, self.card.categories)
 
     @classmethod
     def locate(cls, folder: Path, split: str) -> Source | None:

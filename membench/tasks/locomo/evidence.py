@@ -12,14 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from membench.domain.case import Ingest
-from membench.domain.errors import Reason
-from membench.domain.outcome import Outcome, PlayedCase, Recalled
+from membench.domain.outcome import MISSING, PlayedCase, Recalled
 from membench.metrics import retrieval
 from membench.metrics.retrieval import Units
 from membench.tasks.locomo.gold import LocomoGold, LocomoQuestion
 
 CUTS = (5, 10, 25, 50)
-MISSING = Outcome(ok=False, reason=Reason.MISSING)
 
 Values = dict[str, float | None]
 Golds = dict[str, tuple[Sequence[str], Sequence[str]]]

@@ -15,12 +15,12 @@ from typing import Literal
 
 from membench.domain.case import Ask
 from membench.domain.errors import Reason
-from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
+from membench.domain.outcome import MISSING, Outcome, PlayedCase, Recalled
 from membench.domain.score import JudgeRequest, Score, Verdict
 from membench.metrics import text
 from membench.tasks.base import request_id
 from membench.tasks.locomo.choice import chosen, options
-from membench.tasks.locomo.evidence import MISSING, CaseEvidence, Values
+from membench.tasks.locomo.evidence import CaseEvidence, Values
 from membench.tasks.locomo.gold import ADVERSARIAL, LocomoGold, LocomoQuestion
 
 MULTI_HOP, OPEN_DOMAIN = 1, 3
@@ -155,9 +155,7 @@ def final_answer(
     played: PlayedCase, event: int, question: LocomoQuestion, seed: int | None
 ) -> tuple[str | None, Outcome]:
     """The answer that counts, with the official choice resolved; or why there is none."""
-    recalled = played.recalled.get(event)
-    missing = recalled.outcome if recalled is not None and not recalled.outcome.ok else MISSING
-    answered = next(iter(played.answered.get(event, ())), Answered(missing))
+    answered = played.answer(event)
     if answered.text is None or not answered.outcome.ok:
         return None, answered.outcome
     choices = options(question, seed) if seed is not None else ()

@@ -21,15 +21,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from membench.domain.case import Ingest
-from membench.domain.errors import Reason
-from membench.domain.outcome import Outcome, PlayedCase, Recalled
+from membench.domain.outcome import MISSING, PlayedCase, Recalled
 from membench.domain.system import Memory
 from membench.metrics import retrieval
 from membench.metrics.retrieval import Undetermined, Units
 from membench.tasks.longmemeval.gold import LongMemEvalQuestion
 
 CUTS = (1, 3, 5, 10, 30, 50)
-MISSING = Outcome(ok=False, reason=Reason.MISSING)
 
 Values = dict[str, float | None]
 Measures = dict[str, float]

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from membench.domain.case import Ask
 from membench.domain.errors import Reason
-from membench.domain.outcome import Answered, Outcome, PlayedCase
+from membench.domain.outcome import MISSING, Answered, PlayedCase
 from membench.domain.score import Aggregate, JudgeRequest, Metric, Score, ScoreStatus, Verdict
 from membench.tasks.base import request_id
-from membench.tasks.longmemeval.evidence import MISSING, score_recall
+from membench.tasks.longmemeval.evidence import score_recall
 from membench.tasks.longmemeval.gold import LongMemEvalGold, LongMemEvalQuestion
 
 KINDS = {
@@ -46,7 +46,7 @@ def requests(played: PlayedCase, gold: LongMemEvalGold) -> list[JudgeRequest]:
     return [
         request
         for event, question in gold.questions.items()
-        if (answer := answered(played, event).text or "").strip()
+        if (answer := played.answer(event).text or "").strip()
         for request in question_requests(question, question_text(played, event), answer)
     ]
 
@@ -74,13 +74,6 @@ def question_text(played: PlayedCase, event: int) -> str:
     return ask.question.text if isinstance(ask, Ask) else ""
 
 
-def answered(played: PlayedCase, event: int) -> Answered:
-    """The answer that counts, or why there is none."""
-    recalled = played.recalled.get(event)
-    missing = recalled.outcome if recalled is not None and not recalled.outcome.ok else MISSING
-    return next(iter(played.answered.get(event, ())), Answered(missing))
-
-
 def score_case(
     played: PlayedCase, gold: LongMemEvalGold, verdicts: Mapping[str, Verdict]
 ) -> list[Score]:
@@ -99,11 +92,8 @@ def score_question(
     verdicts: Mapping[str, Verdict],
 ) -> Score:
     """One row."""
-    label, status, reason = judged(answered(played, event), question, verdicts)
+    label, status, reason = judged(played.answer(event), question, verdicts)
     recalls, flags = score_recall(played, event, question)
-    recalled = played.recalled.get(event)
-    if recalled is not None and not recalled.outcome.ok:
-        status, reason = "failed", recalled.outcome.reason or Reason.HARNESS_ERROR
     values = {} if status == "unscored" else accuracies(question, label, gold.audited)
     if values and gold.audited:
         values |= claimed_values(question, label, verdicts)
@@ -131,7 +121,7 @@ def judged(
     if not verdicts:
         return None, "unscored", NO_JUDGE
     name = request_id(question.question_id, judge_kind(question))
-    outcome = verdicts[name].outcome if name in verdicts else Outcome(False, Reason.MISSING)
+    outcome = verdicts[name].outcome if name in verdicts else MISSING
     if not outcome.ok:
         return None, "failed", outcome.reason or Reason.JUDGE_ERROR
     return float(verdicts[name].values.get("label") == "yes"), "scored", None

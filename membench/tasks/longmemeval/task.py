@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from membench.domain.answer import AnswerInput, Message
+from membench.domain.answer import Message
 from membench.domain.case import Case
 from membench.domain.errors import DataError
 from membench.domain.labels import JsonView
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
-from membench.tasks.base import Task, fill
+from membench.tasks.base import Task
 from membench.tasks.card import DataFile, JudgeCard, TaskCard
 from membench.tasks.files.arrays import stream_array
 from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
 from membench.tasks.longmemeval.formats import FORMATS
 from membench.tasks.longmemeval.gold import TYPES, LongMemEvalGold
-from membench.tasks.prompts import dated_memories, unparsable, without_reasoning
+from membench.tasks.prompts import unparsable, without_reasoning
 
 HUB = "https://huggingface.co/datasets/xiaowu0162/longmemeval-cleaned"
 REVISION = "98d7416c24c778c2fee6e6f3006e7a073259d48f"
@@ -193,15 +193,6 @@ class LongMemEval(Task[LongMemEvalGold]):
         lines = stream_array(Source(self.errata, "errata"))
         nodes = (Node(line, self.errata, f"[{i}]") for i, line in enumerate(lines))
         return {node["question_id"].text(): claimed_answer(node) for node in nodes}
-
-    def answer_messages(self, given: AnswerInput) -> list[Message]:
-        """Memories in rank order with their times, the current date, then the question."""
-        fields = {
-            "memories": dated_memories(given.memories, sources=False),
-            "question": given.question,
-            "now": given.now or "unknown",
-        }
-        return [Message("user", fill(self.prompt("answer.txt"), fields))]
 
     def judgements(self, played: PlayedCase, gold: LongMemEvalGold) -> Sequence[JudgeRequest]:
         """One request per answered question, by type, abstentions first."""

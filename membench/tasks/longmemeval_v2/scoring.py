@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from membench.domain.case import Ask
 from membench.domain.errors import Reason
-from membench.domain.outcome import Answered, Outcome, PlayedCase
+from membench.domain.outcome import MISSING, Answered, PlayedCase
 from membench.domain.score import JudgeRequest, Score, ScoreStatus, Verdict
 from membench.tasks.base import request_id
 from membench.tasks.longmemeval_v2.gold import HaystackGold, HaystackQuestion
@@ -18,7 +18,6 @@ from membench.tasks.longmemeval_v2.rules import GOTCHA, boxed, is_right
 
 ACCURACY, MATCHED = "accuracy", "matched.accuracy"
 KIND_PREMISE, KIND_GOTCHA = "premise", "gotcha"
-MISSING = Outcome(ok=False, reason=Reason.MISSING)
 
 Values = dict[str, float | None]
 Judged = tuple[float | None, ScoreStatus, str | None]
@@ -35,19 +34,11 @@ def kind_of(question: HaystackQuestion) -> str:
     return KIND_GOTCHA if gotcha else KIND_PREMISE
 
 
-def answered(played: PlayedCase, event: int) -> Answered:
-    """The answer that counts, or why there is none."""
-    recalled = played.recalled.get(event)
-    if recalled is not None and not recalled.outcome.ok:
-        return Answered(recalled.outcome)
-    return next(iter(played.answered.get(event, ())), Answered(MISSING))
-
-
 def requests(played: PlayedCase, gold: HaystackGold) -> list[JudgeRequest]:
     """One request per answer that only a judge can tell."""
     found = []
     for event, question in gold.questions.items():
-        ask, answer = played.case.timeline[event], answered(played, event).text or ""
+        ask, answer = played.case.timeline[event], played.answer(event).text or ""
         if needs_judge(question) and answer.strip() and isinstance(ask, Ask):
             kind = kind_of(question)
             fields = {"question": ask.question.text, "gold": question.answer or ""}
@@ -79,7 +70,7 @@ def score_case(
     """One row per question."""
     rows = []
     for event, question in gold.questions.items():
-        value, status, reason = judged(question, answered(played, event), verdicts)
+        value, status, reason = judged(question, played.answer(event), verdicts)
         names = (ACCURACY,) if needs_judge(question) else (ACCURACY, MATCHED)
         values: Values = {} if status == "unscored" else dict.fromkeys(names, value)
         rows.append(

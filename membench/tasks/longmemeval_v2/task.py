@@ -9,16 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
 from membench.domain.errors import DataError
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, JudgeRequest, Metric, Score, Verdict
-from membench.tasks.base import Task, fill
+from membench.tasks.base import Task
 from membench.tasks.card import JudgeCard, OptionCard, TaskCard
 from membench.tasks.files.source import Source
 from membench.tasks.longmemeval_v2.gold import TYPES, HaystackGold
-from membench.tasks.prompts import dated_memories
 
 LABELS = ("1", "0")
 
@@ -75,12 +73,6 @@ class LongMemEvalV2(Task[HaystackGold]):
             yield case, gold
         if not found:
             raise DataError(source.path, "", "the file holds no question without a picture")
-
-    def answer_messages(self, given: AnswerInput) -> list[Message]:
-        """Memories in rank order, then the question."""
-        memories = dated_memories(given.memories, sources=False)
-        fields = {"memories": memories, "question": given.question}
-        return [Message("user", fill(self.prompt("answer.txt"), fields))]
 
     def judgements(self, played: PlayedCase, gold: HaystackGold) -> Sequence[JudgeRequest]:
         """One request per answer that no rule decides."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from membench.domain.case import Ask, Ingest
 from membench.domain.errors import Reason
-from membench.domain.outcome import Answered, Outcome, PlayedCase
+from membench.domain.outcome import MISSING, PlayedCase
 from membench.domain.score import JudgeRequest, Score, Verdict
 from membench.tasks.base import request_id
 from membench.tasks.evidence import TurnPool, Values, evidence_values
@@ -25,7 +25,6 @@ ANSWER, ABSTAINS = "answer", "refusal"
 GRADES = ("1", "0.75", "0.5", "0.25", "0")
 LOSSY = "lossy"
 JUDGED, TEXT_ONLY = "judged", "text_only."
-MISSING = Outcome(ok=False, reason=Reason.MISSING)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -49,19 +48,11 @@ def kind_of(question: MemGalleryQuestion) -> str:
     return ABSTAINS if question.category == REFUSAL else ANSWER
 
 
-def answered(played: PlayedCase, event: int) -> Answered:
-    """The answer that counts, or why there is none."""
-    recalled = played.recalled.get(event)
-    if recalled is not None and not recalled.outcome.ok:
-        return Answered(recalled.outcome)
-    return next(iter(played.answered.get(event, ())), Answered(MISSING))
-
-
 def requests(played: PlayedCase, gold: MemGalleryGold) -> list[JudgeRequest]:
     """One request per answer that says something."""
     found = []
     for event, question in gold.questions.items():
-        ask, answer = played.case.timeline[event], answered(played, event).text or ""
+        ask, answer = played.case.timeline[event], played.answer(event).text or ""
         if answer.strip() and isinstance(ask, Ask):
             kind = kind_of(question)
             fields = {"question": ask.question.text, "gold": question.answer or ""}
@@ -115,7 +106,7 @@ def score_case(played: PlayedCase, gold: MemGalleryGold, verdicts: Verdicts) -> 
     pool = pool_of(played, gold)
     rows = []
     for event, question in gold.questions.items():
-        given = answered(played, event)
+        given = played.answer(event)
         answer = given.text if given.outcome.ok else None
         judged, lost = judged_values(question, answer, verdicts)
         evidence, flags = evidence_values(question.evidence, played.recalled.get(event), pool)

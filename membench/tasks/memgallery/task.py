@@ -10,17 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
 from membench.domain.errors import DataError
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, JudgeRequest, Score, Verdict
-from membench.tasks.base import Task, fill
+from membench.tasks.base import Task
 from membench.tasks.card import JudgeCard, TaskCard
 from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
 from membench.tasks.memgallery.gold import POINTS, MemGalleryGold
-from membench.tasks.prompts import dated_memories
 
 DIALOGUES = 20
 GRADES = ("1", "0.75", "0.5", "0.25", "0")
@@ -81,15 +79,6 @@ class MemGallery(Task[MemGalleryGold]):
             yield read_case(node, name, opaque)
         if not seen:
             raise DataError(source.path, "", "the file holds no dialogue")
-
-    def answer_messages(self, given: AnswerInput) -> list[Message]:
-        """Memories in rank order with their dates, then the question."""
-        fields = {
-            "memories": dated_memories(given.memories, sources=False),
-            "question": given.question,
-            "now": given.now or "unknown",
-        }
-        return [Message("user", fill(self.prompt("answer.txt"), fields))]
 
     def judgements(self, played: PlayedCase, gold: MemGalleryGold) -> Sequence[JudgeRequest]:
         """One request per answer."""

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from membench.domain.errors import Reason
-from membench.domain.outcome import Answered, Outcome, PlayedCase
+from membench.domain.outcome import PlayedCase
 from membench.domain.score import Score
 from membench.tasks.memoryagentbench.gold import (
     NO_OWN_FIGURE,
@@ -41,7 +41,6 @@ PARSED_ONLY = frozenset({LABELS, EVENTS})
 """Categories of which only the parsed output is compared."""
 
 NO_ACCURACY = "no_accuracy"
-MISSING = Outcome(ok=False, reason=Reason.MISSING)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 DECIDED = frozenset({"yes", "no", "noanswer"})
@@ -131,10 +130,8 @@ def score_question(
     played: PlayedCase, gold: MemoryAgentBenchGold, event: int, question: MemoryAgentBenchQuestion
 ) -> Score:
     """The row of one question; flagged, and without `accuracy`, where that would need a judge."""
-    recalled = played.recalled.get(event)
-    failed = recalled is not None and not recalled.outcome.ok
-    answered = next(iter(played.answered.get(event, ())), Answered(MISSING))
-    outcome = recalled.outcome if recalled and failed else answered.outcome
+    answered = played.answer(event)
+    outcome = answered.outcome
     output = answered.text if outcome.ok else None
     reason = None if outcome.ok else outcome.reason or Reason.HARNESS_ERROR
     return Score(

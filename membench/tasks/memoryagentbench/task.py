@@ -9,18 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
 from membench.domain.errors import DataError, UsageError
 from membench.domain.labels import Scalar
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, Score, Verdict
-from membench.tasks.base import Task, fill
+from membench.tasks.base import Task
 from membench.tasks.card import OptionCard, TaskCard
 from membench.tasks.files.source import Source
 from membench.tasks.memoryagentbench.formats import FORMATS
 from membench.tasks.memoryagentbench.gold import SOURCES, MemoryAgentBenchGold
-from membench.tasks.prompts import dated_memories
 
 SPLITS = {
     "conflict_resolution": "Conflict_Resolution",
@@ -100,14 +98,6 @@ class MemoryAgentBench(Task[MemoryAgentBenchGold]):
             yield case, gold
         if index < 0:
             raise DataError(source.path, "", "the file holds no row")
-
-    def answer_messages(self, given: AnswerInput) -> list[Message]:
-        """Memories in rank order, then the question."""
-        fields = {
-            "memories": dated_memories(given.memories, sources=False),
-            "question": given.question,
-        }
-        return [Message("user", fill(self.prompt("answer.txt"), fields))]
 
     def score(
         self, played: PlayedCase, gold: MemoryAgentBenchGold, verdicts: Mapping[str, Verdict]

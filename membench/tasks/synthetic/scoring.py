@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from membench.domain.errors import Reason
-from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
+from membench.domain.outcome import PlayedCase, Recalled
 from membench.domain.score import Score
 from membench.metrics.text import refuses, token_f1
 from membench.tasks.evidence import TurnPool, Values, evidence_values
@@ -23,8 +23,6 @@ from membench.tasks.synthetic.store import score_store
 
 LONGEST = 40
 """Words an answer may have to be right: a list of everything recalled is no answer."""
-
-MISSING = Outcome(ok=False, reason=Reason.MISSING)
 
 
 # --- answers -----------------------------------------------------------------------------------
@@ -122,9 +120,8 @@ def score_question(
 ) -> Score:
     """The row of one question."""
     recalled = played.recalled.get(event)
-    failed = recalled is not None and not recalled.outcome.ok
-    answered = next(iter(played.answered.get(event, ())), Answered(MISSING))
-    outcome = recalled.outcome if recalled and failed else answered.outcome
+    answered = played.answer(event)
+    outcome = answered.outcome
     answer = answered.text if outcome.ok else None
     evidence, flags = evidence_values(question.evidence, recalled, pool)
     return Score(

@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
 from membench.domain.errors import UsageError
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, Score, Verdict
-from membench.tasks.base import Task, fill
+from membench.tasks.base import Task
 from membench.tasks.card import OptionCard, TaskCard
 from membench.tasks.files.source import Source
 from membench.tasks.find import SAMPLE, Version
-from membench.tasks.prompts import dated_memories
 from membench.tasks.synthetic.gold import CATEGORIES, SyntheticGold
 
 BYTES_PER_TOKEN = 20
@@ -133,15 +131,6 @@ class Synthetic(Task[SyntheticGold]):
 
         recipe = read_recipe(source)
         return recipe.cases * (int(self.options["tokens"]) or recipe.tokens) * BYTES_PER_TOKEN
-
-    def answer_messages(self, given: AnswerInput) -> list[Message]:
-        """Memories in rank order with their times, the current date, then the question."""
-        fields = {
-            "memories": dated_memories(given.memories, sources=False),
-            "question": given.question,
-            "now": given.now or "unknown",
-        }
-        return [Message("user", fill(self.prompt("answer.txt"), fields))]
 
     def score(
         self, played: PlayedCase, gold: SyntheticGold, verdicts: Mapping[str, Verdict]
