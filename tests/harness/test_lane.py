@@ -320,9 +320,50 @@ def test_a_store_that_changes_on_recall_is_put_back_after_each_question(tmp_path
     assert [r["content"].get("memories") for r in records[2:]] == [[0], [0, 1], [0, 1]]
 
 
+class Unsavable(Forgetful):
+    """Cannot be saved."""
+
+    def snapshot(self, folder):
+        raise OSError("locked")
+
+
+class Unrestorable(Forgetful):
+    """Cannot be put back."""
+
+    def restore(self, folder):
+        raise OSError("locked")
+
+
+def test_a_store_that_cannot_be_saved_fails_its_questions_and_nothing_else(tmp_path):
+    records, _ = play(tmp_path, Unsavable(), isolates_recalls=True)
+    assert [r["content"]["status"] for r in records] == ["ok", "ok", "failed", "failed", "failed"]
+    assert {r["content"]["reason"] for r in records[2:]} == {"system_error"}
+
+
+def test_after_a_store_that_was_not_put_back_no_question_is_asked(tmp_path):
+    records, _ = play(tmp_path, Unrestorable(), isolates_recalls=True)
+    reasons = [r["content"].get("reason") for r in records[2:]]
+    assert reasons == ["system_error", "earlier_event_failed", "earlier_event_failed"]
+
+
 def test_otherwise_a_question_changes_what_the_next_one_finds(tmp_path):
     records, _ = play(tmp_path, Forgetful())
     assert [r["content"].get("memories") for r in records[2:]] == [[0], [1], []]
+
+
+class Secretive(Notebook):
+    """Fails when it is asked about itself."""
+
+    def store_bytes(self):
+        raise OSError("locked")
+
+    reply_counts = store_bytes
+
+
+def test_a_system_that_cannot_say_its_size_fails_no_event(tmp_path):
+    records, _ = play(tmp_path, Secretive())
+    assert {r["content"]["status"] for r in records} == {"ok"}
+    assert all(r["telemetry"].get("store_bytes") is None for r in records)
 
 
 class Counting(Notebook):

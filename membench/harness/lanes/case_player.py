@@ -8,11 +8,10 @@ wrong answer.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from membench.domain.answer import Answer
@@ -208,17 +207,21 @@ class CasePlayer:
         system = self._open_system()
         if isinstance(system, Exception):
             return failed(reason_of(system)), Telemetry(error=describe(system), node=self._node)
-        with self._put_back(system, phase):
-            self._meter.open(self.job.case.id, index, phase)
-            cpu, start = process_cpu_s(), self._clock.now()
-            try:
-                returned = self._act(system, index, event)
-            except DiskFull:
-                raise
-            except Exception as error:
-                returned = error
-            end, cpu = self._clock.now(), process_cpu_s() - cpu
-            usage = self._meter.close()
+        saved = self._saved(system, phase)
+        if isinstance(saved, Exception):
+            return failed(reason_of(saved)), Telemetry(error=describe(saved), node=self._node)
+        self._meter.open(self.job.case.id, index, phase)
+        cpu, start = process_cpu_s(), self._clock.now()
+        try:
+            returned = self._act(system, index, event)
+        except DiskFull:
+            raise
+        except Exception as error:
+            returned = error
+        end, cpu = self._clock.now(), process_cpu_s() - cpu
+        usage = self._meter.close()
+        if saved is not None:
+            returned = self._put_back(system, saved, returned)
         used = resources_of(system, cpu, changed=phase is not Phase.RECALL)
         content, size, failure = self._judged(index, event, returned, usage.faults)
         stored = self._stored.after(index, returned, system) if failure is None else None
@@ -239,16 +242,31 @@ class CasePlayer:
             replies=self._new_replies(used.replies),
         )
 
-    @contextmanager
-    def _put_back(self, system: Any, phase: Phase) -> Iterator[None]:
-        """Put the store back after a question where recalling changes it; nobody pays for that."""
+    def _saved(self, system: Any, phase: Phase) -> TemporaryDirectory[str] | Exception | None:
+        """A copy of a store that a question is about to change; nobody pays for it.
+
+        Returns:
+            None where nothing needs to be put back; what the system raised instead of saving.
+        """
         if phase is not Phase.RECALL or not self._isolates_recalls:
-            yield
-            return
-        with tempfile.TemporaryDirectory(prefix="membench-snapshot-") as folder:
-            system.snapshot(Path(folder))
-            yield
-            system.restore(Path(folder))
+            return None
+        folder = TemporaryDirectory(prefix="membench-snapshot-")
+        try:
+            system.snapshot(Path(folder.name))
+        except Exception as error:
+            folder.cleanup()
+            return error
+        return folder
+
+    def _put_back(self, system: Any, saved: TemporaryDirectory[str], returned: Any) -> Any:
+        """Put the store back; where it cannot be, no later question finds what it should."""
+        with saved as folder:
+            try:
+                system.restore(Path(folder))
+            except Exception as error:
+                self._broken = True
+                return error
+        return returned
 
     def _new_replies(self, counts: Mapping[str, int] | None) -> Mapping[str, int] | None:
         """What an event added to the counts of a system's replies; None if nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from membench.domain.system import MemorySystem
 
@@ -45,16 +46,22 @@ def resources_of(system: MemorySystem, cpu_s: float, *, changed: bool = True) ->
     asked for the size of its store after an event that may have `changed` it.
     """
     resources = getattr(system, "resources", None)
-    own = resources() if resources is not None else _own(system, changed=changed)
+    own = resources() if resources is not None else {}
+    if resources is None and changed:
+        own = {"store_bytes": _told(system, "store_bytes")}
+    counts = _told(system, "reply_counts")
     return Resources(
         round(cpu_s + own.get("cpu_s", 0.0), 6),
         peak_rss_bytes() + own.get("rss_bytes", 0),
         own.get("store_bytes"),
-        counts().to_json() if (counts := getattr(system, "reply_counts", None)) else None,
+        counts.to_json() if counts is not None else None,
     )
 
 
-def _own(system: MemorySystem, *, changed: bool) -> dict[str, int]:
-    """What a system in this process says of itself."""
-    size = getattr(system, "store_bytes", None)
-    return {"store_bytes": size()} if changed and size is not None else {}
+def _told(system: MemorySystem, method: str) -> Any:
+    """What a system says of itself; None where it does not, or fails to: no event fails by that."""
+    ask = getattr(system, method, None)
+    try:
+        return None if ask is None else ask()
+    except Exception:
+        return None
