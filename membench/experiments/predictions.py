@@ -20,7 +20,7 @@ from membench.domain.case import Case, Ingest
 from membench.domain.errors import DataError, JudgeFault, Reason
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
-from membench.domain.score import Gold, JudgeRequest, Score, Verdict
+from membench.domain.score import Gold, JudgeRequest, Verdict
 from membench.domain.system import Memory, MemoryChange
 from membench.tasks.base import AnyTask
 from membench.tasks.files.jsonl import json_lines
@@ -336,19 +336,6 @@ def predicted_cases(
         yield PredictedCase(case, gold, played, given)
     refuse_unknown("prediction", predictions, known, source)
     refuse_unknown("verdict", verdicts, asked, source)
-
-
-def score_predictions(
-    task: AnyTask,
-    source: Source,
-    opaque: Callable[[str], str],
-    predictions: Mapping[str, Prediction],
-    verdicts: Mapping[str, ExternalVerdict],
-    labels: Mapping[str, Labelled] | None = None,
-) -> Iterator[Score]:
-    """Score rows of predictions made elsewhere, case by case; see `predicted_cases`."""
-    for found in predicted_cases(task, source, opaque, predictions, verdicts, labels):
-        yield from task.score(found.played, found.gold, found.verdicts)
 
 
 def verdict_on(

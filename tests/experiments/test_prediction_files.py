@@ -12,10 +12,9 @@ import pytest
 from membench.domain.errors import DataError, UnknownName
 from membench.domain.score import Score
 from membench.experiments.prediction_files import read_prediction_file
-from membench.experiments.predictions import score_predictions
 from membench.tasks.files.source import Source
 from membench.tasks.registry import get_task
-from tests.tasks.playing import OPAQUE
+from tests.tasks.playing import OPAQUE, score_predictions
 
 STREET = "On which street is Mirela's studio?"
 

@@ -24,7 +24,6 @@ from membench.experiments.predictions import (
     VerdictLine,
     load_verdicts,
     played_case,
-    score_predictions,
 )
 from membench.harness.run import rebuilt, start
 from membench.leaderboard.bundles.bundle import make_bundle
@@ -45,7 +44,7 @@ from membench.tasks.halumem.data import HaluMemGold
 from membench.tasks.halumem.task import HaluMem
 from membench.tasks.persistbench.task import PersistBench
 from membench.tasks.registry import get_task, list_tasks
-from tests.tasks.playing import OPAQUE, mutated
+from tests.tasks.playing import OPAQUE, mutated, score_predictions
 
 ADA = "7d9c1a52-0b6e-4c1f-9a35-52f0a3b1c001"
 HALUMEM = Source(HaluMem.sample(), "sample")

@@ -15,8 +15,14 @@ from hypothesis import strategies as st
 from membench.domain.case import Case, opaque_ids
 from membench.domain.errors import DataError
 from membench.domain.outcome import Answered, Outcome, PlayedCase, Recalled
-from membench.domain.score import Gold, QuestionGold, Verdict
+from membench.domain.score import Gold, QuestionGold, Score, Verdict
 from membench.domain.system import Memory
+from membench.experiments.predictions import (
+    ExternalVerdict,
+    Labelled,
+    Prediction,
+    predicted_cases,
+)
 from membench.tasks.base import Task
 from membench.tasks.files.source import Source
 
@@ -85,6 +91,19 @@ ODD = st.sampled_from(
         *("D1:1", "2023/13/45 (Foo) 99:99", "9:15 am on 4 March, 2024"),
     ]
 )
+
+
+def score_predictions(
+    task: Task[Any],
+    source: Source,
+    opaque: Callable[[str], str],
+    predictions: Mapping[str, Prediction],
+    verdicts: Mapping[str, ExternalVerdict],
+    labels: Mapping[str, Labelled] | None = None,
+) -> Iterator[Score]:
+    """Score rows of predictions made elsewhere, case by case; see `predicted_cases`."""
+    for found in predicted_cases(task, source, opaque, predictions, verdicts, labels):
+        yield from task.score(found.played, found.gold, found.verdicts)
 
 
 def loads_or_is_refused(task: Task[Any], path: Path, document: object) -> None:

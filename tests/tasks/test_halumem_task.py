@@ -22,13 +22,14 @@ from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Rec
 from membench.domain.score import JudgeRequest, Score, Verdict
 from membench.domain.system import Memory, MemoryChange
 from membench.experiments.prediction_files import own_lines
-from membench.experiments.predictions import load_verdicts, score_predictions
+from membench.experiments.predictions import load_verdicts
 from membench.tasks.files.source import Source
 from membench.tasks.halumem.convert import convert, main
 from membench.tasks.halumem.data import HaluMemGold
 from membench.tasks.halumem.metrics import Records, overall_score
 from membench.tasks.halumem.task import HaluMem
 from membench.testing.leaks import MARKER, leaks, poisoned, strings
+from tests.tasks.playing import score_predictions
 
 TASK = HaluMem()
 OPAQUE = opaque_ids("halumem", 0)

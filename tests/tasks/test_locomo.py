@@ -19,7 +19,6 @@ from membench.domain.outcome import Answered, Outcome, Recalled
 from membench.domain.score import Verdict
 from membench.domain.system import Memory
 from membench.experiments.prediction_files import own_lines
-from membench.experiments.predictions import score_predictions
 from membench.harness.manifest import comparison_key
 from membench.harness.prepare import prepare, survey
 from membench.records.spec import ExecOptions, RunSpec
@@ -31,6 +30,7 @@ from membench.tasks.locomo.gold import repair
 from membench.tasks.locomo.loader import content_sha256
 from membench.tasks.locomo.scoring import official_f1, official_rounding
 from membench.tasks.locomo.task import CARD, Locomo
+from tests.tasks.playing import score_predictions
 
 SAMPLE = json.loads(Locomo.sample().read_text(encoding="utf-8"))
 
