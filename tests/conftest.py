@@ -12,7 +12,7 @@ from membench.domain.labels import Role
 from membench.llm.config import GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.upstreams.scripted.rules import Text, contains
-from membench.testing.scripted import Rule, ScriptedServer
+from membench.testing.scripted import ReplyRule, ScriptedServer
 
 settings.register_profile("membench", deadline=None)  # machines of other people are busy
 settings.load_profile("membench")
@@ -29,7 +29,7 @@ ROLES = {
 @pytest.fixture
 def upstream() -> Iterator[ScriptedServer]:
     """A scripted server that knows one thing."""
-    with ScriptedServer([Rule(contains("capital of France"), Text("Paris"))]) as server:
+    with ScriptedServer([ReplyRule(contains("capital of France"), Text("Paris"))]) as server:
         yield server
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from membench.llm.upstreams.scripted import Json, Rule
+from membench.llm.upstreams.scripted import Json, ReplyRule
 from membench.llm.upstreams.scripted.rules import Call, Request, Text, ToolCalls, contains
 
 MOST = 12
@@ -168,30 +168,30 @@ def titled(title: str) -> Callable[[Request], bool]:
     return lambda request: (request.schema or {}).get("title") == title
 
 
-RULES: dict[str, list[Rule]] = {
-    "mem0": [Rule(contains("## New Messages"), mem0_extraction)],
-    "langmem": [Rule(lambda request: bool(request.tools), langmem_memories)],
+RULES: dict[str, list[ReplyRule]] = {
+    "mem0": [ReplyRule(contains("## New Messages"), mem0_extraction)],
+    "langmem": [ReplyRule(lambda request: bool(request.tools), langmem_memories)],
     "hindsight": [
-        Rule(contains("Extract facts from the following chunk"), hindsight_facts),
-        Rule(contains("You are a memory consolidation system"), hindsight_observations),
+        ReplyRule(contains("Extract facts from the following chunk"), hindsight_facts),
+        ReplyRule(contains("You are a memory consolidation system"), hindsight_observations),
     ],
     "llama_index_facts": [
-        Rule(contains("precise fact condensing system"), llama_index_condensed),
-        Rule(contains("precise fact extraction system"), llama_index_new_facts),
+        ReplyRule(contains("precise fact condensing system"), llama_index_condensed),
+        ReplyRule(contains("precise fact extraction system"), llama_index_new_facts),
     ],
     "simplemem": [
-        Rule(contains("[Current Window Dialogues]"), simplemem_entries),
-        Rule(contains("information requirement analyst"), Json(SIMPLEMEM_PLAN)),
-        Rule(contains("targeted query 1"), simplemem_queries),
-        Rule(contains('"complete" OR "incomplete"'), Json(SIMPLEMEM_COMPLETE)),
+        ReplyRule(contains("[Current Window Dialogues]"), simplemem_entries),
+        ReplyRule(contains("information requirement analyst"), Json(SIMPLEMEM_PLAN)),
+        ReplyRule(contains("targeted query 1"), simplemem_queries),
+        ReplyRule(contains('"complete" OR "incomplete"'), Json(SIMPLEMEM_COMPLETE)),
     ],
     "graphiti": [
-        Rule(titled("ExtractedEntities"), graphiti_entities),
-        Rule(titled("ExtractedEdges"), graphiti_edges),
-        Rule(titled("NodeResolutions"), graphiti_resolutions),
-        Rule(titled("EdgeTimestamps"), graphiti_times),
-        Rule(titled("SummarizedEntities"), Json({"summaries": []})),
-        Rule(titled("EdgeDuplicate"), Json({"duplicate_facts": [], "contradicted_facts": []})),
+        ReplyRule(titled("ExtractedEntities"), graphiti_entities),
+        ReplyRule(titled("ExtractedEdges"), graphiti_edges),
+        ReplyRule(titled("NodeResolutions"), graphiti_resolutions),
+        ReplyRule(titled("EdgeTimestamps"), graphiti_times),
+        ReplyRule(titled("SummarizedEntities"), Json({"summaries": []})),
+        ReplyRule(titled("EdgeDuplicate"), Json({"duplicate_facts": [], "contradicted_facts": []})),
     ],
 }
 """By system."""

@@ -2,7 +2,7 @@
 
 For tests of anything that calls a model: adapters, the gateway, whole runs. In a thread::
 
-    with ScriptedServer([Rule(contains("Ada"), Text("Mathematics"))]) as server:
+    with ScriptedServer([ReplyRule(contains("Ada"), Text("Mathematics"))]) as server:
         client = OpenAI(base_url=server.base_url, api_key="any")
 
 or as a process: `python -m membench.testing.scripted --port 8000`. What was served is counted and
@@ -29,7 +29,7 @@ from aiohttp import web
 from membench.domain.labels import JsonView
 from membench.llm import openai_protocol
 from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
-from membench.llm.upstreams.scripted import Json, Rule
+from membench.llm.upstreams.scripted import Json, ReplyRule
 from membench.llm.upstreams.scripted.rule_model import ScriptedModel
 from membench.llm.upstreams.scripted.rules import (
     Call,
@@ -47,8 +47,8 @@ __all__ = [
     "CallCounts",
     "FaultKind",
     "Json",
+    "ReplyRule",
     "Request",
-    "Rule",
     "Script",
     "ScriptedServer",
     "ServerFault",
@@ -120,7 +120,7 @@ class ScriptedServer:
 
     def __init__(
         self,
-        script: Script | Sequence[Rule] = (),
+        script: Script | Sequence[ReplyRule] = (),
         *,
         width: int = 256,
         delay_s: float = 0.0,

@@ -12,7 +12,7 @@ from membench.adapters.configured import configured_card
 from membench.adapters.registry import checked_parameters, create, get_card
 from membench.domain.case import CaseInfo, Session, Turn
 from membench.domain.system import ModelEndpoint, SystemContext
-from membench.llm.upstreams.scripted import Json, Request, Rule, Text
+from membench.llm.upstreams.scripted import Json, ReplyRule, Request, Text
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens
 
@@ -25,9 +25,9 @@ def form(name: str) -> Callable[[Request], bool]:
     return lambda request: (request.schema or {}).get("title") == name
 
 
-def says(replies: Mapping[str, Saying]) -> list[Rule]:
+def says(replies: Mapping[str, Saying]) -> list[ReplyRule]:
     """Rules by the name of the form that is asked for; a text stands for a broken reply."""
-    return [Rule(form(name), _reply(saying)) for name, saying in replies.items()]
+    return [ReplyRule(form(name), _reply(saying)) for name, saying in replies.items()]
 
 
 def _reply(saying: Saying) -> Any:

@@ -23,7 +23,7 @@ from membench.llm.upstreams.scripted.rules import Text
 from membench.records.journal import read_lines
 from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import StoredMemories, Summary
-from membench.testing.scripted import Rule, ScriptedServer
+from membench.testing.scripted import ReplyRule, ScriptedServer
 
 CARELESS = Path(__file__).parent / "systems" / "careless"
 SESSION = Session("s", 0, (Turn("t", "Ana", "user", "Hi.", "Hi."),))
@@ -90,7 +90,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RunResult]:
         name: start(RunSpec(name, "longmemeval", "sample"), ExecOptions(out, name, energy="none"))
         for name in ("none", "bm25")
     }
-    with ScriptedServer([Rule(lambda request: True, Text(""))]) as server:
+    with ScriptedServer([ReplyRule(lambda request: True, Text(""))]) as server:
         spec = RunSpec(str(CARELESS), "longmemeval", "sample", memory_model="mute")
         options = ExecOptions(out, "careless", energy="none", base_url=server.base_url)
         done["careless"] = start(spec, options)

@@ -20,7 +20,7 @@ from membench.llm.upstreams.scripted.rules import Request, Text
 from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Summary
 from membench.records.usage import Usage
-from membench.testing.scripted import Rule, ScriptedServer
+from membench.testing.scripted import ReplyRule, ScriptedServer
 
 LOCOMO = RunSpec("bm25", "locomo", "sample", reader="reads", judge="judges")
 COUNTS = ("calls", "prompt_tokens", "completion_tokens")
@@ -241,7 +241,7 @@ class TestSettings:
 def test_a_verdict_is_about_the_answer_it_was_given_for(tmp_path: Path) -> None:
     """Read again with the same id and another answer, a question is judged again."""
     said = ["first"]
-    rules = [Rule(lambda request: request.body["model"] == "reads", lambda _: Text(said[0]))]
+    rules = [ReplyRule(lambda request: request.body["model"] == "reads", lambda _: Text(said[0]))]
     with ScriptedServer(rules) as server:
         options = ExecOptions(tmp_path, "one", base_url=server.base_url)
         one = start(LOCOMO, options)
@@ -259,7 +259,7 @@ def test_a_reply_without_words_is_a_failure_whose_cost_counts(tmp_path: Path) ->
     def silent(request: Request) -> Text:
         return Text("", finish_reason="content_filter")
 
-    with ScriptedServer([Rule(lambda r: r.body["model"] == "reads", silent)]) as server:
+    with ScriptedServer([ReplyRule(lambda r: r.body["model"] == "reads", silent)]) as server:
         spec = RunSpec("bm25", "locomo", "sample", reader="reads")
         finished = start(spec, ExecOptions(tmp_path, base_url=server.base_url))
         assert totals(finished.summary) == served(server)
@@ -269,7 +269,7 @@ def test_a_reply_without_words_is_a_failure_whose_cost_counts(tmp_path: Path) ->
 
 def test_an_unparsable_judge_keeps_a_run_from_being_complete(tmp_path: Path) -> None:
     """PersistBench asks several verdicts per question: one that failed is not lost among them."""
-    rules = [Rule(lambda r: r.body["model"] == "judges", Text("no idea"))]
+    rules = [ReplyRule(lambda r: r.body["model"] == "judges", Text("no idea"))]
     with ScriptedServer(rules) as server:
         spec = RunSpec("bm25", "persistbench", "sample", reader="reads", judge="judges")
         finished = start(spec, ExecOptions(tmp_path, base_url=server.base_url))

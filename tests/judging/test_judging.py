@@ -39,7 +39,7 @@ from membench.tasks.base import Task
 from membench.tasks.card import JudgeCard
 from membench.tasks.files.source import Source
 from membench.tasks.registry import get_task
-from membench.testing.scripted import Json, Rule, ScriptedServer, ServerFault
+from membench.testing.scripted import Json, ReplyRule, ScriptedServer, ServerFault
 
 Start = Callable[..., Gateway]
 TASKS = (
@@ -48,8 +48,8 @@ TASKS = (
 )
 
 
-def say(reply: Any) -> list[Rule]:
-    return [Rule(lambda _: True, reply)]
+def say(reply: Any) -> list[ReplyRule]:
+    return [ReplyRule(lambda _: True, reply)]
 
 
 def request(answer: str = "green tea", votes: int = 1, name: str = "q1") -> JudgeRequest:
@@ -182,8 +182,8 @@ class TestSeveralJudges:
     def test_each_seat_is_its_own_model_and_the_second_tells_agreement(
         self, start: Start, tmp_path: Path
     ) -> None:
-        strict = Rule(lambda asked: asked.body["model"] == "strict", Json({"label": "WRONG"}))
-        lenient = Rule(lambda _: True, Json({"label": "CORRECT"}))
+        strict = ReplyRule(lambda asked: asked.body["model"] == "strict", Json({"label": "WRONG"}))
+        lenient = ReplyRule(lambda _: True, Json({"label": "CORRECT"}))
         requests = [request(name=f"q{n}") for n in range(4)]
         with ScriptedServer([strict, lenient]) as server:
             gateway = start(
@@ -347,7 +347,7 @@ def read(gateway: Gateway, *asks: ReadRequest) -> list[LlmAnswer]:
 
 class TestTheReader:
     def test_it_answers_with_the_tasks_prompt_temperature_and_length(self, start: Start) -> None:
-        rule = Rule(contains("Which tea", "Ada drinks green tea."), Text("green tea"))
+        rule = ReplyRule(contains("Which tea", "Ada drinks green tea."), Text("green tea"))
         with ScriptedServer([rule]) as server:
             (answer,) = read(start(base_url=server.base_url), asked("Which tea?"))
             sent = server.requests[-1].body

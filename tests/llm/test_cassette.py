@@ -28,7 +28,7 @@ from membench.llm.gateway import Gateway
 from membench.llm.phase_meter import GatewayPhaseMeter
 from membench.llm.upstreams.scripted.rules import Request, Script, Text
 from membench.records.usage import Usage
-from membench.testing.scripted import Rule, ScriptedServer, ServerFault
+from membench.testing.scripted import ReplyRule, ScriptedServer, ServerFault
 
 Start = Callable[..., Gateway]
 HELLO = [{"role": "user", "content": "hello"}]
@@ -72,7 +72,7 @@ def play(gateway: Gateway, calls: int = 3) -> list[str]:
 
 def test_a_replay_says_the_same_with_the_upstream_gone(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "cassette.sqlite"
-    with ScriptedServer([Rule(lambda _: True, numbered)]) as server:
+    with ScriptedServer([ReplyRule(lambda _: True, numbered)]) as server:
         recorded = play(start(base_url=server.base_url, cassette=file, cassette_mode="record"))
     assert recorded[:3] == ["draw 0", "draw 1", "draw 2"]
     gateway = start(base_url="http://127.0.0.1:1/v1", cassette=file, cassette_mode="replay")
@@ -95,7 +95,7 @@ def test_replayed_usage_is_the_recorded_one_and_marked(start: Start, tmp_path: P
 
 def test_recording_again_continues_where_the_tape_ends(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "c.sqlite"
-    with ScriptedServer([Rule(lambda _: True, numbered)]) as server:
+    with ScriptedServer([ReplyRule(lambda _: True, numbered)]) as server:
         options = {"base_url": server.base_url, "cassette": file, "cassette_mode": "record"}
         play(start(**options), calls=2)
         again = play(start(**options), calls=4)
@@ -105,7 +105,7 @@ def test_recording_again_continues_where_the_tape_ends(start: Start, tmp_path: P
 def test_a_second_attempt_at_a_case_in_one_process_replays_the_first(
     start: Start, tmp_path: Path
 ) -> None:
-    with ScriptedServer([Rule(lambda _: True, numbered)]) as server:
+    with ScriptedServer([ReplyRule(lambda _: True, numbered)]) as server:
         gateway = start(base_url=server.base_url, cassette=tmp_path / "c", cassette_mode="record")
         assert play(gateway)[:3] == play(gateway)[:3]
 
@@ -176,7 +176,7 @@ def test_samples_with_different_keys_stay_distinct_at_any_order(
         )
         return {key: reply.text for key, reply in zip(keys, replies, strict=True)}
 
-    with ScriptedServer([Rule(lambda _: True, numbered)]) as server:
+    with ScriptedServer([ReplyRule(lambda _: True, numbered)]) as server:
         gateway = start(base_url=server.base_url, cassette=file, cassette_mode="record")
         recorded = asyncio.run(draw(gateway, votes))
     assert len(set(recorded.values())) == 8
@@ -187,7 +187,7 @@ def test_samples_with_different_keys_stay_distinct_at_any_order(
 def test_a_client_that_gave_up_was_not_delivered_to(start: Start, tmp_path: Path) -> None:
     """Its reply is charged but not recorded, so a replay needs no phantom call."""
     file = tmp_path / "c.sqlite"
-    with ScriptedServer([Rule(lambda _: True, numbered)]) as server:
+    with ScriptedServer([ReplyRule(lambda _: True, numbered)]) as server:
         gateway = start(base_url=server.base_url, cassette=file, cassette_mode="record")
         access = gateway.lane("a")
         meter = GatewayPhaseMeter(access)

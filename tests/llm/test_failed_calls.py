@@ -14,7 +14,7 @@ from membench.llm.client import cost_of
 from membench.llm.config import ModelSpec
 from membench.llm.gateway import Gateway
 from membench.records.spec import ExecOptions, RunSpec
-from membench.testing.scripted import Rule, ScriptedServer, ServerFault, Text
+from membench.testing.scripted import ReplyRule, ScriptedServer, ServerFault, Text
 
 MESSAGES = [{"role": "user", "content": "Who?"}]
 
@@ -65,7 +65,7 @@ def test_an_empty_reply_that_the_model_ended_itself_is_an_answer_of_no_words(
     tmp_path: Path,
 ) -> None:
     spec = RunSpec("bm25", "locomo", "sample", limit=1, reader="silent")
-    with ScriptedServer([Rule(lambda request: True, Text(""))]) as server:
+    with ScriptedServer([ReplyRule(lambda request: True, Text(""))]) as server:
         done = start_run(spec, ExecOptions(tmp_path, base_url=server.base_url))
     assert done.complete
     assert done.summary.metrics["f1"].value == 0.0

@@ -14,7 +14,7 @@ from membench.harness.run import RunResult, derive, resume, start
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.scripted.rules import Request, Text, endpoint_is
 from membench.records.spec import ExecOptions, RunSpec
-from membench.testing.scripted import CallCounts, Json, Rule, ScriptedServer
+from membench.testing.scripted import CallCounts, Json, ReplyRule, ScriptedServer
 
 SPEC = RunSpec(
     system="dense",
@@ -35,7 +35,7 @@ def lenient(request: Request) -> Json | Text:
     return Text("green tea")
 
 
-RULES = [Rule(endpoint_is("chat/completions"), lenient)]
+RULES = [ReplyRule(endpoint_is("chat/completions"), lenient)]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from membench.llm.gateway import Gateway
 from membench.llm.phase_meter import GatewayPhaseMeter
 from membench.llm.upstreams.scripted.rules import Request, Text
 from membench.llm.upstreams.secrets import redacted
-from membench.testing.scripted import Rule, ScriptedServer, ServerFault
+from membench.testing.scripted import ReplyRule, ScriptedServer, ServerFault
 
 KEY = "planted-key-7c1d9e42"
 SAID = [{"role": "user", "content": "hello"}]
@@ -48,7 +48,7 @@ def test_a_planted_key_is_in_nothing_that_is_written_or_said(
     def answer(request: Request) -> Text:
         return Text("fine")
 
-    with Echoing([Rule(lambda _: True, answer)]) as server:
+    with Echoing([ReplyRule(lambda _: True, answer)]) as server:
         spec = ModelSpec("m", server.base_url, api_key_env="PLANTED_API_KEY", attempts=1)
         roles = {Role.MEMORY: spec, Role.READER: spec}
         config = GatewayConfig(roles, cassette=tmp_path / "c.sqlite", cassette_mode="record")

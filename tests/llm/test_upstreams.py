@@ -23,7 +23,7 @@ from membench.llm.upstreams.http import HttpUpstream
 from membench.llm.upstreams.litellm import LitellmUpstream
 from membench.llm.upstreams.scripted.rules import Text, contains
 from membench.records.usage import Usage
-from membench.testing.scripted import Rule, ScriptedServer, ServerFault
+from membench.testing.scripted import ReplyRule, ScriptedServer, ServerFault
 from tests.llm.test_odd_replies import OddServer, completion
 
 PARIS = [{"role": "user", "content": "What is the capital of France?"}]
@@ -34,7 +34,7 @@ class TestLitellm:
 
     @pytest.fixture
     def server(self) -> Iterator[ScriptedServer]:
-        with ScriptedServer([Rule(contains("France"), Text("Paris"))]) as running:
+        with ScriptedServer([ReplyRule(contains("France"), Text("Paris"))]) as running:
             yield running
 
     def send(

@@ -13,7 +13,7 @@ from membench.domain.errors import DataError
 from membench.domain.score import Verdict
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
-from membench.tasks.longmemeval_v2.rules import Rule, boxed, is_right, parse_rule
+from membench.tasks.longmemeval_v2.rules import EvalRule, boxed, is_right, parse_rule
 from membench.tasks.longmemeval_v2.scoring import requests, score_case
 from membench.tasks.registry import get_task
 from membench.testing.leaks import leaks, poisoned
@@ -22,7 +22,10 @@ from tests.tasks.playing import OK, load, loads_or_is_refused, mutated, play, st
 TASK = get_task("longmemeval_v2")
 DATA = json.loads(TASK.sample().read_text())
 SAMPLE = Source(TASK.sample(), "sample")
-PHRASES, ORDERED = Rule("norm_phrase_set_match"), Rule("norm_phrase_set_match_ordered", (";",))
+PHRASES, ORDERED = (
+    EvalRule("norm_phrase_set_match"),
+    EvalRule("norm_phrase_set_match_ordered", (";",)),
+)
 
 
 def write(folder, data=DATA, tier="small"):
@@ -146,10 +149,10 @@ def test_the_last_box_is_the_answer(reply, inside):
         (PHRASES, "", "x", False),
         (ORDERED, "Tickets, then Details, then Edit", "Tickets; Details; Edit", True),
         (ORDERED, "Details, Tickets, Edit", "Tickets; Details; Edit", False),
-        (Rule("mc_choice_match"), "\\boxed{Option b.}", "B", True),
-        (Rule("mc_choice_match"), "B because", "B", False),
-        (Rule("mc_choice_set_match"), "Options C and B", "B, C", True),
-        (Rule("mc_choice_set_match"), "B", "B, C", False),
+        (EvalRule("mc_choice_match"), "\\boxed{Option b.}", "B", True),
+        (EvalRule("mc_choice_match"), "B because", "B", False),
+        (EvalRule("mc_choice_set_match"), "Options C and B", "B, C", True),
+        (EvalRule("mc_choice_set_match"), "B", "B, C", False),
     ],
 )
 def test_rules_compare_as_the_official_script(rule, reply, gold, right):

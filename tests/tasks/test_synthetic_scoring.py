@@ -13,7 +13,7 @@ from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Rec
 from membench.domain.system import Memory, MemoryChange
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
-from membench.tasks.synthetic.gold import UNANSWERABLE, Point, SyntheticQuestion
+from membench.tasks.synthetic.gold import UNANSWERABLE, StorePoint, SyntheticQuestion
 from membench.tasks.synthetic.match import holds, words
 from membench.tasks.synthetic.scoring import LONGEST, answer_values, is_exact, is_right, score_case
 from membench.tasks.synthetic.store import Heard, Store, score_store
@@ -284,7 +284,7 @@ def test_an_ideal_store_is_perfect(case):
     assert made["memory.stale"] == made["memory.invented"] == 0.0
 
 
-POINT = Point("fact", ("Thornwick",), ("Nadia", "sister"), replaces="Fernholm")
+POINT = StorePoint("fact", ("Thornwick",), ("Nadia", "sister"), replaces="Fernholm")
 
 
 @pytest.mark.parametrize(

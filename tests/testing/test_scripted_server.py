@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from membench.llm.upstreams.scripted import embed
 from membench.llm.upstreams.scripted.rules import Call, Text, ToolCalls, contains, load_script
 from membench.llm.upstreams.scripted.schema import instance
-from membench.testing.scripted import Json, Rule, ScriptedServer, ServerFault
+from membench.testing.scripted import Json, ReplyRule, ScriptedServer, ServerFault
 
 FACT = {
     "type": "object",
@@ -52,10 +52,10 @@ FACT = {
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
     rules = [
-        Rule(contains("capital of France"), Text("Paris")),
-        Rule(contains("as json"), Json({"label": "CORRECT"})),
-        Rule(contains("two tools"), ToolCalls([Call("save", {"text": "a"}), Call("save")])),
-        Rule(contains("cut me"), Text("one two three four five six seven eight nine ten")),
+        ReplyRule(contains("capital of France"), Text("Paris")),
+        ReplyRule(contains("as json"), Json({"label": "CORRECT"})),
+        ReplyRule(contains("two tools"), ToolCalls([Call("save", {"text": "a"}), Call("save")])),
+        ReplyRule(contains("cut me"), Text("one two three four five six seven eight nine ten")),
     ]
     with ScriptedServer(rules) as running:
         yield running

@@ -168,14 +168,22 @@ class Engine(ABC, Generic[J, R, S]):
         return [seat for seat in self._seats if seat.job is not None]
 
     def _hand_out(self, waiting: Iterator[J]) -> None:
+        """Give every idle lane a job; missing lanes are started first, so that they start at once.
+
+        A lane that is still starting does not read its pipe: a large job given to it would hold up
+        the start of the next.
+        """
+        drawn: list[tuple[int, J]] = []
         for number in range(self._lanes):
             if number < len(self._seats) and self._seats[number].job is not None:
                 continue
             job = next(waiting, None)
             if job is None:
-                return
+                break
             if number == len(self._seats):
                 self._seats.append(self._start(number))
+            drawn.append((number, job))
+        for number, job in drawn:
             self._give(self._seats[number], job)
 
     @abstractmethod

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from membench.domain.answer import Answer, AnswerInput, TextSpan
 from membench.domain.case import Ask, Case, Turn
@@ -21,8 +22,6 @@ from membench.domain.system import Memory
 from membench.harness.lanes import engine_for
 from membench.harness.lanes.engine import JobLost, LaneLocation
 from membench.harness.lanes.resources import process_cpu_s
-from membench.harness.prepare import ResolvedRun
-from membench.harness.progress import Progress
 from membench.readers.base import LocalReader
 from membench.readers.registry import local_reader
 from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, is_answer_alone
@@ -31,6 +30,10 @@ from membench.records.memories import memory_from_line
 from membench.records.record import Content, Record, answer_parts, describe, failed, free_text
 from membench.records.run_directory import RunDir
 from membench.records.telemetry import Telemetry
+
+if TYPE_CHECKING:  # what only the run's own process needs is not imported by every lane
+    from membench.harness.prepare import ResolvedRun
+    from membench.harness.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from membench.domain.score import Gold, QuestionGold
-from membench.tasks.longmemeval_v2.rules import Rule
+from membench.tasks.longmemeval_v2.rules import EvalRule
 
 TYPES = {
     "static-environment": 134,
@@ -28,7 +28,7 @@ class HaystackQuestion(QuestionGold):
         rule: How its answer is compared.
     """
 
-    rule: Rule | None = None
+    rule: EvalRule | None = None
 
 
 @dataclass(frozen=True)

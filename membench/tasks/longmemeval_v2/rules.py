@@ -24,7 +24,7 @@ FILLERS = frozenset(
 
 
 @dataclass(frozen=True)
-class Rule:
+class EvalRule:
     """A rule by name.
 
     Attributes:
@@ -41,7 +41,7 @@ class Rule:
         return self.name in (PREMISE, GOTCHA)
 
 
-def parse_rule(text: str) -> Rule:
+def parse_rule(text: str) -> EvalRule:
     """A rule from its string.
 
     Raises:
@@ -56,7 +56,7 @@ def parse_rule(text: str) -> Rule:
         if key.strip() not in ("separators", "separator"):
             raise ValueError(f"'{option[:60]}' is no known option of a rule")
         separators = parse_separators(value.strip())
-    return Rule(name, separators)
+    return EvalRule(name, separators)
 
 
 def parse_separators(text: str) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def phrases(answer: str, separators: Sequence[str]) -> list[str]:
     return [phrase for part in parts if (phrase := normalise(part))]
 
 
-def is_right(rule: Rule, reply: str, gold: str) -> bool:
+def is_right(rule: EvalRule, reply: str, gold: str) -> bool:
     """Whether a reply is right by a rule that asks no judge."""
     answer = boxed(reply)
     if rule.name == CHOICE:

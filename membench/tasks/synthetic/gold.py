@@ -40,7 +40,7 @@ class SyntheticQuestion(QuestionGold):
 
 
 @dataclass(frozen=True)
-class Point:
+class StorePoint:
     """One thing that a store should hold after a session.
 
     Attributes:
@@ -66,5 +66,5 @@ class SyntheticGold(Gold):
     """
 
     questions: Mapping[int, SyntheticQuestion]
-    points: Mapping[int, tuple[Point, ...]] = field(default_factory=dict)
-    kept: tuple[Point, ...] = ()
+    points: Mapping[int, tuple[StorePoint, ...]] = field(default_factory=dict)
+    kept: tuple[StorePoint, ...] = ()

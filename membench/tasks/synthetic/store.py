@@ -21,7 +21,7 @@ from membench.domain.outcome import Ingested, PlayedCase
 from membench.domain.score import Score
 from membench.domain.system import Memory, MemoryChange
 from membench.tasks.synthetic.dates import MONTHS, WEEKDAYS
-from membench.tasks.synthetic.gold import Point, SyntheticGold
+from membench.tasks.synthetic.gold import StorePoint, SyntheticGold
 from membench.tasks.synthetic.match import holds, holds_any, words
 from membench.tasks.synthetic.values import coined
 
@@ -90,7 +90,7 @@ class Store:
         found = (self.memories[key] for key in self.keys.get(first, ()))
         return (said for said in found if holds(said, phrase))
 
-    def holds(self, point: Point) -> bool:
+    def holds(self, point: StorePoint) -> bool:
         """Whether some memory holds a point: one of its phrases, and whom it is about."""
         return any(
             not point.subject or holds_any(said, point.subject)
@@ -98,7 +98,7 @@ class Store:
             for said in self.holding(phrase)
         )
 
-    def is_stale(self, point: Point) -> bool:
+    def is_stale(self, point: StorePoint) -> bool:
         """Whether some memory holds what a point replaces and not the point itself."""
         return any(
             not holds_any(said, point.phrases) for said in self.holding(point.replaces or "")

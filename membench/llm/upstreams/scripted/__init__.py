@@ -9,8 +9,8 @@ from membench.llm.upstreams.scripted.rule_model import ScriptedModel
 from membench.llm.upstreams.scripted.rules import (
     Call,
     Json,
+    ReplyRule,
     Request,
-    Rule,
     Script,
     Text,
     ToolCalls,
@@ -23,8 +23,8 @@ from membench.llm.upstreams.scripted.vectors import embed
 __all__ = [
     "Call",
     "Json",
+    "ReplyRule",
     "Request",
-    "Rule",
     "Script",
     "ScriptedModel",
     "Text",

@@ -24,8 +24,8 @@ from membench.llm.upstreams.scripted.rules import (
     Call,
     Json,
     Reply,
+    ReplyRule,
     Request,
-    Rule,
     Scores,
     Script,
     Text,
@@ -47,7 +47,7 @@ class ScriptedModel:
         width: Default number of embedding dimensions; a request's `dimensions` wins.
     """
 
-    def __init__(self, script: Script | Sequence[Rule] = (), width: int = WIDTH) -> None:
+    def __init__(self, script: Script | Sequence[ReplyRule] = (), width: int = WIDTH) -> None:
         """Start with nothing served."""
         self.script = script if isinstance(script, Script) else Script(script)
         self.width = width

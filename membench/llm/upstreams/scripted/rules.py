@@ -115,7 +115,7 @@ Answering = Reply | Callable[[Request], Reply]
 
 
 @dataclass(frozen=True)
-class Rule:
+class ReplyRule:
     """A condition and what to reply when it holds."""
 
     when: Callable[[Request], bool]
@@ -145,7 +145,7 @@ class Script:
         recordings: Canonical request hash -> replies in order (see `llm.cassette.request_key`).
     """
 
-    rules: Sequence[Rule] = ()
+    rules: Sequence[ReplyRule] = ()
     recordings: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
 
     def find(self, request: Request) -> Reply | None:
@@ -170,9 +170,9 @@ class FileRule(BaseModel):
     value: Any = None
     calls: list[Call] | None = None
 
-    def rule(self) -> Rule:
+    def rule(self) -> ReplyRule:
         """The rule that this entry describes."""
-        return Rule(self._covers, self._reply())
+        return ReplyRule(self._covers, self._reply())
 
     def _covers(self, request: Request) -> bool:
         """Whether a request is meant."""
