@@ -62,8 +62,9 @@ def tables() -> Iterator[str]:
     """Calls and tokens, the machine, dollars, joules."""
     profiles = [read(path) for path in sorted(STORED.glob("*.json"))]
     yield from table(CALLS, (calls(made) for made in profiles))
-    yield "**The machine** (two shared cores; CPU is the package's own)\n"
-    yield from table(MACHINE, (machine(made) for made in profiles))
+    apart = [made for made in profiles if made.lengths[-1].peak_rss_bytes]
+    yield "**The machine** (two shared cores; packages, which run in processes of their own)\n"
+    yield from table(MACHINE, (machine(made) for made in apart))
     asking = [made for made in profiles if asked(made.lengths[-1], Role.MEMORY, *Phase).calls]
     costs = {made.system: costs_by_model(made, MODELS) for made in asking}
     yield "**Dollars, estimated**: of 1,000 turns stored / 1,000 questions recalled\n"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from membench.testing.conformance import CheckResult, Report
 from membench.testing.histories import START, TALK, session
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
-from membench.testing.stored import FILE, Replay
+from membench.testing.stored import Replay, write_stored
 from membench.testing.trial import Trial, play
 
 WIDTHS = (384, 1024, 1536)
@@ -63,7 +62,7 @@ def check_package(card: SystemCard, *, write: bool = False) -> tuple[Report, Rep
     report = Report(card.name, card.version, tuple(results))
     replay = bench.replay or "none"
     if write:
-        _write(card, report, replay)
+        write_stored(card, report, replay)
     return report, replay
 
 
@@ -73,16 +72,6 @@ def _general(card: SystemCard) -> list[CheckResult]:
         endpoint = ModelEndpoint(server.base_url, "scripted", "scripted", WIDTHS[-1])
         models = dict.fromkeys(Role, endpoint)
         return conformance.check(card, models=models, huge_turns=HUGE_TURNS)
-
-
-def _write(card: SystemCard, report: Report, replay: Replay) -> None:
-    content = {
-        "version": card.version,
-        "lock_sha256": environments.lock_sha256(card),
-        "replay": replay,
-        "results": [asdict(result) for result in report.results],
-    }
-    (card.folder / FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 class PackageTrial:

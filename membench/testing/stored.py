@@ -1,14 +1,14 @@
-"""What is stored of a package's conformance: `conformance.json` in the system's folder."""
+"""What is stored of a system's conformance: `conformance.json` in its folder."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from membench.adapters.environment import environments
 from membench.adapters.registry import SystemCard
-from membench.testing.conformance import CheckResult
+from membench.testing.conformance import CheckResult, Report
 
 FILE = "conformance.json"
 Replay = Literal["exact", "answers", "none"]
@@ -19,9 +19,9 @@ class StoredReport:
     """What `conformance.json` says of a system.
 
     Attributes:
-        version: Version of the package that was checked.
-        lock_sha256: The lock it was checked with.
-        replay: What a cassette was measured to reproduce.
+        version: Version of the system that was checked.
+        lock_sha256: The lock it was checked with; empty for one without.
+        replay: What a cassette reproduces: measured for packages, else as the card says.
         results: Every check.
         current: Whether version and lock are still those of the card.
     """
@@ -42,14 +42,34 @@ class StoredReport:
 
 
 def read_stored(card: SystemCard) -> StoredReport | None:
-    """The stored result of a package; None for systems that have none."""
-    if card.environment is None:
-        return None
+    """The stored result of a system; None where there is none, or none that can be read."""
     try:
         content = json.loads((card.folder / FILE).read_text(encoding="utf-8"))
         results = tuple(CheckResult(**result) for result in content["results"])
         version, lock, replay = content["version"], content["lock_sha256"], content["replay"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    current = version == card.version and lock == environments.lock_sha256(card)
+    current = version == card.version and lock == _lock(card)
     return StoredReport(version, lock, replay, results, current)
+
+
+def write_stored(card: SystemCard, report: Report, replay: str) -> None:
+    """Store a result in the system's folder.
+
+    Args:
+        card: The system.
+        report: What its checks found.
+        replay: What a cassette reproduces of it.
+    """
+    content = {
+        "version": card.version,
+        "lock_sha256": _lock(card),
+        "replay": replay,
+        "results": [asdict(result) for result in report.results],
+    }
+    (card.folder / FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _lock(card: SystemCard) -> str:
+    """Digest of the lock of a package; empty for a system without an environment of its own."""
+    return "" if card.environment is None else environments.lock_sha256(card)

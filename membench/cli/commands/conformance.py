@@ -22,7 +22,7 @@ def conformance(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="System parameter.")
     ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Store the result in the folder (packages).")
+        bool, typer.Option("--write", help="Store the result in the system's folder.")
     ] = False,
     json: Json = False,
 ) -> None:

@@ -20,7 +20,13 @@ def register(app: typer.Typer, panel: str) -> None:
 
 
 @systems_app.callback()
-def systems(ctx: typer.Context, json: Json = False) -> None:
+def systems(
+    ctx: typer.Context,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those that nobody can run, and why.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """List the memory systems.
 
     Packages have an environment of their own, which is built here or on first use.
@@ -29,7 +35,7 @@ def systems(ctx: typer.Context, json: Json = False) -> None:
         return
     from membench.cli.output.listing import print_systems
 
-    print_systems(as_json=json)
+    print_systems(everything=everything, as_json=json)
 
 
 @systems_app.command("show")

@@ -8,8 +8,10 @@ from dataclasses import asdict
 from membench.adapters.registry import SystemCard, get_card
 from membench.cli.output.console import out
 from membench.cli.output.listing import print_json
+from membench.domain.errors import UsageError
 from membench.domain.labels import Scalar
 from membench.testing.conformance import Report, render, run_conformance
+from membench.testing.stored import write_stored
 
 
 def print_conformance(
@@ -19,9 +21,19 @@ def print_conformance(
 
     Returns:
         Whether every check passed or was skipped with a reason.
+
+    Raises:
+        UsageError: What is to be stored was not made at the defaults.
     """
+    if write and parameters:
+        raise UsageError("the result at the defaults is what is stored", "Leave out --set.")
     card = get_card(name)
-    made = run_conformance(name, parameters) if card.environment is None else checked(card, write)
+    if card.environment is None:
+        made = run_conformance(name, parameters)
+        if write:
+            write_stored(card, made, card.replay)
+    else:
+        made = checked(card, write)
     if as_json:
         print_json(asdict(made))
     else:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from membench.adapters.card import SystemCard
 from membench.adapters.environment import environments
+from membench.adapters.not_released import list_not_released
 from membench.adapters.registry import discover, get_card
 from membench.cli.output.console import err, out, show
 from membench.domain.errors import RunStateError, UserError
@@ -40,11 +41,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     show(table)
 
 
-def print_systems(name: str = "", *, as_json: bool) -> None:
+def print_systems(name: str = "", *, everything: bool = False, as_json: bool) -> None:
     """Every system with what it is and what it needs; broken ones are named with their fault.
 
     Args:
         name: One system, printed with its parameters and deviations; empty for all.
+        everything: Also those that nobody can run; in JSON under a key of their own then.
         as_json: Print JSON alone on stdout.
 
     Raises:
@@ -55,14 +57,20 @@ def print_systems(name: str = "", *, as_json: bool) -> None:
         print_json(card) if as_json else print_card(card)
         return
     found = discover()
+    absent = list_not_released() if everything else {}
     if as_json:
-        print_json({name: system_json(card) for name, card in found.cards.items()})
+        usable = {name: system_json(card) for name, card in found.cards.items()}
+        print_json({"systems": usable, "not_released": absent} if everything else usable)
     else:
         rows = [
             (name, card.fidelity, ", ".join(card.default_roles) or "none", described(card))
             for name, card in found.cards.items()
         ]
         print_table(("system", "fidelity", "models", "what it is"), rows)
+    if absent and not as_json:
+        typer.echo()
+        why = [(name, known.checked, known.reason) for name, known in absent.items()]
+        print_table(("not released", "checked", "why nobody can run it"), why)
     for name, problem in found.problems.items():
         err().print(f"system '{name}' cannot be used: {problem.problem}", markup=False)
 

@@ -1,0 +1,36 @@
+"""Systems that nobody can run are listed with the month and the reason, and are none of ours."""
+
+import json
+
+from typer.testing import CliRunner
+
+from membench.adapters.not_released import list_not_released
+from membench.adapters.registry import list_systems
+from membench.cli import app
+
+WANTED = {
+    *("agemem", "fine-mem", "memlora", "memory3", "memgen", "lm2", "titans", "bmojo", "mbc"),
+    *("mega", "memory-layers-at-scale", "product-key-memory", "comem-gui"),
+}
+
+
+def test_each_has_a_month_and_a_reason_and_no_adapter() -> None:
+    known = list_not_released()
+    assert set(known) == WANTED
+    assert not set(known) & set(list_systems())
+    assert all(entry.checked and len(entry.reason.split()) > 4 for entry in known.values())
+
+
+def test_they_are_listed_with_all_and_only_then() -> None:
+    every = CliRunner().invoke(app, ["systems", "--all"]).output
+    usual = CliRunner().invoke(app, ["systems"]).output
+    assert "titans" in every and "2026-11" in every
+    assert "titans" not in usual
+
+
+def test_in_json_they_stand_apart_from_the_systems() -> None:
+    told = json.loads(CliRunner().invoke(app, ["systems", "--all", "--json"]).output)
+    usual = json.loads(CliRunner().invoke(app, ["systems", "--json"]).output)
+    assert told["systems"] == usual
+    assert set(told["not_released"]) == WANTED
+    assert told["not_released"]["memgen"]["checked"] == "2026-11"
