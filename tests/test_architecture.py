@@ -160,6 +160,7 @@ def membench_without_extras(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
+@pytest.mark.slow
 def test_the_main_job_needs_none_of_the_extras(tmp_path):
     sample = ("--system=bm25", "--task=locomo", "--split=sample", f"--out={tmp_path}")
     done = membench_without_extras("run", *sample)
@@ -167,6 +168,7 @@ def test_the_main_job_needs_none_of_the_extras(tmp_path):
     assert "recall@10" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["systems", "tasks", "doctor"])
 def test_what_there_is_can_be_listed_without_the_extras(command):
     done = membench_without_extras(command)

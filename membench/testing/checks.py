@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -439,11 +440,24 @@ def clean_close(subject: Subject) -> None:
     with subject.fresh():
         pass
     for thread in set(threading.enumerate()) - threads:
-        thread.join(timeout=PATIENCE_S)
-        if thread.is_alive():
+        if _outlives(thread, PATIENCE_S):
             raise Violation(f"thread '{thread.name}' is still running after close")
     if left := _children() - children:
         raise Violation(f"{len(left)} processes are still running after close")
+
+
+def _outlives(thread: threading.Thread, seconds: float) -> bool:
+    """Whether a thread still runs after so many seconds.
+
+    `threading.enumerate` also lists a thread that another one is just starting; it has no
+    identifier yet and cannot be joined.
+    """
+    deadline = time.monotonic() + seconds
+    while thread.ident is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    if thread.ident is not None:
+        thread.join(timeout=max(0.0, deadline - time.monotonic()))
+    return thread.ident is None or thread.is_alive()
 
 
 def _children() -> set[str]:

@@ -25,6 +25,7 @@ def real(name: str) -> Path:
     return DATA / name
 
 
+@pytest.mark.slow
 def test_locomo_turns_rank_as_rank_bm25_ranks_them(system: Callable[..., Any]) -> None:
     bm25 = system("bm25", tokenizer="whitespace")
     for sample in json.loads(real("locomo/locomo10.json").read_text()):

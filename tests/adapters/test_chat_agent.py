@@ -170,6 +170,7 @@ def test_it_needs_one_place(tmp_path: Path, given: dict[str, str]) -> None:
         made(tmp_path, **given)
 
 
+@pytest.mark.slow
 def test_a_run_scores_its_own_answers_and_leaves_retrieval_undetermined(
     url: str, tmp_path: Path
 ) -> None:
@@ -194,6 +195,7 @@ def test_another_reader_is_refused(url: str, tmp_path: Path) -> None:
         start(spec, ExecOptions(out=tmp_path / "runs"))
 
 
+@pytest.mark.slow
 def test_what_it_answered_is_published_and_verified(command: str, tmp_path: Path) -> None:
     given = {"command": command, "name": "acme", "version": "1"}
     spec = RunSpec("chat_agent", "locomo", "sample", set=given)
@@ -206,6 +208,7 @@ def test_what_it_answered_is_published_and_verified(command: str, tmp_path: Path
     )
 
 
+@pytest.mark.slow
 def test_only_a_system_that_says_so_may_show_no_memories(command: str, tmp_path: Path) -> None:
     given = {"command": command, "name": "acme", "version": "1"}
     spec = RunSpec("chat_agent", "locomo", "sample", set=given)

@@ -44,6 +44,7 @@ def test_the_example_server_conforms_on_stdio() -> None:
     assert [result for result in results if result.status == "failed"] == []
 
 
+@pytest.mark.slow
 def test_every_case_gets_a_fresh_server_in_an_empty_home(mcp: Callable[..., Any]) -> None:
     memory = mcp()
     assert memory.ingest(session(0, ["I adopted a cat"])) is None

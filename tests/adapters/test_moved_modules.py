@@ -75,6 +75,7 @@ def test_creating_a_system_in_process_says_it_too(tmp_path: Path) -> None:
         create(card, SystemContext({}, 0, tmp_path, len))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "conformance"])
 def test_the_command_ends_with_that_line_and_exit_code_2(tmp_path: Path, command: str) -> None:
     old_system(tmp_path, "from membench.harness.model import Memory")

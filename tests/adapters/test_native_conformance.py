@@ -33,6 +33,7 @@ MODES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "given"), MODES, ids=[f"{n} {g}" for n, g in MODES])
 def test_a_system_keeps_every_promise_in_each_of_its_modes(
     name: str, given: dict[str, Any]

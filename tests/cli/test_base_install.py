@@ -96,6 +96,7 @@ def test_every_command_is_tried():
     assert set(GIVEN) - {"systems", "tasks"} == leaves - groups
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "given", "extra"), CALLS)
 def test_a_command_works_or_names_the_extra_that_it_needs(folder, command, given, extra):
     done = membench_without_extras(*command.split(), *given.format(folder=folder).split())

@@ -56,6 +56,7 @@ def test_no_joule_is_printed_without_its_label(finished):
     assert "unavailable" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_is_the_summary_alone(tmp_path):
     done = run("--split", "sample", "--json", cwd=tmp_path)
     summary = json.loads(done.stdout)
@@ -63,6 +64,7 @@ def test_json_is_the_summary_alone(tmp_path):
     assert summary["complete"] is True
 
 
+@pytest.mark.slow
 def test_show_prints_a_question_with_everything_about_it(finished):
     folder, _ = finished
     question = json.loads(SAMPLE.read_text())[0]["qa"][0]
@@ -74,6 +76,7 @@ def test_show_prints_a_question_with_everything_about_it(finished):
     assert "f1" in done.stdout
 
 
+@pytest.mark.slow
 def test_show_suggests_the_nearest_question(finished):
     folder, _ = finished
     done = membench("show", "runs/one", "--question", "q999", cwd=folder)
@@ -89,6 +92,7 @@ def test_runs_are_listed_and_removed(tmp_path):
     assert not (tmp_path / "runs" / "gone").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["systems", "tasks", "doctor"])
 def test_what_there_is_can_be_listed(tmp_path, command):
     done = membench(command, cwd=tmp_path)
@@ -96,6 +100,7 @@ def test_what_there_is_can_be_listed(tmp_path, command):
     assert "locomo" in done.stdout or "bm25" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [["systems"], ["tasks"], ["systems", "show", "bm25"], ["tasks", "show", "locomo"], ["doctor"]],
@@ -133,6 +138,7 @@ def test_the_doctor_knows_every_extra():
     assert set(extras()) == set(wanted) - set(COLLECTIONS)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_read_back_keeps_the_order_of_categories_and_phases(finished):
     folder, done = finished
     assert membench("show", "runs/one", cwd=folder).stdout == done.stdout
@@ -167,12 +173,14 @@ def test_a_run_is_read_or_judged_again_as_a_run_of_its_own(finished, tmp_path, a
     assert manifest["parent"]["run_id"] == "one"
 
 
+@pytest.mark.slow
 def test_conformance_of_a_system(tmp_path):
     done = membench("conformance", "bm25", "--set", "tokenizer=stem", cwd=tmp_path)
     assert done.returncode == 0
     assert "isolation" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_spec_file_takes_every_flag_and_flags_win(tmp_path):
     (tmp_path / "spec.yaml").write_text(
         "system: bm25\ntask: locomo\nsplit: sample\nk: 3\nset:\n  tokenizer: stem\n"
@@ -199,6 +207,7 @@ def test_several_systems_and_tasks_make_a_grid_that_is_resumed_by_its_name(tmp_p
     assert json.loads(again.stdout) == json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_grid_is_planned_run_by_run(tmp_path):
     given = ["--system", "bm25", "--system", "recent", "--task", "locomo", "--split", "sample"]
     done = membench("plan", *given, "--json", cwd=tmp_path)
@@ -208,6 +217,7 @@ def test_a_grid_is_planned_run_by_run(tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -249,6 +259,7 @@ def refused(done: subprocess.CompletedProcess, *words: str) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -294,6 +305,7 @@ def test_without_data_the_sample_is_named(tmp_path):
     refused(run(cwd=tmp_path), "--split sample", "membench data get locomo")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -310,6 +322,7 @@ def test_a_bad_data_file_is_refused_with_file_and_place(tmp_path, content, words
     refused(run("--data", "mine.json", cwd=tmp_path), *words)
 
 
+@pytest.mark.slow
 def test_resuming_with_another_spec_names_the_difference(finished):
     folder, _ = finished
     refused(run("--resume", "runs/one", "--k", 3, cwd=folder), "another spec", "k was None")
@@ -318,6 +331,7 @@ def test_resuming_with_another_spec_names_the_difference(finished):
 LONG = "x" * 3000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -337,6 +351,7 @@ def test_a_name_of_3000_characters_is_refused(tmp_path, arguments):
     assert "name too long" in done.stderr.lower()
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_written_is_not_resumed(tmp_path):
     run("--split", "sample", "--run-id", "kept", cwd=tmp_path)
     lock = tmp_path / "runs" / "kept" / ".lock"
@@ -396,6 +411,7 @@ def test_a_task_runs_from_its_own_folder(own_task):
     assert "my-memory on my_task (sample)" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_was_given_by_a_path_leaves_no_path_in_the_manifest(own_task):
     folder, _ = own_task
     text = (folder / "runs/one/manifest.json").read_text()
@@ -404,6 +420,7 @@ def test_what_was_given_by_a_path_leaves_no_path_in_the_manifest(own_task):
     assert json.loads(text)["spec"]["system"] == "./my_memory"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [("score",), ("show",), ("read", "--reader", "refuse"), ("judge", "--judge", "scripted")],
@@ -416,12 +433,14 @@ def test_a_run_of_a_task_given_by_its_path_is_used_from_any_folder(own_task, com
     assert "on my_task (sample)" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_run_of_a_task_given_by_its_path_is_resumed_from_any_folder(own_task, tmp_path):
     folder, _ = own_task
     done = membench("run", "--resume", folder / "runs/one", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "says"),
     [

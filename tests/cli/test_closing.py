@@ -35,6 +35,7 @@ def lines_of(result):
     return "\n".join(closing.result_lines(result.summary, result.run.path))
 
 
+@pytest.mark.slow
 def test_the_headline_is_a_metric_in_words_with_its_figure(runs):
     text = lines_of(runs["bm25"])
     assert "share of the evidence turns that the first 10 memories hold: 0.679" in text
@@ -45,6 +46,7 @@ def test_floor_and_ceiling_come_from_runs_beside_it_with_an_equal_key(runs):
     assert "floor 0.000 (none); ceiling 0.850 (oracle)" in lines_of(runs["bm25"])
 
 
+@pytest.mark.slow
 def test_a_run_of_other_conditions_is_no_floor(runs, tmp_path):
     other = start(
         RunSpec(system="bm25", task="locomo", split="sample", k=5),

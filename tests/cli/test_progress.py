@@ -119,6 +119,7 @@ def test_whatever_takes_long_can_be_told_to_say_more_or_less(command):
     assert {"--verbose", "--quiet"} <= flags
 
 
+@pytest.mark.slow
 def test_quiet_leaves_the_result_alone(tmp_path):
     from typer.testing import CliRunner
 

@@ -420,6 +420,7 @@ def test_codecarbon_over_emulated_rapl_is_modelled(monkeypatch: pytest.MonkeyPat
     assert cpu.flags == {Flag.VM_RAPL}
 
 
+@pytest.mark.slow
 def test_codecarbon_leaves_no_file_no_lock_and_no_signal_handler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,8 @@ from membench.harness.run import RunResult, rescore, start
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
 
+pytestmark = pytest.mark.slow
+
 PHASES = {"ingest": (100, 160), "finalize": (162, 164), "recall": (170, 210), "answer": (215, 255)}
 """Where a run's phases are put on the clock: long enough for every check."""
 SAMPLER = tuple(Window(name, n, n + 0.5) for n, name in enumerate(ROUND * 6))

@@ -63,6 +63,7 @@ def test_a_table_survives_parquet(run: Path, tmp_path: Path) -> None:
     assert again.to_list() == table.to_list()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", sorted(list_tasks()))
 def test_a_run_on_any_task_is_a_table_of_its_questions(task: str, tmp_path: Path) -> None:
     path = run_of(tmp_path, task)
@@ -70,6 +71,7 @@ def test_a_run_on_any_task_is_a_table_of_its_questions(task: str, tmp_path: Path
     assert len(to_datasets(path)) == summary["counts"]["questions"]
 
 
+@pytest.mark.slow
 def test_a_system_that_recalls_nothing_still_has_typed_columns(tmp_path: Path) -> None:
     table = to_datasets(run_of(tmp_path, system="none"))
     assert table.features["memories"].feature["sources"].feature.dtype == "string"

@@ -43,6 +43,7 @@ def test_what_a_prompt_adds_to_a_memory_is_counted() -> None:
     assert memory_overhead(task.answer_messages) > memory_overhead(small_messages) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_small_model_is_asked_for_two_seconds_and_limits_its_answers() -> None:
     get_local("smollm2").install(print)

@@ -79,6 +79,7 @@ def test_a_damaged_run_is_gone_on_with_and_comes_to_the_same(
     assert after.to_json()["metrics"] == before["metrics"]
 
 
+@pytest.mark.slow
 def test_what_a_finished_run_holds_has_the_shapes(finished: Path) -> None:
     played = [line for line in read(finished / "play.jsonl") if "note" not in line]
     assert all(map(is_play, played))

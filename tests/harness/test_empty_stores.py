@@ -25,6 +25,8 @@ from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import StoredMemories, Summary
 from membench.testing.scripted import ReplyRule, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 CARELESS = Path(__file__).parent / "systems" / "careless"
 SESSION = Session("s", 0, (Turn("t", "Ana", "user", "Hi.", "Hi."),))
 ADD = MemoryChange("add", Memory("Ana has a dog"))

@@ -15,6 +15,8 @@ from membench.harness.run import RunResult, resume, start
 from membench.readers.gate import gate_questions
 from membench.records.spec import ExecOptions, RunSpec
 
+pytestmark = pytest.mark.slow
+
 CASES = Path(__file__).parents[2] / "docs" / "examples" / "my-cases.yaml"
 SPEC = RunSpec("bm25", "custom", "own", reader="smollm2", k=2)
 

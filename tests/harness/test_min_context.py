@@ -47,6 +47,7 @@ def test_run_and_plan_refuse_a_window_that_is_too_short(spec: RunSpec, tmp_path:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_window_that_is_enough_or_unknown_is_no_problem(spec: RunSpec, tmp_path: Path) -> None:
     with ScriptedServer() as server:
         options = ExecOptions(tmp_path, "r", base_url=server.base_url, energy="none")

@@ -106,6 +106,7 @@ def test_more_lanes_than_cases_and_a_cassette_change_nothing(tmp_path: Path) -> 
     assert replayed.summary.costs.late_calls == recorded.summary.costs.late_calls == 2
 
 
+@pytest.mark.slow
 def test_a_client_made_from_the_environment_is_metered_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

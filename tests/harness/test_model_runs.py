@@ -76,6 +76,7 @@ def replayed(recorded: Recorded) -> RunResult:
 
 
 class TestRecordAndReplay:
+    @pytest.mark.slow
     def test_a_run_with_reader_and_judge_is_complete_and_judged(self, recorded: Recorded) -> None:
         summary = recorded.run.summary
         assert recorded.run.complete
@@ -97,6 +98,7 @@ class TestRecordAndReplay:
         assert answer.prompt_sq >= answer.prompt_tokens**2 / answer.calls
         assert answer.usd is None  # nobody knows what `reads` costs
 
+    @pytest.mark.slow
     def test_a_replay_has_the_same_content_and_scores(
         self, recorded: Recorded, replayed: RunResult
     ) -> None:
@@ -115,6 +117,7 @@ class TestRecordAndReplay:
             assert recorded.run.summary.costs.usage[phase].total.replayed == 0
         assert replayed.summary.spent.total.calls == 0
 
+    @pytest.mark.slow
     def test_a_replay_of_something_else_fails_typed_and_calls_nobody(
         self, recorded: Recorded
     ) -> None:
@@ -185,6 +188,7 @@ HEADLINES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", sorted(HEADLINES))
 def test_every_judged_task_completes_with_figures(task: str, tmp_path: Path) -> None:
     with ScriptedServer() as server:
@@ -217,6 +221,7 @@ def test_a_system_without_an_llm_uses_the_runs_embedder(tmp_path: Path) -> None:
 
 
 class TestSettings:
+    @pytest.mark.slow
     def test_settings_reach_their_roles(self, tmp_path: Path) -> None:
         settings = {"temperature": 0.5, "reader.max_tokens": 33, "judge.temperature": 0.0}
         spec = replace(LOCOMO, limit=1, model_set=settings)
@@ -238,6 +243,7 @@ class TestSettings:
         assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_verdict_is_about_the_answer_it_was_given_for(tmp_path: Path) -> None:
     """Read again with the same id and another answer, a question is judged again."""
     said = ["first"]
@@ -255,6 +261,7 @@ def test_a_verdict_is_about_the_answer_it_was_given_for(tmp_path: Path) -> None:
     assert two.summary.judge["judges"][0]["verdicts"] == judged
 
 
+@pytest.mark.slow
 def test_a_reply_without_words_is_a_failure_whose_cost_counts(tmp_path: Path) -> None:
     def silent(request: Request) -> Text:
         return Text("", finish_reason="content_filter")
@@ -267,6 +274,7 @@ def test_a_reply_without_words_is_a_failure_whose_cost_counts(tmp_path: Path) ->
     assert counts.failures == {"provider_bad_reply": counts.questions}
 
 
+@pytest.mark.slow
 def test_an_unparsable_judge_keeps_a_run_from_being_complete(tmp_path: Path) -> None:
     """PersistBench asks several verdicts per question: one that failed is not lost among them."""
     rules = [ReplyRule(lambda r: r.body["model"] == "judges", Text("no idea"))]

@@ -196,6 +196,7 @@ def test_a_budget_stops_a_run_and_what_was_spent_counts_when_it_goes_on(
     assert finished.summary.spent.total.usd == pytest.approx(whole * PRICE["prompt"])
 
 
+@pytest.mark.slow
 def test_a_budget_spent_while_playing_stops_before_reading(tmp_path: Path) -> None:
     spec = replace(EMBEDDING, limit=None)
     with ScriptedServer() as server:
@@ -231,6 +232,7 @@ def test_the_command_line_says_how_to_go_on_and_exits_with_3(tmp_path: Path) -> 
         assert subprocess.run(resumed, capture_output=True).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_dollar_budget_needs_a_price_before_there_is_a_run(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         done = subprocess.run(

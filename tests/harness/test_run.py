@@ -78,6 +78,7 @@ def test_content_does_not_depend_on_how_it_was_executed(reference, tmp_path, cha
     assert other.summary.metrics == reference.summary.metrics
 
 
+@pytest.mark.slow
 def test_content_depends_on_what_was_asked_for(reference, tmp_path):
     other = start(RunSpec("bm25", "locomo", "sample", k=3), options(tmp_path))
     assert other.summary.content_sha256 != reference.summary.content_sha256
@@ -163,6 +164,7 @@ def test_an_interrupted_run_is_resumable_and_says_how(reference, tmp_path, numbe
     assert resume(tmp_path / "stopped", options(tmp_path)).complete
 
 
+@pytest.mark.slow
 def test_a_finished_run_can_be_resumed_and_stays_what_it_was(tmp_path):
     first = start(SPEC, options(tmp_path))
     again = resume(first.run.path, options(tmp_path))
@@ -181,6 +183,7 @@ def test_a_system_that_kills_its_process_fails_its_cases_and_no_others(tmp_path)
     assert finished.summary.counts.failed == finished.summary.counts.questions
 
 
+@pytest.mark.slow
 def test_resuming_after_the_cause_is_mended_completes_the_run(tmp_path):
     flag = tmp_path / "mended"
     spec = RunSpec(str(SYSTEMS / "flaky"), "locomo", "sample", set={"flag": str(flag)})
@@ -193,6 +196,7 @@ def test_resuming_after_the_cause_is_mended_completes_the_run(tmp_path):
     assert mended.run.manifest().attempts == 2
 
 
+@pytest.mark.slow
 def test_failures_count_as_wrong_and_are_shown(tmp_path):
     finished = start(RunSpec(str(SYSTEMS / "raises"), "locomo", "sample"), options(tmp_path))
     counts, metrics = finished.summary.counts, finished.summary.metrics
@@ -201,6 +205,7 @@ def test_failures_count_as_wrong_and_are_shown(tmp_path):
     assert metrics["adversarial"].n > metrics["adversarial.scored"].n
 
 
+@pytest.mark.slow
 def test_a_reply_that_breaks_the_contract_is_typed(tmp_path):
     finished = start(RunSpec(str(SYSTEMS / "stubborn"), "locomo", "sample"), options(tmp_path))
     assert set(finished.summary.counts.failures) == {"system_bad_reply"}
@@ -213,6 +218,7 @@ def test_scoring_again_gives_the_same_scores(reference):
     assert again.summary.metrics == reference.summary.metrics
 
 
+@pytest.mark.slow
 def test_a_limited_run_is_marked_as_a_subset(tmp_path):
     finished = start(RunSpec("none", "locomo", "sample", limit=1), options(tmp_path))
     assert finished.run.manifest().subset is True
@@ -241,6 +247,7 @@ def test_a_run_of_a_newer_schema_is_refused(tmp_path):
         RunDir.open(path)
 
 
+@pytest.mark.slow
 def test_changed_data_cannot_be_resumed(tmp_path):
     original = Path(__file__).parents[2] / "membench/tasks/locomo/sample.json"
     data = tmp_path / "mine.json"

@@ -29,6 +29,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDir, SpanTall
     return run, score(prepare(spec, options), run).totals.spans
 
 
+@pytest.mark.slow
 def test_every_record_of_work_has_a_span(finished: tuple[RunDir, SpanTally]) -> None:
     run, tally = finished
     lines = [*run.play.read_bytes().splitlines(), *run.answers.read_bytes().splitlines()]

@@ -63,6 +63,7 @@ def plain(totals: Totals) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_parts_come_to_the_whole(cases: list[tuple[Any, Any, RawCaseRecords]]) -> None:
     whole, merged = Totals(MODELS), Totals(MODELS)
     for case in cases:

@@ -23,6 +23,8 @@ from membench.tasks.base import AnyTask
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
 
+pytestmark = pytest.mark.slow
+
 TASKS = ["halumem", "locomo", "longmemeval", "persistbench", "synthetic"]
 
 

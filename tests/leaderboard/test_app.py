@@ -66,6 +66,7 @@ def test_every_page_draws_on_an_empty_store(
     drawn(page, tmp_path / "results", monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_draws_with_one_run(
     page: str, one: Path, monkeypatch: pytest.MonkeyPatch

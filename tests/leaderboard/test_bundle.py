@@ -44,6 +44,7 @@ def test_a_published_spec_has_the_fields_of_a_spec_and_no_others() -> None:
     assert set(schema.SpecEntry.model_fields) == {field.name for field in fields(RunSpec)}
 
 
+@pytest.mark.slow
 def test_the_settings_of_models_are_published_and_their_run_is_accepted(tmp_path: Path) -> None:
     settings = {"reader.temperature": 0.5}
     spec = RunSpec("bm25", "locomo", "sample", limit=1, reader="scripted", model_set=settings)

@@ -42,6 +42,8 @@ from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Summary
 from membench.testing.scripted import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 SUITE = """
 name: walk
 systems: [{system}]

@@ -18,6 +18,8 @@ from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import metrics_from_json
 from tests.leaderboard.conftest import Spoil
 
+pytestmark = pytest.mark.slow
+
 CARD = """
 name = "rewriter"
 title = "One memory per session"

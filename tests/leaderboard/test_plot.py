@@ -157,6 +157,7 @@ def test_without_a_browser_a_picture_is_refused_with_a_remedy(
     assert ".html" in caught.value.remedy
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize(("name", "magic"), [("p.png", b"\x89PNG"), ("p.svg", b"<svg")])
 def test_a_browser_draws_pictures(tmp_path: Path, name: str, magic: bytes) -> None:

@@ -42,6 +42,7 @@ def request(results: Path) -> None:
     git(results.parent, "commit", "-q", "-m", "result")
 
 
+@pytest.mark.slow
 def test_one_new_bundle_may_be_merged(results: Path, honest: Path) -> None:
     shutil.copytree(honest, results / "locomo" / "story")
     request(results)
@@ -92,6 +93,7 @@ def test_a_request_that_changes_more_is_refused(
         check_request(results, "main")
 
 
+@pytest.mark.slow
 def test_identity_run_a_bundle_lies_in_the_folder_of_its_run(results: Path, honest: Path) -> None:
     shutil.copytree(honest, results / "locomo" / "other")
     request(results)

@@ -18,6 +18,8 @@ from membench.leaderboard.views.reproduce import command, command_of
 from membench.leaderboard.views.standing import standing
 from membench.records.spec import ExecOptions, RunSpec
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:

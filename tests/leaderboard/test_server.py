@@ -39,6 +39,7 @@ def body(honest: Path) -> bytes:
     return submission.zipped(honest)
 
 
+@pytest.mark.slow
 def test_an_honest_bundle_is_taken_in(client: TestClient, body: bytes, tmp_path: Path) -> None:
     answer = client.post(PATH, content=body, headers=BEARER)
     assert answer.status_code == 201
@@ -47,6 +48,7 @@ def test_an_honest_bundle_is_taken_in(client: TestClient, body: bytes, tmp_path:
     assert badge is not None and badge["submitter"] == "alice"
 
 
+@pytest.mark.slow
 def test_posting_twice_does_nothing_twice(client: TestClient, body: bytes) -> None:
     client.post(PATH, content=body, headers=BEARER)
     again = client.post(PATH, content=body, headers=BEARER)
@@ -75,6 +77,7 @@ def test_a_refused_bundle_says_rule_and_remedy_and_leaves_nothing(
     assert list((tmp_path / "results").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_another_bundle_of_the_same_run_is_a_conflict(
     client: TestClient, body: bytes, spoil: Spoil
 ) -> None:

@@ -60,6 +60,7 @@ def dripping() -> Request:
     return Request({"type": "http", "method": "POST", "headers": HEADERS}, receive)
 
 
+@pytest.mark.slow
 def test_a_bundle_is_taken_in_while_another_never_comes_to_its_end(
     honest: Path, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ def verified(tmp_path: Path, spec: RunSpec) -> Verification:
     return verify(make_bundle(run, tmp_path / "bundle").path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", sorted(list_tasks()))
 def test_a_run_without_models_is_rescored_whole(task: str, tmp_path: Path) -> None:
     result = verified(tmp_path, RunSpec("bm25", task, split="sample"))
@@ -41,11 +42,13 @@ def test_a_judged_run_is_recomputed_from_its_verdicts(task: str, tmp_path: Path)
     assert any(layout.CALIBRATION.fullmatch(f.name) for f in (tmp_path / "bundle").iterdir())
 
 
+@pytest.mark.slow
 def test_memories_of_several_turns_are_recognised(tmp_path: Path) -> None:
     spec = RunSpec("bm25", "locomo", split="sample", set={"granularity": "session"})
     assert set(verified(tmp_path, spec).origins.values()) == {"re-scored"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", sorted(list_tasks()))
 def test_figures_of_texts_that_no_verifier_knows_stand_as_claimed(
     task: str, tmp_path: Path
@@ -103,6 +106,7 @@ def modelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_bundle(run, folder / "bundle").path
 
 
+@pytest.mark.slow
 def test_joules_are_recomputed_from_samples_and_spans(modelled: Path) -> None:
     result = verify(modelled)
     assert result.accepted, [str(finding) for finding in result.findings]

@@ -18,6 +18,7 @@ from tests.leaderboard.conftest import Spoil
 SCORES = "scores.jsonl.gz"
 
 
+@pytest.mark.slow
 def test_a_check_apart_says_what_a_check_here_says(honest: Path) -> None:
     assert to_json(verify_apart(honest)) == to_json(verify(honest))
 
@@ -34,6 +35,7 @@ def test_check_limits_what_takes_too_much_is_refused(limits: WorkLimits, honest:
     assert [f.rule for f in verify_apart(honest, limits=limits).findings] == ["check.limits"]
 
 
+@pytest.mark.slow
 def test_schema_record_three_hundred_thousand_empty_lines_are_not_all_read(spoil: Spoil) -> None:
     spoil.gz(SCORES, b"{}\n" * 300_000)
     (finding,) = verify(spoil.path).findings
@@ -46,6 +48,7 @@ def test_json_duplicate_key_is_found_among_very_many_keys(spoil: Spoil) -> None:
     assert verify(spoil.path).findings[0].rule == "json.duplicate_key"
 
 
+@pytest.mark.slow
 def test_questions_extra_very_many_rows_are_twenty_findings(spoil: Spoil) -> None:
     def many(lines: list[dict[str, object]]) -> list[dict[str, object]]:
         return [*lines, *({**lines[0], "item_id": f"x{n}"} for n in range(20_000))]

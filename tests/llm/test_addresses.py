@@ -75,6 +75,7 @@ def test_base_urls_are_completed(given: str, complete: str) -> None:
     assert base_urls(f"reader={given}") == {Role.READER: complete}
 
 
+@pytest.mark.slow
 def test_a_run_works_with_a_url_without_its_version(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         url = server.base_url.removesuffix("/v1")

@@ -61,6 +61,7 @@ def test_every_request_has_an_output_limit(
     assert limits == [1024, 1024, 4096]
 
 
+@pytest.mark.slow
 def test_an_empty_reply_that_the_model_ended_itself_is_an_answer_of_no_words(
     tmp_path: Path,
 ) -> None:

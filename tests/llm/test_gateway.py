@@ -278,6 +278,7 @@ PLANS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -339,6 +340,7 @@ class TestFaults:
         assert usage.faults == ()
         meter.disconnect()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("fault", "reason", "status"),
         [

@@ -24,6 +24,8 @@ from membench.llm.upstreams.local.llama.server import LlamaServer
 from membench.llm.upstreams.local.llama.upstream import LlamaUpstream
 from membench.llm.upstreams.local.registry import get_local
 
+pytestmark = pytest.mark.slow
+
 FACTS = ('Notes:\n8 May 2019: Ada said, "I moved to Lisbon."\n\nQuestion: Where does Ada live?',)
 
 

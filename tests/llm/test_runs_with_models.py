@@ -190,6 +190,7 @@ def test_a_planted_key_is_in_no_byte_that_a_run_writes_or_prints(
         assert secret.encode() not in written
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_stops_the_run_which_goes_on_once_it_is(
     tmp_path: Path, server: ScriptedServer
 ) -> None:

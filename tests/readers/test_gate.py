@@ -74,6 +74,7 @@ def test_long_replies_are_judged_by_what_they_conclude() -> None:
     assert gate_result(replies).evidence == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reader", "passes"), [("extractive", True), ("refuse", False)])
 def test_readers_without_a_model_are_asked_in_every_run(
     tmp_path: Path, reader: str, passes: bool
@@ -94,6 +95,7 @@ def test_a_row_whose_reader_fails_is_shown_and_not_ranked() -> None:
     assert "evidence" not in why_unranked(run | {"reader_fails_gate": False}, None)
 
 
+@pytest.mark.slow
 def test_a_model_that_costs_is_asked_only_where_it_is_wanted(tmp_path: Path) -> None:
     spec = replace(SPEC, reader="reads")
     with ScriptedServer() as server:
@@ -113,6 +115,7 @@ def test_a_model_that_costs_is_asked_only_where_it_is_wanted(tmp_path: Path) -> 
     assert asked.summary.content_sha256 == plain.summary.content_sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reader", "passes"), [("extractive", True), ("refuse", False)])
 def test_a_verifier_scores_the_gate_again_from_the_answers_in_the_bundle(
     tmp_path: Path, reader: str, passes: bool
@@ -131,6 +134,7 @@ def test_a_verifier_scores_the_gate_again_from_the_answers_in_the_bundle(
     assert {finding.rule for finding in verify(bundle).findings} == {"rescore.metric"}
 
 
+@pytest.mark.slow
 def test_a_bundle_from_before_it_held_the_answers_keeps_its_claim(tmp_path: Path) -> None:
     done = start(replace(SPEC, reader="refuse"), ExecOptions(tmp_path, "r", energy="none"))
     bundle = make_bundle(done.run.path, tmp_path / "bundle").path

@@ -136,6 +136,7 @@ def test_what_is_registered_and_is_no_reader_is_said_to_be_none() -> None:
         get_reader("broken")
 
 
+@pytest.mark.slow
 def test_a_run_reads_with_a_local_reader_of_another_distribution(
     plugin: Path, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_run_reads_with_a_local_reader_of_another_distribution(
     assert all(answer["parts"][0]["generated"].endswith("?") for answer in answers(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_run_with_a_reader_that_has_its_own_prompt_publishes_that_prompts_hash(
     plugin: Path, tmp_path: Path
 ) -> None:

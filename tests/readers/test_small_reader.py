@@ -72,6 +72,7 @@ def reader(kind: type[LlmReader], window: int | None, limit: int = 32) -> LlmRea
 memories = st.lists(st.text(st.characters(codec="ascii"), max_size=200).map(Memory), max_size=30)
 
 
+@pytest.mark.slow
 @given(memories, st.integers(200, 3000))
 def test_the_longest_beginning_of_the_ranking_that_fits_is_kept(
     found: list[Memory], window: int

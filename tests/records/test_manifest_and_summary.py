@@ -50,6 +50,7 @@ def missing(old: Any, new: Any, place: str = "") -> list[str]:
     return [] if old == new else [place]
 
 
+@pytest.mark.slow
 def test_what_a_run_wrote_is_what_its_classes_write(run: RunDir) -> None:
     assert plain(run.manifest().to_json()) == stored(run, "manifest")
     assert plain(run.summary().to_json()) == stored(run, "summary")

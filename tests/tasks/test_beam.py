@@ -80,6 +80,7 @@ def test_a_chat_without_its_questions_is_refused(tmp_path):
         find_source(TASK, "1M", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "json", "jsonl"])
 def test_the_hubs_table_gives_the_cases_of_the_repository(tmp_path, suffix):
     rows, path = bare_rows(), tmp_path / "data" / f"100K-00000-of-00001.{suffix}"

@@ -85,6 +85,7 @@ def questions(mini):
 # --- frozen ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["sample", "mini", "base", "long", "stream"])
 def test_the_generator_is_frozen(split):
     assert fingerprint(*first_case(split)) == FROZEN[split]

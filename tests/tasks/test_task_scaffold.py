@@ -34,6 +34,7 @@ def test_a_new_task_passes_its_own_tests(folder: Path) -> None:
     assert "8 passed" in run("pytest", *options, str(folder))
 
 
+@pytest.mark.slow
 def test_a_new_task_keeps_the_style_and_the_types(folder: Path) -> None:
     config = str(ROOT / "pyproject.toml")
     code = [str(folder / "task.py"), str(folder / "__init__.py")]

@@ -37,6 +37,7 @@ OFFLINE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OFFLINE)
 def test_every_built_in_system_conforms(name: str) -> None:
     report = run_conformance(name)
@@ -394,3 +395,20 @@ def test_the_report_is_a_plain_table(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_system_that_needs_a_model_says_which() -> None:
     with pytest.raises(UsageError, match="embedder"):
         check(replace(CARD, roles=(Role.EMBEDDER,)))
+
+
+def test_a_thread_that_is_only_starting_is_waited_for_and_not_joined() -> None:
+    begin, end = threading.Event(), threading.Event()
+    starting = threading.Thread(target=end.wait)
+    assert checks._outlives(starting, 0.01)  # listed by another thread's start, not yet begun
+
+    def start_late() -> None:
+        begin.wait()
+        starting.start()
+        end.set()
+
+    helper = threading.Thread(target=start_late)
+    helper.start()
+    begin.set()
+    assert not checks._outlives(starting, 60)
+    helper.join()

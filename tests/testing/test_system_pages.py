@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[2] / "docs"
 DIFFERING = (
     "import make_systems; "
@@ -28,5 +30,6 @@ def test_every_page_is_as_its_sources_say() -> None:
     assert said(DIFFERING) == "", "write them anew: python docs/make_systems.py"
 
 
+@pytest.mark.slow
 def test_no_page_is_left_of_a_system_that_is_gone() -> None:
     assert said(LEFT) == ""

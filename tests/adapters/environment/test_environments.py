@@ -120,6 +120,7 @@ def test_without_uv_the_remedy_is_named(
     assert "membench[packages]" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_a_python_that_is_not_here_is_named(card: Callable[..., SystemCard]) -> None:
     toy = card(table='python = ">=3.99"')
     with pytest.raises(EnvironmentProblem, match=r"needs Python >=3\.99"):

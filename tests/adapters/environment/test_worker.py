@@ -144,6 +144,7 @@ def test_faults_are_typed(toy: Callable[..., Any], body: str, reason: Reason, sa
     assert says in fault.detail
 
 
+@pytest.mark.slow
 def test_too_much_memory_is_noticed_from_outside(toy: Callable[..., Any]) -> None:
     body = (
         "def ingest(self, session):\n    import time\n    self.x = b'x' * 2**28\n    time.sleep(30)"
@@ -285,6 +286,7 @@ def memories(self):
 """
 
 
+@pytest.mark.slow
 def test_a_daemon_that_will_not_stop_is_ended_with_the_case(
     toy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +299,7 @@ def test_a_daemon_that_will_not_stop_is_ended_with_the_case(
     assert gone(system.processes)
 
 
+@pytest.mark.slow
 def test_when_the_lane_dies_so_does_everything(
     toy_card: Callable[..., Any], tmp_path: Path
 ) -> None:
