@@ -8,6 +8,8 @@ Nothing in this module knows a task: published ids come from its gold.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +18,7 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from membench.domain.case import Case, Ingest
+from membench.domain.case import Ask, Case, Ingest
 from membench.domain.errors import DataError, JudgeFault, Reason
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
@@ -28,6 +30,8 @@ from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
 
 REMEDY = "See docs/predictions.md for the schema."
+HASHED_ID = re.compile(r"(?P<id>.+)#(?P<sha256>[0-9a-f]{8,64})")
+"""A question id that carries the beginning of the SHA-256 of the question's text (UTF-8)."""
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -139,10 +143,17 @@ Labelled = tuple[Sequence[JsonView], Node]
 
 @dataclass(frozen=True)
 class Prediction:
-    """A line with its place, for complaints that come later."""
+    """A line with its place, for complaints that come later.
+
+    Attributes:
+        line: The line, its id without a hash.
+        node: Where it stands.
+        sha256: The beginning of the SHA-256 of the question's text, where its id carries one.
+    """
 
     line: PredictionLine
     node: Node
+    sha256: str = ""
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -150,7 +161,12 @@ class Prediction:
 
 def parse_prediction(node: Node) -> Prediction:
     """One line of a predictions file."""
-    return Prediction(checked(PredictionLine, node), node)
+    line = checked(PredictionLine, node)
+    hashed = HASHED_ID.fullmatch(line.question_id or "")
+    if hashed is None:
+        return Prediction(line, node)
+    named = line.model_copy(update={"question_id": hashed["id"]})
+    return Prediction(named, node, hashed["sha256"])
 
 
 def load_verdicts(path: Path) -> dict[str, ExternalVerdict]:
@@ -317,13 +333,14 @@ def predicted_cases(
         labels: Verdicts that came with the answers, by question id.
 
     Raises:
-        DataError: A verdict whose label means nothing here; after the last case, an id that the
-            data does not have.
+        DataError: A verdict whose label means nothing here; an id whose hash is of another
+            question; after the last case, an id that the data does not have.
     """
     known: set[str] = set()
     asked: set[str] = set()
     k = longest_list(predictions)
     for case, gold in task.cases(source, opaque):
+        refuse_other_questions(case, gold, predictions, source)
         played = played_case(case, gold, predictions, k)
         known |= published_events(gold).keys()
         requests = task.judgements(played, gold)
@@ -369,6 +386,29 @@ def checked_verdict(task: AnyTask, request: JudgeRequest, given: ExternalVerdict
         remedy = f"A verdict of kind '{request.kind}' says one of: {known}. {REMEDY}"
         raise DataError(given.node.file, given.node.place, str(fault), remedy) from None
     return replace(given.verdict, values=values)
+
+
+def refuse_other_questions(
+    case: Case, gold: Gold, predictions: Mapping[str, Prediction], source: Source
+) -> None:
+    """Complain about an answer to a question that this data does not ask under that id.
+
+    Most published ids are positions: in a corrected file they may be those of other questions.
+    """
+    for event, of_question in gold.questions.items():
+        prediction = predictions.get(of_question.question_id)
+        asked = case.timeline[event]
+        if prediction is None or not prediction.sha256 or not isinstance(asked, Ask):
+            continue
+        here = hashlib.sha256(asked.question.text.encode()).hexdigest()
+        if not here.startswith(prediction.sha256):
+            raise DataError(
+                prediction.node.file,
+                f"{prediction.node.place}.question_id",
+                f"it carries the hash {prediction.sha256}, but in {source.path} "
+                f"'{of_question.question_id}' is another question ({here[:12]})",
+                "Score it against the data that it was made from (--data).",
+            )
 
 
 def refuse_unknown(kind: str, given: Iterable[str], known: set[str], source: Source) -> None:

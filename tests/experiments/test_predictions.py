@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -235,6 +236,30 @@ def test_ids_that_belong_to_nothing_are_refused(tmp_path: Path) -> None:
     verdicts = external(Verdict("nobody", Outcome(), {"label": "correct"}))
     with pytest.raises(DataError, match="'nobody': 1 of the verdicts belong to nothing"):
         list(score_predictions(HaluMem(), HALUMEM, OPAQUE, {}, verdicts))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_an_id_may_carry_the_hash_of_its_question(tmp_path: Path, name: str) -> None:
+    """And is then refused where the data asks something else under it."""
+    task = get_task(name)()
+    source = Source(task.sample(), "sample")
+    asked = {
+        question.question_id: case.timeline[event].question.text
+        for case, gold in task.cases(source, OPAQUE)
+        for event, question in gold.questions.items()
+    }
+    hashes = {key: hashlib.sha256(text.encode()).hexdigest() for key, text in asked.items()}
+    plain = [{"question_id": key, "predictions": ["x"]} for key in asked]
+    hashed = [{"question_id": f"{key}#{hashes[key][:8]}", "predictions": ["x"]} for key in asked]
+    rows = [
+        list(score_predictions(task, source, OPAQUE, predictions(tmp_path, *lines), {}))
+        for lines in (plain, hashed)
+    ]
+    assert rows[0] == rows[1]
+    first, other = next(iter(asked)), "0" * 64
+    shifted = predictions(tmp_path, {"question_id": f"{first}#{other}", "prediction": "x"})
+    with pytest.raises(DataError, match=rf"line 1\.question_id: it carries the hash {other}"):
+        list(score_predictions(task, source, OPAQUE, shifted, {}))
 
 
 @settings(
