@@ -80,6 +80,26 @@ def test_next_commands_name_this_run_and_one_to_compare_it_with(runs):
     assert f"membench report {path} --html" in text
 
 
+@pytest.mark.slow
+def test_it_is_compared_with_the_newest_system_whatever_the_folders_are_called(tmp_path):
+    """Folders of a suite begin with its name, those of single runs with their time."""
+    made = [
+        start(
+            RunSpec(system=system, task="locomo", split="sample", reader="none"),
+            ExecOptions(out=tmp_path, energy="none", run_id=name),
+        )
+        for system, name in (("random", "z"), ("bm25", "m"), ("none", "zz"), ("recent", "a"))
+    ]
+    for second, each in enumerate(made):
+        manifest = each.run.manifest()
+        stamp = f"2031-01-01T00:00:0{second}Z"
+        each.run.write_manifest(replace(manifest, created_utc=stamp))
+    found = closing.to_compare_with(made[-1].summary, tmp_path)
+    assert found is not None and found.run_id == "m"
+    alone = closing.to_compare_with(made[-1].summary, tmp_path / "elsewhere")
+    assert alone is None
+
+
 def test_a_correct_answer_costs_more_than_a_question():
     summary = summary_of(
         task="synthetic",

@@ -116,13 +116,14 @@ def published_folders() -> list[Path]:
     return [root / "results" for root in roots if (root / "results" / "badges").is_dir()]
 
 
-def alike(summary: Summary, folder: Path) -> Iterator[tuple[RunDir, Manifest]]:
+def alike(summary: Summary, folder: Path) -> list[tuple[RunDir, Manifest]]:
     """Other finished runs in a folder that compare with this one, newest first.
 
     A run that is damaged, or of a newer schema, is passed over.
     """
     group = comparison_group(summary.comparison_key)
-    for path in sorted(folder.glob("*/manifest.json"), reverse=True):
+    found: list[tuple[RunDir, Manifest]] = []
+    for path in sorted(folder.glob("*/manifest.json")):
         try:
             run = RunDir.open(path.parent)
             manifest = run.manifest()
@@ -134,7 +135,15 @@ def alike(summary: Summary, folder: Path) -> Iterator[tuple[RunDir, Manifest]]:
             and comparison_group(manifest.comparison_key) == group
             and run.finished()
         ):
-            yield run, manifest
+            found.append((run, manifest))
+    return sorted(found, key=lambda each: each[1].created_utc, reverse=True)
+
+
+def to_compare_with(summary: Summary, folder: Path) -> RunDir | None:
+    """The newest run that compares with this one; floor and ceiling, already shown, come last."""
+    others = alike(summary, folder)
+    systems = [run for run, its in others if reference_of(its.system) not in SHOWN_REFERENCES]
+    return next(iter([*systems, *(run for run, _ in others)]), None)
 
 
 def summary_if_any(run: RunDir) -> Summary | None:
@@ -196,9 +205,9 @@ def next_lines(summary: Summary, path: Path | None) -> Iterator[str]:
         yield f"      {shown}"
     else:
         yield f"next: {shown}"
-    other = next(alike(summary, path.parent), None)
+    other = to_compare_with(summary, path.parent)
     if other is not None:
-        yield f"      membench compare {path} {other[0].path}"
+        yield f"      membench compare {path} {other.path}"
     else:
         own = card_of(summary).own_files
         task = "FILE" if own else f"{summary.task} --split {summary.split}"
