@@ -29,6 +29,15 @@ MODES: list[tuple[str, dict[str, Any]]] = [
     ("block-extraction", {}),
     ("file-agent", {}),
     ("memr3", {}),
+    ("need-gate", {}),
+    ("need-gate", {"inner": "hema"}),
+    ("steem", {}),
+    ("budgetmem", {}),
+    ("budgetmem", {"tier": "mid", "inner": "bm25"}),
+    ("budgetmem", {"tier": "reflect", "inner": "bm25"}),
+    ("a-memguard", {}),
+    ("a-memguard", {"check": "cluster", "chain": "memory"}),
+    ("a-memguard", {"inner": "structural-memory"}),
     ("memr3", {"inner": "memorybank", "inner_set": "summaries=false"}),
 ]
 

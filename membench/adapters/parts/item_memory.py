@@ -6,7 +6,7 @@ A system inherits, says in `keep` what it stores of a session and in `ranked` wh
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
@@ -95,13 +95,11 @@ class ItemMemory:
 
     def snapshot(self, folder: Path) -> None:
         """Save what is remembered."""
-        with (folder / STATE).open("wb") as file:
-            _Pickler(file, self.embedder).dump({name: getattr(self, name) for name in self.state})
+        save(folder / STATE, {name: getattr(self, name) for name in self.state}, self.embedder)
 
     def restore(self, folder: Path) -> None:
         """Remember what was saved, and nothing else."""
-        content = (folder / STATE).read_bytes()
-        for name, value in _Unpickler(content, self.embedder).load().items():
+        for name, value in load(folder / STATE, self.embedder).items():
             setattr(self, name, value)
 
     def close(self) -> None:
@@ -132,6 +130,18 @@ class _NoModel:
 
 
 NO_MODEL = _NoModel()
+
+
+def save(file: Path, state: Mapping[str, object], embedder: Embedder | None) -> None:
+    """Write attributes by name, without the connection to the embedder that they hold."""
+    with file.open("wb") as opened:
+        _Pickler(opened, embedder).dump(dict(state))
+
+
+def load(file: Path, embedder: Embedder | None) -> dict[str, object]:
+    """Read what `save` wrote, with this connection in place of the former."""
+    state: dict[str, object] = _Unpickler(file.read_bytes(), embedder).load()
+    return state
 
 
 class _Pickler(pickle.Pickler):

@@ -6,14 +6,10 @@ or to answer. What was seen is never returned again, so each search brings somet
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from membench.adapters.configured import inner_card, settings_of
-from membench.adapters.parameters import checked_parameters
 from membench.adapters.parts.budget import cut
-from membench.adapters.parts.structured import ReplyCounts, StructuredModel
-from membench.adapters.registry import create
+from membench.adapters.parts.controller import Controller
 from membench.adapters.systems.controllers.memr3.notebook import (
     ANSWER,
     ROUTE,
@@ -22,38 +18,11 @@ from membench.adapters.systems.controllers.memr3.notebook import (
     Notebook,
     Route,
 )
-from membench.domain.case import CaseInfo, Session
-from membench.domain.system import Memory, MemoryChange, Query, SystemContext
+from membench.domain.system import Memory, Query
 
 
-class MemR3:
-    """Drives another system; what that one can do, this one can."""
-
-    def __init__(self, context: SystemContext) -> None:
-        """Make the inner system, with parameters of its own and the same models."""
-        self.given = context.parameters
-        card = inner_card(str(self.given["inner"]), str(self.given["inner_set"]))
-        parameters = checked_parameters(card, settings_of(str(self.given["inner_set"])))
-        self.inner = create(card, replace(context, parameters=parameters))
-        text, reply = int(self.given["text_tokens"]), int(self.given["reply_tokens"])
-        self.model = StructuredModel(context, text, reply)
-        self.count_tokens = context.count_tokens
-
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        """Optional methods are those of the inner system."""
-        if name == "inner":
-            raise AttributeError(name)
-        found: Callable[..., object] = getattr(self.inner, name)
-        return found
-
-    def reset(self, case: CaseInfo) -> None:
-        """Start a case."""
-        self.inner.reset(case)
-
-    def ingest(self, session: Session) -> list[MemoryChange] | None:
-        """Store a session in the inner system."""
-        changes = self.inner.ingest(session)
-        return None if changes is None else list(changes)
+class MemR3(Controller):
+    """Keeps what is known and what is missing of a question, and drives another system."""
 
     def recall(self, query: Query) -> list[Memory]:
         """What is known as one memory, then every text in the order it was seen."""
@@ -71,16 +40,6 @@ class MemR3:
             if n + 1 < rounds:
                 fresh = self._go_on(route, query, notebook, fresh)
         return cut(notebook.memories(), query, self.count_tokens)
-
-    def reply_counts(self) -> ReplyCounts:
-        """What became of its replies and those of the inner system."""
-        inner = getattr(self.inner, "reply_counts", None)
-        return self.model.counts + (inner() if inner is not None else ReplyCounts())
-
-    def close(self) -> None:
-        """Close both."""
-        self.inner.close()
-        self.model.close()
 
     def _go_on(
         self, route: Route, query: Query, notebook: Notebook, fresh: list[Memory]

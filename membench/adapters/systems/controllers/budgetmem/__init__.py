@@ -1,0 +1,1 @@
+"""BudgetMem: memory made at the question, in tiers of price."""

@@ -1,0 +1,1 @@
+"""A gate that asks whether a question needs memory at all."""
