@@ -1,0 +1,1 @@
+"""The package txtai as a memory system; nothing is imported here."""
