@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from membench.readers.extractive.dates import Mention, mentions
-from membench.readers.extractive.words import Token, Word, listed, tokenise
+from membench.readers.extractive.words import (
+    FUNCTION,
+    TOKEN,
+    Token,
+    Word,
+    listed,
+    looked_up,
+    tokenise,
+)
 
 LONGEST = 12
 """Tokens a candidate may have."""
@@ -58,28 +66,61 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class TimedText:
+    """A text and the times told in it, which are looked for once, where anybody asks."""
+
+    text: str
+
+    @cached_property
+    def times(self) -> tuple[Mention, ...]:
+        """Times told, in order."""
+        return mentions(self.text)
+
+
+@dataclass(frozen=True)
 class Sentence:
-    """A sentence with its words; everything derived from it is computed once.
+    """A sentence with its words.
+
+    Of most sentences no more than their stems is ever needed, so that alone is computed from the
+    distinct words; words in their places, times and candidates are computed once, where asked for.
 
     Attributes:
-        tokens: Its words and marks, placed in the passage's text.
-        times: Times told in it, placed in the passage's text.
-        question: Whether it ends in a question mark.
+        source: The text it stands in.
+        start: Where it begins in that text.
+        end: One past where it ends.
+        words: Its distinct words and marks, as written.
     """
 
-    tokens: tuple[Token, ...]
-    times: tuple[Mention, ...]
-    question: bool
+    source: TimedText
+    start: int
+    end: int
+    words: frozenset[str]
+
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """Its words and marks, placed in the text."""
+        return tokenise(self.source.text, self.start, self.end)
+
+    @cached_property
+    def times(self) -> tuple[Mention, ...]:
+        """Times told in it, placed in the text."""
+        return tuple(time for time in self.source.times if self.start <= time.start < self.end)
+
+    @property
+    def question(self) -> bool:
+        """Whether it ends in a question mark."""
+        return "?" in self.source.text[max(self.start, self.end - 3) : self.end]
 
     @cached_property
     def stems(self) -> frozenset[str]:
         """Stems of its content words."""
-        return frozenset(token.stem for token in self.tokens if token.content)
+        found = map(looked_up, self.words)
+        return frozenset(stem for _, stem, word in found if word not in FUNCTION)
 
     @cached_property
     def all_stems(self) -> frozenset[str]:
         """Stems of all its words, grammar included."""
-        return frozenset(token.stem for token in self.tokens)
+        return frozenset(stem for _, stem, _ in map(looked_up, self.words))
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -106,12 +147,11 @@ def analysis(text: str, start: int = 0) -> Analysis:
 
 def sentences(text: str, start: int) -> Iterator[Sentence]:
     """The sentences of a text that hold any word."""
-    times = mentions(text)
+    source = TimedText(text)
     for begin, end in sentence_bounds(text, start):
-        tokens = tokenise(text, begin, end)
-        if any(word.word is not Word.MARK for word in tokens):
-            inside = tuple(time for time in times if begin <= time.start < end)
-            yield Sentence(tokens, inside, "?" in text[max(begin, end - 3) : end])
+        words = frozenset(TOKEN.findall(text, begin, end))
+        if any(looked_up(word)[2] is not Word.MARK for word in words):
+            yield Sentence(source, begin, end, words)
 
 
 def sentence_bounds(text: str, start: int) -> Iterator[tuple[int, int]]:
