@@ -195,7 +195,7 @@ class GatewayConfig:
         cassette_mode: `record` answers from the cassette what it knows and records the rest,
             `replay` makes no call, `off` ignores it.
         budget: What the run may spend.
-        ledger: File in which every paid call is entered; None keeps none.
+        ledger: File in which every call is entered; None keeps none.
         logs: Folder for what servers of local models say; None drops it.
         host: Address to listen on; loopback unless lanes run on other machines.
         drain_s: How long closing a phase waits for calls still in flight.

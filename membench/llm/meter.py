@@ -32,6 +32,7 @@ from membench.llm.spending import BudgetGuard, SpendLog
 from membench.llm.upstreams.base import DeadUpstream, Unreachable, Upstream
 from membench.llm.upstreams.choose import is_openai
 from membench.llm.upstreams.secrets import redacted
+from membench.records.model_calls import FAILED, PAID, REPLAYED, CallOrigin, ModelCall
 from membench.records.usage import Usage, known_sum
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class CallMeter:
         mode: How to use the cassette.
         budget: What may be spent; calls in flight when it runs out are finished, and near its end
             a call waits for them (`BudgetGuard`).
-        ledger: Where every paid call is entered.
+        ledger: Where every call is entered.
         sleep: How to wait between attempts.
     """
 
@@ -194,6 +195,7 @@ class CallMeter:
             fault.usage = usage
             account.charge(role, usage)
             account.faults.append(fault.reason)
+            self.guard.enter(work.call(usage, FAILED, reason=fault.reason))
             raise
         except Stopped as stop:
             account.faults.append(reason_of(stop))
@@ -208,15 +210,25 @@ class CallMeter:
             canonical = request_key.canonical(work.endpoint, work.request)
             played = self._played(self._cassette, canonical, work)
             if played is not None:
-                return work.charged(played)
+                return self._replayed(work, canonical, played)
         if self.stopped is not None:
             raise self.stopped
         async with self.guard.room():
             made = work.charged(await self._attempts(work))
-            self.guard.charge(work.role, work.account.case, made.usage)
-        if self._cassette is None or canonical is None or not work.is_wanted():
+            key = work.key(canonical) if canonical is not None and work.is_wanted() else None
+            self.guard.charge(work.call(made.usage, PAID, key))
+        if self._cassette is None or canonical is None or key is None:
             return made
         return _recorded(self._cassette, canonical, work, made)
+
+    def _replayed(
+        self, work: _Work, canonical: request_key.Canonical, played: MeteredReply
+    ) -> MeteredReply:
+        """Charge a recorded reply, and count that the request was delivered once more."""
+        reply, key = work.charged(played), work.key(canonical)
+        work.count(canonical)
+        self.guard.enter(work.call(reply.usage, REPLAYED, key))
+        return reply
 
     def _played(
         self, cassette: Cassette, canonical: request_key.Canonical, work: _Work
@@ -234,7 +246,6 @@ class CallMeter:
                 detail = f"not on the cassette: {key} ({size} bytes)"
                 raise CallFault(Reason.CASSETTE_MISS, detail, status=424, may_cost=False)
             return None
-        work.count(canonical)
         usage = replace(entry.usage, replayed=1, retries=0)
         return MeteredReply(canonical.restore(entry.reply), entry.content_type, usage)
 
@@ -311,6 +322,16 @@ class _Work:
     def count(self, canonical: request_key.Canonical) -> None:
         """One more of these was delivered."""
         self.account.delivered[str(self.role), self.sample, canonical.sha256] += 1
+
+    def call(
+        self, usage: Usage, outcome: str, key: Key | None = None, reason: str | None = None
+    ) -> ModelCall:
+        """The call as the ledger has it."""
+        account = self.account
+        phase = None if account.phase is None else account.phase.value
+        origin = CallOrigin(account.case, account.event, phase, self.sample, account.closed)
+        found = (None, 0) if key is None else (key.sha256, key.n)
+        return ModelCall(self.role, origin, usage, outcome, reason and str(reason), *found)
 
     def charged(self, reply: MeteredReply) -> MeteredReply:
         """Charge a reply with the time it took; returns it with the usage that was charged."""

@@ -1,8 +1,8 @@
-"""The ledger: what a run paid upstream, one line per call, whatever became of its record.
+"""The ledger: the model calls of a run, one line per call, whatever became of its record.
 
 Records hold the cost of final attempts; the ledger what all attempts together spent. A line is
 handed to the operating system before the caller sees the reply, so that a budget holds across
-kills. Replayed calls are not in it.
+kills. Replayed and failed calls are in it too, and are not money spent.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from membench.domain.errors import BudgetSpent
 from membench.domain.labels import Role
 from membench.llm.config import Budget
 from membench.records.journal import Appender, read_lines, terminate_torn_line
+from membench.records.model_calls import ModelCall, usage_of
 from membench.records.shape import is_payment
 from membench.records.usage import Usage
-
-_OMITTED = Usage().to_json()
-"""Figures that a line leaves out."""
 
 
 class SpendLog:
@@ -32,16 +30,13 @@ class SpendLog:
         terminate_torn_line(path)
         self._lines = Appender(path)
 
-    def add(self, role: Role, case: str, usage: Usage) -> None:
+    def add(self, call: ModelCall) -> None:
         """Enter one call.
 
         Raises:
             DiskFull: The file system has no room left.
         """
-        figures = {
-            name: value for name, value in usage.to_json().items() if value != _OMITTED[name]
-        }
-        self._lines.append({"role": role, "case": case, "usage": figures})
+        self._lines.append(call.to_json())
 
     def close(self) -> None:
         """Release the file."""
@@ -50,12 +45,10 @@ class SpendLog:
 
 def spent_by_role(path: Path) -> dict[Role, Usage]:
     """What a ledger comes to, role by role; nothing if there is no file."""
-    # The square of a prompt follows from the prompt where an older version did not write it.
-    omitted = {name: value for name, value in _OMITTED.items() if name != "prompt_sq"}
     total: dict[Role, Usage] = {}
     for line in filter(is_payment, read_lines(path)):
         role = Role(line["role"])
-        total[role] = total.get(role, Usage()) + Usage.from_json({**omitted, **line["usage"]})
+        total[role] = total.get(role, Usage()) + usage_of(line["usage"])
     return total
 
 
@@ -73,7 +66,7 @@ class BudgetGuard:
 
     Attributes:
         budget: What may be spent, and what earlier attempts spent.
-        ledger: Where every paid call is entered, if the run keeps one.
+        ledger: Where every call is entered, if the run keeps one.
         spent: What this process has spent.
         refused: Why a call was refused, once one was.
         dearest: The most that a call has cost, in dollars and in tokens; None before the first.
@@ -88,13 +81,18 @@ class BudgetGuard:
     in_flight: int = 0
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
-    def charge(self, role: Role, case: str, usage: Usage) -> None:
-        """Enter a call that was made."""
+    def charge(self, call: ModelCall) -> None:
+        """Enter a call that was paid for."""
+        usage = call.usage
         self.spent += usage
         usd, tokens = self.dearest or (0.0, 0.0)
         self.dearest = (max(usd, usage.usd or 0.0), max(tokens, usage.tokens))
+        self.enter(call)
+
+    def enter(self, call: ModelCall) -> None:
+        """Enter a call in the ledger, if the run keeps one; it counts against no budget."""
         if self.ledger is not None:
-            self.ledger.add(role, case, usage)
+            self.ledger.add(call)
 
     @asynccontextmanager
     async def room(self) -> AsyncIterator[None]:

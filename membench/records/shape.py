@@ -179,3 +179,17 @@ def is_gate_answer(line: JsonView) -> bool:
 def is_payment(line: JsonView) -> bool:
     """A call that was paid: `spent.jsonl`."""
     return line.get("role") in tuple(Role) and is_usage(line.get("usage"))
+
+
+def is_model_call(line: JsonView) -> bool:
+    """A call of a case, whatever became of it: `spent.jsonl`."""
+    event, told = line.get("event"), (line.get("phase"), line.get("reason"))
+    return (
+        line.get("role") in tuple(Role)
+        and isinstance(line.get("case"), str)
+        and any(is_usage(line.get(outcome)) for outcome in ("usage", "replayed", "failed"))
+        and (event is None or is_count(event))
+        and all(isinstance(value, str | None) for value in (*told, line.get("request_sha256")))
+        and isinstance(line.get("sample", ""), str)
+        and is_count(line.get("n", 0))
+    )

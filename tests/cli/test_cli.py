@@ -69,7 +69,7 @@ def test_show_prints_a_question_with_everything_about_it(finished):
     folder, _ = finished
     question = json.loads(SAMPLE.read_text())[0]["qa"][0]
     sample_id = json.loads(SAMPLE.read_text())[0]["sample_id"]
-    done = membench("show", "runs/one", "--question", f"{sample_id}/q0", cwd=folder)
+    done = membench("show", "runs/one", f"{sample_id}/q0", cwd=folder)
     assert done.returncode == 0
     assert question["question"] in done.stdout
     assert "recalled" in done.stdout
@@ -79,9 +79,25 @@ def test_show_prints_a_question_with_everything_about_it(finished):
 @pytest.mark.slow
 def test_show_suggests_the_nearest_question(finished):
     folder, _ = finished
-    done = membench("show", "runs/one", "--question", "q999", cwd=folder)
+    done = membench("show", "runs/one", "q999", cwd=folder)
     assert done.returncode == 2
     assert "unknown question" in done.stderr
+
+
+def test_show_calls_says_that_no_model_was_called(finished):
+    folder, _ = finished
+    sample_id = json.loads(SAMPLE.read_text())[0]["sample_id"]
+    done = membench("show", "runs/one", f"{sample_id}/q0", "--calls", cwd=folder)
+    assert done.returncode == 0
+    assert "No model was called." in done.stdout
+
+
+@pytest.mark.parametrize("flags", [("--calls",), ("some/question", "--cassette", "x.sqlite")])
+def test_show_refuses_flags_that_would_do_nothing(finished, flags):
+    folder, _ = finished
+    done = membench("show", "runs/one", *flags, cwd=folder)
+    assert done.returncode == 2
+    assert flags[-2 if "--cassette" in flags else -1] in done.stderr
 
 
 @pytest.mark.slow

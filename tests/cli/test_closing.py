@@ -75,7 +75,7 @@ def test_next_commands_name_this_run_and_one_to_compare_it_with(runs):
     path = runs["bm25"].run.path
     text = "\n".join(closing.next_lines(runs["bm25"].summary, path))
     assert f"membench judge {path} --judge MODEL" in text
-    assert f"membench show {path} --question" in text
+    assert f"membench show {path} ID" in text
     assert f"membench compare {path} {path.parent / 'oracle'}" in text
     assert f"membench report {path} --html" in text
 

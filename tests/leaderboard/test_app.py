@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest  # noqa: TID253
 
+from membench.harness.run import start
 from membench.leaderboard.app import state
 from membench.leaderboard.app.serve import SCRIPT, ServeOptions, configuration, environment
+from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
+from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.boards import BoardPlan, write_store
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -21,9 +24,15 @@ PAGES = (
 )  # fmt: skip
 
 
-def drawn(page: str, store: Path, monkeypatch: pytest.MonkeyPatch, **query: object) -> AppTest:
+def drawn(
+    page: str,
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    serving: ServeOptions | None = None,
+    **query: object,
+) -> AppTest:
     """A page as a reader would have it."""
-    for name, value in environment(ServeOptions(store)).items():
+    for name, value in environment(serving or ServeOptions(store)).items():
         monkeypatch.setenv(name, value)
     module, _, function = {
         "systems": "catalogue.systems",
@@ -96,6 +105,25 @@ def test_a_question_page_shows_the_words_on_loopback(
 ) -> None:
     app = drawn("question", one, monkeypatch, runs=["story"])
     assert any(text.value.startswith("Gold: ") for text in app.text)
+
+
+@pytest.mark.slow
+def test_a_question_page_shows_every_call_of_a_run_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And without the run directory the counts of the bundle."""
+    spec = RunSpec("session-summaries", "synthetic", "mini", limit=1, memory_model="scripted",
+                   embedder="scripted", reader="scripted")  # fmt: skip
+    options = ExecOptions(out=tmp_path / "runs", run_id="made", cassette_mode="record")
+    bundle = make_bundle(start(spec, options).run.path, tmp_path / "made").path
+    store = Store(tmp_path / "results")
+    store.add(bundle, verify(bundle))
+    app = drawn("question", store.root, monkeypatch, runs=["made"])
+    assert any("a bundle holds no more" in caption.value for caption in app.caption)
+    serving = ServeOptions(store.root, runs=tmp_path / "runs")
+    app = drawn("question", store.root, monkeypatch, serving, runs=["made"])
+    assert "Texts of call" in [box.label for box in app.selectbox]
+    assert any(code.value.startswith("[system]") for code in app.code)
 
 
 def test_words_of_the_data_are_shown_on_loopback_alone(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ def register(app: typer.Typer, panel: str) -> None:
 def leaderboard(
     results: Results = Path("results"),
     data: Data = None,
+    runs: Annotated[
+        Path, typer.Option(help="Run directories of this machine, for model calls of questions.")
+    ] = Path("runs"),
     export: Annotated[Path | None, typer.Option(help="Write a static site and leave.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8501,
@@ -46,4 +49,4 @@ def leaderboard(
         return
     from membench.leaderboard.app.serve import ServeOptions, serve
 
-    serve(ServeOptions(results, data, host, port, accept_submissions))
+    serve(ServeOptions(results, data, host, port, accept_submissions, runs))

@@ -196,7 +196,7 @@ def next_lines(summary: Summary, path: Path | None) -> Iterator[str]:
     if not (path / "play.jsonl").exists():  # predictions made elsewhere: nothing to judge or open
         yield f"next: membench compare {path} OTHER"
         return
-    shown = f"membench show {path} --question ID"
+    shown = f"membench show {path} ID"
     if is_unread(summary):
         yield f"next: membench read {path} --reader READER --out {path.parent}"
         yield f"      {shown}"

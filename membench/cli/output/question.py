@@ -1,8 +1,8 @@
-"""`membench show RUN --question ID`: everything about one question."""
+"""`membench show RUN QUESTION`: everything about one question."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from membench.cli.output.console import out
@@ -13,29 +13,71 @@ from membench.domain.labels import JsonObject
 from membench.domain.score import Gold, Score
 from membench.harness.places import open_run
 from membench.harness.run import rebuilt
+from membench.leaderboard.views.model_calls import (
+    AskedQuestion,
+    call_entries,
+    licence_note,
+    question_calls,
+)
 from membench.records.attempts import RunRecords, played_case
 from membench.records.run_directory import RunDir
 from membench.records.scores import read_scores
 from membench.records.spec import ExecOptions
+from membench.tasks.card import TaskCard
+
+LONGEST_TEXT = 2000
+"""Characters of a prompt or a reply that a terminal shows; `--json` gives all."""
 
 
-def print_question(path: Path, question_id: str, data: Path | None, *, as_json: bool) -> None:
-    """Print question, gold, recalled memories, answers and scores.
+@dataclass(frozen=True)
+class QuestionWish:
+    """What is to be shown.
+
+    Attributes:
+        question_id: The question.
+        data: Where the benchmark's data is, if not where the run looked.
+        calls: Whether model calls are wanted.
+        cassette: Recorded calls outside the run directory.
+    """
+
+    question_id: str
+    data: Path | None = None
+    calls: bool = False
+    cassette: Path | None = None
+
+
+def print_question(path: Path, wish: QuestionWish, *, as_json: bool) -> None:
+    """Print question, gold, recalled memories, answers and scores; model calls if wished.
 
     Raises:
         UnknownName: The run has no such question.
+        DataError: The cassette that was given is none.
     """
     run = open_run(path)
-    prepared = rebuilt(run, ExecOptions(data=data))
+    prepared = rebuilt(run, ExecOptions(data=wish.data))
     known: list[str] = []
     for case, gold in prepared.cases():
         for event, question in gold.questions.items():
             known.append(question.question_id)
-            if question.question_id == question_id:
+            if question.question_id == wish.question_id:
                 entry = question_entry(run, case, gold, event)
+                if wish.calls:
+                    asked = AskedQuestion(
+                        question.question_id, case, event, frozenset(question.evidence)
+                    )
+                    entry |= calls_entry(run, asked, prepared.card, wish.cassette)
                 print_json(entry) if as_json else print_entry(entry)
                 return
-    raise UnknownName("question", question_id, known)
+    raise UnknownName("question", wish.question_id, known)
+
+
+def calls_entry(
+    run: RunDir, asked: AskedQuestion, card: TaskCard, cassette: Path | None
+) -> JsonObject:
+    """Model calls, and why some are missing."""
+    withheld = "" if card.may_redistribute_text else licence_note(card.name, card.licence)
+    found = question_calls(run, asked, cassette, withheld=withheld)
+    return {"calls": call_entries(found), "calls_note": found.note}
 
 
 def question_entry(run: RunDir, case: Case, gold: Gold, event: int) -> JsonObject:
@@ -98,6 +140,39 @@ def print_entry(entry: JsonObject) -> None:
         say(f"  {row['status']}" + failure(row["reason"]))
         for name, value in row["values"].items():
             say(f"    {name:<36} {'-' if value is None else format(value, '.3f')}")
+    if "calls" in entry:
+        print_calls(entry["calls"], entry["calls_note"])
+
+
+def print_calls(calls: list[JsonObject], note: str) -> None:
+    """A line per model call, and its texts where there are any."""
+    say(f"  model calls  {len(calls)}, of the question and of the ingestion of its evidence")
+    for call in calls:
+        say(f"    {call_line(call)}")
+        for name in ("prompt", "reply"):
+            if call[name] is not None:
+                say(f"      {name}")
+                say(indented(call[name]))
+    if note:
+        say(f"  {note}")
+
+
+def call_line(call: JsonObject) -> str:
+    """Where a call belongs, its tokens and its time."""
+    place = f"{call['phase']} {'' if call['event'] is None else call['event']}".strip()
+    sent = call["prompt_tokens"] + call["embedding_tokens"]
+    took = "-" if call["ms"] is None else f"{call['ms']:,.1f} ms"
+    tokens = f"{sent:,} tokens in, {call['completion_tokens']:,} out"
+    line = f"{place:<14} {call['role']:<9} {tokens:<30} {took:>12}"
+    return "  ".join(part for part in (line, call["model"], call["note"]) if part)
+
+
+def indented(text: str) -> str:
+    """A text below its title, cut where it is very long."""
+    rest = len(text) - LONGEST_TEXT
+    if rest > 0:
+        text = f"{text[:LONGEST_TEXT]}\n... ({rest:,} more characters; --json has all)"
+    return "\n".join(f"        {line}" for line in text.splitlines())
 
 
 def failure(reason: str | None) -> str:

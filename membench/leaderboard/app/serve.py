@@ -24,6 +24,7 @@ class ServeOptions:
         host: Address to listen on.
         port: Port.
         tokens: File of hashed tokens: then bundles can be posted.
+        runs: Run directories of this machine.
     """
 
     results: Path
@@ -31,6 +32,7 @@ class ServeOptions:
     host: str = "127.0.0.1"
     port: int = 8501
     tokens: Path | None = None
+    runs: Path = Path("runs")
 
 
 def serve(serving: ServeOptions) -> None:
@@ -70,6 +72,7 @@ def environment(serving: ServeOptions) -> dict[str, str]:
         "MEMBENCH_BOARD_DATA": str(serving.data) if serving.data else "",
         "MEMBENCH_BOARD_SHOW_TEXT": "1" if private else "0",
         "MEMBENCH_BOARD_SUBMISSIONS": "1" if serving.tokens else "0",
+        "MEMBENCH_BOARD_RUNS": str(serving.runs),
     }
 
 

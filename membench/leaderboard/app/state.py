@@ -20,6 +20,7 @@ RESULTS = "MEMBENCH_BOARD_RESULTS"
 DATA = "MEMBENCH_BOARD_DATA"
 SHOW_TEXT = "MEMBENCH_BOARD_SHOW_TEXT"
 SUBMISSIONS = "MEMBENCH_BOARD_SUBMISSIONS"
+RUNS = "MEMBENCH_BOARD_RUNS"
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,14 @@ class BoardSettings:
         data: Benchmark data of this machine; None looks where `run` does.
         show_text: Whether the dataset's words may be shown: on loopback only.
         submissions: Whether bundles can be posted here.
+        runs: Run directories of this machine; they name model calls one by one.
     """
 
     results: Path
     data: Path | None
     show_text: bool
     submissions: bool
+    runs: Path
 
 
 def settings() -> BoardSettings:
@@ -47,6 +50,7 @@ def settings() -> BoardSettings:
         Path(data) if data else None,
         os.environ.get(SHOW_TEXT) == "1",
         os.environ.get(SUBMISSIONS) == "1",
+        Path(os.environ.get(RUNS, "runs")),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +20,15 @@ from membench.domain.score import Gold, Score
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import LoadedBundle, load
+from membench.leaderboard.views.model_calls import (
+    AskedQuestion,
+    QuestionCalls,
+    call_entries,
+    licence_note,
+    question_calls,
+)
 from membench.leaderboard.views.question_work import CallLine, call_lines, evidence_events
+from membench.records.run_directory import RunDir
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
@@ -59,7 +67,8 @@ class AttemptView:
         recalled: Memories in rank order.
         verdicts: What judges said, by request id.
         stored: Memories that came from the evidence, recalled or not; empty without data.
-        calls: Model calls of the question and of the ingestion of its evidence.
+        calls: Model calls of the question and of the ingestion of its evidence, counted by role.
+        each_call: The same one by one; None where the run's own directory is not at hand.
     """
 
     run_id: str
@@ -70,6 +79,7 @@ class AttemptView:
     verdicts: Mapping[str, str]
     stored: tuple[RecalledLine, ...]
     calls: tuple[CallLine, ...]
+    each_call: QuestionCalls | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,7 @@ def question_page(
     data: Path | None = None,
     *,
     show_text: bool = True,
+    folder: Path | None = None,
 ) -> QuestionPage:
     """One question through the eyes of several runs.
 
@@ -113,6 +124,7 @@ def question_page(
         question_id: The question.
         data: Benchmark data of this machine.
         show_text: Whether the dataset's words may be shown here.
+        folder: Run directories of this machine, which name model calls one by one.
 
     Raises:
         UserError: No run has the question.
@@ -128,7 +140,25 @@ def question_page(
         attempted(bundles[run], row, known[0] if known else None, evidence_of(known, row))
         for run, row in there.items()
     )
+    if known is not None and folder is not None:
+        runs = tuple(replace(run, each_call=calls_in(folder, run, known)) for run in runs)
     return filled(question_id, there[head], known, runs)
+
+
+def calls_in(folder: Path, attempt: AttemptView, known: tuple[Case, Gold]) -> QuestionCalls | None:
+    """Model calls one by one, from the run's own directory; None where it is not at hand."""
+    row, (case, gold) = attempt.score, known
+    try:
+        run = RunDir.open(folder / attempt.run_id)
+        card = get_task(run.manifest().task.name).card
+    except UserError:
+        return None
+    if row.event is None or row.event not in gold.questions:
+        return None
+    evidence = frozenset(gold.questions[row.event].evidence)
+    withheld = "" if card.may_redistribute_text else licence_note(card.name, card.licence)
+    asked = AskedQuestion(row.item_id, case, row.event, evidence)
+    return question_calls(run, asked, withheld=withheld)
 
 
 def filled(
@@ -335,6 +365,24 @@ def call_records(run: AttemptView) -> list[JsonObject]:
             "event took (ms)": round(line.milliseconds, 3),
         }
         for line in run.calls
+    ]
+
+
+def each_call_records(calls: QuestionCalls) -> list[JsonObject]:
+    """Model calls one by one as a table, without their texts."""
+    return [
+        {
+            "call": number,
+            "phase": entry["phase"],
+            "event": "–" if entry["event"] is None else entry["event"],
+            "role": entry["role"],
+            "model": entry["model"] or "–",
+            "tokens in": entry["prompt_tokens"] + entry["embedding_tokens"],
+            "tokens out": entry["completion_tokens"],
+            "ms": entry["ms"],
+            "note": entry["note"],
+        }
+        for number, entry in enumerate(call_entries(calls), start=1)
     ]
 
 

@@ -10,6 +10,7 @@ from membench.leaderboard.app import state
 from membench.leaderboard.views import question as view
 from membench.leaderboard.views.board import listed
 from membench.leaderboard.views.bundles import load, question_rows
+from membench.leaderboard.views.model_calls import QuestionCalls
 
 SIDE_BY_SIDE = 4
 MOST = 8
@@ -28,7 +29,12 @@ def page() -> None:
     settings = state.settings()
     try:
         shown = view.question_page(
-            state.store(), runs, question_id, settings.data, show_text=settings.show_text
+            state.store(),
+            runs,
+            question_id,
+            settings.data,
+            show_text=settings.show_text,
+            folder=settings.runs,
         )
     except UserError as error:
         st.error(error.problem)
@@ -99,12 +105,41 @@ def draw_run(run: view.AttemptView) -> None:
             alt=f"Memories of {run.label} that came from the evidence",
         )
     with st.expander("Model calls of this question and of the ingestion of its evidence"):
-        st.caption(
-            "Counts by role. Prompts and replies are not in a bundle: they stay in the cassette "
-            "of the run, if it had one."
-        )
-        c.table(
-            view.call_records(run),
-            key=f"calls-{run.run_id}",
-            alt=f"Model calls of {run.label} for this question",
-        )
+        if run.each_call is None:
+            draw_counts(run)
+        else:
+            draw_calls(run.run_id, run.each_call)
+
+
+def draw_counts(run: view.AttemptView) -> None:
+    """Calls counted by role, as a bundle has them."""
+    st.caption(
+        "Counts by role: a bundle holds no more. On the machine of the run, `membench leaderboard "
+        "--runs DIR` shows every call here, as `membench show RUN QUESTION --calls` does."
+    )
+    c.table(
+        view.call_records(run),
+        key=f"calls-{run.run_id}",
+        alt=f"Model calls of {run.label} for this question",
+    )
+
+
+def draw_calls(run_id: str, found: QuestionCalls) -> None:
+    """Every call, and the texts of the one that is picked."""
+    if found.note:
+        st.caption(c.plain(found.note))
+    if not found.calls:
+        return
+    c.table(view.each_call_records(found), key=f"each-call-{run_id}", alt="Every model call")
+    shown = {
+        f"{n}: {call.phase}, {call.role}": call
+        for n, call in enumerate(found.calls, start=1)
+        if call.prompt is not None
+    }
+    if not shown:
+        return
+    call = shown[st.selectbox("Texts of call", list(shown), key=f"call-texts-{run_id}")]
+    st.caption("Prompt")
+    st.code(call.prompt, language=None, wrap_lines=True, height=300)
+    st.caption("Reply")
+    st.code(call.reply, language=None, wrap_lines=True)
