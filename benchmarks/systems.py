@@ -74,7 +74,15 @@ METHODS: dict[str, Method] = {
     "structural-memory": Method(
         lambda s: f"{3 * s.chunks}", recall="4", given={"units": "mixed", "retrieval": "iterative"}
     ),
+    "aeon": Method(lambda s: "0"),
+    "unifiedmem": Method(lambda s: f"{3 * s.sessions}"),
+    "keep-me-updated": Method(lambda s: f"{s.sessions} and up to 5 per sentence"),
+    "think-in-memory": Method(lambda s: f"{s.pairs} and up to 2 per bucket and session"),
     "memr3": Method(lambda s: "0", recall="1 to 5"),
+    "need-gate": Method(lambda s: "0", recall="1"),
+    "budgetmem": Method(lambda s: "0", recall="5", given={"tier": "high", "inner": "bm25"}),
+    "a-memguard": Method(lambda s: "0", recall="11"),
+    "steem": Method(lambda s: "0"),
     "session-summaries": Method(lambda s: f"{s.sessions}"),
     "block-extraction": Method(lambda s: "0", recall="1 per block"),
     "file-agent": Method(lambda s: "0", recall="1 to 6"),

@@ -119,9 +119,13 @@ class VectorIndex:
         """
         if not query.strip():
             return np.zeros(self.matrix.size)
+        return self.matrix.scores(self.query_vector(query))
+
+    def query_vector(self, query: str) -> Vectors:
+        """The embedding of a query, shape (width,)."""
         if self._asked is None or self._asked[0] != query:
             self._asked = (query, self.embedder.embed([query])[0])
-        return self.matrix.scores(self._asked[1])
+        return self._asked[1]
 
     def likeness(self, row: int) -> Scores:
         """Similarity of every row to one of them."""
@@ -285,6 +289,14 @@ class ItemStore:
         if name not in self._row_of or not allowed.any():
             return []
         return self._found(best(self.index.likeness(self._row_of[name]), k, allowed))
+
+    def vector(self, name: str) -> Vectors | None:
+        """The embedding of an item's key, shape (width,); None without one."""
+        self.flush()
+        if not isinstance(self.index, VectorIndex) or name not in self._row_of:
+            return None
+        found: Vectors = self.index.matrix.rows[self._row_of[name]]
+        return found
 
     def _allowed(self, kinds: Collection[str] | None, without: Collection[str]) -> Mask:
         allowed = np.frombuffer(self._alive, bool).copy()

@@ -1,0 +1,1 @@
+"""Aeon: what was found, with what stood beside it in the trace."""

@@ -1,0 +1,1 @@
+"""Think-in-Memory: thoughts in buckets, tidied bucket by bucket."""

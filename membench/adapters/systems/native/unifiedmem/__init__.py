@@ -1,0 +1,1 @@
+"""UnifiedMem's flat baselines: sessions found by what a model says of them."""
