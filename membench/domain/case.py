@@ -162,7 +162,15 @@ class Probe:
 
 @dataclass(frozen=True)
 class Feedback:
-    """Tell the system how its answer to an earlier event fared."""
+    """Tell the system how an attempt at an earlier event fared: one that the dataset recorded.
+
+    The reader answers after a case was played, so this is never about its answers.
+
+    Attributes:
+        event: Index of the `Ask`.
+        text: What was said about the attempt.
+        success: Whether it was right; None where the dataset does not say.
+    """
 
     event: int
     text: str

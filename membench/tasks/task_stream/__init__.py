@@ -1,0 +1,1 @@
+"""A generated stream of tasks whose rules are learned from feedback."""

@@ -1,0 +1,122 @@
+"""The synthetic task stream: what its card says, and how its parts fit together.
+
+A case is a stream of tasks (`membench.tasks.episodes`). A recipe says how much is made by which
+version of the generator (`generate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from membench.domain.case import Case
+from membench.domain.outcome import PlayedCase
+from membench.domain.score import Score, Verdict
+from membench.tasks.base import Task
+from membench.tasks.card import OptionCard, TaskCard
+from membench.tasks.files.source import Source
+from membench.tasks.find import SAMPLE, Version
+from membench.tasks.task_stream.gold import CATEGORIES, StreamGold
+
+BYTES_PER_TASK = 5000
+"""Memory that a generated task needs, about."""
+
+CARD = TaskCard(
+    name="task_stream",
+    title="Synthetic task stream",
+    paper="membench (docs/tasks/task_stream.md)",
+    licence="Apache-2.0",
+    may_redistribute_text=True,
+    files=(),
+    splits=("mini", "base", "long"),
+    default_split="mini",
+    categories={name: name for name in CATEGORIES},
+    counts=dict(zip(CATEGORIES, (366, 146, 83, 111, 42, 252), strict=True)),
+    headline=(
+        "success",
+        "learned.success",
+        "late.success",
+        "repeated.error",
+        "recalled.right",
+        "evidence.turn.recall@10",
+    ),
+    metric_labels={
+        "success": "Task success",
+        "learned.success": "Success, learnable",
+        "late.success": "Success, last third",
+        "repeated.error": "Errors repeated",
+        "recalled.right": "Right action recalled",
+        "evidence.turn.recall@10": "Evidence recall@10",
+    },
+    metric_titles={
+        "success": "share of tasks done with exactly the procedures they need",
+        "learned.success": "share of tasks done, of those that earlier feedback decides",
+        "late.success": "share of these done in the last third of the stream",
+        "repeated.error": "share of answers that name what feedback had called wrong",
+        "recalled.right": "share of learnable tasks for which some memory names what is needed",
+        "evidence.turn.recall@10": "share of the evidence turns that the first 10 memories hold",
+    },
+    main_metric="success",
+    offline_metric="success",
+    default_k=10,
+    separable=False,
+    lower_is_better=("repeated.error",),
+    options={
+        "seed": OptionCard(0, doc="Seed of the streams; another seed is another data set."),
+    },
+    warning="Attempts and feedback are the dataset's: a system learns from them, not from its own.",
+)
+
+
+class TaskStream(Task[StreamGold]):
+    """Generated streams with exact gold."""
+
+    card = CARD
+
+    def cases(
+        self, source: Source, opaque: Callable[[str], str]
+    ) -> Iterator[tuple[Case, StreamGold]]:
+        """Generate one stream after the other; none depends on another."""
+        from membench.tasks.task_stream.generate import make_case
+        from membench.tasks.task_stream.recipe import read_recipe
+
+        recipe = read_recipe(source)
+        for index in range(recipe.cases):
+            yield make_case(recipe, int(self.options["seed"]), index, opaque)
+
+    def content_bytes(self, source: Source) -> int:
+        """What the generated streams need in memory, not what the recipe does on disk."""
+        from membench.tasks.task_stream.recipe import read_recipe
+
+        recipe = read_recipe(source)
+        return recipe.cases * recipe.tasks * BYTES_PER_TASK
+
+    def score(
+        self, played: PlayedCase, gold: StreamGold, verdicts: Mapping[str, Verdict]
+    ) -> Sequence[Score]:
+        """One row per task; see `scoring`."""
+        from membench.tasks.task_stream.scoring import score_case
+
+        return score_case(played, gold)
+
+    @classmethod
+    def shipped(cls, split: str) -> Path | None:
+        """The recipe of a split: every split comes with membench."""
+        if split in cls.card.splits:
+            return cls.folder() / "splits" / f"{split}.json"
+        return super().shipped(split)
+
+    @classmethod
+    def identify(cls, source: Source) -> Version:
+        """`generated` by a recipe of ours, else `unknown`."""
+        if source.split == SAMPLE:
+            return Version(SAMPLE, source.sha256)
+        ours = {
+            Source(path, split).sha256 for split in cls.card.splits if (path := cls.shipped(split))
+        }
+        if source.sha256 in ours:
+            return Version("generated", source.sha256)
+        return super().identify(source)
+
+
+TASK = TaskStream
