@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from membench.domain.case import Case
 from membench.tasks.episodes import FEEDBACK, REQUEST, Episode, StreamTimeline, turn_id
 from membench.tasks.synthetic.draws import Draws
+from membench.tasks.synthetic.texts import sentence
 from membench.tasks.task_stream.gold import UNFORESEEN, StreamGold, StreamQuestion
 from membench.tasks.task_stream.recipe import GENERATOR, Recipe
 from membench.tasks.task_stream.rules import ProcedureNames, Rule, draw_rules, read_texts
@@ -42,6 +43,7 @@ class Written:
     right: tuple[str, ...]
     evidence: tuple[int, ...]
     refuted: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 def make_case(
@@ -63,6 +65,7 @@ def make_case(
             right=each.right,
             others=tuple(p for p in writer.names.taken if p not in each.right),
             refuted=each.refuted,
+            options=each.options or tuple(sorted(writer.names.taken)),
             late=3 * number >= 2 * recipe.tasks,
         )
     case = timeline.case(name, "task_stream", opaque)
@@ -111,7 +114,7 @@ class Writer:
         kind = "worked" if tried == rule.procedure else "failed"
         written = self.single(number, rule, tried, kind, category="avoid", ask=ask)
         rule.lesson, rule.known = number, True
-        return written
+        return replace(written, options=(a, b))
 
     def change(self, number: int, rule: Rule) -> Written:
         """The procedure is withdrawn, which nobody could foresee."""
@@ -177,15 +180,8 @@ class Writer:
 
     def request(self, rule: Rule, phrasing: str, other: Rule | None = None) -> str:
         """What a customer brings, with words that do not matter."""
-        parts = [
-            self.say(
-                "opening",
-                person=self.say("people"),
-                town=self.say("towns"),
-                device=rule.device,
-                fault=phrasing,
-            )
-        ]
+        whence = {"person": self.say("people"), "town": self.say("towns")}
+        parts = [sentence(self.say("opening", device=rule.device, fault=phrasing, **whence))]
         if other is not None:
             fault = other.phrasings[0]
             parts.append(self.say("second_opening", device=other.device, fault=fault))

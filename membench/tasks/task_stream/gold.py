@@ -19,12 +19,14 @@ class StreamQuestion(QuestionGold):
         right: Procedures that must be run, all of them.
         others: Procedures of this stream that must not be run.
         refuted: Of these, the ones that earlier feedback called wrong for this fault.
+        options: Procedures to choose from.
         late: Whether it stands in the last third of the stream.
     """
 
     right: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     refuted: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     late: bool = False
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Score, Verdict
-from membench.tasks.base import Task
+from membench.tasks.base import Task, fill
 from membench.tasks.card import OptionCard, TaskCard
 from membench.tasks.files.source import Source
 from membench.tasks.find import SAMPLE, Version
+from membench.tasks.prompts import dated_memories
 from membench.tasks.task_stream.gold import CATEGORIES, StreamGold
 
 BYTES_PER_TASK = 5000
@@ -83,6 +85,20 @@ class TaskStream(Task[StreamGold]):
         recipe = read_recipe(source)
         for index in range(recipe.cases):
             yield make_case(recipe, int(self.options["seed"]), index, opaque)
+
+    def options_for(self, gold: StreamGold, event: int) -> tuple[str, ...]:
+        """The procedures that there are."""
+        return gold.questions[event].options
+
+    def answer_messages(self, given: AnswerInput) -> list[Message]:
+        """The answer prompt, with the procedures to choose from."""
+        fields = {
+            "memories": dated_memories(given.memories, sources=False),
+            "question": given.question,
+            "now": given.now or "unknown",
+            "procedures": ", ".join(given.options),
+        }
+        return [Message("user", fill(self.prompt("answer.txt"), fields))]
 
     def content_bytes(self, source: Source) -> int:
         """What the generated streams need in memory, not what the recipe does on disk."""
