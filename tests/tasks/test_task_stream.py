@@ -144,7 +144,7 @@ def test_only_a_choice_names_procedures_in_its_question(mini: Made) -> None:
 def test_the_procedures_to_choose_from_hold_what_is_needed_and_come_in_no_telling_order(
     mini: Made,
 ) -> None:
-    for case, gold in mini:
+    for _, gold in mini:
         for event, question in gold.questions.items():
             options = STREAM().options_for(gold, event)
             assert set(question.right) <= set(options)

@@ -1,0 +1,1 @@
+"""ReMe's experience pool."""
