@@ -49,6 +49,9 @@ LOCKED = {
     "memoryagentbench": {
         "answer": "8be5dc53ae1106c6d778c45aa20c43cd0779abcdd719195d477312cf5b685fdb",
     },
+    "task_stream": {
+        "answer": "8e92a277837576bdc0e328d26c714362a743070787cd1ebcc098055a113b26cb",
+    },
     "synthetic": {
         "answer": "9f7f8124dd38c60d5ac04a77756621cbe59b727b90068a556eefa3b5074fb88b",
     },

@@ -12,9 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from membench.domain.answer import AnswerInput
-from membench.domain.case import Ask, Case, Feedback, Finalize, Ingest
+from membench.domain.case import Ask, Case, Feedback, Finalize, Ingest, opaque_ids
 from membench.domain.errors import DataError
 from membench.domain.outcome import Answered, Outcome
+from membench.harness.run import start
+from membench.records.attempts import RunRecords
+from membench.records.memories import memory_from_line
+from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
 from membench.tasks.synthetic.match import holds, holds_any, words
@@ -259,3 +263,31 @@ def test_a_failed_answer_is_no_wrong_answer(mini: Made) -> None:
     played.answered[event] = (Answered(Outcome(ok=False, reason="refused")),)
     (row, *_) = score_case(played, gold)
     assert (row.status, row.reason, row.values["success"]) == ("failed", "refused", None)
+
+
+# --- a run ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_run_recalls_for_a_task_what_earlier_ones_told_and_nothing_later(tmp_path) -> None:
+    spec = RunSpec("exprag", "task_stream", split="sample", set={"index": "bm25"})
+    run = start(spec, ExecOptions(out=tmp_path)).run
+    recorded = RunRecords(run.play, run.texts, run.answers)
+    source = find_source(STREAM, "sample", None)
+    seen = 0
+    for case, _ in STREAM().cases(source, opaque_ids("task_stream", spec.seed)):
+        loaded = recorded.lines(case).load()
+        memories = [memory_from_line(line) for line in loaded.texts]
+        for record in loaded.records:
+            if not isinstance(case.timeline[record.event], Ask):
+                continue
+            told = {turn.id for turn in case_until(case, record.event).turns().values()}
+            recalled = [memories[n] for n in record.content["memories"]]
+            assert all(set(memory.sources) <= told for memory in recalled)
+            assert all("Outcome" in memory.text for memory in recalled)
+            seen += len(recalled)
+    assert seen > 100
+
+
+def case_until(case: Case, event: int) -> Case:
+    return Case(case.id, case.task, case.timeline[:event])
