@@ -10,6 +10,7 @@ sessions; nothing is known about the time between them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -344,7 +345,11 @@ class Tokens:
         )
 
 
-@dataclass(frozen=True)
+NO_TOKENS: Mapping[str, Tokens] = {}
+"""What a span without a model's tokens used; shared by all of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """When one record's work was done and what it used.
 
@@ -366,7 +371,7 @@ class Span:
     case: str = ""
     event: int = 0
     cpu_s: float | None = None
-    usage: Mapping[str, Tokens] = field(default_factory=dict)
+    usage: Mapping[str, Tokens] = field(default_factory=lambda: NO_TOKENS)
     abandoned: bool = False
     node: int = 0
 
@@ -404,10 +409,11 @@ class Span:
             start=telemetry.start,
             end=telemetry.end,
             phase=phase,
-            case=case,
+            case=sys.intern(case),
             event=event,
             cpu_s=None if telemetry.cpu_s is None else telemetry.cpu_seconds,
-            usage={role: Tokens.of(use, names.get(role, "")) for role, use in roles.items()},
+            usage={role: Tokens.of(use, names.get(role, "")) for role, use in roles.items()}
+            or NO_TOKENS,
             abandoned=abandoned,
             node=telemetry.node or 0,
         )

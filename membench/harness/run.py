@@ -342,7 +342,7 @@ def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
         ).with_judge_parameters(manifest.parameter_changes.get(Role.JUDGE, {})),
     )
     summary = replace(
-        summarise(manifest, prepared.task, scored, energy),
+        summarise(manifest, scored, energy),
         judge=verdicts.entry,
         reader_gate=gate_entry(run),
         spent=PhaseUsage.of(spent_by_role(run.spent)),

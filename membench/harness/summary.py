@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from membench.harness.stages.score import ScoreResults
 from membench.records.manifest import Manifest
-from membench.records.summary import (
-    EnergySummary,
-    Summary,
-)
-from membench.tasks.base import AnyTask
+from membench.records.summary import EnergySummary, Summary
 
 
-def summarise(
-    manifest: Manifest, task: AnyTask, scored: ScoreResults, energy: EnergySummary
-) -> Summary:
+def summarise(manifest: Manifest, scored: ScoreResults, energy: EnergySummary) -> Summary:
     """Put together the summary of a run."""
-    aggregate = task.aggregate(scored.rows)
     counts = scored.totals.tally.counts()
     content_sha256 = scored.totals.content.hexdigest()
     return Summary(
@@ -29,9 +22,9 @@ def summarise(
         complete=content_sha256 is not None and not counts.failures,
         content_sha256=content_sha256,
         counts=counts,
-        metrics=aggregate.metrics,
-        categories=aggregate.categories,
-        notes=aggregate.notes,
+        metrics=scored.figures.metrics,
+        categories=scored.figures.categories,
+        notes=scored.figures.notes,
         costs=scored.totals.cost.costs(),
         energy=energy,
     )

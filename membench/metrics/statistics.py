@@ -15,7 +15,7 @@ pure; scipy is imported where it is used, because importing it costs more than s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -39,6 +39,7 @@ TOO_FEW_CASES = "too few cases"
 Interval = tuple[float, float]
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Spread:
 
 
 def mean_metric(
-    values: Sequence[float], clusters: Sequence[str], *, fraction: bool = True
+    values: Sequence[float], clusters: Sequence[Hashable], *, fraction: bool = True
 ) -> Metric:
     """The mean of `values` with its interval by case.
 
@@ -90,7 +91,7 @@ def mean_metric(
 def ratio_metric(
     numerators: Sequence[float],
     denominators: Sequence[float],
-    clusters: Sequence[str],
+    clusters: Sequence[Hashable],
     *,
     fraction: bool = True,
 ) -> Metric:
@@ -164,9 +165,9 @@ def interval_text(interval: Interval | None, clusters: int, form: str, missing: 
     return missing if interval is None else form.format(*interval)
 
 
-def grouped(rows: Iterable[T], clusters: Sequence[str]) -> dict[str, list[T]]:
+def grouped(rows: Iterable[T], clusters: Sequence[K]) -> dict[K, list[T]]:
     """Rows by cluster."""
-    groups: dict[str, list[T]] = {}
+    groups: dict[K, list[T]] = {}
     for row, cluster in zip(rows, clusters, strict=True):
         group = groups.get(cluster)
         if group is None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
@@ -11,13 +14,30 @@ from membench.domain.labels import JsonView
 from membench.domain.score import Score
 
 
-def write_scores(path: Path, rows: list[Score]) -> None:
-    """Replace scores.jsonl."""
+@contextmanager
+def written_scores(path: Path, rows: Iterable[Score]) -> Iterator[Iterator[Score]]:
+    """Replace scores.jsonl row by row, as they are read; they need not fit into memory.
+
+    Args:
+        path: The file. It is replaced once every row is written, and kept if anything fails.
+        rows: The rows.
+
+    Yields:
+        The same rows, each written when it is read; those that are left unread are written at the
+        end.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as file:
-        for row in rows:
-            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        passing = (_write(file, row) for row in rows)
+        yield passing
+        for _ in passing:
+            pass
     temporary.replace(path)
+
+
+def _write(file: BinaryIO, row: Score) -> Score:
+    file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    return row
 
 
 def read_scores(path: Path) -> list[Score]:

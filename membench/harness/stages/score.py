@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from membench.domain.case import Ask, Case
 from membench.domain.errors import HarnessFault, Reason
 from membench.domain.labels import Phase, Role
 from membench.domain.outcome import PlayedCase
-from membench.domain.score import Gold, Score, Verdict
+from membench.domain.score import Aggregate, Gold, Score, Verdict
 from membench.harness.lanes.engine import JobLost, LaneLocation
 from membench.harness.lanes.local import LocalEngine
 from membench.harness.prepare import ResolvedRun
@@ -23,7 +23,7 @@ from membench.readers.registry import reads_nothing
 from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, played_case
 from membench.records.content_hash import ContentHash
 from membench.records.run_directory import RunDir
-from membench.records.scores import write_scores
+from membench.records.scores import written_scores
 from membench.records.summary import Counts
 from membench.records.telemetry import Telemetry
 from membench.tasks.base import AnyTask
@@ -156,16 +156,16 @@ class Totals:
 
 @dataclass(frozen=True)
 class ScoreResults:
-    """What scoring came to: every row, and the totals."""
+    """What scoring came to: the figures over all rows, and the totals."""
 
-    rows: list[Score]
+    figures: Aggregate
     totals: Totals
 
 
 def score(
     prepared: ResolvedRun, run: RunDir, verdicts: Mapping[str, Verdict] | None = None
 ) -> ScoreResults:
-    """Score every case of a run and write scores.jsonl."""
+    """Score every case of a run and write scores.jsonl; rows are held for no longer than a case."""
     recorded = RunRecords(run.play, run.texts, run.answers)
     unread = reads_nothing(prepared.spec.reader)
     worker = ScoreWorker(prepared.task, prepared.models, verdicts or {}, unread)
@@ -173,16 +173,17 @@ def score(
         ScoreJob(number, case, gold, recorded.lines(case))
         for number, (case, gold) in enumerate(prepared.cases())
     )
-    scored = dict(scored_jobs(worker, jobs, prepared.options.concurrency))
-    rows: list[Score] = []
     totals = Totals(prepared.models)
-    for number in sorted(scored):
-        of_case, part = scored[number]
-        rows.extend(of_case)
-        totals.merge(part)
+
+    def rows() -> Iterator[Score]:
+        for of_case, part in in_order(scored_jobs(worker, jobs, prepared.options.concurrency)):
+            totals.merge(part)
+            yield from of_case
+
+    with written_scores(run.scores, rows()) as written:
+        figures = prepared.task.aggregate(written)
     totals.cost.add_late(recorded.notes)
-    write_scores(run.scores, rows)
-    return ScoreResults(rows, totals)
+    return ScoreResults(figures, totals)
 
 
 @dataclass(frozen=True)
@@ -247,6 +248,17 @@ def scored_jobs(
                 detail = f"a scoring process died (exit code {result.exitcode})"
                 raise HarnessFault(Reason.HARNESS_ERROR, detail)
             yield result.job.number, result.result
+
+
+def in_order(scored: Iterable[tuple[int, CaseScores]]) -> Iterator[CaseScores]:
+    """Cases in the order of their numbers, from 0; one that comes early is kept until then."""
+    early: dict[int, CaseScores] = {}
+    following = 0
+    for number, result in scored:
+        early[number] = result
+        while following in early:
+            yield early.pop(following)
+            following += 1
 
 
 def verdicts_of_case(

@@ -114,7 +114,8 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
         energy = recomputed_energy(run, scorer.totals)
     claimed = {line_key(line): line for line in bundle.scores}
     rows = scorer.final_rows(claimed)
-    summary = recomputed_summary(bundle, reference, ScoreResults(rows, scorer.totals), energy)
+    results = ScoreResults(reference.task.aggregate(rows), scorer.totals)
+    summary = recomputed_summary(bundle, results, energy)
     findings = chain(
         score_findings(rows, claimed),
         summary_findings(summary, bundle.summary),
@@ -315,11 +316,11 @@ def recomputed_energy(run: RunDir, totals: Totals) -> RecomputedEnergy:
 
 
 def recomputed_summary(
-    bundle: ParsedBundle, reference: VerifierData, results: ScoreResults, energy: RecomputedEnergy
+    bundle: ParsedBundle, results: ScoreResults, energy: RecomputedEnergy
 ) -> JsonObject:
     """The summary as the harness would write it from the verifier's rows."""
     manifest = manifest_from(bundle.manifest)
-    own = summarise(manifest, reference.task, results, energy.summary).to_json()
+    own = summarise(manifest, results, energy.summary).to_json()
     kept = {"judge": bundle.summary["judge"], "reader_gate": recomputed_gate(bundle)}
     return pruned(Summary, orjson.loads(orjson.dumps(own)) | kept)
 

@@ -145,9 +145,16 @@ class Synthetic(Task[SyntheticGold]):
         from membench.metrics.aggregate import aggregate
         from membench.tasks.synthetic.store import CANNOT_TELL
 
-        rows = list(scores)
-        made = aggregate(rows, self.card.categories)
-        if any(row.reason == CANNOT_TELL for row in rows):
+        cannot_tell = False
+
+        def watched() -> Iterator[Score]:
+            nonlocal cannot_tell
+            for row in scores:
+                cannot_tell |= row.reason == CANNOT_TELL
+                yield row
+
+        made = aggregate(watched(), self.card.categories)
+        if cannot_tell:
             note = "The system cannot tell what a session changed: memory figures are n/a, not 0."
             return replace(made, notes=(*made.notes, note))
         return made
