@@ -18,7 +18,7 @@ from membench.domain.errors import UnknownName
 from membench.domain.labels import JsonView, Phase, Role
 from membench.records.summary import Summary
 from membench.records.telemetry import Telemetry
-from membench.records.usage import PhaseUsage, Usage
+from membench.records.usage import PhaseUsage, Usage, known_sum
 
 SETUP_PHASES = (Phase.INGEST.value, Phase.FINALIZE.value)
 """Paid once per history."""
@@ -322,6 +322,16 @@ class CaseCosts:
         found = {name: record_cost(line, cost) for name, cost in COSTS.items()}
         if (case, line["event"]) not in self._asked:
             found["context_tokens"] = 0.0
+        return found
+
+    def by_question(self, cost: Cost) -> dict[tuple[str, int], float | None]:
+        """(Official case id, event) of every question -> its recall and answer; None if unknown."""
+        found: dict[tuple[str, int], float | None] = {}
+        for case, spent in self._spent.items():
+            for (phase, event), costs in spent.items():
+                if phase in QUESTION_PHASES and (case, event) in self._asked:
+                    before = found.get((case, event), 0.0)
+                    found[case, event] = known_sum(before, costs[cost.id])
         return found
 
     def totals(self) -> dict[str, dict[str, float]]:

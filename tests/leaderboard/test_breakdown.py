@@ -10,7 +10,7 @@ from membench.leaderboard.rendering import charts
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.ranking import stacked
 from membench.leaderboard.store.store import Store
-from membench.leaderboard.views import breakdown
+from membench.leaderboard.views import breakdown, question_costs
 from membench.leaderboard.views.board import Board, BoardQuery, board
 from membench.leaderboard.views.gain import frontier_gains
 from membench.metrics.frontier import Point, frontier_score
@@ -64,6 +64,27 @@ def test_the_best_so_far_never_falls(shown: Board) -> None:
     values = [value for _, value in breakdown.best_so_far(dated, shown)]
     assert values == sorted(values)
     assert len(charts.over_dates(shown).data) == 2
+
+
+def test_costs_by_question_add_up_to_those_of_the_row(store: Store, shown: Board) -> None:
+    found = question_costs.question_costs(store, shown)
+    ranked = [row for row in shown.rows if row.rank and row.cost]
+    assert [costs.label for costs in found] == [row.label for row in ranked]
+    for costs, row in zip(found, ranked, strict=True):
+        assert row.cost is not None
+        assert sum(costs.costs) / len(costs.costs) == pytest.approx(row.cost.value)
+        assert list(costs.quantiles) == sorted(costs.quantiles)
+        assert costs.steps[-1][0] == pytest.approx((costs.setup or 0) + sum(costs.costs))
+        assert len(costs.steps) <= question_costs.MOST_STEPS + 1
+    assert charts.cost_boxes(found, shown).data
+    assert len(charts.cumulative_lines(found, shown).data) == len(found)
+    records = list(question_costs.distribution_records(found))
+    assert {"lowest", "p5", "p50", "p95", "highest"} <= set(records[0])
+
+
+def test_joules_of_single_questions_are_not_made_up(index: Index) -> None:
+    joules = board(index, BoardQuery(axis="joules"))
+    assert "not of single questions" in question_costs.no_question_costs(joules)
 
 
 ROWS = st.lists(

@@ -26,7 +26,8 @@ from membench.leaderboard.views.board import (
     limited,
     settings_of,
 )
-from membench.leaderboard.views.tables import board_records, column_words
+from membench.leaderboard.views.cost_units import cost_unit, unit_options
+from membench.leaderboard.views.tables import board_records, column_words, cost_columns
 from membench.testing.boards import BoardPlan, write_store
 
 
@@ -267,3 +268,30 @@ def test_the_page_opens_with_the_answer(honest: Path, tmp_path: Path) -> None:
     store.add(honest, verify(honest))
     shown = board(refresh(store), BoardQuery())
     assert findings(shown)[0].text.startswith("Best: bm25, Evidence recall@10")
+
+
+@pytest.mark.parametrize("unit", ["kWh", "gCO2e-DEU"])
+def test_joules_can_be_read_in_another_unit_and_nothing_else_changes(
+    index: Index, unit: str
+) -> None:
+    """380.95 g/kWh is CodeCarbon 3.3.2's figure of Germany in 2023."""
+    joules = board(index, BoardQuery(axis="joules"))
+    other = board(index, BoardQuery(axis="joules", unit=unit))
+    assert any(row.cost for row in joules.all_rows)
+    factor = 1e6 / 3.6e6 * (380.95 if unit.startswith("g") else 1)
+    for before, after in zip(joules.all_rows, other.all_rows, strict=True):
+        if before.cost is None or after.cost is None:
+            assert before.cost is after.cost
+            continue
+        assert after.cost.value == pytest.approx(factor * before.cost.value)
+        assert replace(after, cost=before.cost, setup=before.setup) == before
+    assert "million questions" in cost_columns(other)[0]
+    assert "3.6e6" in other.choice.cost.note
+    if unit.startswith("g"):
+        assert "380.95 g/kWh (Germany 2023, codecarbon 3.3.2), PUE 1" in other.choice.cost.note
+
+
+def test_only_joules_have_other_units() -> None:
+    assert unit_options("seconds") == ["s"]
+    assert cost_unit("seconds", "kWh") == cost_unit("seconds")
+    assert {unit.partition("-")[0] for unit in unit_options("joules")} == {"J", "kWh", "gCO2e"}

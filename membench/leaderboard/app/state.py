@@ -14,7 +14,15 @@ from pathlib import Path
 from membench.leaderboard.bundles.layout import CHECKSUMS
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.store import ADJUDICATIONS, Store
-from membench.leaderboard.views.board import Board, BoardQuery, RowFilter, board, limited, listed
+from membench.leaderboard.views.board import (
+    Board,
+    BoardQuery,
+    RowFilter,
+    board,
+    in_unit,
+    limited,
+    listed,
+)
 
 RESULTS = "MEMBENCH_BOARD_RESULTS"
 DATA = "MEMBENCH_BOARD_DATA"
@@ -107,8 +115,11 @@ def the_board(choice: BoardQuery) -> Board:
     """A board of the store as it is now."""
     root = settings().results
     whole = _board(
-        str(root), stamp(root), replace(choice, budget=None, least=0.0, most=1.0, rows=RowFilter())
+        str(root),
+        stamp(root),
+        replace(choice, budget=None, least=0.0, most=1.0, rows=RowFilter(), unit=""),
     )
+    whole = in_unit(whole, choice.unit) if choice.unit else whole
     return limited(whole, choice.budget, choice.least, choice.most, choice.rows)
 
 

@@ -12,6 +12,7 @@ from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
 from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardQuery, BoardRow
 from membench.leaderboard.views.breakdown import best_so_far, over_time, within_limits
 from membench.leaderboard.views.compare import ComparisonView
+from membench.leaderboard.views.question_costs import QuestionCosts
 from membench.leaderboard.views.tables import amount, rank_text, scored_text
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS
@@ -121,9 +122,9 @@ def score_title(board: Board, width: int = WIDE) -> str:
 
 def cost_title(board: Board) -> str:
     """What the horizontal axis shows, the boundary of joules included."""
-    axis = COSTS[board.choice.axis]
-    per = "question" if board.choice.scope == "query" else "question, ingestion included"
-    title = f"{axis.title} per {per}"
+    axis, cost = COSTS[board.choice.axis], board.choice.cost
+    included = "" if board.choice.scope == "query" else ", ingestion included"
+    title = f"{cost.title} per {cost.per('question')}{included}"
     joined = [row for row in drawn(board) if row.joined]
     if axis.depends_on != "meter" or not joined:
         return title
@@ -401,7 +402,7 @@ def hover(row: BoardRow, choice: BoardQuery) -> str:
         [
             f"<b>{row.label}</b> ({row.fidelity})",
             f"{choice.words.title} {scored_text(choice.metric, row.score)}",
-            f"{amount(row.cost)} {axis.unit} per question{met}",
+            f"{amount(row.cost)} {choice.cost.sign} per {choice.cost.per('question')}{met}",
             row.why or (f"rank {rank_text(row)}" if row.rank else "not ranked"),
             f"scores {row.badge}; click to open the run",
         ]
@@ -414,9 +415,9 @@ def alt_text(board: Board) -> str:
         (r for r in drawable(board) if r.front), key=lambda r: r.cost.value if r.cost else 0
     )
     names = ", ".join(row.label for row in front) or "none"
-    cost = COSTS[board.choice.axis].title.lower()
+    choice, cost = board.choice, board.choice.cost
     return (
-        f"Scatter of {board.choice.words.title} against {cost} per question for "
+        f"Scatter of {choice.words.title} against {cost.title} per {cost.per('question')} for "
         f"{len(drawable(board))} rows. On the frontier, cheapest first: {names}. "
         "The table below holds every figure."
     )
@@ -561,5 +562,49 @@ def over_dates(board: Board) -> Any:
     )
     figure.update_layout(
         xaxis={"title": "date of the run"}, yaxis={"title": score_title(board)}, **LAYOUT
+    )
+    return figure
+
+
+def cost_boxes(found: Sequence[QuestionCosts], board: Board) -> Any:
+    """The cost of a question by row: boxes from a quarter to three, whiskers from 5 to 95 %."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for row in reversed(found):
+        positive = [value for value in row.costs if value > 0]
+        if not positive:
+            continue
+        names = ("lowerfence", "q1", "median", "q3", "upperfence")
+        values = ([max(value, min(positive))] for value in row.quantiles)
+        box = dict(zip(names, values, strict=True))
+        figure.add_trace(go.Box(y=[row.label], orientation="h", name=row.label, **box))
+    height = max(HEIGHT, 60 + 30 * len(found))
+    figure.update_layout(**(LAYOUT | {"height": height, "clickmode": "event"}))
+    figure.update_layout(xaxis={"type": "log", "title": cost_title(board)}, showlegend=False)
+    figure.update_yaxes(automargin=True)
+    return figure
+
+
+def cumulative_lines(found: Sequence[QuestionCosts], board: Board) -> Any:
+    """Sum of scores against what had been paid: ingestion first, then question by question."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for number, row in enumerate(found):
+        figure.add_trace(
+            go.Scatter(
+                x=[cost for cost, _ in row.steps],
+                y=[score for _, score in row.steps],
+                mode="lines",
+                line={"dash": DASHES[number % len(DASHES)]},
+                name=row.label,
+            )
+        )
+    title = f"cumulative {COSTS[board.choice.axis].title}, ingestion first"
+    figure.update_layout(
+        xaxis={"type": "log", "title": title},
+        yaxis={"title": f"sum of {board.choice.words.title}"},
+        **LAYOUT,
     )
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -50,9 +51,14 @@ def findings(board: Board) -> tuple[Finding, ...]:
     ranked = [row for row in board.points if row.rank is not None]
     if not ranked:
         return ()
-    best = max(ranked, key=lambda row: (goodness(row, board.choice), row.label))
+    best = max(ranked, key=lambda row: (goodness(row, board.choice), -cost_of(row), row.label))
     limit = "Best" if board.choice.budget is None else "Best within the budget"
     return (finding(limit, best, board, tied_with(best, ranked)), *cheaper(board, ranked, best))
+
+
+def cost_of(row: BoardRow) -> float:
+    """Its cost, which decides between equal scores; an unknown one is the highest."""
+    return row.cost.value if row.cost is not None else math.inf
 
 
 def cheaper(board: Board, ranked: Sequence[BoardRow], best: BoardRow) -> Iterator[Finding]:

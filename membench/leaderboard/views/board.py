@@ -17,9 +17,11 @@ from membench.domain.labels import JsonView
 from membench.leaderboard.store.index import Frame, Index
 from membench.leaderboard.store.ranking import Rank, ScoreTable, frontier_shares, rank_rows, stacked
 from membench.leaderboard.store.rows import RowFigure, task_class
+from membench.leaderboard.views.cost_units import CostUnit, cost_unit
 from membench.leaderboard.views.gain import BASELINES, frontier_gains
 from membench.metrics.frontier import Point, frontier
 from membench.records.costs import COSTS, FORMER_IDS, QUESTION, SETUP
+from membench.tasks.find import SAMPLE
 from membench.tasks.wording import MetricWords, judge_wanted, leading_metrics, metric_words
 
 CEILING = "a ceiling: it is granted the evidence"
@@ -94,6 +96,8 @@ class BoardQuery:
         least: Lowest score; 0 for no limit. For metrics where more is better.
         most: Highest score; 1 for no limit. For metrics where less is better.
         rows: Which rows are shown.
+        unit: What joules are read in (`views.cost_units`); empty for joules. The highest cost is
+            in it.
     """
 
     task: str = ""
@@ -107,6 +111,12 @@ class BoardQuery:
     least: float = 0.0
     most: float = 1.0
     rows: RowFilter = RowFilter()
+    unit: str = ""
+
+    @property
+    def cost(self) -> CostUnit:
+        """The cost as it is shown."""
+        return cost_unit(self.axis, self.unit)
 
     @property
     def lower(self) -> bool:
@@ -215,13 +225,18 @@ class Board:
 
 
 def tasks(index: Index) -> list[str]:
-    """`task:split` of every bundle, those with most bundles first."""
+    """`task:split` of every bundle: published benchmarks first, then those with most bundles."""
     runs = listed(index.runs)
     if not len(runs):
         return []
     counts = (runs["task"] + ":" + runs["split"]).value_counts()
-    samples = [name for name in counts.index if name.endswith(":sample")]
-    return [name for name in counts.index if name not in samples] + samples
+    return sorted(counts.index, key=opening_order)
+
+
+def opening_order(task: str) -> tuple[bool, bool]:
+    """Benchmarks with published data come before made-up histories, and samples last."""
+    name, _, split = task.partition(":")
+    return split == SAMPLE, not task_class(name).card.files
 
 
 def divisions(index: Index, task: str) -> list[str]:
@@ -281,7 +296,19 @@ def board(index: Index, choice: BoardQuery) -> Board:
         judge_wanted=judge_wanted(card, set(metrics)) if card else "",
         reading="",
     )
-    return limited(whole, choice.budget, choice.least, choice.most, choice.rows)
+    shown = in_unit(whole, choice.unit)
+    return limited(shown, choice.budget, choice.least, choice.most, choice.rows)
+
+
+def in_unit(whole: Board, unit: str) -> Board:
+    """A board whose costs, which are in their own unit, are read in another one."""
+    choice = replace(whole.choice, unit=unit)
+    factor = choice.cost.factor
+    rows = tuple(
+        replace(row, cost=scaled(row.cost, factor), setup=scaled(row.setup, factor))
+        for row in whole.all_rows
+    )
+    return replace(whole, choice=choice, rows=rows, points=rows, all_rows=rows)
 
 
 def limited(
@@ -472,6 +499,14 @@ def plain_row(
         created=run["created"][:10],
         flags=tuple(run["flags"].split()),
     )
+
+
+def scaled(figure: RowFigure | None, factor: float) -> RowFigure | None:
+    """A figure in another unit."""
+    if figure is None or factor == 1:
+        return figure
+    low, high = (None if end is None else factor * end for end in (figure.low, figure.high))
+    return replace(figure, value=factor * figure.value, low=low, high=high)
 
 
 def scoped(

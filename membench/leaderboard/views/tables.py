@@ -110,9 +110,10 @@ def cost_text(row: BoardRow, board: Board) -> str:
     axis = COSTS[board.choice.axis]
     label = f" ({row.energy})" if axis.depends_on == "meter" else ""
     context = ""
-    if axis.id != "context_tokens" and row.context is not None:
+    if axis.id != "context_tokens" and row.context is not None and board.choice.cost.count == 1:
         context = f" and {context_text(row)} context tokens"
-    return f"{significant(row.cost.value)} {axis.unit}{label}{context} per question"
+    cost = board.choice.cost
+    return f"{significant(row.cost.value)} {cost.sign}{label}{context} per {cost.per('question')}"
 
 
 def rank_text(row: BoardRow) -> str:
@@ -181,8 +182,11 @@ GAIN = "gain over baselines"
 
 def cost_columns(board: Board) -> tuple[str, str]:
     """Names of the columns of cost per question and per history."""
-    unit = COSTS[board.choice.axis].unit
-    return f"{unit} / question", f"{unit} / history (ingest)"
+    cost = board.choice.cost
+    return (
+        f"{cost.sign} / {cost.per('question')}",
+        f"{cost.sign} / {cost.per('history')} (ingest)",
+    )
 
 
 def without_empty(records: Iterable[Record]) -> list[Record]:
@@ -194,15 +198,21 @@ def without_empty(records: Iterable[Record]) -> list[Record]:
 
 def column_words(board: Board) -> dict[str, tuple[str, str]]:
     """Titles and meanings of the columns of `board_records`."""
-    axis, words = COSTS[board.choice.axis], board.choice.words
+    axis, words, shown = COSTS[board.choice.axis], board.choice.words, board.choice.cost
     cost, setup = cost_columns(board)
     scope = "recall and answer" if board.choice.scope == "query" else "ingestion included"
     return {
         "rank": ("Rank", "Place, as a range: rows that cannot be told apart share places."),
         "system": ("System", "The memory system, with the parameters that were set."),
         board.choice.metric: (words.titled, f"{words.meaning}; {words.direction}."),
-        cost: (f"{axis.title} / question", f"{axis.meaning} Per question: {scope}."),
-        setup: (f"{axis.title} / history", f"{axis.meaning} Paid once per history: ingestion."),
+        cost: (
+            f"{shown.title} / {shown.per('question')}",
+            f"{axis.meaning} Per question: {scope}. {shown.note}".strip(),
+        ),
+        setup: (
+            f"{shown.title} / {shown.per('history')}",
+            f"{axis.meaning} Paid once per history: ingestion. {shown.note}".strip(),
+        ),
         CONTEXT_COLUMN: ("Context tokens", COSTS["context_tokens"].meaning),
         "frontier": ("Frontier", "★ nothing is both better and cheaper, in half of the redraws."),
         GAIN: (
@@ -228,11 +238,11 @@ def badge_help(badges: Mapping[str, str], meanings: Mapping[str, str]) -> str:
 def frontier_records(board: Board) -> list[Record]:
     """The points of the frontier as text, cheapest first."""
     on = [r for r in board.points if r.front or (r.share or 0) >= OFTEN]
-    axis = COSTS[board.choice.axis]
+    cost, _ = cost_columns(board)
     return [
         {
             "system": row.label,
-            f"{axis.unit} / question": amount(row.cost),
+            cost: amount(row.cost),
             board.choice.metric: score_text(board.choice.metric, row.score),
             "on the frontier": frontier_text(row),
         }

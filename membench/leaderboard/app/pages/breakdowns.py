@@ -9,10 +9,12 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import state
 from membench.leaderboard.rendering import charts
-from membench.leaderboard.views import breakdown
+from membench.leaderboard.views import breakdown, question_costs
 from membench.leaderboard.views.board import Board
 
-LIMIT, CATEGORY, QUESTIONS, TIME = "Within a cost limit", "By category", "By question", "Over time"
+LIMIT, CUMULATIVE, COSTS = "Within a cost limit", "Cumulative cost", "Cost per question"
+CATEGORY, QUESTIONS, TIME = "By category", "By question", "Over time"
+LOOKS = (LIMIT, CUMULATIVE, COSTS, CATEGORY, QUESTIONS, TIME)
 DATES = 2
 """Dates that runs must have for a chart over time."""
 
@@ -20,7 +22,7 @@ DATES = 2
 def draw_breakdowns(shown: Board) -> None:
     """A line of choices, and what is picked."""
     reasons = dict(unavailable(shown))
-    options = [name for name in (LIMIT, CATEGORY, QUESTIONS, TIME) if name not in reasons]
+    options = [name for name in LOOKS if name not in reasons]
     st.subheader("Other looks")
     if options:
         picked = st.segmented_control("Look", options, key="look", label_visibility="collapsed")
@@ -33,6 +35,9 @@ def unavailable(shown: Board) -> Iterator[tuple[str, str]]:
     """Looks that the rows have no data for, and why."""
     if not breakdown.within_limits(shown):
         yield LIMIT, "no ranked row has a known cost above zero"
+    if why := question_costs.no_question_costs(shown):
+        yield CUMULATIVE, why
+        yield COSTS, why
     if not breakdown.by_category(state.index(), shown.rows, shown.choice.metric):
         yield CATEGORY, "the task has no categories for this score"
     if not any(row.rank and not row.reference for row in shown.rows):
@@ -46,6 +51,8 @@ def draw(look: str, shown: Board) -> None:
     if look == LIMIT:
         alt = "The best score of each system by cost limit; the rows above hold every figure."
         st.plotly_chart(charts.under_limit(shown), key="limit-chart", alt=alt, config=charts.CONFIG)
+    elif look in (CUMULATIVE, COSTS):
+        draw_question_costs(look, shown)
     elif look == CATEGORY:
         values = breakdown.by_category(state.index(), shown.rows, shown.choice.metric)
         alt = "Scores by category; the table below holds them."
@@ -58,6 +65,25 @@ def draw(look: str, shown: Board) -> None:
     elif look == TIME:
         alt = "Scores by the date of the run; the rows above hold every figure."
         st.plotly_chart(charts.over_dates(shown), key="time-chart", alt=alt, config=charts.CONFIG)
+
+
+def draw_question_costs(look: str, shown: Board) -> None:
+    """What single questions cost, and what scores had been bought when."""
+    found = question_costs.question_costs(state.store(), shown)
+    if not found:
+        st.text("No row shown has this cost of every question.")
+    elif look == COSTS:
+        alt = "Distribution of the cost of a question by row; the table below holds it."
+        figure = charts.cost_boxes(found, shown)
+        st.plotly_chart(figure, key="distribution-chart", alt=alt, config=charts.CONFIG)
+        records = list(question_costs.distribution_records(found))
+        c.table(records, key="distribution", alt="Quantiles of the cost of a question")
+    else:
+        alt = "Sum of scores against cumulative cost; the table below holds the ends."
+        figure = charts.cumulative_lines(found, shown)
+        st.plotly_chart(figure, key="cumulative-chart", alt=alt, config=charts.CONFIG)
+        records = list(question_costs.cumulative_records(found))
+        c.table(records, key="cumulative", alt="Ends of the lines of cumulative cost")
 
 
 def draw_questions(shown: Board) -> None:

@@ -22,6 +22,7 @@ from membench.leaderboard.views.board import (
     divisions,
     tasks,
 )
+from membench.leaderboard.views.cost_units import unit_options, unit_words
 from membench.leaderboard.views.tables import BADGES, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS
@@ -44,11 +45,18 @@ def chosen_board() -> tuple[Board, Board]:
     metric = c.chosen("metric", first.metrics, lambda name: metric_title(task, name))
     axis = c.chosen("axis", c.axis_options(first.choice.axis), c.axis_words)
     scope = c.chosen("scope", SCOPES, scope_words)
+    unit = c.chosen("unit", unit_options(axis), unit_words)
     choice = replace(first.choice, metric=metric, axis=axis, scope=scope, machine="")
+    choice = replace(choice, unit=unit_id(axis, unit))
     whole = state.the_board(choice)
     machine = c.chosen("machine", machine_options(whole), lambda name: machine_words(whole, name))
     whole = state.the_board(replace(choice, machine=machine))
     return whole, state.the_board(limited_choice(whole))
+
+
+def unit_id(axis: str, unit: str) -> str:
+    """The unit as a choice holds it: empty for the cost's own."""
+    return "" if unit == unit_options(axis)[0] else unit
 
 
 def limited_choice(whole: Board) -> BoardQuery:
@@ -125,7 +133,7 @@ def chips(whole: Board, shown: Board) -> None:
             c.pick("Score", whole.metrics, "metric", lambda m: metric_title(choice.task, m))
             if choice.metric:
                 st.caption(f"{choice.words.meaning}; {choice.words.direction}.")
-        with st.popover(f"Cost: {COSTS[choice.axis].title}"):
+        with st.popover(f"Cost: {choice.cost.title}"):
             cost_pickers(shown)
         with st.popover(f"Limits: {limits_text(choice)}"):
             limits(whole)
@@ -141,6 +149,9 @@ def cost_pickers(shown: Board) -> None:
     opening = state.the_board(replace(shown.choice, axis="", machine="")).choice.axis
     c.pick("Cost", c.axis_options(opening), "axis", c.axis_words)
     st.caption(COSTS[shown.choice.axis].meaning)
+    units = unit_options(shown.choice.axis)
+    if len(units) > 1:
+        c.pick("Unit", units, "unit", unit_words)
     c.pick("Cost of", SCOPES, "scope", scope_words)
 
 
@@ -148,7 +159,7 @@ def limits_text(choice: BoardQuery) -> str:
     """The limits in a few signs."""
     parts = []
     if choice.budget is not None:
-        parts.append(f"≤ {significant(choice.budget)} {COSTS[choice.axis].unit}")
+        parts.append(f"≤ {significant(choice.budget)} {choice.cost.sign}")
     if choice.least:
         parts.append(f"≥ {100 * choice.least:.0f} %")
     if choice.most < 1:
@@ -161,7 +172,7 @@ def limits(whole: Board) -> None:
     choice, words = whole.choice, list(limit_words(whole))
     steps = [*words[1:], NO_LIMIT]
     st.select_slider(
-        f"At most ({COSTS[choice.axis].unit} per question)",
+        f"At most ({choice.cost.sign} per {choice.cost.per('question')})",
         steps,
         value=NO_LIMIT,
         key="budget",

@@ -15,6 +15,7 @@ from membench.leaderboard.rendering.cards import answer_html, cards_html
 from membench.leaderboard.views import claims
 from membench.leaderboard.views.board import Board, BoardRow, settings_of
 from membench.leaderboard.views.bundles import load
+from membench.leaderboard.views.cost_units import unit_words
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.tables import (
     board_records,
@@ -45,7 +46,7 @@ def page() -> None:
 def draw_chart(shown: Board) -> None:
     """The scatter; a click opens the run."""
     if not charts.drawable(shown):
-        unit = COSTS[shown.choice.axis].title.lower()
+        unit = shown.choice.cost.title
         st.info(f"No row here has a known {unit} above zero, so there is no chart.")
     elif len(charts.drawn(shown)) > charts.MOST_LABELS:
         draw_scatter(shown, charts.WIDE, "scatter")
@@ -68,8 +69,10 @@ def draw_scatter(shown: Board, width: int, key: str) -> None:
 
 def chart_notes(shown: Board) -> list[str]:
     """What the chart leaves out, and how its signs are read."""
-    notes = [words for words in (shown.energy_wanted,) if words]
-    left_out = [] if notes and shown.choice.axis == "joules" else charts.undrawn(shown)
+    notes = [words for words in (shown.choice.cost.note, shown.energy_wanted) if words]
+    left_out = (
+        [] if shown.energy_wanted and shown.choice.axis == "joules" else charts.undrawn(shown)
+    )
     if left_out and charts.drawable(shown):
         names = ", ".join(row.label for row in left_out[:6])
         more = f" and {len(left_out) - 6} more" if len(left_out) > 6 else ""
@@ -153,6 +156,7 @@ def draw_link(shown: Board) -> None:
         division=choice.division,
         metric=choosing.metric_title(choice.task, choice.metric),
         axis=c.axis_words(choice.axis),
+        unit=unit_words(choice.unit) if choice.unit else "",
         scope=choosing.scope_words(choice.scope),
         group=choosing.group_words(shown, choice.group) if len(shown.groups) > 1 else "",
         machine=choosing.machine_words(shown, choice.machine) if len(shown.machines) > 1 else "",
