@@ -57,7 +57,7 @@ FLAGS: Mapping[str, Flag] = {
         WHAT, "Benchmark, required (see `membench tasks`); several: a grid.", "NAME[,NAME]"
     ),
     "split": Flag(WHAT, "Split; `sample` is always there.", default=TASKS_OWN),
-    "data": Flag(WHAT, "File or folder of benchmark data."),
+    "data": Flag(WHAT, "File or folder of benchmark data, or hub:OWNER/NAME@COMMIT."),
     "set": Flag(WHAT, "System parameter.", PAIR),
     "task_set": Flag(WHAT, "Task option.", PAIR),
     "k": Flag(WHAT, "Memories per recall.", default=TASKS_OWN),

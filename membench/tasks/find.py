@@ -1,9 +1,9 @@
 """Finding benchmark files, and naming the version that was found.
 
-Where a file is looked for: `--data` (a file, a folder, or a folder with `<task>/` in it), then
-`$MEMBENCH_DATA`, then the user cache. `--split sample` is a file of our own inside the task's
-folder, and so is every split of a task that generates its data. What is found is a `Source`; which
-published version it is, `identify` says by its hash.
+Where a file is looked for: `--data` (a file, a folder, a folder with `<task>/` in it, or a dataset
+of the hub, `membench.tasks.hub`), then `$MEMBENCH_DATA`, then the user cache. `--split sample` is a
+file of our own inside the task's folder, and so is every split of a task that generates its data.
+What is found is a `Source`; which published version it is, `identify` says by its hash.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from membench.domain.errors import DataError, UnknownName
+from membench.tasks.hub import folders_in, is_on_hub, snapshot
 
 if TYPE_CHECKING:
     from membench.tasks.base import AnyTask
@@ -55,8 +56,8 @@ def find_source(task: type[AnyTask], split: str | None, data: Path | None) -> So
         task: The task's class.
         split: A split of its card or `sample`; None for what the file's name says, else the
             default split.
-        data: `--data`: a file, a folder, or a folder with `<task>/` in it. When given, nowhere
-            else is looked.
+        data: `--data`: a file, a folder, a folder with `<task>/` in it, or a dataset of the hub
+            (`membench.tasks.hub`). When given, nowhere else is looked.
 
     Raises:
         UnknownName: No such split.
@@ -67,15 +68,16 @@ def find_source(task: type[AnyTask], split: str | None, data: Path | None) -> So
         raise UnknownName(f"split of task '{card.name}'", split, (*card.splits, SAMPLE))
     if split == SAMPLE:
         return Source(task.sample(), SAMPLE)
+    on_hub = is_on_hub(data)
     if data is not None and data.is_file():
         return given_file(card, split, data)
-    if data is not None and not data.exists():
+    if data is not None and not on_hub and not data.exists():
         raise DataError(data, "", "there is no such file or folder", remedy(card))
     wanted = split or card.default_split
     shipped = task.shipped(wanted)
     if shipped is not None:
         return Source(shipped, wanted)
-    folders = search_folders(card.name, data)
+    folders = hub_folders(card, wanted, data) if on_hub else search_folders(card.name, data)
     for folder in folders:
         found = task.locate(folder, wanted) if folder.is_dir() else None
         if found is not None:
@@ -104,6 +106,13 @@ def search_folders(name: str, data: Path | None) -> list[Path]:
     variable = os.environ.get(VARIABLE)
     here = [Path(variable) / name, Path(variable)] if variable else []
     return [*here, cache_folder(name)]
+
+
+def hub_folders(card: TaskCard, split: str, data: Path | None) -> list[Path]:
+    """The folders of a snapshot of the hub that holds a split's files."""
+    assert data is not None
+    root = snapshot(data, [*file_names(card, split), *card.patterns.get(split, ())])
+    return folders_in(root)
 
 
 def cache_folder(name: str) -> Path:
