@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from membench.adapters.parts.items import StoredItem
+from membench.adapters.parts.segments import Segment
 from membench.adapters.parts.structured import Asks, Form
 
 Line = Annotated[str, Field(max_length=300)]
@@ -19,6 +21,19 @@ class Facts(Form):
     """Facts, one sentence each."""
 
     facts: Annotated[list[Line], Field(max_length=12)]
+
+
+class Sentence(Form):
+    """A sentence and the numbers of the turns it was told in."""
+
+    text: Line
+    turns: Annotated[list[int], Field(max_length=5)]
+
+
+class Sentences(Form):
+    """Sentences with their turns."""
+
+    sentences: Annotated[list[Sentence], Field(max_length=12)]
 
 
 class Triple(Form):
@@ -57,6 +72,22 @@ def facts(model: Asks, text: str) -> list[str] | None:
     """Atomic facts of a text."""
     reply = model.ask(FACTS, text, Facts)
     return None if reply is None else _stated(reply.facts)
+
+
+def cited(model: Asks, part: Segment, instruction: str) -> list[StoredItem] | None:
+    """Sentences of a segment, each from the turns that the model names, or from all of them.
+
+    Numbers of turns that there are not are counted as unknown.
+    """
+    reply = model.ask(instruction, part.numbered, Sentences)
+    if reply is None:
+        return None
+    found = []
+    for told in reply.sentences:
+        known = tuple(part.turns[n].id for n in told.turns if 0 <= n < len(part.turns))
+        model.counts.unknown += len(told.turns) - len(known)
+        found.append(StoredItem("", told.text, known or part.sources, part.time))
+    return found
 
 
 def triples(model: Asks, text: str) -> list[str] | None:

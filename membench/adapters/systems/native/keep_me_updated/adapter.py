@@ -10,11 +10,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from membench.adapters.parts import extractors
 from membench.adapters.parts.budget import cut
-from membench.adapters.parts.extractors import Line
 from membench.adapters.parts.item_memory import ItemMemory
 from membench.adapters.parts.items import StoredItem
-from membench.adapters.parts.segments import Segment, whole
+from membench.adapters.parts.segments import whole
 from membench.adapters.parts.structured import Form
 from membench.domain.case import Session
 from membench.domain.system import Memory, Query
@@ -30,19 +30,6 @@ DECIDE = (
 PASS, REPLACE, APPEND, DELETE = "pass", "replace", "append", "delete"
 
 
-class Sentence(Form):
-    """A sentence and the turns it was told in."""
-
-    text: Line
-    turns: Annotated[list[int], Field(max_length=5)]
-
-
-class Sentences(Form):
-    """What a session tells."""
-
-    sentences: Annotated[list[Sentence], Field(max_length=12)]
-
-
 class Decision(Form):
     """What becomes of a pair."""
 
@@ -55,10 +42,9 @@ class KeepMeUpdated(ItemMemory):
     def keep(self, session: Session) -> None:
         """One call for the sentences, and one for each pair of a new and a near old one."""
         for part in whole(session):
-            told = self.model.ask(SENTENCES, part.numbered, Sentences)
-            new = [StoredItem("", part.text, part.sources, part.time)]
-            if told is not None:
-                new = [self._item(sentence, part) for sentence in told.sentences]
+            new = extractors.cited(self.model, part, SENTENCES)
+            if new is None:
+                new = [StoredItem("", part.text, part.sources, part.time)]
             old = {item.id for item in self.store}
             added: list[str] = []
             for item in new:
@@ -91,9 +77,3 @@ class KeepMeUpdated(ItemMemory):
                 self.store.remove(hit.item.id)
             wanted = wanted and decision not in (PASS, DELETE)
         return wanted
-
-    def _item(self, sentence: Sentence, part: Segment) -> StoredItem:
-        """A sentence with the turns it names, or all of the session."""
-        known = [part.turns[n].id for n in sentence.turns if 0 <= n < len(part.turns)]
-        self.model.counts.unknown += len(sentence.turns) - len(known)
-        return StoredItem("", sentence.text, tuple(known) or part.sources, part.time)

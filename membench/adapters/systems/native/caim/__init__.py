@@ -1,0 +1,1 @@
+"""CAIM: thoughts under tags and days, without embeddings."""

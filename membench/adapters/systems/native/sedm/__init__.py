@@ -1,0 +1,1 @@
+"""SEDM: only what makes an answer better is admitted to memory."""
