@@ -49,6 +49,9 @@ LOCKED = {
     "memoryagentbench": {
         "answer": "8be5dc53ae1106c6d778c45aa20c43cd0779abcdd719195d477312cf5b685fdb",
     },
+    "evo_memory": {
+        "answer": "d1684dc8adb0449d4201e9cefa1dca4d9b5fa45db4caff65b0a7f3130ec241c2",
+    },
     "task_stream": {
         "answer": "8e92a277837576bdc0e328d26c714362a743070787cd1ebcc098055a113b26cb",
     },

@@ -1,0 +1,1 @@
+"""Evo-Memory's streams: tables of existing benchmarks, asked one after the other with feedback."""
