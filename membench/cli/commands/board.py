@@ -116,6 +116,42 @@ def grant(
     typer.echo(f"{run_id}: {badge}")
 
 
+@board_app.command("key")
+def key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes.")],
+) -> None:
+    """Make a key to sign badges with.
+
+    The public key goes to stdout: publish it beside the board.
+    """
+    from membench.leaderboard.store.signing import make_key
+
+    typer.echo(make_key(file))
+
+
+@board_app.command("sign")
+def sign(
+    key: Annotated[Path, typer.Argument(metavar="FILE", help="Private key of `board key`.")],
+    results: Results = Path("results"),
+) -> None:
+    """Sign the badges and decisions of a board, to be served elsewhere."""
+    from membench.leaderboard.store.signing import sign as sign_badges
+
+    typer.echo(f"signed {results / 'badges'}; check it with: --trust {sign_badges(results, key)}")
+
+
+@board_app.command("check")
+def check(
+    trust: Annotated[str, typer.Option(metavar="KEY", help="Public key, `ed25519:...`.")],
+    results: Results = Path("results"),
+) -> None:
+    """Check that badges and decisions are those that a verifier signed."""
+    from membench.leaderboard.store.signing import check_signature
+
+    signed = check_signature(results, trust)
+    typer.echo(f"{len(signed.files)} files as signed on {signed.signed_utc}")
+
+
 @board_app.command("token")
 def token(
     submitter: Annotated[str, typer.Argument(metavar="NAME", help="Who may post bundles with it.")],

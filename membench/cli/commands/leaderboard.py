@@ -28,6 +28,10 @@ def leaderboard(
     accept_submissions: Annotated[
         Path | None, typer.Option(metavar="TOKENS", help="Accept bundles; file of hashed tokens.")
     ] = None,
+    trust: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Refuse badges that this public key did not sign."),
+    ] = None,
 ) -> None:
     """Show the board, or export it.
 
@@ -37,6 +41,10 @@ def leaderboard(
         raise UsageError(
             f"there is no folder {results}", "Name one with --results, or make a bundle first."
         )
+    if trust is not None:
+        from membench.leaderboard.store.signing import check_signature
+
+        check_signature(results, trust)
     if export is not None:
         from membench.cli.extras import need
 
