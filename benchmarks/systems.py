@@ -81,6 +81,8 @@ METHODS: dict[str, Method] = {
     "caim": Method(lambda s: f"{4 * s.sessions} at most", recall="1 to 5"),
     "magma": Method(lambda s: "0", lambda s: f"{s.turns}", recall="1"),
     "sedm": Method(lambda s: f"{2 * s.sessions} and 6 per fact"),
+    "hgmem": Method(lambda s: "1 per chunk", recall="2 to 13"),
+    "memgpt": Method(lambda s: "1 to 10 per piece, and summaries", recall="1 to 10, and summaries"),
     "memr3": Method(lambda s: "0", recall="1 to 5"),
     "need-gate": Method(lambda s: "0", recall="1"),
     "budgetmem": Method(lambda s: "0", recall="5", given={"tier": "high", "inner": "bm25"}),

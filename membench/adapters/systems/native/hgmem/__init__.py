@@ -1,0 +1,1 @@
+"""HGMem: points that join entities, worked out while a question is answered."""

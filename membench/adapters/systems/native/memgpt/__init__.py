@@ -1,0 +1,1 @@
+"""MemGPT: an agent that keeps its own context with tools."""
