@@ -148,6 +148,41 @@ def llama_index_condensed(request: Request) -> Text:
     return Text("".join(facts[len(facts) // 2 :]))
 
 
+def a_mem_note(request: Request) -> Json:
+    """Keywords and tags of a note: its speaker and its longest words."""
+    words = re.findall(r"\w{5,}", request.last.partition("Content for analysis:")[2])
+    longest = sorted(dict.fromkeys(words), key=len, reverse=True)[:3]
+    return Json({"keywords": longest, "context": "Said in passing.", "tags": ["talk", *words[:1]]})
+
+
+def a_mem_evolution(request: Request) -> Json:
+    """Links the note to the nearest one, whose tags it rewrites; the others stay as they are."""
+    line = r"^memory_id:(\S+)\t.*\tmemory context: (.*)\tmemory keywords: .*\tmemory tags: (.*)$"
+    neighbours = re.findall(line, request.last, re.MULTILINE)
+    tags = [re.findall(r"'([^']*)'", listed) for _, _, listed in neighbours]
+    return Json(
+        {
+            "should_evolve": bool(neighbours),
+            "actions": ["strengthen", "update_neighbor"],
+            "suggested_connections": [name for name, _, _ in neighbours[:1]],
+            "tags_to_update": ["talk", "linked"],
+            "new_context_neighborhood": [context for _, context, _ in neighbours],
+            "new_tags_neighborhood": [["talk", "linked"], *tags[1:]],
+        }
+    )
+
+
+def memos_memories(request: Request) -> Json:
+    """One memory per message of the conversation."""
+    talk = request.last.rpartition("Conversation:\n")[2]
+    lines = re.findall(r"^(?:user|assistant):\s*(?:\[[^\]]*\] )?(.+)$", talk, re.MULTILINE)
+    memories = [
+        {"key": line[:40], "memory_type": "LongTermMemory", "value": line, "tags": ["talk"]}
+        for line in lines[:MOST]
+    ]
+    return Json({"memory list": memories, "summary": "They talked."})
+
+
 SIMPLEMEM_PLAN = {
     "question_type": "fact",
     "key_entities": [],
@@ -169,8 +204,13 @@ def titled(title: str) -> Callable[[Request], bool]:
 
 
 RULES: dict[str, list[ReplyRule]] = {
+    "a-mem-fork": [
+        ReplyRule(contains("Generate a structured analysis of the following"), a_mem_note),
+        ReplyRule(contains("AI memory evolution agent"), a_mem_evolution),
+    ],
     "mem0": [ReplyRule(contains("## New Messages"), mem0_extraction)],
     "langmem": [ReplyRule(lambda request: bool(request.tools), langmem_memories)],
+    "memos-general": [ReplyRule(contains("You are a memory extraction expert"), memos_memories)],
     "hindsight": [
         ReplyRule(contains("Extract facts from the following chunk"), hindsight_facts),
         ReplyRule(contains("You are a memory consolidation system"), hindsight_observations),

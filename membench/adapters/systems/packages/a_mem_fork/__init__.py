@@ -1,0 +1,1 @@
+"""The package a-mem as a memory system; nothing is imported here."""
