@@ -95,7 +95,7 @@ class Column:
         return metric
 
 
-class ScoreTable:
+class MetricColumns:
     """Columns by category, taken from rows one at a time.
 
     Args:
@@ -149,7 +149,7 @@ def aggregate(scores: Iterable[Score], categories: Mapping[str, str]) -> Aggrega
         scores: Rows in any order, read once.
         categories: Category name -> the benchmark's own id, in the order to show.
     """
-    table = ScoreTable(categories)
+    table = MetricColumns(categories)
     for row in scores:
         table.add(row)
     shown = kept(table.names, lambda name: table.overall(name).real)
@@ -182,7 +182,7 @@ def kept(names: Sequence[str], real: Callable[[str], bool]) -> list[str]:
     return [name for name in names if real(name)] or list(names)
 
 
-def with_scored(shown: Sequence[str], table: ScoreTable) -> dict[str, Metric]:
+def with_scored(shown: Sequence[str], table: MetricColumns) -> dict[str, Metric]:
     """Each headline figure with `<name>.scored` beside it."""
     metrics: dict[str, Metric] = {}
     for name in shown:

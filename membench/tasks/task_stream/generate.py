@@ -12,7 +12,7 @@ from membench.tasks.synthetic.draws import Draws
 from membench.tasks.synthetic.texts import sentence
 from membench.tasks.task_stream.gold import UNFORESEEN, StreamGold, StreamQuestion
 from membench.tasks.task_stream.recipe import GENERATOR, Recipe
-from membench.tasks.task_stream.rules import ProcedureNames, Rule, draw_rules, read_texts
+from membench.tasks.task_stream.rules import ProcedureNames, RepairRule, draw_rules, read_texts
 
 START = datetime(2024, 3, 4, 9)
 DAY = 10
@@ -80,7 +80,7 @@ class Writer:
         self.draws = draws
         self.names = ProcedureNames(draws)
         self.coming = draw_rules(draws, self.names, rules)
-        self.met: list[Rule] = []
+        self.met: list[RepairRule] = []
 
     def task(self, number: int) -> Written:
         """The next task; `number` counts from 0."""
@@ -97,7 +97,7 @@ class Writer:
             return self.both(number, rule, self.draws.pick([r for r in known if r is not rule]))
         return self.known(number, rule)
 
-    def unforeseen(self, number: int, rule: Rule, *, named: bool) -> Written:
+    def unforeseen(self, number: int, rule: RepairRule, *, named: bool) -> Written:
         """A rule of which nothing was told: the attempt fails."""
         tried = self.names.other_than([rule.procedure], self.draws)
         written = self.single(number, rule, tried, "failed" if named else "failed_unnamed")
@@ -105,7 +105,7 @@ class Writer:
         rule.refuted.append(tried)
         return written
 
-    def avoided(self, number: int, rule: Rule) -> Written:
+    def avoided(self, number: int, rule: RepairRule) -> Written:
         """What was wrong was told, and two procedures are left to choose from."""
         (refuted,) = rule.refuted
         tried = rule.procedure if self.draws.chance(RIGHT) else refuted
@@ -116,7 +116,7 @@ class Writer:
         rule.lesson, rule.known = number, True
         return replace(written, options=(a, b))
 
-    def change(self, number: int, rule: Rule) -> Written:
+    def change(self, number: int, rule: RepairRule) -> Written:
         """The procedure is withdrawn, which nobody could foresee."""
         old, rule.procedure = rule.procedure, self.names.take()
         written = self.single(number, rule, old, "withdrawn")
@@ -124,7 +124,7 @@ class Writer:
         rule.refuted.append(old)
         return written
 
-    def both(self, number: int, rule: Rule, other: Rule) -> Written:
+    def both(self, number: int, rule: RepairRule, other: RepairRule) -> Written:
         """Two known faults at once."""
         right = (rule.procedure, other.procedure)
         lessons = tuple(sorted({n for r in (rule, other) if (n := r.lesson) is not None}))
@@ -137,7 +137,7 @@ class Writer:
         refuted = [name for name in (*rule.refuted, *other.refuted) if name not in right]
         return Written(episode, "combined", right, lessons, tuple(refuted))
 
-    def known(self, number: int, rule: Rule) -> Written:
+    def known(self, number: int, rule: RepairRule) -> Written:
         """A fault whose procedure was named before."""
         right = self.draws.chance(RIGHT)
         tried = rule.procedure if right else self.names.other_than([rule.procedure], self.draws)
@@ -155,7 +155,7 @@ class Writer:
     def single(
         self,
         number: int,
-        rule: Rule,
+        rule: RepairRule,
         tried: str,
         kind: str,
         *,
@@ -178,7 +178,7 @@ class Writer:
         refuted = tuple(name for name in rule.refuted if name != rule.procedure)
         return Written(episode, category, (rule.procedure,), lessons, refuted)
 
-    def request(self, rule: Rule, phrasing: str, other: Rule | None = None) -> str:
+    def request(self, rule: RepairRule, phrasing: str, other: RepairRule | None = None) -> str:
         """What a customer brings, with words that do not matter."""
         whence = {"person": self.say("people"), "town": self.say("towns")}
         parts = [sentence(self.say("opening", device=rule.device, fault=phrasing, **whence))]

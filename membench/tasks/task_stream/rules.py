@@ -28,7 +28,7 @@ def faults() -> tuple[tuple[str, ...], ...]:
 
 
 @dataclass
-class Rule:
+class RepairRule:
     """What one fault of one device needs, and what feedback has told of it so far.
 
     Attributes:
@@ -78,10 +78,10 @@ class ProcedureNames:
         return draws.pick(others) if others else self.take()
 
 
-def draw_rules(draws: Draws, names: ProcedureNames, number: int) -> list[Rule]:
+def draw_rules(draws: Draws, names: ProcedureNames, number: int) -> list[RepairRule]:
     """Rules in the order they first occur: every device has two faults, every fault two devices."""
     half = number // 2
     devices = draws.shuffled(read_texts()["devices"])[:half]
     chosen = draws.shuffled(faults())[:half]
     pairs = [(n, (n + step) % half) for n in range(half) for step in (0, 1)]
-    return [Rule(devices[d], chosen[f], names.take()) for d, f in draws.shuffled(pairs)]
+    return [RepairRule(devices[d], chosen[f], names.take()) for d, f in draws.shuffled(pairs)]
