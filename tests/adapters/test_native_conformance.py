@@ -31,6 +31,7 @@ MODES: list[tuple[str, dict[str, Any]]] = [
     ("reme-native", {}),
     ("arcmemo", {}),
     ("arcmemo", {"format": "routine"}),
+    ("g-memory", {}),
     ("session-summaries", {}),
     ("block-extraction", {}),
     ("file-agent", {}),
