@@ -18,10 +18,12 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.answer import findings, silence
 from membench.leaderboard.views.board import (
     ANY_METER,
+    PICKED,
     Board,
     BoardQuery,
     BoardRow,
     RowFilter,
+    answers,
     board,
     limited,
     settings_of,
@@ -292,6 +294,25 @@ def test_joules_can_be_read_in_another_unit_and_nothing_else_changes(
 
 
 def test_only_joules_have_other_units() -> None:
-    assert unit_options("seconds") == ["s"]
+    assert unit_options("seconds") == ("s",)
     assert cost_unit("seconds", "kWh") == cost_unit("seconds")
     assert {unit.partition("-")[0] for unit in unit_options("joules")} == {"J", "kWh", "gCO2e"}
+
+
+@pytest.mark.parametrize(
+    "asked", [BoardQuery(), BoardQuery(axis="seconds"), BoardQuery(axis="seconds", scope="total")]
+)
+@pytest.mark.parametrize("filled", [(), ("task",), ("task", "division", "group", "metric"), PICKED])
+def test_a_board_that_answers_a_choice_is_what_it_asks_for(
+    index: Index, asked: BoardQuery, filled: tuple[str, ...]
+) -> None:
+    """Pages ask for the same board with more and more fields filled in."""
+    whole = board(index, asked)
+    for scope in ("query", "total"):
+        for axis in ("", "seconds"):
+            fields = {name: getattr(whole.choice, name) for name in filled}
+            choice = replace(asked, **{"axis": axis, **fields}, scope=scope)
+            if answers(whole, asked, choice):
+                assert board(index, choice) == whole
+    assert answers(whole, asked, asked)
+    assert answers(whole, asked, whole.choice)

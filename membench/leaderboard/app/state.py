@@ -7,9 +7,11 @@ session; `serving` sets them.
 from __future__ import annotations
 
 import os
+from collections import deque
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 from membench.leaderboard.bundles.layout import CHECKSUMS
 from membench.leaderboard.store.index import Index, refresh
@@ -18,6 +20,7 @@ from membench.leaderboard.views.board import (
     Board,
     BoardQuery,
     RowFilter,
+    answers,
     board,
     in_unit,
     limited,
@@ -106,19 +109,28 @@ def run_names() -> dict[str, str]:
     return _run_names(str(root), stamp(root))
 
 
-@lru_cache(maxsize=64)
+BOARDS_KEPT = 32
+_boards: deque[tuple[str, BoardQuery, Board]] = deque(maxlen=BOARDS_KEPT)
+_computing = Lock()
+
+
 def _board(root: str, stamped: str, choice: BoardQuery) -> Board:
-    return board(_index(root, stamped), choice)
+    """A board of a state of the store, computed once although it is asked for in several ways."""
+    state = f"{root} {stamped}"
+    with _computing:
+        for known, asked, whole in _boards:
+            if known == state and answers(whole, asked, choice):
+                return whole
+        made = board(_index(root, stamped), choice)
+        _boards.append((state, choice, made))
+        return made
 
 
 def the_board(choice: BoardQuery) -> Board:
     """A board of the store as it is now."""
     root = settings().results
-    whole = _board(
-        str(root),
-        stamp(root),
-        replace(choice, budget=None, least=0.0, most=1.0, rows=RowFilter(), unit=""),
-    )
+    free = replace(choice, budget=None, least=0.0, most=1.0, rows=RowFilter(), unit="")
+    whole = _board(str(root), stamp(root), free)
     whole = in_unit(whole, choice.unit) if choice.unit else whole
     return limited(whole, choice.budget, choice.least, choice.most, choice.rows)
 

@@ -11,6 +11,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from membench.domain.labels import JsonView
@@ -123,9 +124,9 @@ class BoardQuery:
         """Whether less of the metric is better."""
         return bool(self.metric) and self.words.lower
 
-    @property
+    @cached_property
     def words(self) -> MetricWords:
-        """The metric for people."""
+        """The metric for people; every row asks."""
         return metric_words(task_class(self.task.partition(":")[0]).card, self.metric)
 
 
@@ -296,8 +297,25 @@ def board(index: Index, choice: BoardQuery) -> Board:
         judge_wanted=judge_wanted(card, set(metrics)) if card else "",
         reading="",
     )
-    shown = in_unit(whole, choice.unit)
+    shown = in_unit(whole, choice.unit) if choice.unit else whole
     return limited(shown, choice.budget, choice.least, choice.most, choice.rows)
+
+
+PICKED = ("task", "division", "group", "metric", "axis", "machine")
+"""Fields of a choice that are filled in where they are empty, each from those before it."""
+
+
+def answers(whole: Board, asked: BoardQuery, choice: BoardQuery) -> bool:
+    """Whether a board, made when `asked` was asked for, is also what `choice` asks for.
+
+    What is empty in both was filled in from the same fields before it.
+    """
+    filled = whole.choice
+    return filled.scope == choice.scope and all(
+        getattr(choice, name) == getattr(filled, name)
+        or (not getattr(choice, name) and not getattr(asked, name))
+        for name in PICKED
+    )
 
 
 def in_unit(whole: Board, unit: str) -> Board:
@@ -323,8 +341,8 @@ def limited(
     choice = replace(whole.choice, budget=budget, least=least, most=most, rows=shown)
     found = [row for row in whole.all_rows if shown.keeps(row)]
     kept, reading = within_budget(found, choice)
-    points = tuple(row for row in found if not has_limits(choice) or fits(row, choice))
-    return replace(whole, choice=choice, rows=kept, points=points, reading=reading)
+    points = tuple(row for row in found if fits(row, choice)) if has_limits(choice) else found
+    return replace(whole, choice=choice, rows=kept, points=tuple(points), reading=reading)
 
 
 def with_place(index: Index, choice: BoardQuery) -> BoardQuery:

@@ -37,15 +37,14 @@ def within_limits(board: Board) -> dict[str, Steps]:
 
 def by_category(index: Index, rows: Sequence[BoardRow], metric: str) -> dict[str, dict[str, float]]:
     """By row's label its score in every category."""
-    figures, ending = index.figures, f"/{metric}"
-    mine = figures[figures["name"].str.endswith(ending)]
-    found: dict[str, dict[str, float]] = {}
-    for row in rows:
-        own = mine[mine["run_id"] == row.run_id]
-        values = dict(zip(own["name"].str.removesuffix(ending), own["value"], strict=True))
-        if values:
-            found[row.label] = {str(name): float(value) for name, value in values.items()}
-    return found
+    labels = {row.run_id: row.label for row in rows}
+    mine = index.figures[index.figures["run_id"].isin(set(labels))]
+    ending = f"/{metric}"
+    values: dict[str, dict[str, float]] = {run: {} for run in labels}
+    for run, name, value in zip(mine["run_id"], mine["name"], mine["value"], strict=True):
+        if name.endswith(ending):
+            values[run][name.removesuffix(ending)] = float(value)
+    return {labels[run]: categories for run, categories in values.items() if categories}
 
 
 def category_records(values: dict[str, dict[str, float]], metric: str) -> list[JsonObject]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from membench.domain.labels import JsonObject
 from membench.experiments.compare import (
@@ -18,11 +18,12 @@ from membench.experiments.compare import (
     obstacles,
 )
 from membench.leaderboard.store.index import Index
-from membench.leaderboard.store.rows import case_ids
+from membench.leaderboard.store.rows import case_ids, task_class
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.metrics.names import is_fraction
 from membench.metrics.statistics import interval_text
+from membench.tasks.wording import metric_words
 
 MOST = 5
 """Runs that can be compared at once."""
@@ -47,6 +48,7 @@ class ComparisonView:
         refused: What keeps the runs from being compared; empty if nothing does.
         costs_differ: Parts of the cost key that differ; costs that depend on them are left out.
         pairs: The first run against every other.
+        titles: Metrics for people.
     """
 
     labels: Mapping[str, str]
@@ -55,6 +57,7 @@ class ComparisonView:
     refused: tuple[str, ...]
     costs_differ: tuple[str, ...]
     pairs: tuple[Comparison, ...]
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 def compare(store: Store, index: Index, run_ids: Sequence[str], metric: str = "") -> ComparisonView:
@@ -84,7 +87,9 @@ def compare(store: Store, index: Index, run_ids: Sequence[str], metric: str = ""
     wanted = [metric, *(n for n in names if n != metric)] if metric in names else [metric]
     pairs = compare_with_first(runs, wanted, disagreements=LISTED)
     differ = tuple(map(str, cost_differences([run.key for run in runs])))
-    return ComparisonView(labels, metric, metrics, (), differ, pairs)
+    card = task_class(runs[0].summary.task).card
+    titles = {line.metric: metric_words(card, line.metric).titled for line in pairs[0].metrics}
+    return ComparisonView(labels, metric, metrics, (), differ, pairs, titles)
 
 
 def finished(loaded: LoadedBundle, index: Index) -> FinishedRun:
@@ -152,8 +157,9 @@ def summary_records(comparison: ComparisonView) -> list[Record]:
     return [
         {
             "other": comparison.labels[pair.second.name],
-            "metric": line.metric,
+            "score": comparison.titles.get(line.metric, line.metric),
             **figures(line),
+            "metric": line.metric,
         }
         for pair, line in lines(comparison, whole=True)
     ]
@@ -164,9 +170,10 @@ def category_records(comparison: ComparisonView) -> list[Record]:
     return [
         {
             "other": comparison.labels[pair.second.name],
-            "metric": line.metric,
+            "score": comparison.titles.get(line.metric, line.metric),
             "category": line.category,
             **figures(line),
+            "metric": line.metric,
         }
         for pair, line in lines(comparison, whole=False)
     ]

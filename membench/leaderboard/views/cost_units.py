@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from membench.energy.carbon import JOULES_PER_KWH, Intensity, intensities
 from membench.records.costs import COSTS, Cost
@@ -42,12 +43,13 @@ class CostUnit:
         return thing if self.count == 1 else f"million {PLURALS[thing]}"
 
 
-def unit_options(axis: str) -> list[str]:
+@cache
+def unit_options(axis: str) -> tuple[str, ...]:
     """Ids of the units of a cost, its own first."""
     if axis != "joules":
-        return [COSTS[axis].unit]
+        return (COSTS[axis].unit,)
     grids = sorted(intensities().values(), key=lambda grid: grid.country)
-    return [JOULES, KWH, *(f"{CARBON}-{grid.location}" for grid in grids)]
+    return (JOULES, KWH, *(f"{CARBON}-{grid.location}" for grid in grids))
 
 
 def unit_words(unit: str) -> str:
@@ -56,6 +58,7 @@ def unit_words(unit: str) -> str:
     return f"{name}, grid of {intensities()[location].country}" if location else name
 
 
+@cache
 def cost_unit(axis: str, unit: str = "") -> CostUnit:
     """The unit of an id; a cost's own where it has no such unit."""
     cost = COSTS[axis]

@@ -32,6 +32,7 @@ from membench.records.run_directory import RunDir
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
+from membench.tasks.wording import metric_words
 
 WITHHELD = "(text not published)"
 
@@ -87,6 +88,7 @@ class QuestionPage:
     """The page.
 
     Attributes:
+        task: The task.
         question_id: The question.
         category: Its category.
         text: Its words; None where the data is not at hand.
@@ -97,6 +99,7 @@ class QuestionPage:
         runs: What each run made of it.
     """
 
+    task: str
     question_id: str
     category: str
     text: str | None
@@ -142,7 +145,7 @@ def question_page(
     )
     if known is not None and folder is not None:
         runs = tuple(replace(run, each_call=calls_in(folder, run, known)) for run in runs)
-    return filled(question_id, there[head], known, runs)
+    return filled(bundles[head].summary.task, there[head], known, runs)
 
 
 def calls_in(folder: Path, attempt: AttemptView, known: tuple[Case, Gold]) -> QuestionCalls | None:
@@ -162,12 +165,12 @@ def calls_in(folder: Path, attempt: AttemptView, known: tuple[Case, Gold]) -> Qu
 
 
 def filled(
-    question_id: str, row: Score, known: tuple[Case, Gold] | None, runs: tuple[AttemptView, ...]
+    task: str, row: Score, known: tuple[Case, Gold] | None, runs: tuple[AttemptView, ...]
 ) -> QuestionPage:
     """The page with what the data says of the question."""
-    category = row.category or ""
+    question_id, category = row.item_id, row.category or ""
     if known is None or row.event is None:
-        return QuestionPage(question_id, category, None, None, None, (), {}, runs)
+        return QuestionPage(task, question_id, category, None, None, None, (), {}, runs)
     case, gold = known
     asked, answer = case.timeline[row.event], gold.questions[row.event]
     assert isinstance(asked, Ask)
@@ -176,7 +179,7 @@ def filled(
     now = asked.question.now.isoformat() if asked.question.now else None
     words = asked.question.text
     return QuestionPage(
-        question_id, category, words, now, answer.answer, answer.evidence, texts, runs
+        task, question_id, category, words, now, answer.answer, answer.evidence, texts, runs
     )
 
 
@@ -389,10 +392,12 @@ def each_call_records(calls: QuestionCalls) -> list[JsonObject]:
 def score_records(page: QuestionPage) -> list[JsonObject]:
     """Scores of every run side by side."""
     names = dict.fromkeys(name for run in page.runs for name in run.score.values)
+    card = get_task(page.task).card
     return [
         {
-            "metric": name,
+            "score": metric_words(card, name).title,
             **{f"{run.label} · {run.run_id}": run.score.values.get(name) for run in page.runs},
+            "metric": name,
         }
         for name in names
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Metric, Score
-from membench.leaderboard.store.rows import RowFigure, figure_of
+from membench.leaderboard.store.rows import RowFigure, figure_of, task_class
 from membench.leaderboard.store.store import Adjudication, Store, tombstones
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.bundles import LoadedBundle, load
@@ -15,6 +15,7 @@ from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS, phase_cost
 from membench.records.summary import EnergyEntry, PhaseEnergy, Summary, never_scored
+from membench.tasks.wording import metric_words
 
 Record = JsonObject
 
@@ -83,20 +84,31 @@ def facts(loaded: LoadedBundle) -> list[Record]:
 
 def words(values: JsonView) -> str:
     """A mapping in one line."""
-    return ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
+    return ", ".join(
+        f"{key.replace('_', ' ')} {worded(value)}"
+        for key, value in values.items()
+        if value not in (None, {}, [])
+    )
+
+
+def worded(value: object) -> str:
+    """A value in plain words."""
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def metric_records(loaded: LoadedBundle) -> list[Record]:
-    """All metrics and how each came about."""
+    """All metrics, under title and id, and how each came about."""
+    card = task_class(loaded.summary.task).card
     origins = (loaded.badge or {}).get("standing", {})
     blank = never_scored(loaded.summary.metrics)
     return [
         {
-            "metric": name,
+            "score": metric_words(card, name).titled,
             "value": "–" if name in blank else figure_text(name, metric),
             "n": metric.n,
             "cases": metric.clusters,
             "came about": origins.get(name.removesuffix(".scored"), "claimed"),
+            "metric": name,
         }
         for name, metric in loaded.summary.metrics.items()
     ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.experiments.compare import adjustment_text
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.rendering import charts
+from membench.leaderboard.store.index import Index
 from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views import compare as view
 from membench.leaderboard.views.board import listed
@@ -29,9 +33,18 @@ def page() -> None:
     if first.refused:
         refuse(first)
         return
-    metric = c.pick("Score", first.metrics, "metric")
+    titles = titles_of(index, runs[0], first.metrics)
+    metric = c.pick("Score", first.metrics, "metric", lambda name: titles[name])
     shown = first if metric == first.metric else view.compare(state.store(), index, runs, metric)
     draw(shown, runs)
+
+
+def titles_of(index: Index, run: str, metrics: Sequence[str]) -> dict[str, str]:
+    """Metrics for people; two of one title are told apart by their ids."""
+    task = str(index.runs.set_index("run_id").loc[run, "task"])
+    titles = {name: metric_words(task_class(task).card, name).title for name in metrics}
+    common = {title for title, count in Counter(titles.values()).items() if count > 1}
+    return {n: f"{title} ({n})" if title in common else title for n, title in titles.items()}
 
 
 def pick_runs() -> list[str]:
@@ -74,12 +87,13 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
         visible, other = pair.metrics[0].visible, shown.labels[pair.second.name]
         if visible is not None and is_fraction(shown.metric):
             st.text(
-                f"Smallest difference in {shown.metric} that {head} and {other} can show here: "
+                f"Smallest difference in {words.title} that {head} and {other} can show here: "
                 f"{100 * visible.significant:.1f} points; with 80 % power "
                 f"{100 * visible.powered:.1f}."
             )
         if pair.undetermined:
-            st.text(f"No value in both {head} and {other}: {', '.join(pair.undetermined)}.")
+            named = ", ".join(titles_of(state.index(), runs[0], pair.undetermined).values())
+            st.text(f"No value in both {head} and {other}: {named}.")
         c.plain_table(
             view.table_records(pair, shown.labels), "Outcomes of both runs, question by question"
         )

@@ -116,7 +116,9 @@ def draw_questions(loaded: LoadedBundle) -> None:
         "" if only == "all" else only,
         float(bool(names) and lower_is_better(loaded.summary.task, names[0])),
     )
-    picked = c.selectable(records, key="questions", alt="Questions of the run")
+    picked = c.selectable(
+        records, key="questions", alt="Questions of the run", words=metric_titles(loaded)
+    )
     if picked:
         links.question(str(records[picked[0]]["question"]), [loaded.manifest.run_id])
 
