@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from native import CASE, asked, playing, talk
 
-from membench.adapters.systems.controllers.a_memguard.adapter import clusters
+from membench.adapters.systems.controllers.a_memguard.agreement import clusters
 from membench.domain.case import Item
 from membench.domain.system import Query
 

@@ -6,41 +6,24 @@ question like that comes again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from membench.adapters.parts.budget import cut
 from membench.adapters.parts.controller import Controller
-from membench.adapters.parts.embedder import Vectors
-from membench.adapters.parts.extractors import Line
 from membench.adapters.parts.item_memory import load, save
 from membench.adapters.parts.items import ItemStore, StoredItem, VectorIndex, WordIndex
-from membench.adapters.parts.structured import Form
+from membench.adapters.systems.controllers.a_memguard.agreement import (
+    CHAIN,
+    JUDGE,
+    Chain,
+    Odd,
+    clusters,
+)
 from membench.domain.case import CaseInfo
 from membench.domain.system import Memory, Query, SystemContext
 
-CHAIN = "In one sentence, say what this memory leads one to answer, by entities and relations."
-JUDGE = (
-    "Numbered chains of reasoning about one question. Name the numbers of those that do not agree "
-    "with the others; none if all agree."
-)
 WARNING = "Warning: for such a question, these turned out not to be trusted:"
 STATE = "lessons.pickle"
-
-
-class Chain(Form):
-    """What a memory leads to."""
-
-    chain: Line
-
-
-class Odd(Form):
-    """Numbers of chains."""
-
-    inconsistent: Annotated[list[int], Field(max_length=50)]
 
 
 class AMemGuard(Controller):
@@ -117,22 +100,3 @@ class AMemGuard(Controller):
         self.inner.restore(folder)  # type: ignore[attr-defined]
         for name, value in load(folder / STATE, self.embedder).items():
             setattr(self, name, value)
-
-
-def clusters(vectors: Vectors, eps: float) -> list[set[int]]:
-    """Groups of at least two rows, each within a cosine distance of `eps` of another of its group.
-
-    With two neighbours enough for a core point, the clusters of DBSCAN are these.
-    """
-    near = 1.0 - vectors @ vectors.T <= eps
-    groups: list[set[int]] = []
-    left = set(range(len(vectors)))
-    while left:
-        reached: set[int] = set()
-        front: Sequence[int] = [min(left)]
-        while front:
-            reached |= set(front)
-            front = [row for row in left - reached if near[row, front].any()]
-        left -= reached
-        groups += [reached] if len(reached) > 1 else []
-    return groups

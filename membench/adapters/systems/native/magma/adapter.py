@@ -76,14 +76,7 @@ class Magma(ItemMemory):
         top = max((hit.score for hit in found), default=0.0) or 1.0
         alike = {hit.item.id: max(hit.score / top, 0.0) for hit in found}
         anchors = self._anchors(query.text, found, window)
-        number = self.given
-        how = Walk(
-            int(number["beam"]),
-            int(number["budget"]),
-            float(number["decay"]),
-            float(number["edge_weight"]),
-            float(number["likeness_weight"]),
-        )
+        how = Walk.of(self.given)
         scores = self.graph.walk(anchors, alike, intent, how)
         reached = [name for name in scores if name not in anchors]
         names = filter(None, chain.from_iterable(zip_longest(anchors, reached)))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
+
+from membench.domain.labels import Scalar
 
 Kind = Literal["temporal", "semantic", "causal", "entity"]
 Intent = Literal["why", "when", "entity"]
@@ -34,6 +36,17 @@ class Walk:
     decay: float
     edge: float
     likeness: float
+
+    @classmethod
+    def of(cls, given: Mapping[str, Scalar]) -> Self:
+        """As the parameters say."""
+        return cls(
+            int(given["beam"]),
+            int(given["budget"]),
+            float(given["decay"]),
+            float(given["edge_weight"]),
+            float(given["likeness_weight"]),
+        )
 
 
 @dataclass

@@ -9,45 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated
-
-from pydantic import Field
 
 from membench.adapters.parts import extractors
-from membench.adapters.parts.extractors import Line
 from membench.adapters.parts.item_memory import ItemMemory
 from membench.adapters.parts.items import Found, StoredItem
 from membench.adapters.parts.segments import Segment, whole
-from membench.adapters.parts.structured import Form
 from membench.adapters.parts.tokenizers import alnum
+from membench.adapters.systems.native.sedm.forms import (
+    ANSWER,
+    CANDIDATES,
+    PROBE,
+    Probe,
+    Probes,
+    Short,
+)
 from membench.domain.case import Item, Session
 from membench.domain.system import Memory, MemoryChange, Query
-
-CANDIDATES = (
-    "List the facts of this conversation that are worth remembering, one short sentence each with "
-    "names and dates, and the numbers of the turns."
-)
-PROBE = "Write questions that this conversation answers, each with its answer in a few words."
-ANSWER = "Answer in a few words, from the notes alone."
-
-
-class Probe(Form):
-    """A question with its answer."""
-
-    question: Line
-    answer: Line
-
-
-class Probes(Form):
-    """Probe questions."""
-
-    probes: Annotated[list[Probe], Field(max_length=10)]
-
-
-class Short(Form):
-    """An answer in a few words."""
-
-    answer: Line
 
 
 class Sedm(ItemMemory):
