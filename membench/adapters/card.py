@@ -86,6 +86,7 @@ class EnvironmentCard:
         network: Whether it needs more of the network than the run's models.
         memory_mb: Most memory that it and what it starts may hold.
         timeout_s: Longest time per call, by operation; `start` covers import and reset.
+        unrestricted: Why it cannot run under the rules of Landlock; empty where it can.
     """
 
     python: str = ">=3.11"
@@ -97,6 +98,11 @@ class EnvironmentCard:
     network: bool = False
     memory_mb: int = 8192
     timeout_s: Mapping[str, float] = field(default_factory=dict, hash=False)
+    unrestricted: str = ""
+
+
+BUILT_IN = Path(__file__).parent / "systems"
+"""A folder per kind of system, a folder per system in it."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,7 @@ class SystemCard:
         folder: Where system.toml lies.
         package: Import path of the folder where it is part of an installed package, else None.
         environment: The `[environment]` table of a system with its own lock, else None.
+        limits: That table of a system without a lock, which runs in membench's own Python.
     """
 
     name: str
@@ -154,6 +161,7 @@ class SystemCard:
     folder: Path
     package: str | None = None
     environment: EnvironmentCard | None = None
+    limits: EnvironmentCard | None = None
     min_context: int | None = None
     reference: Reference | None = None
     drives: bool = False
@@ -168,6 +176,16 @@ class SystemCard:
             for role in parameter.roles.get(str(parameters[name]).lower(), ())
         ]
         return tuple(dict.fromkeys([*self.roles, *needed]))
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is part of membench."""
+        return BUILT_IN in self.folder.parents
+
+    @property
+    def worker(self) -> EnvironmentCard:
+        """What its worker process may use, whether or not it has an environment of its own."""
+        return self.environment or self.limits or EnvironmentCard()
 
     @property
     def default_roles(self) -> tuple[Role, ...]:

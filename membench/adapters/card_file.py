@@ -85,7 +85,7 @@ class _Environment(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     python: Words = ">=3.11"
-    lock: Words = "requirements.lock"
+    lock: str = "requirements.lock"
     torch: str = ""
     size_mb: Annotated[int, Field(ge=0)] = 0
     unprivileged: bool = False
@@ -93,6 +93,7 @@ class _Environment(BaseModel):
     network: bool = False
     memory_mb: Annotated[int, Field(ge=0)] = 8192
     timeout_s: dict[Operation, Annotated[float, Field(gt=0)]] = {}
+    unrestricted: str = ""
 
     def card(self) -> EnvironmentCard:
         return EnvironmentCard(**self.model_dump())
@@ -178,13 +179,16 @@ def read_card(folder: Path, package: str | None = None) -> SystemCard:
     file = folder / FILE
     system = _validated(file, _parsed(file))
     fields = system.model_dump(exclude={"parameters", "capabilities", "environment"})
+    worker = system.environment.card() if system.environment else None
+    own = worker if worker is not None and worker.lock else None
     return SystemCard(
         **fields,
         capabilities=frozenset(system.capabilities),
         parameters={name: given.card() for name, given in system.parameters.items()},
         folder=folder,
         package=package,
-        environment=system.environment.card() if system.environment else None,
+        environment=own,
+        limits=None if own else worker,
     )
 
 

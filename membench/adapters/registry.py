@@ -20,11 +20,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from membench.adapters.card import CAPABILITIES, METHODS, EnvironmentCard, ParameterCard, SystemCard
+from membench.adapters.card import (
+    BUILT_IN,
+    CAPABILITIES,
+    METHODS,
+    EnvironmentCard,
+    ParameterCard,
+    SystemCard,
+)
 from membench.adapters.parameters import checked_parameters
 from membench.domain.errors import DataError, UnknownName, UsageError, UserError
 
 if TYPE_CHECKING:
+    from membench.adapters.isolation import Isolation
     from membench.domain.system import MemorySystem, SystemContext
 
 __all__ = [
@@ -43,8 +51,7 @@ __all__ = [
 ]
 
 GROUP = "membench.systems"
-SYSTEMS = Path(__file__).parent / "systems"
-"""A folder per kind of system, a folder per system in it."""
+SYSTEMS = BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,15 @@ def check_installed(card: SystemCard) -> None:
             )
 
 
-def create(card: SystemCard, context: SystemContext) -> MemorySystem:
-    """Make a fresh instance of a system: in this process, or in a worker of its own environment.
+def create(
+    card: SystemCard, context: SystemContext, isolation: Isolation | None = None
+) -> MemorySystem:
+    """Make a fresh instance of a system: in this process, or in a worker.
+
+    Args:
+        card: The system.
+        context: What every system is given.
+        isolation: Where its code runs; None takes what `choose_isolation` says by default.
 
     Raises:
         DataError: Its entry does not exist, or imports a module of ours by an old name.
@@ -113,10 +127,14 @@ def create(card: SystemCard, context: SystemContext) -> MemorySystem:
         Exception: Whatever the system's own code raises while it is imported or constructed.
     """
     _of_today(card)
-    if card.environment is not None:
+    if isolation is None:
+        from membench.adapters.isolation import choose_isolation
+
+        isolation = choose_isolation(card)
+    if isolation.level != "in-process" and not (card.built_in and card.drives):
         from membench.adapters.environment.worker_client import WorkerSystem
 
-        return WorkerSystem(card, context)
+        return WorkerSystem(card, context, restricted=isolation.level == "isolated")
     module_name, _, class_name = card.entry.partition(":")
     module = _import(card, module_name)
     if not hasattr(module, class_name):
@@ -128,7 +146,7 @@ def create(card: SystemCard, context: SystemContext) -> MemorySystem:
 
 def _of_today(card: SystemCard) -> SystemCard:
     """The card of a system whose adapter imports nothing under an old name; ours are known."""
-    if SYSTEMS not in card.folder.parents:
+    if not card.built_in:
         from membench.adapters.moved import check_imports
 
         check_imports(card.folder)

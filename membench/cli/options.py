@@ -85,6 +85,7 @@ FLAGS: Mapping[str, Flag] = {
     "reader_gate": Flag(HOW, "Ask the reader a fixed set with and without evidence."),
     "engine": Flag(HOW, "Where lanes run."),
     "schedule": Flag(HOW, "`waves` puts a barrier between phases."),
+    "isolation": Flag(HOW, "Where the system's code runs (docs/new-system.md)."),
     "wave_cases": Flag(HOW, "Cases per wave."),
     "energy": Flag(ENERGY, "auto or an energy source."),
     "energy_protocol": Flag(ENERGY, "Preflight, idle baselines, warm-up."),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
+
+IsolationLevel = Literal["isolated", "process", "in-process"]
+"""Where the code of a system runs (`adapters.isolation`)."""
 
 Scalar = str | int | float | bool
 """A value that fits a parameter, an option or a JSON leaf."""

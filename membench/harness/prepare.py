@@ -14,6 +14,7 @@ from itertools import islice
 from membench.adapters import registry as systems
 from membench.adapters.configured import configured_card
 from membench.adapters.driven import driven_card
+from membench.adapters.isolation import Isolation, choose_isolation, exposed
 from membench.domain.case import Ask, Case, Ingest, opaque_ids
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role, Scalar
@@ -85,6 +86,16 @@ class ResolvedRun:
     def _kept(self) -> list[tuple[Case, Gold]]:
         return list(self._streamed())
 
+    @cached_property
+    def isolation(self) -> Isolation:
+        """Where the system's code runs; its environment must be installed.
+
+        Raises:
+            UsageError: The environment is not installed.
+        """
+        chosen = choose_isolation(self.system, self.options.isolation)
+        return exposed(self.system, chosen, self.source.path, self.options.out)
+
     @property
     def errata_sha256(self) -> str | None:
         """Hash of the list of errata that is scored beside the published gold."""
@@ -127,6 +138,7 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     systems.check_installed(card)
     card = configured_card(driven_card(card, parameters), parameters)
     check_roles(spec, card)
+    choose_isolation(card, options.isolation)
     source = find_source(task_type, spec.split, options.data)
     k = spec.k if spec.k is not None else task.card.default_k
     places = places_of(card, task_type)

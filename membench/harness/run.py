@@ -17,6 +17,7 @@ from pathlib import Path
 
 from membench.adapters.driven import check_answers
 from membench.adapters.environment import environments
+from membench.adapters.isolation import Isolation
 from membench.domain.clock import Clock
 from membench.domain.errors import RunStateError, Stopped, UsageError
 from membench.domain.labels import JsonView, Role
@@ -90,7 +91,7 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     run = RunDir.create(options.out, run_id)
     with run.locked():
         run.write_places(prepared.places)
-        run.write_manifest(new_manifest(prepared, surveyed, run_id))
+        run.write_manifest(with_isolation(new_manifest(prepared, surveyed, run_id), prepared))
         return execute(prepared, run, surveyed, progress)
 
 
@@ -113,7 +114,8 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         check_unchanged(manifest, prepared, surveyed)
         environments.ensure(prepared.system, progress.note)
         check_reachable(prepared)
-        run.write_manifest(replace(manifest, status="running", attempts=manifest.attempts + 1))
+        resumed = replace(manifest, status="running", attempts=manifest.attempts + 1)
+        run.write_manifest(with_isolation(resumed, prepared))
         return execute(prepared, run, surveyed, progress)
 
 
@@ -155,8 +157,27 @@ def derive(
             copy_records(parent.path / name, run.path / name)
         origin = ParentEntry(parent.run_id, manifest.spec_sha256)
         run.write_places(prepared.places)
-        run.write_manifest(replace(new_manifest(prepared, surveyed, run_id), parent=origin))
+        begun = replace(
+            new_manifest(prepared, surveyed, run_id),
+            parent=origin,
+            isolation=manifest.isolation,
+            isolation_reason=manifest.isolation_reason,
+        )
+        run.write_manifest(begun)
         return execute(prepared, run, surveyed, progress)
+
+
+def with_isolation(manifest: Manifest, prepared: ResolvedRun) -> Manifest:
+    """A manifest that says where the system's code runs; of several attempts, the weakest.
+
+    Where the attempts before are from before the key, nothing is said.
+    """
+    now = prepared.isolation
+    if manifest.attempts > 1:
+        if manifest.isolation is None:
+            return manifest
+        now = Isolation(manifest.isolation, manifest.isolation_reason).weaker(now)
+    return replace(manifest, isolation=now.level, isolation_reason=now.reason)
 
 
 def refuse_handed_in(prepared: ResolvedRun) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from membench.domain.labels import JsonObject, JsonView, Scalar
+from membench.domain.labels import IsolationLevel, JsonObject, JsonView, Scalar
 from membench.records.comparison_key import ComparisonKey
 from membench.records.fields import known_fields, plain_fields
 from membench.records.spec import RunSpec
@@ -162,6 +162,13 @@ class ParentEntry:
     spec_sha256: str
 
 
+ABSENT_WHERE_EMPTY = (
+    *("energy", "energy_protocol", "local_models", "parameter_changes"),
+    *("isolation", "isolation_reason"),
+)
+"""Keys of a manifest that are not written without a value."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a run says of itself.
@@ -192,6 +199,9 @@ class Manifest:
         energy_protocol: Checks of `--energy-protocol`, if it was asked for.
         parameter_changes: By role and parameter, what was sent instead of a parameter that the
             model refuses, and in how many requests (`llm.refused_parameters`).
+        isolation: Where the system's code ran: `isolated`, `process` or `in-process`; None where
+            nothing was played, or the manifest is from before the key.
+        isolation_reason: Why it was not isolated.
         schema: Version of the file.
     """
 
@@ -218,6 +228,8 @@ class Manifest:
     energy: JsonView | None = None
     energy_protocol: Sequence[JsonView] = ()
     parameter_changes: Mapping[str, JsonView] = field(default_factory=dict)
+    isolation: IsolationLevel | None = None
+    isolation_reason: str = ""
     schema: int = SCHEMA
 
     @property
@@ -236,7 +248,7 @@ class Manifest:
             "hardware": self.hardware.to_json(),
             "comparison_key": self.comparison_key.to_json(),
         }
-        for name in ("energy", "energy_protocol", "local_models", "parameter_changes"):
+        for name in ABSENT_WHERE_EMPTY:
             if not entry[name]:
                 entry.pop(name)
         return entry

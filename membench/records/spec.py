@@ -90,6 +90,8 @@ class ExecOptions:
         engine: Where lanes run.
         schedule: `free`, or `waves` with a barrier between phases.
         wave_cases: Cases per wave.
+        isolation: Where the system's code runs; `auto`: as far away as this machine can, and in
+            the lane where it is part of membench.
         energy: Energy source, or `auto`.
         energy_protocol: Preflight, idle baselines, warm-up and repeats around the run.
         model_set: Settings of how models are called (`judge.timeout_s`, `attempts`).
@@ -109,6 +111,7 @@ class ExecOptions:
     engine: Literal["local", "ray"] = "local"
     schedule: Literal["free", "waves"] = "free"
     wave_cases: int = 8
+    isolation: Literal["auto", "isolated", "process", "in-process"] = "auto"
     energy: str = "auto"
     energy_protocol: bool = False
     model_set: JsonView = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -10,9 +11,13 @@ import pytest
 
 from membench.adapters import registry
 from membench.adapters.card import METHODS, SystemCard
+from membench.adapters.isolation import Isolation
 from membench.adapters.registry import checked_parameters, create, discover, get_card, list_systems
+from membench.domain.case import CaseInfo
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.system import MemorySystem, SystemContext
+
+IN_PROCESS = Isolation("in-process", "asked for")
 
 TOML = """
 name = "{name}"
@@ -92,7 +97,7 @@ def test_a_path_is_a_system_under_development(tmp_path: Path) -> None:
     folder = write_system(tmp_path / "mine")
     card = get_card(str(folder))
     assert (card.name, card.version, card.package) == ("mine", "3", None)
-    made = create(card, context(tmp_path))
+    made = create(card, context(tmp_path), IN_PROCESS)
     assert isinstance(made, MemorySystem)
     assert made.greeting == "hello"  # type: ignore[attr-defined]
 
@@ -125,8 +130,24 @@ def test_an_entry_point_adds_a_system_without_importing_it(
     installed.append(("mine", "vendor.mine", registry.GROUP))
     card = list_systems()["mine"]
     assert "vendor" not in sys.modules
-    assert create(card, context(tmp_path)).greeting == "hello"  # type: ignore[attr-defined]
+    made = create(card, context(tmp_path), IN_PROCESS)
+    assert made.greeting == "hello"  # type: ignore[attr-defined]
     assert "vendor.mine.adapter" in sys.modules
+
+
+def test_a_system_of_another_distribution_runs_in_a_worker_under_its_own_name(
+    tmp_path: Path, installed: list[tuple[str, str, str]]
+) -> None:
+    write_system(tmp_path / "vendor" / "mine")
+    (tmp_path / "vendor" / "__init__.py").write_text("")
+    (tmp_path / "vendor" / "words.py").write_text("GREETING = 'from a sibling'")
+    adapter = tmp_path / "vendor" / "mine" / "adapter.py"
+    adapter.write_text(f"from vendor.words import GREETING\n{adapter.read_text()}")
+    installed.append(("mine", "vendor.mine", registry.GROUP))
+    with closing(create(list_systems()["mine"], context(tmp_path))) as made:
+        made.reset(CaseInfo("case", "test", ()))
+    assert not hasattr(made, "greeting")
+    assert "vendor.words" not in sys.modules
 
 
 def test_a_broken_plugin_does_not_hide_the_others(
@@ -181,7 +202,7 @@ def test_a_broken_file_is_refused_with_its_place(tmp_path: Path, more: str, comp
 def test_an_entry_without_its_class_is_refused(tmp_path: Path) -> None:
     folder = write_system(tmp_path / "mine", more="entry = 'adapter:Nobody'")
     with pytest.raises(DataError, match="Nobody"):
-        create(get_card(str(folder)), context(tmp_path))
+        create(get_card(str(folder)), context(tmp_path), IN_PROCESS)
 
 
 def test_a_system_with_its_own_environment_needs_it_installed(

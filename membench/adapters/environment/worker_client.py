@@ -1,4 +1,4 @@
-"""A memory system whose code runs in another environment, as the lane sees it.
+"""A memory system whose code runs in another process, as the lane sees it.
 
 Every case gets a process of its own with its own home, working and temporary folder: `reset` after
 something was stored starts another. What goes wrong over there is a `SystemFault` with the reason
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import select
 import shutil
 import signal
@@ -18,15 +17,23 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from membench.adapters.card import METHODS, EnvironmentCard, SystemCard
-from membench.adapters.environment import environments
+from membench.adapters.environment import landlock
 from membench.adapters.environment.worker import messages
 from membench.adapters.environment.worker.supervisor import GRACE_S, MEMORY_EXIT
+from membench.adapters.environment.worker_folder import (
+    case_folder,
+    hand_over,
+    import_name,
+    prepare_folder,
+    worker_user,
+    worker_variables,
+)
 from membench.adapters.parts.budget import cut
 from membench.domain.answer import Answer
 from membench.domain.case import CaseInfo, Feedback, Item, Session
@@ -34,10 +41,10 @@ from membench.domain.errors import Reason, SystemFault, UsageError
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
+if TYPE_CHECKING:
+    from membench.adapters.parts.structured import ReplyCounts
+
 T = TypeVar("T")
-PACKAGE = Path(__file__).parents[2]
-EXPOSED = ("labels", "case", "system", "answer")
-"""Modules of `membench.domain` that a worker may see; never `score`, which holds gold."""
 TIMEOUT_S: Mapping[str, float] = {
     "start": 300.0,
     "ingest": 3600.0,
@@ -57,48 +64,25 @@ TIMEOUT_OF: Mapping[str, str] = {
     "answer": "recall",
 }
 """Operation -> its key in `TIMEOUT_S`; all others are `other`."""
-UNPRIVILEGED_USER = "nobody"
 LOG_TAIL_BYTES = 2000
-TELEMETRY_OFF: Mapping[str, str] = {
-    "MEM0_TELEMETRY": "False",
-    "GRAPHITI_TELEMETRY_ENABLED": "false",
-    "TELEMETRY_DISABLED": "1",
-    "ANONYMIZED_TELEMETRY": "False",
-    "DO_NOT_TRACK": "1",
-    "LANGCHAIN_TRACING_V2": "false",
-    "LANGSMITH_TRACING": "false",
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "NO_PROXY": "127.0.0.1,localhost",
-    "no_proxy": "127.0.0.1,localhost",
-}
-"""What keeps packages from calling home."""
-INHERITED_ENV = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "CUDA_VISIBLE_DEVICES",
-    "LD_LIBRARY_PATH",
-)
-"""All that a worker inherits of our environment variables."""
 
 
 class WorkerSystem:
     """A `MemorySystem` in a worker.
 
     Args:
-        card: The system; its environment must be installed.
+        card: The system; its environment, if it has one, must be installed.
         context: As every system is given.
+        restricted: Whether Landlock restricts it; then this machine must have that.
 
     Raises:
         UsageError: The environment is not there, or a model that the card names is missing.
         SystemFault: The worker did not come up.
     """
 
-    def __init__(self, card: SystemCard, context: SystemContext) -> None:
+    def __init__(
+        self, card: SystemCard, context: SystemContext, *, restricted: bool = False
+    ) -> None:
         """Start the worker: import and construction happen before any meter runs."""
         missing = [role for role in card.roles if role not in context.models]
         if missing:
@@ -108,13 +92,14 @@ class WorkerSystem:
             )
         self._card = card
         self._context = context
+        self._restricted = restricted
         self._optional: dict[str, Callable[..., Any]] = {
             method: getattr(self, f"_{method}")
             for capability in card.capabilities & METHODS.keys()
             for method in METHODS[capability]
         }
         self._used = False
-        self._worker = WorkerProcess(card, context)
+        self._worker = WorkerProcess(card, context, restricted=restricted)
 
     def __getattr__(self, name: str) -> Any:
         """The optional methods that the card declares, and no others."""
@@ -127,7 +112,7 @@ class WorkerSystem:
         """Start a case; a worker that has seen another one is replaced."""
         if self._used:
             self._worker.close()
-            self._worker = WorkerProcess(self._card, self._context)
+            self._worker = WorkerProcess(self._card, self._context, restricted=self._restricted)
         self._used = True
         self._call("reset", case=messages.case_to_json(case))
         self._worker.discard_resources()
@@ -177,10 +162,18 @@ class WorkerSystem:
         return self._decoded(messages.memories_from_json, "memories")
 
     def _snapshot(self, folder: Path) -> None:
-        self._call("snapshot", folder=str(folder))
+        with self._worker.exchange_folder() as inner:
+            self._call("snapshot", folder=str(inner))
+            shutil.copytree(inner, folder, dirs_exist_ok=True)
 
     def _restore(self, folder: Path) -> None:
-        self._call("restore", folder=str(folder))
+        with self._worker.exchange_folder(folder) as inner:
+            self._call("restore", folder=str(inner))
+
+    def _reply_counts(self) -> ReplyCounts:
+        from membench.adapters.parts.structured import ReplyCounts
+
+        return self._decoded(lambda counts: ReplyCounts(**counts), "reply_counts")
 
     def _store_bytes(self) -> int:
         return int(self._call("store_bytes"))
@@ -205,28 +198,29 @@ class WorkerProcess:
     Args:
         card: The system.
         context: As every system is given.
+        restricted: Whether Landlock restricts it.
 
     Raises:
         SystemFault: It did not come up.
-        UsageError: Its environment is not installed or cannot be read by the user it runs as.
+        UsageError: Its environment is not installed or cannot be read by the user it runs as, or
+            this machine has no Landlock.
     """
 
-    def __init__(self, card: SystemCard, context: SystemContext) -> None:
+    def __init__(self, card: SystemCard, context: SystemContext, *, restricted: bool) -> None:
         """Make the folder, start the process, import the adapter."""
-        assert card.environment is not None
-        self._environment: EnvironmentCard = card.environment
+        self._environment: EnvironmentCard = card.worker
         self._number = 0
         self._buffer = b""
         self._fault: SystemFault | None = None
         self._use: JsonObject = {}
         self._cpu_s = 0.0
-        python = environments.python_of(card)
-        self._user = worker_user(card.environment)
+        self._user = worker_user(card.worker)
         self._folder = case_folder(context.workdir, self._user)
         self._log = context.workdir / f"{self._folder.name}.log"
         try:
             prepare_folder(self._folder, card, self._user)
-            self._start(python, context.seed)
+            with worker_rules(card, context, self._folder, restricted=restricted) as rules:
+                self._start(card, context, rules)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -273,10 +267,23 @@ class WorkerProcess:
         finally:
             self._end()
 
-    def _start(self, python: Path, seed: int) -> None:
+    @contextmanager
+    def exchange_folder(self, content: Path | None = None) -> Iterator[Path]:
+        """A folder that both sides may use, with a copy of `content` in it, for one call."""
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        try:
+            if content is not None:
+                shutil.copytree(content, folder, dirs_exist_ok=True)
+            if self._user is not None:
+                hand_over(folder, self._user)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _start(self, card: SystemCard, context: SystemContext, rules: int | None) -> None:
         ours, theirs = socket.socketpair()
         life_read, life_write = os.pipe()
-        user = self._user
+        user, python = self._user, landlock.python_of(card)
         config = {
             "code": str(self._folder / "code"),
             "cwd": str(self._folder / "work"),
@@ -288,6 +295,9 @@ class WorkerProcess:
             "gid": user.pw_gid if user else None,
             "network": self._environment.network,
             "servers": self._environment.servers,
+            "package": import_name(card),
+            "path": [str(entry) for entry in landlock.search_path(card)],
+            "rules": rules,
         }
         bootstrap = self._folder / "code/membench/adapters/environment/worker/bootstrap.py"
         with self._log.open("wb") as log:
@@ -297,8 +307,8 @@ class WorkerProcess:
                 stdout=log,
                 stderr=log,
                 cwd=self._folder / "work",
-                env=worker_variables(self._folder, python, seed),
-                pass_fds=(theirs.fileno(), life_read),
+                env=worker_variables(card, context, self._folder, python),
+                pass_fds=[fd for fd in (theirs.fileno(), life_read, rules) if fd is not None],
                 start_new_session=True,
             )
         theirs.close()
@@ -360,7 +370,7 @@ class WorkerProcess:
         self._cpu_s += use.pop("cpu_s")
         self._use = {name: value for name, value in use.items() if value is not None}
         if not ok:
-            raise SystemFault(Reason(reply["reason"]), reply["error"])
+            raise SystemFault(named_reason(reply["reason"]), reply["error"])
         return reply["result"]
 
     def _lost(self, fault: SystemFault) -> SystemFault:
@@ -409,63 +419,26 @@ class WorkerProcess:
         self._log.unlink(missing_ok=True)
 
 
-def worker_user(environment: EnvironmentCard) -> pwd.struct_passwd | None:
-    """Whom a worker runs as; None for ourselves."""
-    if not environment.unprivileged or os.geteuid() != 0:
-        return None
-    return pwd.getpwnam(UNPRIVILEGED_USER)
+def named_reason(word: object) -> Reason:
+    """The reason that a worker gives for a failure: the system's or a provider's, never ours."""
+    given = [reason for reason in Reason if reason == word]
+    foreign = ("system_", "provider_", "context_")
+    return given[0] if given and given[0].startswith(foreign) else Reason.SYSTEM_ERROR
 
 
-def case_folder(workdir: Path, user: pwd.struct_passwd | None) -> Path:
-    """A new folder for one case, where the worker's user can reach it."""
-    if user is None:
-        return Path(tempfile.mkdtemp(prefix="case-", dir=workdir)).resolve()
-    return Path(tempfile.mkdtemp(prefix="membench-case-")).resolve()
+@contextmanager
+def worker_rules(
+    card: SystemCard, context: SystemContext, folder: Path, *, restricted: bool
+) -> Iterator[int | None]:
+    """Descriptor of the Landlock rules of a worker, None where it is not restricted.
 
-
-def prepare_folder(folder: Path, card: SystemCard, user: pwd.struct_passwd | None) -> None:
-    """Lay out a case's folder: home, work, tmp, store, and the code that the worker may see."""
-    for name in ("home", "work", "tmp", "store"):
-        (folder / name).mkdir()
-    expose(card.folder, folder / "code")
-    if user is not None:
-        shutil.copytree(PACKAGE / "tokens" / "cache", folder / "code" / "tiktoken")
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, user.pw_uid, user.pw_gid)
-
-
-def expose(system: Path, code: Path) -> None:
-    """Copy what an adapter may import of membench, and its own folder, to `code`."""
-    package = code / "membench"
-    for inner in ("", "domain", "adapters", "adapters/environment", "adapters/system"):
-        (package / inner).mkdir(parents=True, exist_ok=True)
-        (package / inner / "__init__.py").touch()
-    for name in EXPOSED:
-        shutil.copy(PACKAGE / "domain" / f"{name}.py", package / "domain")
-    ignored = shutil.ignore_patterns("__pycache__", "*.lock", "README.md")
-    worker = Path("adapters", "environment", "worker")
-    shutil.copytree(PACKAGE / worker, package / worker, ignore=ignored)
-    shutil.copytree(system, package / "adapters/system", ignore=ignored, dirs_exist_ok=True)
-
-
-def worker_variables(folder: Path, python: Path, seed: int) -> dict[str, str]:
-    """The environment variables of a worker: made, not inherited."""
-    copied = folder / "code" / "tiktoken"
-    tokens = copied if copied.is_dir() else PACKAGE / "tokens" / "cache"
-    home = str(folder / "home")
-    return {
-        **{name: os.environ[name] for name in INHERITED_ENV if name in os.environ},
-        **TELEMETRY_OFF,
-        "PATH": os.pathsep.join([str(python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-        "HOME": home,
-        "TMPDIR": str(folder / "tmp"),
-        "XDG_CACHE_HOME": f"{home}/.cache",
-        "XDG_CONFIG_HOME": f"{home}/.config",
-        "XDG_DATA_HOME": f"{home}/.local/share",
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "PYTHONHASHSEED": str(seed % 2**32),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TIKTOKEN_CACHE_DIR": str(tokens),
-        "DATA_GYM_CACHE_DIR": str(tokens),
-    }
+    Raises:
+        UsageError: This machine has no Landlock.
+    """
+    if not restricted:
+        yield None
+        return
+    if missing := landlock.problem():
+        raise UsageError(f"a worker cannot be isolated: {missing}", "Run with --isolation process.")
+    with landlock.rules(card, context, folder) as made:
+        yield made.fileno()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 from membench import __version__
+from membench.adapters.environment import landlock
 from membench.cli.extras import extras
 from membench.cli.output.console import out
 from membench.cli.output.listing import print_json, print_table
@@ -21,7 +22,14 @@ from membench.tasks.registry import get_task, list_tasks
 def print_doctor(*, as_json: bool) -> None:
     """Print machine, data, energy and optional parts."""
     columns = ("what", "state", "detail")
-    rows = [*machine_rows(), *data_rows(), *energy_rows(), *extra_rows(), *tool_rows()]
+    rows = [
+        *machine_rows(),
+        isolation_row(),
+        *data_rows(),
+        *energy_rows(),
+        *extra_rows(),
+        *tool_rows(),
+    ]
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
@@ -72,6 +80,13 @@ def machine_rows() -> list[tuple[str, str, str]]:
         ("membench", "ok", f"{__version__}, Python {python}"),
         ("machine", "ok", f"{machine.kind}, {memory:.0f} GiB, {machine.system}"),
     ]
+
+
+def isolation_row() -> tuple[str, str, str]:
+    """Whether the code of a system that is not ours can be isolated here."""
+    if problem := landlock.problem():
+        return "isolation", "missing", f"{problem}: systems run in processes without restrictions"
+    return "isolation", "ok", f"Landlock, version {landlock.abi()}"
 
 
 def data_rows() -> list[tuple[str, str, str]]:

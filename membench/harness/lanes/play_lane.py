@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from membench.adapters import registry
+from membench.adapters.environment.worker_folder import client_variables
+from membench.adapters.isolation import Isolation
 from membench.domain.clock import Clock
-from membench.domain.labels import JsonObject, Phase, Role, Scalar
-from membench.domain.system import ModelEndpoint, SystemContext
+from membench.domain.labels import JsonObject, Phase, Scalar
+from membench.domain.system import SystemContext
 from membench.harness.lanes.case_player import CaseJob, CasePlayer, PlaySettings
 from membench.harness.lanes.engine import LaneLocation
 from membench.harness.lanes.work_folder import WorkFolder
@@ -41,6 +43,7 @@ class PlayWorker:
         run: The run directory.
         clock: The run's clock.
         access: Per lane, how model calls are metered; empty without models.
+        isolation: Where the system's code runs; None takes the rule for it.
     """
 
     card: registry.SystemCard
@@ -50,6 +53,7 @@ class PlayWorker:
     run: Path
     clock: Clock
     access: Sequence[GatewayAccess] = ()
+    isolation: Isolation | None = None
 
     def open(self, site: LaneLocation) -> PlayLane:
         """Start working at `site`."""
@@ -124,7 +128,7 @@ class PlayLane:
         worker = self._worker
         return CasePlayer(
             job,
-            lambda: registry.create(worker.card, self._context()),
+            lambda: registry.create(worker.card, self._context(), worker.isolation),
             worker.settings,
             ignores_k="ignores_k" in worker.card.capabilities,
             isolates_recalls={"mutates_on_recall", "snapshot"} <= worker.card.capabilities,
@@ -141,10 +145,3 @@ class PlayLane:
         return SystemContext(
             worker.parameters, worker.seed, workdir, count_tokens, dict(self._endpoints)
         )
-
-
-def client_variables(endpoints: Mapping[Role, ModelEndpoint]) -> dict[str, str]:
-    """What makes a client that a system configures by the environment call the gateway too."""
-    for endpoint in endpoints.values():
-        return {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": endpoint.api_key}
-    return {}

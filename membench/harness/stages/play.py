@@ -63,6 +63,7 @@ def play(
         run.path,
         clock,
         access,
+        prepared.isolation,
     )
     with FollowedJournal(run.play, progress), engine_for(prepared.options, worker) as engine:
         if prepared.options.schedule == "waves":

@@ -261,6 +261,8 @@ class Manifest(StrictModel):
     pins: dict[Label, Sha256 | None] = {}
     local_models: PlainJson = {}
     parameter_changes: PlainJson = {}
+    isolation: Literal["isolated", "process", "in-process"] | None = None
+    isolation_reason: ShortText | None = None
 
 
 # --- summary -----------------------------------------------------------------------------------

@@ -180,6 +180,7 @@ def facts_of(manifest: Manifest, summary: Summary) -> JsonObject:
         "ceiling": "evidence_grant" in system.capabilities,
         "handed_in": system.protocol == "handed-in",
         "reference": reference_of(system),
+        "isolation": manifest.isolation or "",
     }
 
 

@@ -161,6 +161,7 @@ class BoardRow:
         questions: Questions asked.
         created: Date of the run.
         flags: Remarks, keys of `FLAGS`.
+        isolation: Where its code ran; empty where nobody wrote that down.
     """
 
     run_id: str
@@ -188,6 +189,7 @@ class BoardRow:
     questions: int
     created: str
     flags: tuple[str, ...]
+    isolation: str = ""
 
 
 @dataclass(frozen=True)
@@ -516,6 +518,7 @@ def plain_row(
         questions=int(run["questions"]),
         created=run["created"][:10],
         flags=tuple(run["flags"].split()),
+        isolation=run["isolation"],
     )
 
 

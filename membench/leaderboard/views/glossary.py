@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from membench.domain.labels import JsonObject
+from membench.leaderboard.views.isolation import ISOLATION_MEANINGS
 from membench.leaderboard.views.tables import (
     BADGES,
     ENERGY_BADGES,
@@ -60,7 +61,8 @@ def badge_records() -> list[JsonObject]:
     """Badges of scores and of joules."""
     scores = [("scores", BADGES[name], words) for name, words in SCORE_MEANINGS.items()]
     joules = [("energy", ENERGY_BADGES[name], words) for name, words in ENERGY_MEANINGS.items()]
+    walls = [("isolation", label, words) for label, words in ISOLATION_MEANINGS.items()]
     return [
         {"badge of": kind, "badge": badge, "meaning": words}
-        for kind, badge, words in (*scores, *joules)
+        for kind, badge, words in (*scores, *joules, *walls)
     ]

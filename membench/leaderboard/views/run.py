@@ -11,6 +11,7 @@ from membench.leaderboard.store.rows import RowFigure, figure_of, task_class
 from membench.leaderboard.store.store import Adjudication, Store, tombstones
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.bundles import LoadedBundle, load
+from membench.leaderboard.views.isolation import isolation_words
 from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS, phase_cost
@@ -57,6 +58,7 @@ def facts(loaded: LoadedBundle) -> list[Record]:
     badge = loaded.badge or {}
     entries = {
         "system": f"{system.name} {system.version} ({system.fidelity})",
+        "isolation": isolation_words(manifest),
         "parameters": words(system.parameters),
         "deviations": "; ".join(system.deviations) or "none known",
         "task": f"{task.name}, split {task.split} ({task.dataset_version} data)",

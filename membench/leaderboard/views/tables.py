@@ -13,6 +13,7 @@ from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.store.rows import RowFigure
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.board import OFTEN, Board, BoardRow
+from membench.leaderboard.views.isolation import ISOLATION_MEANINGS
 from membench.metrics.names import is_fraction
 from membench.metrics.statistics import TOO_FEW_CASES
 from membench.records.costs import COSTS
@@ -157,6 +158,7 @@ def board_records(board: Board) -> list[Record]:
             "kind": row.fidelity,
             "score badge": BADGES.get(row.badge, row.badge),
             "energy badge": energy_badge(row),
+            "isolation": row.isolation,
             "n": row.questions,
             "attempts": row.attempts,
             "date": row.created,
@@ -222,6 +224,10 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
         "kind": ("Kind", "How close it is to the original: the package itself, native, control."),
         "score badge": ("Scores", badge_help(BADGES, SCORE_MEANINGS)),
         "energy badge": ("Energy", badge_help(ENERGY_BADGES, ENERGY_MEANINGS)),
+        "isolation": (
+            "Isolation",
+            " ".join(f"{label}: {words}." for label, words in ISOLATION_MEANINGS.items()),
+        ),
         "n": ("Questions", "Questions asked."),
         "attempts": ("Attempts", "Bundles of this configuration; the median one is shown."),
         "date": ("Date", "When it was run."),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from membench.adapters.environment import environments
+from membench.adapters.isolation import IsolationChoice, choose_isolation
 from membench.adapters.registry import SystemCard, checked_parameters, create, get_card
 from membench.domain.system import SystemContext
 from membench.tokens import count_tokens
@@ -75,10 +76,10 @@ def toy(toy_card: Callable[..., SystemCard], tmp_path: Path) -> Iterator[Callabl
     """`toy(source)`: a fresh system, closed after the test."""
     opened = []
 
-    def make(source: str, seed: int = 0, **more: Any) -> Any:
+    def make(source: str, seed: int = 0, isolation: IsolationChoice = "auto", **more: Any) -> Any:
         card = toy_card(source, **more)
-        parameters = checked_parameters(card, {})
-        system = create(card, SystemContext(parameters, seed, tmp_path, count_tokens))
+        context = SystemContext(checked_parameters(card, {}), seed, tmp_path, count_tokens)
+        system = create(card, context, choose_isolation(card, isolation))
         opened.append(system)
         return system
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import GOOD, toy_with
 
+from membench.adapters.environment import landlock
 from membench.adapters.environment.worker.messages import memories_from_json, memories_to_json
 from membench.adapters.environment.worker.processes import descendants, read_process
 from membench.adapters.registry import SystemCard, create
@@ -31,6 +32,9 @@ SESSION = Session(
     ),
     datetime(1998, 3, 2, 9, 30),
 )
+
+
+needs_landlock = pytest.mark.skipif(bool(landlock.problem()), reason=landlock.problem())
 
 
 def fails(system: Any, call: Callable[[], object]) -> SystemFault:
@@ -347,10 +351,22 @@ def memories(self):
 def test_writing_outside_is_noted(toy: Callable[..., Any], tmp_path: Path) -> None:
     target = tmp_path / "outside.txt"
     body = f"def ingest(self, session):\n    Path({str(target)!r}).write_text('x')"
-    system = toy(toy_with(body))
+    system = toy(toy_with(body), isolation="process")
     system.reset(CASE)
     system.ingest(SESSION)
     assert system.sandbox_violations()["outside"] == [str(target)]
+
+
+@needs_landlock
+def test_writing_outside_is_refused_where_landlock_holds(
+    toy: Callable[..., Any], tmp_path: Path
+) -> None:
+    target = tmp_path / "outside.txt"
+    body = f"def ingest(self, session):\n    Path({str(target)!r}).write_text('x')"
+    system = toy(toy_with(body), isolation="isolated")
+    system.reset(CASE)
+    assert "PermissionError" in fails(system, lambda: system.ingest(SESSION)).detail
+    assert not target.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

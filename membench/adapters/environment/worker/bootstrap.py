@@ -19,6 +19,7 @@ def main() -> int:
     """
     config = json.loads(sys.argv[1])
     sys.path.insert(0, config["code"])
+    sys.path += [entry for entry in config["path"] if entry not in sys.path]
     from membench.adapters.environment.worker.supervisor import SupervisorConfig, supervise
 
     names = SupervisorConfig.__dataclass_fields__

@@ -19,23 +19,26 @@ from membench.adapters.environment.worker.processes import ResourceUse, folder_b
 from membench.domain.labels import JsonView
 from membench.domain.system import SystemContext
 
-SYSTEM_PACKAGE = "membench.adapters.system"
-"""Under what name the adapter's folder is imported here."""
+FAULTS = "membench.domain.errors"
+"""Where the faults are defined that an adapter may raise; not every worker can import them."""
 CHANGES_STORE = frozenset({"reset", "ingest", "remember", "finalize", "feedback", "restore"})
 ERROR_CHARACTERS = 400
 
 
-def serve(channel: socket.socket, folder: Path, *, network: bool, servers: bool) -> None:
+def serve(
+    channel: socket.socket, folder: Path, package: str, *, network: bool, servers: bool
+) -> None:
     """Answer calls until the lane hangs up.
 
     Args:
         channel: The private socket.
         folder: The case's folder.
+        package: Under what name the adapter's folder is imported here.
         network: Whether any connection is allowed.
         servers: Whether the system starts servers of its own.
     """
     sandbox = Sandbox(str(folder.resolve()), network=network, servers=servers)
-    worker = Worker(folder, SeededIds(), sandbox, ResourceUse(servers))
+    worker = Worker(folder, package, SeededIds(), sandbox, ResourceUse(servers))
     sandbox.close()
     with channel.makefile("rb") as lines:
         for line in lines:
@@ -45,9 +48,12 @@ def serve(channel: socket.socket, folder: Path, *, network: bool, servers: bool)
 class Worker:
     """Holds the system and turns requests into calls."""
 
-    def __init__(self, folder: Path, ids: SeededIds, sandbox: Sandbox, use: ResourceUse) -> None:
+    def __init__(
+        self, folder: Path, package: str, ids: SeededIds, sandbox: Sandbox, use: ResourceUse
+    ) -> None:
         """No adapter yet: the first request opens one."""
         self._folder = folder
+        self._package = package
         self._ids = ids
         self._sandbox = sandbox
         self._use = use
@@ -89,7 +95,7 @@ class Worker:
         store = self._folder / "store"
         context = SystemContext(args["parameters"], self._seed, store, count_tokens, models)
         module, _, name = args["entry"].partition(":")
-        self._system = getattr(importlib.import_module(f"{SYSTEM_PACKAGE}.{module}"), name)(context)
+        self._system = getattr(importlib.import_module(f"{self._package}.{module}"), name)(context)
 
     def _resources(self, op: str) -> Json:
         if op in CHANGES_STORE and self._system is not None:
@@ -107,7 +113,9 @@ def _ports(urls: Any) -> list[int]:
 
 
 def _reason(error: Exception) -> str:
-    """`system_bad_reply` if our own encoding refused what the adapter returned."""
+    """`system_bad_reply` if our own encoding refused it, or what a fault of ours says."""
+    if type(error).__module__ == FAULTS and hasattr(error, "reason"):
+        return str(error.reason)
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -158,6 +166,7 @@ OPERATIONS: Mapping[str, Callable[[Any, JsonView], Any]] = {
     "feedback": _feedback,
     "snapshot": lambda system, args: system.snapshot(Path(args["folder"])),
     "restore": lambda system, args: system.restore(Path(args["folder"])),
+    "reply_counts": lambda system, args: system.reply_counts().to_json(),
     "store_bytes": lambda system, args: int(system.store_bytes()),
     "close": lambda system, args: system.close(),
 }
@@ -171,6 +180,7 @@ def run(config: JsonView) -> None:
     serve(
         channel,
         Path(config["folder"]),
+        config["package"],
         network=config["network"],
         servers=config["servers"],
     )

@@ -32,6 +32,10 @@ WATCH_S = 1.0
 """How often memory is looked at."""
 SET_PARENT_DEATH_SIGNAL = 1
 SET_CHILD_SUBREAPER = 36
+SET_NO_NEW_PRIVILEGES = 38
+CAPABILITIES_VERSION = 0x20080522
+LANDLOCK_RESTRICT_SELF = 446
+"""Number of the system call, on every processor."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class SupervisorConfig:
         uid: User to run as; None to stay who we are.
         gid: Group to run as.
         folder: The case's folder, removed at the end.
+        rules: Descriptor of the Landlock rules that the worker puts itself under; None for none.
     """
 
     channel: int
@@ -53,6 +58,7 @@ class SupervisorConfig:
     uid: int | None
     gid: int | None
     folder: str
+    rules: int | None
 
 
 def supervise(config: SupervisorConfig, work: Callable[[], None]) -> int:
@@ -68,6 +74,8 @@ def supervise(config: SupervisorConfig, work: Callable[[], None]) -> int:
     if child == 0:
         _become_worker(config, work)
     os.close(config.channel)
+    if config.rules is not None:
+        os.close(config.rules)
     try:
         return _watch(config, child)
     finally:
@@ -85,6 +93,8 @@ def _become_worker(config: SupervisorConfig, work: Callable[[], None]) -> None:
             os.setgid(config.gid)
             os.setuid(config.uid)
         _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if config.rules is not None:
+            _restrict(config.rules)
         work()
         status = 0
     finally:
@@ -153,6 +163,24 @@ def _reap() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def _restrict(rules: int) -> None:
+    """Put this process and whatever it starts under rules of Landlock, for good.
+
+    Root's capabilities go too: one of them reads the environment variables of any process.
+
+    Raises:
+        OSError: The kernel refused; nothing of the system has run.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    _prctl(SET_NO_NEW_PRIVILEGES, 1)
+    if library.syscall(LANDLOCK_RESTRICT_SELF, rules, 0):
+        raise OSError(ctypes.get_errno(), "the rules of Landlock could not be set")
+    os.close(rules)
+    header, nothing = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)()
+    if library.capset(header, nothing):
+        raise OSError(ctypes.get_errno(), "the capabilities of root could not be dropped")
 
 
 def _prctl(option: int, value: int) -> None:

@@ -1,0 +1,161 @@
+"""The folder of one case, as the worker process that plays it finds it.
+
+Home, working and temporary folder are new; so is `code`, which holds all of membench that the
+worker may import. A system in an environment of its own is copied there; one that runs in our own
+Python is linked, or imported from where it is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from membench.adapters.card import EnvironmentCard, SystemCard
+from membench.domain.labels import Role
+from membench.domain.system import ModelEndpoint, SystemContext
+
+PACKAGE = Path(__file__).parents[2]
+EXPOSED = ("labels", "case", "system", "answer")
+"""Modules of `membench.domain` that a worker may see; never `score`, which holds gold."""
+UNPRIVILEGED_USER = "nobody"
+WITHOUT_PYC = shutil.ignore_patterns("__pycache__", "*.lock", "README.md")
+TELEMETRY_OFF: Mapping[str, str] = {
+    "MEM0_TELEMETRY": "False",
+    "GRAPHITI_TELEMETRY_ENABLED": "false",
+    "TELEMETRY_DISABLED": "1",
+    "ANONYMIZED_TELEMETRY": "False",
+    "DO_NOT_TRACK": "1",
+    "LANGCHAIN_TRACING_V2": "false",
+    "LANGSMITH_TRACING": "false",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
+"""What keeps packages from calling home."""
+INHERITED_ENV = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH",
+)
+"""All that a worker inherits of our environment variables."""
+
+
+def worker_user(environment: EnvironmentCard) -> pwd.struct_passwd | None:
+    """Whom a worker runs as; None for ourselves."""
+    if not environment.unprivileged or os.geteuid() != 0:
+        return None
+    return pwd.getpwnam(UNPRIVILEGED_USER)
+
+
+def case_folder(workdir: Path, user: pwd.struct_passwd | None) -> Path:
+    """A new folder for one case, where the worker's user can reach it."""
+    if user is None:
+        return Path(tempfile.mkdtemp(prefix="case-", dir=workdir)).resolve()
+    return Path(tempfile.mkdtemp(prefix="membench-case-")).resolve()
+
+
+def prepare_folder(folder: Path, card: SystemCard, user: pwd.struct_passwd | None) -> None:
+    """Lay out a case's folder: home, work, tmp, store, and the code that the worker may see."""
+    for name in ("home", "work", "tmp", "store"):
+        (folder / name).mkdir()
+    expose(folder / "code")
+    if card.environment is None:
+        expose_parts(folder / "code")
+        link_system(card, folder / "code" / "membench")
+    else:
+        target = folder / "code" / "membench" / "adapters" / "system"
+        shutil.copytree(card.folder, target, ignore=WITHOUT_PYC, dirs_exist_ok=True)
+    if user is not None:
+        shutil.copytree(PACKAGE / "tokens" / "cache", folder / "code" / "tiktoken")
+        hand_over(folder, user)
+
+
+def hand_over(folder: Path, user: pwd.struct_passwd) -> None:
+    """Make a folder and all below it a user's."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def expose(code: Path) -> None:
+    """Copy what every adapter may import of membench to `code`."""
+    package = code / "membench"
+    for inner in ("", "domain", "adapters", "adapters/environment", "adapters/system"):
+        (package / inner).mkdir(parents=True, exist_ok=True)
+        (package / inner / "__init__.py").touch()
+    for name in EXPOSED:
+        shutil.copy(PACKAGE / "domain" / f"{name}.py", package / "domain")
+    worker = Path("adapters", "environment", "worker")
+    shutil.copytree(PACKAGE / worker, package / worker, ignore=WITHOUT_PYC)
+
+
+def expose_parts(code: Path) -> None:
+    """Copy what an adapter in membench's own Python may import besides, compiled as it is here."""
+    package = code / "membench"
+    shutil.copy(PACKAGE / "domain" / "errors.py", package / "domain")
+    shutil.copytree(PACKAGE / "adapters" / "parts", package / "adapters" / "parts")
+    (package / "tokens").mkdir()
+    for file in (PACKAGE / "tokens").glob("*.py"):
+        shutil.copy2(file, package / "tokens")
+    (package / "tokens" / "cache").symlink_to(PACKAGE / "tokens" / "cache")
+
+
+def link_system(card: SystemCard, package: Path) -> None:
+    """Make the folder of a system importable under the name that `import_name` gives it."""
+    name = import_name(card)
+    if not name.startswith("membench."):
+        return
+    target = package.joinpath(*name.split(".")[1:])
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for folder in target.relative_to(package).parents:
+        (package / folder / "__init__.py").touch()
+    target.symlink_to(card.folder)
+
+
+def import_name(card: SystemCard) -> str:
+    """Under what name a worker imports the folder of a system."""
+    installed = card.environment is None and card.package is not None
+    return card.package if installed and card.package else "membench.adapters.system"
+
+
+def worker_variables(
+    card: SystemCard, context: SystemContext, folder: Path, python: Path
+) -> dict[str, str]:
+    """The environment variables of a worker: made, not inherited."""
+    copied = folder / "code" / "tiktoken"
+    tokens = copied if copied.is_dir() else PACKAGE / "tokens" / "cache"
+    home = str(folder / "home")
+    return {
+        **{name: os.environ[name] for name in INHERITED_ENV if name in os.environ},
+        **TELEMETRY_OFF,
+        **({} if card.environment else client_variables(context.models)),
+        "PATH": os.pathsep.join([str(python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "HOME": home,
+        "TMPDIR": str(folder / "tmp"),
+        "XDG_CACHE_HOME": f"{home}/.cache",
+        "XDG_CONFIG_HOME": f"{home}/.config",
+        "XDG_DATA_HOME": f"{home}/.local/share",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONHASHSEED": str(context.seed % 2**32),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TIKTOKEN_CACHE_DIR": str(tokens),
+        "DATA_GYM_CACHE_DIR": str(tokens),
+    }
+
+
+def client_variables(endpoints: Mapping[Role, ModelEndpoint]) -> dict[str, str]:
+    """What makes a client that a system configures by the environment call the gateway too."""
+    for endpoint in endpoints.values():
+        return {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": endpoint.api_key}
+    return {}
