@@ -25,6 +25,9 @@ STYLE = """
 h1 { font-size: 1.6rem !important; padding: .2rem 0 .3rem !important; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
   color: inherit !important; opacity: 1; }
+[data-testid="stBaseButton-segmented_controlActive"] p { color: inherit !important; }
+[data-testid="stBaseButton-segmented_controlActive"] { color: inherit !important;
+  font-weight: 600; }
 .st-key-cards, .st-key-chart-narrow { display: none; }
 @media (max-width: 640px) {
   .st-key-cards, .st-key-chart-narrow { display: flex; }
@@ -72,7 +75,7 @@ def nothing_yet() -> bool:
         "membench run --system bm25 --task locomo --split sample\n"
         "membench submit runs/RUN --to results\n"
         "membench leaderboard --results results",
-        language="bash",
+        language=None,
     )
     return True
 

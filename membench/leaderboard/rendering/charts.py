@@ -40,7 +40,7 @@ WIDE, NARROW = 1200, 300
 
 HEIGHT, NARROW_HEIGHT = 380, 310
 
-MOST_POINTS = 2000
+MOST_POINTS = 500
 """Beyond this many the best ranked are drawn: a browser takes seconds for more."""
 
 WITH_BARS = 60
@@ -423,6 +423,10 @@ def alt_text(board: Board) -> str:
     )
 
 
+LEGEND_LINE = 10
+"""Pixels that a chart of many lines is higher by for each: its legend lies below it."""
+
+
 def amortised_lines(page: Amortisation, most: int = 20) -> Any:
     """Total cost over questions per history, both logarithmic."""
     import plotly.graph_objects as go
@@ -442,8 +446,9 @@ def amortised_lines(page: Amortisation, most: int = 20) -> Any:
     figure.update_layout(
         xaxis={"type": "log", "title": "questions per history", "dtick": 1},
         yaxis={"type": "log", "title": f"{unit} for a history and its questions"},
-        **LAYOUT,
+        **(LAYOUT | {"height": HEIGHT + LEGEND_LINE * len(figure.data)}),
     )
+    figure.update_layout(legend={"y": -0.16, "yanchor": "top"})
     return figure
 
 

@@ -214,7 +214,7 @@ def question_records(
             continue
         if (only == "failed" and row.status != "failed") or (only == "wrong" and value != worst):
             continue
-        shown = {name: None if row.values.get(name) is None else row.values[name] for name in names}
+        shown = {name: rounded(row.values.get(name)) for name in names}
         found.append(
             {
                 "question": row.item_id,
@@ -225,6 +225,11 @@ def question_records(
             }
         )
     return found
+
+
+def rounded(value: float | None) -> float | None:
+    """A score of a question without digits that say nothing."""
+    return None if value is None else round(value, 4)
 
 
 def adjudication_records(page: RunPage) -> list[Record]:

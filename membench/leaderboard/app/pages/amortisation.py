@@ -46,4 +46,5 @@ def page() -> None:
     c.chart(charts.amortised_lines(shown), key="amortised", alt=alt)
     c.table(records(shown), key="amortisation", alt="Cost per history, question and correct answer")
     if shown.missing:
-        st.caption(f"{len(shown.missing)} rows are left out: a part of this cost is unavailable.")
+        rows = "1 row is" if len(shown.missing) == 1 else f"{len(shown.missing)} rows are"
+        st.caption(f"{rows} left out: a part of this cost is unavailable.")

@@ -25,7 +25,9 @@ def draw_breakdowns(shown: Board) -> None:
     options = [name for name in LOOKS if name not in reasons]
     st.subheader("Other looks")
     if options:
-        picked = st.segmented_control("Look", options, key="look", label_visibility="collapsed")
+        picked = st.segmented_control(
+            "Look", options, key="look", label_visibility="collapsed", bind=c.BIND
+        )
         draw(str(picked or ""), shown)
     if reasons:
         st.caption(c.plain(" ".join(f"{name}: {why}." for name, why in reasons.items())))

@@ -86,7 +86,8 @@ def chart_notes(shown: Board) -> list[str]:
             "Brown: another meter, not on this frontier. Protocol puts all meters on one frontier."
         )
     elif shown.hidden and not meter:
-        notes.append(f"{shown.hidden} rows of other machines have no cost on this axis.")
+        rows = "row of another machine has" if shown.hidden == 1 else "rows of other machines have"
+        notes.append(f"{shown.hidden} {rows} no cost on this axis.")
     return notes
 
 
@@ -113,7 +114,7 @@ def draw_settings(shown: Board, row: BoardRow) -> None:
     """Every configuration of a row's system, and what reproduces the row."""
     loaded = load(state.store(), row.run_id)
     st.caption("The same run again:")
-    st.code(command_of(loaded.manifest), language="bash", wrap_lines=True)
+    st.code(command_of(loaded.manifest), language=None, wrap_lines=True)
     mine = settings_of(shown, row)
     if len(mine) > len([other for other in shown.rows if other.system == row.system]):
         st.caption(f"All {len(mine)} configurations of {c.plain(row.system)}:")

@@ -14,7 +14,7 @@ from membench.leaderboard.views.bundles import LoadedBundle
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.standing import standing
 from membench.leaderboard.views.tables import BADGES
-from membench.tasks.wording import metric_words
+from membench.tasks.wording import MetricWords, metric_words
 
 
 def page() -> None:
@@ -81,7 +81,7 @@ def draw(loaded: LoadedBundle) -> None:
     c.table(view.cost_records(loaded), key="phases", alt="Costs by phase")
     draw_questions(loaded)
     st.subheader("The same run again")
-    st.code(command_of(loaded.manifest), language="bash", wrap_lines=True)
+    st.code(command_of(loaded.manifest), language=None, wrap_lines=True)
     with st.expander("Facts", expanded=True):
         c.table(view.facts(loaded), key="facts", alt="What the manifest says")
     manifest = loaded.opened.stored["manifest.json"]
@@ -89,10 +89,17 @@ def draw(loaded: LoadedBundle) -> None:
 
 
 def metric_titles(loaded: LoadedBundle) -> dict[str, tuple[str, str]]:
-    """Titles and meanings of the headline metrics, for the heads of columns."""
+    """Titles with units and meanings of the headline metrics, for the heads of columns."""
+    return {
+        name: (words.titled, f"{words.meaning}; {words.direction}.")
+        for name, words in metrics_of(loaded).items()
+    }
+
+
+def metrics_of(loaded: LoadedBundle) -> dict[str, MetricWords]:
+    """The headline metrics for people."""
     card = task_class(loaded.summary.task).card
-    words = (metric_words(card, name) for name in (*card.headline, card.main_metric))
-    return {word.name: (word.titled, f"{word.meaning}; {word.direction}.") for word in words}
+    return {name: metric_words(card, name) for name in (*card.headline, card.main_metric)}
 
 
 def draw_questions(loaded: LoadedBundle) -> None:
@@ -116,9 +123,8 @@ def draw_questions(loaded: LoadedBundle) -> None:
         "" if only == "all" else only,
         float(bool(names) and lower_is_better(loaded.summary.task, names[0])),
     )
-    picked = c.selectable(
-        records, key="questions", alt="Questions of the run", words=metric_titles(loaded)
-    )
+    titles = {name: (words.title, words.meaning) for name, words in metrics_of(loaded).items()}
+    picked = c.selectable(records, key="questions", alt="Questions of the run", words=titles)
     if picked:
         links.question(str(records[picked[0]]["question"]), [loaded.manifest.run_id])
 
