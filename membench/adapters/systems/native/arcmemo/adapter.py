@@ -16,7 +16,10 @@ from membench.adapters.parts.items import StoredItem
 from membench.adapters.parts.structured import Form
 from membench.domain.system import Memory, Query
 
-OPEN = "This was solved. Abstract from it: in what situation is what suggestion of use? No names."
+OPEN = (
+    "This was solved. Abstract from it: in what situation is what action of use? Name the action; "
+    "leave out what was particular to this one task."
+)
 ROUTINE = "This was solved. State the routine behind it, with parameters for what may differ."
 CHOOSE = "A task and numbered concepts. Give the numbers of those that help, most helpful first."
 CONCEPT = "concept"
