@@ -157,7 +157,7 @@ def a_mem_note(request: Request) -> Json:
 
 def a_mem_evolution(request: Request) -> Json:
     """Links the note to the nearest one, whose tags it rewrites; the others stay as they are."""
-    line = r"^memory_id:(\S+)\t.*\tmemory context: (.*)\tmemory keywords: .*\tmemory tags: (.*)$"
+    line = r"^\s*memory_id:(\S+)\t.*\tmemory context: (.*)\tmemory keywords: .*\tmemory tags: (.*)$"
     neighbours = re.findall(line, request.last, re.MULTILINE)
     tags = [re.findall(r"'([^']*)'", listed) for _, _, listed in neighbours]
     return Json(
