@@ -25,9 +25,7 @@ STYLE = """
 h1 { font-size: 1.6rem !important; padding: .2rem 0 .3rem !important; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
   color: inherit !important; opacity: 1; }
-[data-testid="stBaseButton-segmented_controlActive"] p { color: inherit !important; }
-[data-testid="stBaseButton-segmented_controlActive"] { color: inherit !important;
-  font-weight: 600; }
+.st-key-look * { color: inherit !important; }
 .st-key-cards, .st-key-chart-narrow { display: none; }
 @media (max-width: 640px) {
   .st-key-cards, .st-key-chart-narrow { display: flex; }
