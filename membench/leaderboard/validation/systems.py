@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from membench.adapters.card import SystemCard
+from membench.adapters.configured import configured_card
 from membench.adapters.parameters import checked_parameters
 from membench.adapters.registry import SYSTEMS, list_systems
 from membench.domain.errors import UserError
@@ -42,6 +43,9 @@ def system_findings(manifest: JsonView) -> Iterator[Finding]:
 def card_findings(card: SystemCard, manifest: JsonView) -> Iterator[Finding]:
     """What a manifest says of a built-in system that its card does not."""
     claimed = manifest["system"]
+    parameters = chosen_parameters(card, manifest)
+    if parameters is not None:
+        card = as_configured(card, parameters)
     expected: JsonObject = {
         "fidelity": card.fidelity,
         "protocol": card.protocol,
@@ -52,7 +56,7 @@ def card_findings(card: SystemCard, manifest: JsonView) -> Iterator[Finding]:
         and "snapshot" not in card.capabilities,
     }
     if claimed["version"] == card.version:
-        expected["parameters"] = chosen_parameters(card, manifest)
+        expected["parameters"] = parameters
     elif claimed["parameters"].keys() != card.parameters.keys():
         yield Finding("known.system", f"{layout.MANIFEST}: system.parameters", "are of another")
     if card.drives:
@@ -61,6 +65,14 @@ def card_findings(card: SystemCard, manifest: JsonView) -> Iterator[Finding]:
         if claimed.get(key, value) != value:
             problem = f"differs from the card of '{card.name}'"
             yield Finding("known.system", f"{layout.MANIFEST}: system.{key}", problem)
+
+
+def as_configured(card: SystemCard, parameters: JsonView) -> SystemCard:
+    """The card as its parameters make it: a controller can what the system inside it can."""
+    try:
+        return configured_card(card, parameters)
+    except UserError:  # it drives a system that is not known here
+        return card
 
 
 def chosen_parameters(card: SystemCard, manifest: JsonView) -> JsonObject | None:

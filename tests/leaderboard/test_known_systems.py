@@ -1,0 +1,62 @@
+"""What a run of a built-in system publishes of it is what the verifier expects of its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from membench.adapters.registry import get_card
+from membench.domain.errors import UserError
+from membench.domain.labels import Role
+from membench.harness.manifest import system_entry
+from membench.harness.prepare import prepare
+from membench.leaderboard.validation.systems import built_in_systems, system_findings
+from membench.records.spec import ExecOptions, RunSpec
+
+FIELDS = {Role.MEMORY: "memory_model", Role.EMBEDDER: "embedder"}
+ASKED = {"http": {"url": "http://127.0.0.1:9"}, "chat_agent": {"url": "http://127.0.0.1:9/v1"}}
+ASKED |= {"mcp": {"command": "true"}}
+"""Settings without which a system is not run."""
+
+
+def published(name: str, settings: dict[str, object]) -> dict[str, object]:
+    """The parts of a manifest that say which system was run, with a scripted model in each role."""
+    models = dict.fromkeys(FIELDS.values(), "scripted")
+    spec = RunSpec(name, "locomo", "sample", set=settings, **models)  # type: ignore[arg-type]
+    prepared = prepare(spec, ExecOptions(energy="none"))
+    entry = system_entry(prepared).to_json()
+    return {"system": entry, "spec": {"set": dict(settings)}}
+
+
+@pytest.mark.parametrize("name", sorted(built_in_systems()))
+def test_every_built_in_system_is_known_by_its_own_manifest(name: str) -> None:
+    if get_card(name).protocol == "handed-in":
+        pytest.skip("stands for predictions, and is never run")
+    manifest = published(name, ASKED.get(name, {}))
+    assert list(system_findings(manifest)) == []
+
+
+CONTROLLERS = sorted(
+    name
+    for name, card in built_in_systems().items()
+    if any(parameter.system for parameter in card.parameters.values())
+)
+
+
+@pytest.mark.parametrize("name", CONTROLLERS)
+@pytest.mark.parametrize("inner", ["bm25", "memorybank", "recent"])
+def test_a_controller_is_known_with_whatever_it_drives(name: str, inner: str) -> None:
+    try:
+        manifest = published(name, {"inner": inner})
+    except UserError:
+        pytest.skip(f"{name} does not drive {inner}")
+    assert list(system_findings(manifest)) == []
+    assert list(system_findings(manifest | {"spec": {"set": {"inner": "dense"}}}))
+
+
+def test_a_system_cannot_claim_what_its_card_does_not_have() -> None:
+    manifest = published("bm25", {})
+    system = manifest["system"]
+    assert isinstance(system, dict)
+    for change in ({"fidelity": "package"}, {"capabilities": [*system["capabilities"], "answer"]}):
+        found = list(system_findings(manifest | {"system": system | change}))
+        assert [finding.rule for finding in found] == ["known.system"]
