@@ -74,7 +74,9 @@ def test_usage_by_case_and_phase_is_what_the_server_served(
             memory_model="speaks",
             embedder="embeds",
         )
-        options = ExecOptions(tmp_path, base_url=server.base_url, concurrency=2)
+        options = ExecOptions(
+            tmp_path, base_url=server.base_url, concurrency=2, isolation="in-process"
+        )
         finished = start(spec, options)
         taken = served(server)
     assert finished.complete

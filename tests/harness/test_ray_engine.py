@@ -125,7 +125,8 @@ def test_a_system_that_kills_its_process_fails_its_case_and_no_other(cluster, tm
         "sample",
         set={"flag": str(tmp_path / "flag"), "once": True},
     )
-    broken = start(spec, on_ray(tmp_path))
+    options = on_ray(tmp_path, isolation="in-process")  # so that it is the lane that dies
+    broken = start(spec, options)
     records = lines(broken.run.play)
     crashed = [r for r in records if r["content"].get("reason") == "system_crash"]
     assert [record["event"] for record in crashed] == [2]
@@ -133,7 +134,7 @@ def test_a_system_that_kills_its_process_fails_its_case_and_no_other(cluster, tm
     others = [record for record in records if record["case"] != crashed[0]["case"]]
     assert others
     assert {record["content"]["status"] for record in others} == {"ok"}
-    assert resume(broken.run.path, on_ray(tmp_path)).complete
+    assert resume(broken.run.path, options).complete
 
 
 def results(worker, lanes, jobs):
