@@ -38,7 +38,7 @@ SANDBOXED = {"labels", "case", "system", "answer"}
 """Modules of `domain` that the far side of a worker may import; the rest stays on ours."""
 
 MODELS = {"litellm", "torch", "sentence_transformers", "ray", "zeus", "codecarbon", "pynvml"}
-BOARDS = {"streamlit", "plotly", "pandas", "pyarrow", "datasets"}
+BOARDS = {"cryptography", "streamlit", "plotly", "pandas", "pyarrow", "datasets"}
 SERVERS = {"httpx", "starlette", "uvicorn"}
 NUMBERS = {"numpy", "scipy", "nltk", "tiktoken", "bm25s", "pydantic", "yaml"}
 

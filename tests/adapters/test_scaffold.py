@@ -14,6 +14,7 @@ from membench.testing.conformance import render, run_conformance
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["my-memory", "mine", "a_b-c2"])
 def test_a_new_system_conforms_at_once(tmp_path: Path, name: str) -> None:
     folder = new_system(name, tmp_path)
@@ -22,6 +23,7 @@ def test_a_new_system_conforms_at_once(tmp_path: Path, name: str) -> None:
     assert report.passed, render(report)
 
 
+@pytest.mark.slow
 def test_its_own_conformance_test_passes(tmp_path: Path) -> None:
     folder = new_system("mine", tmp_path)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]

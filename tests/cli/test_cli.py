@@ -84,6 +84,7 @@ def test_show_suggests_the_nearest_question(finished):
     assert "unknown question" in done.stderr
 
 
+@pytest.mark.slow
 def test_show_calls_says_that_no_model_was_called(finished):
     folder, _ = finished
     sample_id = json.loads(SAMPLE.read_text())[0]["sample_id"]
@@ -317,6 +318,7 @@ def test_a_mistake_gets_one_clear_message(tmp_path, arguments, words):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_without_data_the_sample_is_named(tmp_path):
     refused(run(cwd=tmp_path), "--split sample", "membench data get locomo")
 

@@ -314,6 +314,7 @@ def handed_in(folder: Path, answer: str, name: str) -> Path:
     return folder / "runs" / score_external(given, {}, folder / "runs").summary.run_id
 
 
+@pytest.mark.slow
 def test_predictions_leave_a_run_that_compares_with_another_of_the_same_data(tmp_path):
     runs = [load(handed_in(tmp_path, text, "acme")) for text in ("Quarry Lane", "not mentioned")]
     (made,) = compare_with_first(runs, ["f1"])
@@ -321,6 +322,7 @@ def test_predictions_leave_a_run_that_compares_with_another_of_the_same_data(tmp
     assert made.metrics[0].difference.n > 0
 
 
+@pytest.mark.slow
 def test_a_run_of_predictions_shows_each_question_and_knows_no_cost(tmp_path):
     run = RunDir.open(handed_in(tmp_path, "Quarry Lane", "acme"))
     summary = run.summary()
@@ -341,6 +343,7 @@ def scored_alone(folder: Path) -> Summary:
     return score_external(given, {}).summary
 
 
+@pytest.mark.slow
 def test_predictions_are_submitted_as_self_reported_and_not_without_a_name(tmp_path):
     done = submit_to(handed_in(tmp_path, "Quarry Lane", "acme"), tmp_path / "board")
     assert "flag.handed_in" in done.verification.flags
@@ -354,6 +357,7 @@ def test_what_stands_for_predictions_is_not_run(tmp_path):
         start(RunSpec("external", "locomo", "sample", reader="system"), ExecOptions(out=tmp_path))
 
 
+@pytest.mark.slow
 def test_where_every_answer_failed_no_page_shows_a_zero(tmp_path):
     given = handed_in(tmp_path, "Quarry Lane", "acme")
     lines = (tmp_path / "made.jsonl").read_text().replace('"Quarry Lane"', "null")

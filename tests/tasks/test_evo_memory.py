@@ -58,6 +58,7 @@ def test_every_documented_schema_is_read(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_table_written_by_datasets_gives_the_same_stream(tmp_path):
     datasets = pytest.importorskip("datasets")
     rows = [{key: CHOICE[key] for key in ("question", "options", "answer", "category")}] * 3

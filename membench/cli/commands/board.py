@@ -134,7 +134,7 @@ def sign(
     key: Annotated[Path, typer.Argument(metavar="FILE", help="Private key of `board key`.")],
     results: Results = Path("results"),
 ) -> None:
-    """Sign the badges and decisions of a board, to be served elsewhere."""
+    """Sign the badges and decisions of a board."""
     from membench.leaderboard.store.signing import sign as sign_badges
 
     typer.echo(f"signed {results / 'badges'}; check it with: --trust {sign_badges(results, key)}")
@@ -142,10 +142,10 @@ def sign(
 
 @board_app.command("check")
 def check(
-    trust: Annotated[str, typer.Option(metavar="KEY", help="Public key, `ed25519:...`.")],
+    trust: Annotated[str, typer.Option(metavar="KEY", help="Public key of `board key`.")],
     results: Results = Path("results"),
 ) -> None:
-    """Check that badges and decisions are those that a verifier signed."""
+    """Check the signature of badges and decisions."""
     from membench.leaderboard.store.signing import check_signature
 
     signed = check_signature(results, trust)

@@ -24,6 +24,8 @@ from membench.domain.errors import SystemFault, UsageError
 from membench.domain.labels import Role
 from membench.domain.system import ModelEndpoint, SystemContext
 
+pytestmark = pytest.mark.slow
+
 needs_landlock = pytest.mark.skipif(bool(landlock.problem()), reason=landlock.problem())
 CARD = """
 name = "spy"

@@ -369,6 +369,7 @@ def test_writing_outside_is_refused_where_landlock_holds(
     assert not target.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_system_that_refuses_root_runs_as_an_ordinary_user(toy: Callable[..., Any]) -> None:
     body = """
