@@ -56,8 +56,8 @@ class CaseVersions:
     Attributes:
         played: The case as it is scored: empty answers, "memory n" for unknown memories.
         with_other_answers: The same with other answers; empty if all are published.
-        with_other_texts: The same with the gold's text, and with what their sources say, in unknown
-            memories; empty if all are known.
+        with_other_texts: The same with the gold's text, all of it and field by field, and with what
+            their sources say, in unknown memories; empty if all are known.
         hidden_answers: Events whose answers are not published.
         known: Texts of the memories that are known by their hash, by number.
     """
@@ -94,8 +94,9 @@ def case_versions(case: Case, gold: Gold, attempt: CaseAttempt) -> CaseVersions:
     first, *others = PLACEHOLDER_ANSWERS
     other_texts: tuple[PlayedCase, ...] = ()
     if len(known) < len(attempt.texts):
-        gold_text, told = all_gold_text(gold), told_by_sources(case, attempt.texts)
-        stand_ins = (lambda n: f"{gold_text} {n}", lambda n: f"{told[n]} {n}")
+        told = told_by_sources(case, attempt.texts)
+        gold_texts = dict.fromkeys([all_gold_text(gold), *gold_text_by_field(gold).values()])
+        stand_ins = [*map(numbered, gold_texts), lambda n: f"{told[n]} {n}"]
         texts = (with_texts(attempt.texts, known, stand_in) for stand_in in stand_ins)
         other_texts = tuple(played(replace(attempt, texts=lines), first) for lines in texts)
     return CaseVersions(
@@ -166,6 +167,37 @@ def all_gold_text(gold: object) -> str:
     if isinstance(gold, list | tuple | set | frozenset):
         return " ".join(filter(None, map(all_gold_text, gold)))
     return ""
+
+
+def gold_text_by_field(gold: object) -> dict[str, str]:
+    """The strings of a gold by the name of the field that holds them.
+
+    A metric may react to one of them and not to all at once: stale is what tells an old value
+    and not the new one.
+    """
+    found: dict[str, list[str]] = {}
+    for name, text in _leaves("", gold):
+        found.setdefault(name, []).append(text)
+    return {name: " ".join(texts) for name, texts in found.items()}
+
+
+def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield name, value
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _leaves(field.name, getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _leaves(name, inner)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for inner in value:
+            yield from _leaves(name, inner)
+
+
+def numbered(text: str) -> Callable[[int], str]:
+    """A stand-in that says the same for every memory, and its number."""
+    return lambda n: f"{text} {n}"
 
 
 # --- answers -------------------------------------------------------------------------------------
