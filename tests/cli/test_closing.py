@@ -12,6 +12,8 @@ from membench.domain.score import Metric
 from membench.harness.run import start
 from membench.records.spec import ExecOptions, RunSpec
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
@@ -35,7 +37,6 @@ def lines_of(result):
     return "\n".join(closing.result_lines(result.summary, result.run.path))
 
 
-@pytest.mark.slow
 def test_the_headline_is_a_metric_in_words_with_its_figure(runs):
     text = lines_of(runs["bm25"])
     assert "share of the evidence turns that the first 10 memories hold: 0.679" in text
@@ -46,7 +47,6 @@ def test_floor_and_ceiling_come_from_runs_beside_it_with_an_equal_key(runs):
     assert "floor 0.000 (none); ceiling 0.850 (oracle)" in lines_of(runs["bm25"])
 
 
-@pytest.mark.slow
 def test_a_run_of_other_conditions_is_no_floor(runs, tmp_path):
     other = start(
         RunSpec(system="bm25", task="locomo", split="sample", k=5),
@@ -80,7 +80,6 @@ def test_next_commands_name_this_run_and_one_to_compare_it_with(runs):
     assert f"membench report {path} --html" in text
 
 
-@pytest.mark.slow
 def test_it_is_compared_with_the_newest_system_whatever_the_folders_are_called(tmp_path):
     """Folders of a suite begin with its name, those of single runs with their time."""
     made = [

@@ -14,6 +14,8 @@ from membench.harness.run import start
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks.registry import list_tasks
 
+pytestmark = pytest.mark.slow
+
 datasets = pytest.importorskip("datasets")
 
 
@@ -63,7 +65,6 @@ def test_a_table_survives_parquet(run: Path, tmp_path: Path) -> None:
     assert again.to_list() == table.to_list()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("task", sorted(list_tasks()))
 def test_a_run_on_any_task_is_a_table_of_its_questions(task: str, tmp_path: Path) -> None:
     path = run_of(tmp_path, task)
@@ -71,7 +72,6 @@ def test_a_run_on_any_task_is_a_table_of_its_questions(task: str, tmp_path: Path
     assert len(to_datasets(path)) == summary["counts"]["questions"]
 
 
-@pytest.mark.slow
 def test_a_system_that_recalls_nothing_still_has_typed_columns(tmp_path: Path) -> None:
     table = to_datasets(run_of(tmp_path, system="none"))
     assert table.features["memories"].feature["sources"].feature.dtype == "string"

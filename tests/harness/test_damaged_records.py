@@ -15,6 +15,8 @@ from membench.records.attempts import JournalIndex, RawCaseRecords
 from membench.records.shape import is_answer, is_play, is_text
 from membench.records.spec import ExecOptions, RunSpec
 
+pytestmark = pytest.mark.slow
+
 Lines = list[dict[str, Any]]
 
 
@@ -65,7 +67,6 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
 def test_a_damaged_run_is_gone_on_with_and_comes_to_the_same(
     damage: Callable[[Path], None], finished: Path, tmp_path: Path
@@ -79,7 +80,6 @@ def test_a_damaged_run_is_gone_on_with_and_comes_to_the_same(
     assert after.to_json()["metrics"] == before["metrics"]
 
 
-@pytest.mark.slow
 def test_what_a_finished_run_holds_has_the_shapes(finished: Path) -> None:
     played = [line for line in read(finished / "play.jsonl") if "note" not in line]
     assert all(map(is_play, played))
@@ -101,7 +101,6 @@ def test_an_attempt_that_names_a_memory_without_a_text_is_no_attempt(finished: P
     assert RawCaseRecords(events, lines, {}, {}).load(whole=False).attempt == 1
 
 
-@pytest.mark.slow
 def test_a_run_that_is_gone_on_with_has_no_summary_until_it_ends(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

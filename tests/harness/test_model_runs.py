@@ -75,6 +75,7 @@ def replayed(recorded: Recorded) -> RunResult:
     return start(LOCOMO, recorded.options("replay", run_id="replayed", read_concurrency=3))
 
 
+@pytest.mark.slow
 class TestRecordAndReplay:
     @pytest.mark.slow
     def test_a_run_with_reader_and_judge_is_complete_and_judged(self, recorded: Recorded) -> None:

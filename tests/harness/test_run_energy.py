@@ -19,6 +19,8 @@ from membench.records.summary import EnergySummary
 from membench.records.telemetry import Telemetry
 from membench.records.usage import PhaseUsage, Usage
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDir, SpanTally]:
@@ -29,7 +31,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDir, SpanTall
     return run, score(prepare(spec, options), run).totals.spans
 
 
-@pytest.mark.slow
 def test_every_record_of_work_has_a_span(finished: tuple[RunDir, SpanTally]) -> None:
     run, tally = finished
     lines = [*run.play.read_bytes().splitlines(), *run.answers.read_bytes().splitlines()]

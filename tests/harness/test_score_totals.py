@@ -14,6 +14,8 @@ from membench.harness.stages.score import Totals
 from membench.records.attempts import RawCaseRecords, RunRecords, played_case
 from membench.records.spec import ExecOptions, RunSpec
 
+pytestmark = pytest.mark.slow
+
 MODELS = {Role.READER: "some-model"}
 USAGE = {
     **dict.fromkeys(("calls", "prompt_tokens", "completion_tokens"), 3),
@@ -63,7 +65,6 @@ def plain(totals: Totals) -> Any:
     )
 
 
-@pytest.mark.slow
 def test_parts_come_to_the_whole(cases: list[tuple[Any, Any, RawCaseRecords]]) -> None:
     whole, merged = Totals(MODELS), Totals(MODELS)
     for case in cases:

@@ -13,6 +13,8 @@ from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Summary
 from membench.testing.scripted import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 SPEC = RunSpec("bm25", "locomo", "sample", limit=1)
 
 
@@ -26,7 +28,6 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Summary:
         return start(replace(SPEC, reader="reads"), options).summary
 
 
-@pytest.mark.slow
 def test_cpu_seconds_of_the_phase_that_called_it_are_unknown(elsewhere: Summary) -> None:
     assert elsewhere.costs.cpu_s["answer"] is None
     assert elsewhere.costs.cpu_s["recall"] > 0
@@ -43,7 +44,6 @@ def test_so_are_its_joules_and_those_of_the_run(elsewhere: Summary) -> None:
     assert energy.total.joules is None
 
 
-@pytest.mark.slow
 def test_a_run_without_models_knows_all_of_them(tmp_path: Path) -> None:
     summary = start(SPEC, ExecOptions(tmp_path, energy="cpu:7")).summary
     assert all(seconds is not None for seconds in summary.costs.cpu_s.values())

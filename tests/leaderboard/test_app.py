@@ -83,6 +83,7 @@ def test_every_page_draws_with_one_run(
     drawn(page, one, monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_run_without_joules_says_unavailable(one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = drawn("run", one, monkeypatch, run="story")
     assert "unavailable" in [metric.value for metric in app.metric]

@@ -14,6 +14,8 @@ from membench.leaderboard.site.report import write_report
 from membench.leaderboard.store.store import Store
 from membench.testing.boards import BoardPlan, write_store
 
+pytestmark = pytest.mark.slow
+
 OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
 
 

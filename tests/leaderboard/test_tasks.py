@@ -114,6 +114,7 @@ def test_joules_are_recomputed_from_samples_and_spans(modelled: Path) -> None:
     assert (total["joules"] > 0, total["provenance"]) == (True, "modelled")
 
 
+@pytest.mark.slow
 def test_half_the_watts_do_not_give_the_same_joules(modelled: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(modelled, tmp_path / "bundle"))
     Spoil(copy).text(layout.ENERGY, '"watts_per_core":5.5', '"watts_per_core":2.75')

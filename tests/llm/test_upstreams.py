@@ -138,6 +138,7 @@ def test_providers_are_spoken_to_in_their_own_protocols(monkeypatch: pytest.Monk
         assert reply["usage"]["prompt_tokens"] == 11
 
 
+@pytest.mark.slow
 def test_litellm_is_not_imported_for_a_pass_through() -> None:
     code = (
         "import sys, asyncio\n"

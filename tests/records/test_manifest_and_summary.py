@@ -25,6 +25,8 @@ from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Summary
 from membench.records.usage import PhaseUsage, Usage
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = Path(__file__).parents[2] / "results"
 
 
@@ -50,7 +52,6 @@ def missing(old: Any, new: Any, place: str = "") -> list[str]:
     return [] if old == new else [place]
 
 
-@pytest.mark.slow
 def test_what_a_run_wrote_is_what_its_classes_write(run: RunDir) -> None:
     assert plain(run.manifest().to_json()) == stored(run, "manifest")
     assert plain(run.summary().to_json()) == stored(run, "summary")

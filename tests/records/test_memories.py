@@ -62,6 +62,7 @@ def test_a_memory_is_read_back_as_it_was_written(memory: Memory) -> None:
     assert memory_from_line(line).id is None
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(changes, max_size=4))
 def test_changes_are_read_back_with_ids_that_are_equal_where_the_systems_are(
@@ -80,6 +81,7 @@ def without_id(change: MemoryChange) -> MemoryChange:
     return MemoryChange(change.kind, replace(change.memory, id=None, score=None))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(changes, max_size=3), st.text(max_size=3))
 def test_records_do_not_depend_on_how_a_system_spells_its_ids(

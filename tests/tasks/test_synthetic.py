@@ -131,6 +131,7 @@ def test_mini_has_two_hundred_thousand_tokens_in_twenty_cases(mini):
     assert max(sizes) < 11_000
 
 
+@pytest.mark.slow
 def test_a_session_fits_into_a_small_window(mini):
     cases = [case for case, _ in mini] + [made(recipe=Recipe(1, 200_000, 10))[0]]
     sizes = [

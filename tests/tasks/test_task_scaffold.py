@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "night_train"
 
 
+@pytest.mark.slow
 def test_a_new_task_passes_its_own_tests(folder: Path) -> None:
     options = ("-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(folder.parent))
     assert "8 passed" in run("pytest", *options, str(folder))
