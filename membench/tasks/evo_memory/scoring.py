@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import re
 
-from membench.domain.errors import Reason
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Score
 from membench.tasks.evo_memory.gold import EvoGold, EvoQuestion
+from membench.tasks.rows import question_row
 
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 LETTER = re.compile(r"^\W*([A-Z])(?:\s*$|\s*[.):*])")
@@ -90,13 +90,4 @@ def score_task(played: PlayedCase, gold: EvoGold, event: int, question: EvoQuest
     outcome = answered.outcome
     right = float(is_right(answered.text or "", question)) if outcome.ok else None
     names = ["accuracy", "late.accuracy"] if question.late else ["accuracy"]
-    return Score(
-        case_id=gold.case_id,
-        item_id=question.question_id,
-        kind="question",
-        category=question.category,
-        status="scored" if outcome.ok else "failed",
-        reason=None if outcome.ok else outcome.reason or Reason.HARNESS_ERROR,
-        values=dict.fromkeys(names, right),
-        event=event,
-    )
+    return question_row(gold.case_id, event, question, outcome, dict.fromkeys(names, right))

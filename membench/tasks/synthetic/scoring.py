@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from membench.domain.errors import Reason
 from membench.domain.outcome import PlayedCase, Recalled
 from membench.domain.score import Score
 from membench.metrics.text import refuses, token_f1
 from membench.tasks.evidence import TurnPool, Values, evidence_values
+from membench.tasks.rows import question_row
 from membench.tasks.synthetic.gold import UNANSWERABLE, SyntheticGold, SyntheticQuestion
 from membench.tasks.synthetic.match import holds_any, words
 from membench.tasks.synthetic.store import score_store
@@ -124,14 +124,5 @@ def score_question(
     outcome = answered.outcome
     answer = answered.text if outcome.ok else None
     evidence, flags = evidence_values(question.evidence, recalled, pool)
-    return Score(
-        case_id=gold.case_id,
-        item_id=question.question_id,
-        kind="question",
-        category=question.category,
-        status="scored" if outcome.ok else "failed",
-        reason=None if outcome.ok else outcome.reason or Reason.HARNESS_ERROR,
-        values=answer_values(question, answer) | text_values(question, recalled) | evidence,
-        flags=flags,
-        event=event,
-    )
+    values = answer_values(question, answer) | text_values(question, recalled) | evidence
+    return question_row(gold.case_id, event, question, outcome, values, flags)

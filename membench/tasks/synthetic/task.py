@@ -15,10 +15,9 @@ from membench.domain.case import Case
 from membench.domain.errors import UsageError
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, Score, Verdict
-from membench.tasks.base import Task
 from membench.tasks.card import OptionCard, TaskCard
 from membench.tasks.files.source import Source
-from membench.tasks.find import SAMPLE, Version
+from membench.tasks.generated import GeneratedTask
 from membench.tasks.synthetic.gold import CATEGORIES, SyntheticGold
 
 BYTES_PER_TOKEN = 20
@@ -83,7 +82,7 @@ CARD = TaskCard(
 )
 
 
-class Synthetic(Task[SyntheticGold]):
+class Synthetic(GeneratedTask[SyntheticGold]):
     """Generated histories with exact gold."""
 
     card = CARD
@@ -158,25 +157,6 @@ class Synthetic(Task[SyntheticGold]):
             note = "The system cannot tell what a session changed: memory figures are n/a, not 0."
             return replace(made, notes=(*made.notes, note))
         return made
-
-    @classmethod
-    def shipped(cls, split: str) -> Path | None:
-        """The recipe of a split: every split comes with membench."""
-        if split in cls.card.splits:
-            return cls.folder() / "splits" / f"{split}.json"
-        return super().shipped(split)
-
-    @classmethod
-    def identify(cls, source: Source) -> Version:
-        """`generated` by a recipe of ours, else `unknown`."""
-        if source.split == SAMPLE:
-            return Version(SAMPLE, source.sha256)
-        ours = {
-            Source(path, split).sha256 for split in cls.card.splits if (path := cls.shipped(split))
-        }
-        if source.sha256 in ours:
-            return Version("generated", source.sha256)
-        return super().identify(source)
 
 
 TASK = Synthetic

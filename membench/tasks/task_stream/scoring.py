@@ -11,10 +11,10 @@
 
 from __future__ import annotations
 
-from membench.domain.errors import Reason
 from membench.domain.outcome import PlayedCase, Recalled
 from membench.domain.score import Score
 from membench.tasks.evidence import TurnPool, Values, evidence_values
+from membench.tasks.rows import question_row
 from membench.tasks.synthetic.match import holds, holds_any, words
 from membench.tasks.task_stream.gold import UNFORESEEN, StreamGold, StreamQuestion
 
@@ -73,14 +73,5 @@ def score_task(
     outcome = answered.outcome
     answer = answered.text if outcome.ok else None
     evidence, flags = evidence_values(question.evidence, recalled, pool)
-    return Score(
-        case_id=gold.case_id,
-        item_id=question.question_id,
-        kind="question",
-        category=question.category,
-        status="scored" if outcome.ok else "failed",
-        reason=None if outcome.ok else outcome.reason or Reason.HARNESS_ERROR,
-        values=answer_values(question, answer) | text_values(question, recalled) | evidence,
-        flags=flags,
-        event=event,
-    )
+    values = answer_values(question, answer) | text_values(question, recalled) | evidence
+    return question_row(gold.case_id, event, question, outcome, values, flags)

@@ -7,16 +7,15 @@ version of the generator (`generate`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from membench.domain.answer import AnswerInput, Message
 from membench.domain.case import Case
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Score, Verdict
-from membench.tasks.base import Task, fill
+from membench.tasks.base import fill
 from membench.tasks.card import OptionCard, TaskCard
 from membench.tasks.files.source import Source
-from membench.tasks.find import SAMPLE, Version
+from membench.tasks.generated import GeneratedTask
 from membench.tasks.prompts import dated_memories
 from membench.tasks.task_stream.gold import CATEGORIES, StreamGold
 
@@ -70,7 +69,7 @@ CARD = TaskCard(
 )
 
 
-class TaskStream(Task[StreamGold]):
+class TaskStream(GeneratedTask[StreamGold]):
     """Generated streams with exact gold."""
 
     card = CARD
@@ -114,25 +113,6 @@ class TaskStream(Task[StreamGold]):
         from membench.tasks.task_stream.scoring import score_case
 
         return score_case(played, gold)
-
-    @classmethod
-    def shipped(cls, split: str) -> Path | None:
-        """The recipe of a split: every split comes with membench."""
-        if split in cls.card.splits:
-            return cls.folder() / "splits" / f"{split}.json"
-        return super().shipped(split)
-
-    @classmethod
-    def identify(cls, source: Source) -> Version:
-        """`generated` by a recipe of ours, else `unknown`."""
-        if source.split == SAMPLE:
-            return Version(SAMPLE, source.sha256)
-        ours = {
-            Source(path, split).sha256 for split in cls.card.splits if (path := cls.shipped(split))
-        }
-        if source.sha256 in ours:
-            return Version("generated", source.sha256)
-        return super().identify(source)
 
 
 TASK = TaskStream
