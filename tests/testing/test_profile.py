@@ -114,19 +114,3 @@ def test_a_published_profile_is_of_the_version_and_the_lock_in_the_repository(pa
     assert made.version == card.version
     if card.environment is not None:
         assert made.lock_sha256 == environments.lock_sha256(card)
-
-
-def test_the_page_of_profiles_is_made_of_the_stored_ones() -> None:
-    import subprocess
-    import sys
-
-    docs = Path(__file__).parents[2] / "docs"
-    done = subprocess.run(
-        [sys.executable, "-c", "import make_profiles; print(make_profiles.page(), end='')"],
-        cwd=docs,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    page = (docs / "profiles.md").read_text()
-    assert done.stdout == page, "write it anew: python docs/make_profiles.py"
