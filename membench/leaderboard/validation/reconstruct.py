@@ -12,7 +12,7 @@ and out come several versions of the case, equal in all but the stand-ins:
     data            turn D1:3 is "Ana: I bought a kayak."
 
     version.played                      memory 0 is turn D1:3, memory 1 is "memory 1"
-    version.with_other_texts[0]         memory 1 is every string of the gold instead
+    first of version.with_other_texts   memory 1 is every string of the gold instead
 
 A metric with the same value in all versions does not depend on the text; `scoring` uses that.
 """
@@ -56,17 +56,25 @@ class CaseVersions:
     Attributes:
         played: The case as it is scored: empty answers, "memory n" for unknown memories.
         with_other_answers: The same with other answers; empty if all are published.
-        with_other_texts: The same with the gold's text, all of it and field by field, and with what
-            their sources say, in unknown memories; empty if all are known.
+        other_texts: Makes `with_other_texts`.
         hidden_answers: Events whose answers are not published.
         known: Texts of the memories that are known by their hash, by number.
     """
 
     played: PlayedCase
     with_other_answers: tuple[PlayedCase, ...]
-    with_other_texts: tuple[PlayedCase, ...]
+    other_texts: Callable[[], Iterator[PlayedCase]]
     hidden_answers: frozenset[int]
     known: Mapping[int, str]
+
+    @property
+    def with_other_texts(self) -> Iterator[PlayedCase]:
+        """The same with other texts in unknown memories; none if all are known.
+
+        They are the gold's text, all of it and field by field, and what their sources say. Made one
+        after the other: each repeats the gold in every unknown memory.
+        """
+        return self.other_texts()
 
     def __iter__(self) -> Iterator[PlayedCase]:
         """Every version, the one that is scored first."""
@@ -92,13 +100,16 @@ def case_versions(case: Case, gold: Gold, attempt: CaseAttempt) -> CaseVersions:
         return played_case(case, replace(records, answers=answers))
 
     first, *others = PLACEHOLDER_ANSWERS
-    other_texts: tuple[PlayedCase, ...] = ()
-    if len(known) < len(attempt.texts):
+
+    def other_texts() -> Iterator[PlayedCase]:
+        if len(known) == len(attempt.texts):
+            return
         told = told_by_sources(case, attempt.texts)
         gold_texts = dict.fromkeys([all_gold_text(gold), *gold_text_by_field(gold).values()])
-        stand_ins = [*map(numbered, gold_texts), lambda n: f"{told[n]} {n}"]
-        texts = (with_texts(attempt.texts, known, stand_in) for stand_in in stand_ins)
-        other_texts = tuple(played(replace(attempt, texts=lines), first) for lines in texts)
+        for stand_in in (*map(numbered, gold_texts), lambda n: f"{told[n]} {n}"):
+            lines = with_texts(attempt.texts, known, stand_in)
+            yield played(replace(attempt, texts=lines), first)
+
     return CaseVersions(
         played(plain, first),
         tuple(played(plain, other) for other in others) if hidden else (),
