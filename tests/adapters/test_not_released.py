@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from membench.adapters.not_released import list_not_released
@@ -21,6 +22,7 @@ def test_each_has_a_month_and_a_reason_and_no_adapter() -> None:
     assert all(entry.checked and len(entry.reason.split()) > 4 for entry in known.values())
 
 
+@pytest.mark.slow
 def test_they_are_listed_with_all_and_only_then() -> None:
     every = CliRunner().invoke(app, ["systems", "--all"]).output
     usual = CliRunner().invoke(app, ["systems"]).output

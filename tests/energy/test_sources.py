@@ -439,6 +439,7 @@ def test_codecarbon_leaves_no_file_no_lock_and_no_signal_handler(
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_codecarbon_over_faked_rapl_is_measured_and_without_it_modelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from membench.tasks.registry import list_tasks
 
 pytestmark = pytest.mark.slow
 
-datasets = pytest.importorskip("datasets")
+if find_spec("datasets") is None:
+    pytest.skip("needs the library datasets", allow_module_level=True)
 
 
 def run_of(tmp_path: Path, task: str = "locomo", system: str = "bm25") -> Path:
@@ -60,6 +62,8 @@ def test_a_table_survives_parquet(run: Path, tmp_path: Path) -> None:
     table = to_datasets(run)
     file = tmp_path / "run.parquet"
     table.to_parquet(file)
+    import datasets
+
     again = datasets.Dataset.from_parquet(str(file), cache_dir=str(tmp_path / "cache"))
     assert again.features == table.features
     assert again.to_list() == table.to_list()

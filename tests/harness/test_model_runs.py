@@ -22,6 +22,8 @@ from membench.records.summary import Summary
 from membench.records.usage import Usage
 from membench.testing.scripted import ReplyRule, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 LOCOMO = RunSpec("bm25", "locomo", "sample", reader="reads", judge="judges")
 COUNTS = ("calls", "prompt_tokens", "completion_tokens")
 
@@ -75,9 +77,7 @@ def replayed(recorded: Recorded) -> RunResult:
     return start(LOCOMO, recorded.options("replay", run_id="replayed", read_concurrency=3))
 
 
-@pytest.mark.slow
 class TestRecordAndReplay:
-    @pytest.mark.slow
     def test_a_run_with_reader_and_judge_is_complete_and_judged(self, recorded: Recorded) -> None:
         summary = recorded.run.summary
         assert recorded.run.complete
@@ -99,7 +99,6 @@ class TestRecordAndReplay:
         assert answer.prompt_sq >= answer.prompt_tokens**2 / answer.calls
         assert answer.usd is None  # nobody knows what `reads` costs
 
-    @pytest.mark.slow
     def test_a_replay_has_the_same_content_and_scores(
         self, recorded: Recorded, replayed: RunResult
     ) -> None:
@@ -118,7 +117,6 @@ class TestRecordAndReplay:
             assert recorded.run.summary.costs.usage[phase].total.replayed == 0
         assert replayed.summary.spent.total.calls == 0
 
-    @pytest.mark.slow
     def test_a_replay_of_something_else_fails_typed_and_calls_nobody(
         self, recorded: Recorded
     ) -> None:
@@ -189,7 +187,6 @@ HEADLINES = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("task", sorted(HEADLINES))
 def test_every_judged_task_completes_with_figures(task: str, tmp_path: Path) -> None:
     with ScriptedServer() as server:
@@ -202,7 +199,6 @@ def test_every_judged_task_completes_with_figures(task: str, tmp_path: Path) -> 
     assert finished.summary.counts.unscored == 0
 
 
-@pytest.mark.slow
 def test_a_system_without_an_llm_uses_the_runs_embedder(tmp_path: Path) -> None:
     """Hosted by the gateway itself, and behind HTTP: the same vectors, so the same content."""
     local = RunSpec("dense", "locomo", "sample", embedder="scripted")
@@ -222,7 +218,6 @@ def test_a_system_without_an_llm_uses_the_runs_embedder(tmp_path: Path) -> None:
 
 
 class TestSettings:
-    @pytest.mark.slow
     def test_settings_reach_their_roles(self, tmp_path: Path) -> None:
         settings = {"temperature": 0.5, "reader.max_tokens": 33, "judge.temperature": 0.0}
         spec = replace(LOCOMO, limit=1, model_set=settings)
@@ -244,7 +239,6 @@ class TestSettings:
         assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.slow
 def test_a_verdict_is_about_the_answer_it_was_given_for(tmp_path: Path) -> None:
     """Read again with the same id and another answer, a question is judged again."""
     said = ["first"]
@@ -262,7 +256,6 @@ def test_a_verdict_is_about_the_answer_it_was_given_for(tmp_path: Path) -> None:
     assert two.summary.judge["judges"][0]["verdicts"] == judged
 
 
-@pytest.mark.slow
 def test_a_reply_without_words_is_a_failure_whose_cost_counts(tmp_path: Path) -> None:
     def silent(request: Request) -> Text:
         return Text("", finish_reason="content_filter")
@@ -275,7 +268,6 @@ def test_a_reply_without_words_is_a_failure_whose_cost_counts(tmp_path: Path) ->
     assert counts.failures == {"provider_bad_reply": counts.questions}
 
 
-@pytest.mark.slow
 def test_an_unparsable_judge_keeps_a_run_from_being_complete(tmp_path: Path) -> None:
     """PersistBench asks several verdicts per question: one that failed is not lost among them."""
     rules = [ReplyRule(lambda r: r.body["model"] == "judges", Text("no idea"))]

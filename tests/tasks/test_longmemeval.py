@@ -202,6 +202,7 @@ def test_a_split_is_found_by_its_prefix(tmp_path, name, split, partial):
     assert find_source(LongMemEval, None, tmp_path / name).split == split
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "jsonl"])
 def test_a_table_gives_the_cases_of_the_file(tmp_path, suffix):
     rows = [{**item, "answer": str(item["answer"])} for item in SAMPLE]
