@@ -240,6 +240,7 @@ GENERATED = {
 """Scripts of `docs/` and the page that each writes, or keeps tables in."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", GENERATED)
 def test_a_generated_page_is_what_its_sources_say(script):
     """The command line, the cards, stored conformance and profiles, the bundles."""

@@ -695,6 +695,7 @@ def test_a_source_that_breaks_on_its_first_reading_is_not_chosen() -> None:
     assert probe(Broken("x", gpu_channel())).channels == ()
 
 
+@pytest.mark.slow
 def test_doctor_has_a_line_for_every_source() -> None:
     rows = doctor()
     assert [row.name for row in rows] == list(list_sources())

@@ -24,6 +24,8 @@ from membench.llm.upstreams.litellm import LitellmUpstream
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs" / "providers.md").read_text()
 SECTION = re.compile(
     r"^## (?P<name>[^\n]+)\n+<!-- plan: (?P<calls>\d+) calls, (?P<price>no price|priced)"

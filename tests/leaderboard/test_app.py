@@ -68,6 +68,7 @@ def one(honest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store.root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_draws_on_an_empty_store(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

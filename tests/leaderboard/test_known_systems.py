@@ -12,6 +12,8 @@ from membench.harness.prepare import prepare
 from membench.leaderboard.validation.systems import built_in_systems, system_findings
 from membench.records.spec import ExecOptions, RunSpec
 
+pytestmark = pytest.mark.slow
+
 FIELDS = {Role.MEMORY: "memory_model", Role.EMBEDDER: "embedder"}
 ASKED = {"http": {"url": "http://127.0.0.1:9"}, "chat_agent": {"url": "http://127.0.0.1:9/v1"}}
 ASKED |= {"mcp": {"command": "true"}}

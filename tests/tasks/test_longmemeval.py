@@ -222,6 +222,7 @@ def test_a_table_gives_the_cases_of_the_file(tmp_path, suffix):
     assert load(LongMemEval(), found) == load(LongMemEval(), write_json(tmp_path / "x.json", rows))
 
 
+@pytest.mark.slow
 def test_a_table_in_several_files_is_read_whole_and_refused_in_part(tmp_path):
     datasets = pytest.importorskip("datasets")
     for number, item in enumerate(SAMPLE[:2]):
