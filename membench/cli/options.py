@@ -61,7 +61,7 @@ FLAGS: Mapping[str, Flag] = {
     "set": Flag(WHAT, "System parameter.", PAIR),
     "task_set": Flag(WHAT, "Task option.", PAIR),
     "k": Flag(WHAT, "Memories per recall.", default=TASKS_OWN),
-    "token_budget": Flag(WHAT, "Tokens of recalled text per question."),
+    "token_budget": Flag(WHAT, "Tokens that memories may add to a question's prompt."),
     "seed": Flag(WHAT, "Seed of everything random."),
     "errata": Flag(WHAT, "Score known gold errors too."),
     "division": Flag(WHAT, "Pinned division (divisions.toml)."),

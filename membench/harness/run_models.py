@@ -347,7 +347,8 @@ def reader_of(prepared: ResolvedRun, clock: Clock, gateway: Gateway) -> tuple[Mo
     assert make is not None
     window = window_of(spec, ask=prepared.options.cassette_mode != "replay")
     limit = answer_limit(prepared, spec)
+    budget = prepared.spec.token_budget
     reader: ModelReader = make(
-        gateway.client(), prepared.task, clock.now, spec.temperature, limit, window
+        gateway.client(), prepared.task, clock.now, spec.temperature, limit, window, budget
     )
     return reader, in_flight(prepared, gateway, Role.READER)

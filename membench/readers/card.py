@@ -19,7 +19,7 @@ class ReaderCard:
             `system` takes the answers that the system gave itself; `none` answers nothing.
         summary: One sentence.
         make: Makes one. A local reader is made without arguments; one with a model from
-            `(client, task, now, temperature, max_tokens, window)`, as `LlmReader`; None for
+            `(client, task, now, temperature, max_tokens, window, budget)`, as `LlmReader`; None for
             the kinds `system` and `none`.
         prompt: The answer prompt of a reader with a model that has its own; empty where it asks
             with the task's. Its hash is published in place of the task's.

@@ -62,7 +62,7 @@ class ContextTokens:
 
 @dataclass(frozen=True)
 class ContextCut:
-    """Contexts that were cut to fit the reader's window.
+    """Contexts that were cut to fit the reader's window or the budget of tokens.
 
     Attributes:
         questions: Questions whose recalled memories did not all fit.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -90,6 +91,21 @@ def tokens(mine: LlmReader, shown: tuple[Memory, ...]) -> float:
     """What a prompt may come to in tokens of a small vocabulary."""
     messages = mine.messages(AnswerInput("Who?", shown))
     return MARGIN * sum(count_tokens(message.content) + PER_MESSAGE for message in messages)
+
+
+@pytest.mark.slow
+@given(memories, st.integers(1, 400))
+def test_a_budget_holds_for_what_is_sent_and_not_for_texts_alone(
+    found: list[Memory], budget: int
+) -> None:
+    asked = AnswerInput("Who?", tuple(found))
+    for kind in (SmallReader, LlmReader):
+        mine = replace(reader(kind, None), budget=budget)
+        kept = mine.fitted(asked).memories
+        added = [tokens(mine, tuple(found[:n])) / MARGIN for n in (0, len(kept), len(kept) + 1)]
+        assert kept == tuple(found[: len(kept)])
+        assert not kept or added[1] - added[0] <= budget
+        assert len(kept) == len(found) or added[2] - added[0] > budget
 
 
 def test_without_a_known_window_nothing_is_cut() -> None:

@@ -283,8 +283,8 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
     counts, cut = summary.counts, summary.costs.context_cut
     if cut.questions:
         lines.append(
-            f"CUT to fit the reader's window: {cut.memories} memories, from the end of the "
-            f"ranking, in {cut.questions} of {counts.questions} questions"
+            f"CUT to fit the reader's window or the token budget: {cut.memories} memories, from "
+            f"the end of the ranking, in {cut.questions} of {counts.questions} questions"
         )
     if summary.costs.replies:
         lines.append(replies_line(summary.costs.replies))

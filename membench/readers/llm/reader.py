@@ -94,6 +94,7 @@ class LlmReader:
         temperature: None takes the protocol's.
         max_tokens: Tokens that an answer may have; None leaves it to the role.
         window: Tokens of the model's context; None if unknown.
+        budget: Tokens (o200k_base) that memories may add to the prompt; None for no bound.
         stop: Where a reply ends; empty for where the model ends it.
     """
 
@@ -105,6 +106,7 @@ class LlmReader:
     temperature: float | None = None
     max_tokens: int | None = None
     window: int | None = None
+    budget: int | None = None
 
     async def answer(self, asked: ReadRequest) -> LlmAnswer:
         """Answer one ask once.
@@ -143,22 +145,33 @@ class LlmReader:
         return self.task.answer_messages(given)
 
     def fitted(self, given: AnswerInput) -> AnswerInput:
-        """As many of the recalled memories as surely fit the window, best first.
+        """As many of the recalled memories as fit the window and the budget, best first.
 
-        Whole memories are left out from the end of the ranking until the prompt, counted in tokens
-        of o200k_base times `MARGIN`, and the answer's limit fit.
+        Whole memories are left out from the end of the ranking until the prompt fits. What a prompt
+        adds to a memory (its number, its date) counts, so texts that fit a budget may not.
         """
-        if self.window is None:
-            return given
-        room = (self.window - (self.max_tokens or 0)) / MARGIN
         fits, above = 0, len(given.memories) + 1
-        if self._tokens(given) <= room:
+        room = self._room(given)
+        if room is None or self._tokens(given) <= room:
             return given
         while fits + 1 < above:
             middle = (fits + above) // 2
             short = replace(given, memories=given.memories[:middle])
             fits, above = (middle, above) if self._tokens(short) <= room else (fits, middle)
         return replace(given, memories=given.memories[:fits])
+
+    def _room(self, given: AnswerInput) -> float | None:
+        """Tokens of o200k_base that a prompt may have; None for no bound.
+
+        The window is counted in the model's own tokens, taken to be at most `MARGIN` times as many,
+        and holds the answer too.
+        """
+        rooms: list[float] = []
+        if self.window is not None:
+            rooms.append((self.window - (self.max_tokens or 0)) / MARGIN)
+        if self.budget is not None:
+            rooms.append(self._tokens(replace(given, memories=())) + self.budget)
+        return min(rooms, default=None)
 
     def _tokens(self, given: AnswerInput) -> int:
         """Tokens of the prompt by o200k_base, with what a chat template adds to a message."""

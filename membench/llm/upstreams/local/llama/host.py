@@ -1,33 +1,21 @@
 """Serves one GGUF file in a process of its own; `server.LlamaServer` starts it.
 
 Settings come as one line of JSON on standard input, so that no key shows in a list of processes.
-The address goes out as one line on standard output; what the engine says goes to standard error.
+Address and process id go out as one line on standard output; what the engine says goes to standard
+error.
 The process ends when its parent does: the kernel is asked for a signal, and the end of standard
 input says the same where it cannot be asked.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import sys
 from typing import Any
 
 from membench.domain.labels import JsonObject
-
-PR_SET_PDEATHSIG = 1
-
-
-def follow_parent(parent: int) -> None:
-    """Be killed when the thread that started this process ends; leave if it already has."""
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError):
-        return
-    if os.getppid() != parent:
-        os._exit(1)
+from membench.llm.upstreams.local.llama import program
 
 
 def engine_settings(given: JsonObject) -> Any:
@@ -57,11 +45,16 @@ def engine_settings(given: JsonObject) -> Any:
 def main() -> None:
     """Load, say where, and wait for the end of standard input."""
     given = json.loads(sys.stdin.readline())
-    follow_parent(given["parent"])
-    import xllamacpp
+    program.follow_parent(given["parent"])
+    server: Any = None
+    if given["program"]:
+        address, pid = program.start(given)
+    else:
+        import xllamacpp
 
-    server = xllamacpp.Server(engine_settings(given))
-    print(json.dumps({"address": server.listening_address}), flush=True)  # noqa: T201
+        server = xllamacpp.Server(engine_settings(given))
+        address, pid = server.listening_address, os.getpid()
+    print(json.dumps({"address": address, "pid": pid}), flush=True)  # noqa: T201
     sys.stdin.read()
     os._exit(0)
 

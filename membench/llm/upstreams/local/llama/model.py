@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from membench.domain.errors import DataError, UsageError
 from membench.domain.labels import Role, Scalar
 from membench.llm.upstreams.local.entry import LocalModel, ModelSpeed, Report
+from membench.llm.upstreams.local.llama.engine import PACKAGE, find_engine
 from membench.llm.upstreams.local.llama.gguf import GgufHead, read_head
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from membench.llm.upstreams.local.llama.server import ServerSettings
     from membench.llm.upstreams.local.llama.upstream import LlamaUpstream
 
-ENGINE = "xllamacpp"
 ROLES = frozenset({Role.READER, Role.JUDGE, Role.MEMORY})
 
 MOST_SERVERS = 4
@@ -57,11 +55,11 @@ class GgufModel(LocalModel):
         """See that the engine is installed.
 
         Raises:
-            UsageError: It is not.
+            UsageError: It is not, or the one that the environment names cannot be used.
         """
-        if importlib.util.find_spec(ENGINE) is None:
+        if find_engine() is None:
             raise UsageError(
-                f"'{self.name}' runs on {ENGINE}, which is not installed",
+                f"'{self.name}' runs on {PACKAGE}, which is not installed",
                 "Install the extra: pip install 'membench[local]'",
             )
 
@@ -129,11 +127,12 @@ class GgufModel(LocalModel):
             threads=self.thread_count(spec),
             cache_prompt=bool(spec.cache_prompt),
             chat_template=template_text(spec.chat_template),
+            program=engine.program if (engine := find_engine()) else "",
         )
 
     def probe(self, spec: ModelSpec) -> ModelSpeed | None:
         """Ask one server for two seconds; None where file or engine is missing."""
-        if self.file() is None or engine_version() is None:
+        if self.file() is None or find_engine() is None:
             return None
         from membench.llm.upstreams.local.llama.probe import probe
 
@@ -145,7 +144,7 @@ class GgufModel(LocalModel):
         return {
             "gguf_sha256": self.sha256(),
             "quantisation": head_of(self.path).quantisation if self.file() else None,
-            "engine": engine_version(),
+            "engine": engine.title if (engine := find_engine()) else None,
             "context_length": self.window(spec),
             "slots": spec.slots or 1,
             "cache_prompt": bool(spec.cache_prompt),
@@ -180,14 +179,6 @@ def available_bytes() -> int | None:
         if name == "MemAvailable":
             return int(rest.split()[0]) * 1024
     return None
-
-
-def engine_version() -> str | None:
-    """Name and version of the engine, None where it is not installed."""
-    try:
-        return f"{ENGINE} {metadata.version(ENGINE)}"
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def template_text(template: str | None) -> str:

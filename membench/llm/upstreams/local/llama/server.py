@@ -35,6 +35,7 @@ class ServerSettings:
         threads: Threads that compute.
         cache_prompt: Whether a prompt's beginning is reused from the request before.
         chat_template: A Jinja template; empty for the one inside the file.
+        program: Path of a llama.cpp server program; empty for the package.
     """
 
     file: str
@@ -44,6 +45,7 @@ class ServerSettings:
     threads: int = 1
     cache_prompt: bool = False
     chat_template: str = ""
+    program: str = ""
 
 
 class LlamaServer:
@@ -62,6 +64,7 @@ class LlamaServer:
         self.in_flight = 0
         self.load_cpu_s = 0.0
         self._process: asyncio.subprocess.Process | None = None
+        self._pid: int | None = None
         self.http: HttpUpstream | None = None
         self.cpu: CpuShares | None = None
 
@@ -72,8 +75,8 @@ class LlamaServer:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the server that runs, None without one."""
-        return self._process.pid if self._process is not None and self.alive else None
+        """Process id of what computes, None while nothing does."""
+        return self._pid if self.alive else None
 
     async def start(self) -> None:
         """Start the process and wait until it answers.
@@ -98,8 +101,9 @@ class LlamaServer:
             raise ProviderFault(
                 Reason.PROVIDER_ERROR, f"the server did not start: {self.last_words()}"
             )
-        self.http = HttpUpstream(f"{orjson.loads(line)['address']}/v1", key, direct=True)
-        pid = process.pid
+        said = orjson.loads(line)
+        self.http = HttpUpstream(f"{said['address']}/v1", key, direct=True)
+        self._pid = pid = int(said["pid"])
         self.cpu = CpuShares(lambda: process_cpu_s(pid))
         self.load_cpu_s += process_cpu_s(pid) or 0.0
 
