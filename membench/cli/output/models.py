@@ -29,11 +29,12 @@ def print_models(*, as_json: bool) -> None:
 
 
 def described(model: LocalModel) -> str:
-    """What a model is, and the size of its file where that is here."""
+    """What a model is, the size of its file where that is here, and what runs it."""
     file = model.file()
     if file is None:
         return model.title
-    return f"{model.title}. Here: {file.stat().st_size / 1e6:,.0f} MB."
+    runs = f" Runs on {model.engine}." if model.engine else ""
+    return f"{model.title}. Here: {file.stat().st_size / 1e6:,.0f} MB.{runs}"
 
 
 def model_json(model: LocalModel) -> JsonObject:
@@ -45,6 +46,7 @@ def model_json(model: LocalModel) -> JsonObject:
         "dimensions": model.dimensions,
         "reader": model.reader if model.is_language_model else None,
         "here": model.file() is not None,
+        "engine": model.engine or None,
     }
 
 

@@ -72,6 +72,11 @@ class LocalModel(ABC):
         """Whether it writes text; an embedder does not."""
         return self.roles != {Role.EMBEDDER}
 
+    @property
+    def engine(self) -> str:
+        """Name and version of what runs it, where there is a choice; empty where there is none."""
+        return ""
+
     def file(self) -> Path | None:
         """The weights on this machine; None while they are not, or where a package holds them."""
         return None

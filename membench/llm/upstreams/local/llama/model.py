@@ -47,6 +47,16 @@ class GgufModel(LocalModel):
         prefix, colon, _ = self.name.partition(":")
         return f"{prefix}:{self.path.name}" if colon else self.name
 
+    @property
+    def engine(self) -> str:
+        """The package or program that runs the file; empty where neither is there.
+
+        Raises:
+            UsageError: The environment names something that cannot be used.
+        """
+        found = find_engine()
+        return found.title if found else ""
+
     def file(self) -> Path | None:
         """The file, if it is there."""
         return self.path if self.path.is_file() else None
@@ -144,7 +154,7 @@ class GgufModel(LocalModel):
         return {
             "gguf_sha256": self.sha256(),
             "quantisation": head_of(self.path).quantisation if self.file() else None,
-            "engine": engine.title if (engine := find_engine()) else None,
+            "engine": self.engine or None,
             "context_length": self.window(spec),
             "slots": spec.slots or 1,
             "cache_prompt": bool(spec.cache_prompt),
