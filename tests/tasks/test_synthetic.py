@@ -18,14 +18,15 @@ from membench.domain.case import Ask, Case, Finalize, Ingest
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
+from membench.tasks.generation.draws import Draws
+from membench.tasks.generation.match import holds, holds_any, words
+from membench.tasks.generation.templates import render, sentence
 from membench.tasks.registry import get_task
 from membench.tasks.synthetic.dates import MONTHS, WEEKDAYS, long_date, spellings
-from membench.tasks.synthetic.draws import Draws
 from membench.tasks.synthetic.generate import Rates, Writer, make_case
 from membench.tasks.synthetic.gold import CATEGORIES, UNANSWERABLE, SyntheticGold
-from membench.tasks.synthetic.match import holds, holds_any, words
 from membench.tasks.synthetic.recipe import Recipe
-from membench.tasks.synthetic.texts import FOLDER, event_kinds, render, sentence, slots
+from membench.tasks.synthetic.texts import FOLDER, event_kinds, slots
 from membench.tasks.synthetic.values import ValueSupply, coined, cores, pools
 from membench.testing.leaks import MARKER, leaks
 from membench.tokens import count_tokens

@@ -12,9 +12,9 @@ from membench.domain.case import Ingest
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.system import Memory, MemoryChange
 from membench.tasks.find import find_source
+from membench.tasks.generation.match import holds, words
 from membench.tasks.registry import get_task
 from membench.tasks.synthetic.gold import UNANSWERABLE, StorePoint, SyntheticQuestion
-from membench.tasks.synthetic.match import holds, words
 from membench.tasks.synthetic.scoring import LONGEST, answer_values, is_exact, is_right, score_case
 from membench.tasks.synthetic.store import Heard, Store, score_store
 from tests.tasks.playing import OK, OPAQUE, load, play

@@ -20,8 +20,8 @@ from membench.records.attempts import RunRecords
 from membench.records.memories import memory_from_line
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks.find import find_source
+from membench.tasks.generation.match import holds, holds_any, words
 from membench.tasks.registry import get_task
-from membench.tasks.synthetic.match import holds, holds_any, words
 from membench.tasks.task_stream.generate import make_case
 from membench.tasks.task_stream.gold import CATEGORIES, UNFORESEEN, StreamGold
 from membench.tasks.task_stream.recipe import Recipe

@@ -16,7 +16,7 @@ from membench.domain.case import Case
 from membench.tasks.episodes import Episode, StreamTimeline
 from membench.tasks.evo_memory.gold import EvoGold, EvoQuestion
 from membench.tasks.files.node import Node
-from membench.tasks.synthetic.draws import Draws
+from membench.tasks.generation.draws import Draws
 
 NAME = "evo_memory"
 INPUTS = ("input_text", "question", "problem", "input")

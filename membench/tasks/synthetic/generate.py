@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question, Session, Turn
-from membench.tasks.synthetic.draws import Draws
+from membench.tasks.generation.draws import Draws
+from membench.tasks.generation.templates import render, sentence
 from membench.tasks.synthetic.gold import SyntheticGold
 from membench.tasks.synthetic.history import History, Place, Statement
 from membench.tasks.synthetic.points import points_by_session, points_kept
 from membench.tasks.synthetic.questions import ask_about
 from membench.tasks.synthetic.recipe import GENERATOR, Recipe
-from membench.tasks.synthetic.texts import read_texts, render, sentence
+from membench.tasks.synthetic.texts import read_texts
 
 START = datetime(2023, 1, 9, 9)
 SESSION_TOKENS = 440

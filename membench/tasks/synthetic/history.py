@@ -11,19 +11,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
+from membench.tasks.generation.draws import Draws
+from membench.tasks.generation.templates import Fields, render, sentence
 from membench.tasks.synthetic.dates import MONTHS, NUMBER_WORDS, WEEKDAYS, ordinal
-from membench.tasks.synthetic.draws import Draws
 from membench.tasks.synthetic.people import Person, Subject, named, third_person
-from membench.tasks.synthetic.texts import (
-    EventKind,
-    Fields,
-    Slot,
-    event_kinds,
-    read_texts,
-    render,
-    sentence,
-    slots,
-)
+from membench.tasks.synthetic.texts import EventKind, Slot, event_kinds, read_texts, slots
 from membench.tasks.synthetic.values import Value, ValueSupply
 
 How = Literal["state", "update", "correction"]

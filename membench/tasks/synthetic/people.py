@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from membench.tasks.synthetic.texts import Fields
+from membench.tasks.generation.templates import Fields
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from membench.tasks.generation.draws import Draws
+from membench.tasks.generation.templates import Fields, render, sentence
 from membench.tasks.synthetic.dates import long_date, spelled, spellings
-from membench.tasks.synthetic.draws import Draws
 from membench.tasks.synthetic.gold import UNANSWERABLE, SyntheticQuestion
 from membench.tasks.synthetic.history import Fact, Happening, History
 from membench.tasks.synthetic.people import Subject, described, named, third_person
-from membench.tasks.synthetic.texts import Fields, Slot, read_texts, render, sentence, slots
+from membench.tasks.synthetic.texts import Slot, read_texts, slots
 
 ORDER = (
     *("multi-hop", "temporal", "update", "single-hop", "contradiction"),

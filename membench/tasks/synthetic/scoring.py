@@ -16,9 +16,9 @@ from membench.domain.outcome import PlayedCase, Recalled
 from membench.domain.score import Score
 from membench.metrics.text import refuses, token_f1
 from membench.tasks.evidence import TurnPool, Values, evidence_values
+from membench.tasks.generation.match import holds_any, words
 from membench.tasks.rows import question_row
 from membench.tasks.synthetic.gold import UNANSWERABLE, SyntheticGold, SyntheticQuestion
-from membench.tasks.synthetic.match import holds_any, words
 from membench.tasks.synthetic.store import score_store
 
 LONGEST = 40

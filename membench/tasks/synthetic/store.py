@@ -20,9 +20,9 @@ from membench.domain.errors import Reason
 from membench.domain.outcome import Ingested, PlayedCase
 from membench.domain.score import Score
 from membench.domain.system import Memory, MemoryChange
+from membench.tasks.generation.match import holds, holds_any, words
 from membench.tasks.synthetic.dates import MONTHS, WEEKDAYS
 from membench.tasks.synthetic.gold import StorePoint, SyntheticGold
-from membench.tasks.synthetic.match import holds, holds_any, words
 from membench.tasks.synthetic.values import coined
 
 RECALL, STALE, INVENTED, KEPT = (

@@ -17,7 +17,7 @@ from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, Score, Verdict
 from membench.tasks.card import OptionCard, TaskCard
 from membench.tasks.files.source import Source
-from membench.tasks.generated import GeneratedTask
+from membench.tasks.generation.base import GeneratedTask
 from membench.tasks.synthetic.gold import CATEGORIES, SyntheticGold
 
 BYTES_PER_TOKEN = 20

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
-from membench.tasks.synthetic.draws import Draws
+from membench.tasks.generation.draws import Draws
 from membench.tasks.synthetic.texts import read_texts
 
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from membench.domain.case import Case
 from membench.tasks.episodes import FEEDBACK, REQUEST, Episode, StreamTimeline, turn_id
-from membench.tasks.synthetic.draws import Draws
-from membench.tasks.synthetic.texts import sentence
+from membench.tasks.generation.draws import Draws
+from membench.tasks.generation.templates import sentence
 from membench.tasks.task_stream.gold import UNFORESEEN, StreamGold, StreamQuestion
 from membench.tasks.task_stream.recipe import GENERATOR, Recipe
 from membench.tasks.task_stream.rules import ProcedureNames, RepairRule, draw_rules, read_texts

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from membench.tasks.synthetic.draws import Draws
+from membench.tasks.generation.draws import Draws
 
 Texts = Mapping[str, Sequence[str]]
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 from membench.domain.outcome import PlayedCase, Recalled
 from membench.domain.score import Score
 from membench.tasks.evidence import TurnPool, Values, evidence_values
+from membench.tasks.generation.match import holds, holds_any, words
 from membench.tasks.rows import question_row
-from membench.tasks.synthetic.match import holds, holds_any, words
 from membench.tasks.task_stream.gold import UNFORESEEN, StreamGold, StreamQuestion
 
 LONGEST = 40

@@ -15,7 +15,7 @@ from membench.domain.score import Score, Verdict
 from membench.tasks.base import fill
 from membench.tasks.card import OptionCard, TaskCard
 from membench.tasks.files.source import Source
-from membench.tasks.generated import GeneratedTask
+from membench.tasks.generation.base import GeneratedTask
 from membench.tasks.prompts import dated_memories
 from membench.tasks.task_stream.gold import CATEGORIES, StreamGold
 
