@@ -9,10 +9,17 @@ from streamlit.testing.v1 import AppTest  # noqa: TID253
 
 from membench.harness.run import start
 from membench.leaderboard.app import state
-from membench.leaderboard.app.serve import SCRIPT, ServeOptions, configuration, environment
+from membench.leaderboard.app.serve import (
+    SCRIPT,
+    ServeOptions,
+    configuration,
+    environment,
+    warm,
+)
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
+from membench.leaderboard.views.board import BoardQuery, board
 from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.boards import BoardPlan, write_store
 
@@ -155,3 +162,17 @@ def test_the_server_asks_nobody_for_anything(tmp_path: Path, host: str) -> None:
     options = configuration(ServeOptions(tmp_path, host=host))
     assert options["browser.gatherUsageStats"] is False
     assert options["browser.serverAddress"], "else Streamlit asks the world for its address"
+
+
+def test_the_first_page_computes_nothing_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first index is written into the store, which must not count as a change of it."""
+    write_store(tmp_path, BoardPlan(runs=3, questions=10))
+    for name, value in environment(ServeOptions(tmp_path)).items():
+        monkeypatch.setenv(name, value)
+    made: list[BoardQuery] = []
+    monkeypatch.setattr(state, "board", lambda i, choice: made.append(choice) or board(i, choice))
+    warm(ServeOptions(tmp_path))
+    drawn("leaderboard", tmp_path, monkeypatch)
+    assert made == [BoardQuery()]

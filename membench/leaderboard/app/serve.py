@@ -54,14 +54,19 @@ def serve(serving: ServeOptions) -> None:
 
 
 def warm(serving: ServeOptions) -> None:
-    """Bring the index up to date and load what the first page needs, before anyone waits."""
-    import plotly.graph_objects  # noqa: F401
+    """Bring the index up to date, load and draw what the first page shows, before anyone waits."""
     import scipy.special  # noqa: F401
 
     from membench.leaderboard.app import state
+    from membench.leaderboard.app.pages import load_pages
+    from membench.leaderboard.rendering import charts
     from membench.leaderboard.views.board import BoardQuery
 
-    state.the_board(BoardQuery())
+    load_pages()
+    state.index()  # writes badges of new bundles
+    first = state.the_board(BoardQuery())
+    if charts.drawable(first):
+        charts.scatter(first)
 
 
 def environment(serving: ServeOptions) -> dict[str, str]:

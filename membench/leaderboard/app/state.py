@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 
 from membench.leaderboard.bundles.layout import CHECKSUMS
-from membench.leaderboard.store.index import Index, refresh
+from membench.leaderboard.store.index import FOLDER, Index, refresh
 from membench.leaderboard.store.store import ADJUDICATIONS, Store
 from membench.leaderboard.views.board import (
     Board,
@@ -71,11 +71,12 @@ def store() -> Store:
 
 
 def stamp(root: Path) -> str:
-    """Changes when a bundle, a badge or a decision is added: cheap to take."""
-    parts = []
-    for path in (root, *sorted(p for p in root.glob("*") if p.is_dir() and p.name != "_index")):
-        if path.exists():
-            parts.append(f"{path.name}:{path.stat().st_mtime_ns}")
+    """Changes when a bundle, a badge or a decision is added: cheap to take.
+
+    The store's own folder is left out: writing the first index into it changes no row.
+    """
+    folders = sorted(p for p in root.glob("*") if p.is_dir() and p.name != FOLDER)
+    parts = [f"{path.name}:{path.stat().st_mtime_ns}" for path in folders]
     decisions = root / ADJUDICATIONS
     if decisions.exists():
         parts.append(str(decisions.stat().st_size))

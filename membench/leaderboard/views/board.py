@@ -341,6 +341,9 @@ def limited(
     """A board with limits applied to its rows; ranks and frontier stay those of the whole."""
     shown = whole.choice.rows if rows is None else rows
     choice = replace(whole.choice, budget=budget, least=least, most=most, rows=shown)
+    if shown == RowFilter() and not has_limits(choice):
+        rows_there = whole.all_rows
+        return replace(whole, choice=choice, rows=rows_there, points=rows_there, reading="")
     found = [row for row in whole.all_rows if shown.keeps(row)]
     kept, reading = within_budget(found, choice)
     points = tuple(row for row in found if fits(row, choice)) if has_limits(choice) else found
