@@ -12,8 +12,8 @@ from membench.adapters.card import SystemCard
 from membench.adapters.not_released import list_not_released
 from membench.adapters.registry import SYSTEMS, list_systems
 from membench.domain.labels import Phase, Role
-from membench.testing.profile import Profile, read
-from membench.testing.profile_costs import STORING, asked
+from membench.experiments.profile import Profile, read
+from membench.experiments.profile_costs import STORING, asked
 from membench.testing.stored import read_stored
 
 ROOT = Path(__file__).parents[1]

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from membench.domain.labels import Phase, Role
-from membench.metrics.growth import Growth
-from membench.testing.profile import Profile, read
-from membench.testing.profile_costs import (
+from membench.experiments.profile import Profile, read
+from membench.experiments.profile_costs import (
     STORING,
     ModelCost,
     asked,
@@ -18,6 +17,7 @@ from membench.testing.profile_costs import (
     costs_by_model,
     storing_growth,
 )
+from membench.metrics.growth import Growth
 
 ROOT = Path(__file__).parents[1]
 STORED = ROOT / "results" / "profiles"

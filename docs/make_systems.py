@@ -9,8 +9,8 @@ from pathlib import Path
 
 from membench.adapters.registry import SystemCard, list_systems
 from membench.domain.labels import Phase, Role
-from membench.testing.profile import Profile, read
-from membench.testing.profile_costs import STORING, asked, tables_growth
+from membench.experiments.profile import Profile, read
+from membench.experiments.profile_costs import STORING, asked, tables_growth
 from membench.testing.stored import StoredReport, read_stored
 
 ROOT = Path(__file__).parents[1]

@@ -18,10 +18,10 @@ from membench.adapters.environment import environments
 from membench.adapters.environment.environments import EnvironmentProblem
 from membench.adapters.registry import SystemCard, get_card
 from membench.domain.errors import DataError, UsageError
+from membench.experiments.profile import Profile, RoleProfile
 from membench.testing import profile
 from membench.testing.conformance import CheckResult
 from membench.testing.packages import check_package
-from membench.testing.profile import Profile, RoleProfile
 from membench.testing.stored import FILE as CONFORMANCE
 from membench.testing.stored import read_stored
 

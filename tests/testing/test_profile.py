@@ -7,13 +7,13 @@ import pytest
 from membench.adapters.registry import get_card
 from membench.domain.errors import DataError, UsageError
 from membench.domain.labels import Phase, Role
-from membench.testing import profile
-from membench.testing.profile import PhaseProfile, Profile, RoleProfile
-from membench.testing.profile_costs import (
+from membench.experiments.profile import PhaseProfile, Profile, RoleProfile, read, write
+from membench.experiments.profile_costs import (
     asking_growth,
     costs_by_model,
     storing_growth,
 )
+from membench.testing import profile
 from membench.tokens import count_tokens
 
 LENGTHS = (10, 20, 30, 40)
@@ -40,14 +40,14 @@ def test_its_costs_per_turn_and_per_question_are_constant(dense: Profile) -> Non
 
 
 def test_a_stored_profile_is_read_as_it_was_written(dense: Profile, tmp_path: Path) -> None:
-    assert profile.read(profile.write(dense, tmp_path)) == dense
+    assert read(write(dense, tmp_path)) == dense
 
 
 def test_a_broken_profile_is_refused_with_its_file(tmp_path: Path) -> None:
     broken = tmp_path / "dense.json"
     broken.write_text('{"system": "dense"}')
     with pytest.raises(DataError, match=r"dense\.json"):
-        profile.read(broken)
+        read(broken)
 
 
 @pytest.mark.parametrize("lengths", [(20, 40, 80), (5, 20, 40, 80), (20, 20, 40, 80)])
@@ -109,7 +109,7 @@ STORED = sorted((Path(__file__).parents[2] / "results" / "profiles").glob("*.jso
 def test_a_published_profile_is_of_the_version_and_the_lock_in_the_repository(path: Path) -> None:
     from membench.adapters.environment import environments
 
-    made = profile.read(path)
+    made = read(path)
     card = get_card(made.system)
     assert made.version == card.version
     if card.environment is not None:

@@ -8,9 +8,9 @@ import pytest
 from membench.adapters.registry import get_card
 from membench.domain.errors import DataError, UsageError
 from membench.domain.labels import Phase, Role
+from membench.experiments.profile import LengthProfile, PhaseProfile, Profile, RoleProfile
 from membench.testing import release_check
 from membench.testing.conformance import CheckResult
-from membench.testing.profile import LengthProfile, PhaseProfile, Profile, RoleProfile
 from membench.testing.stored import read_stored
 
 

@@ -11,8 +11,9 @@ from membench.adapters.registry import get_card
 from membench.cli.output.console import err, out
 from membench.cli.output.listing import print_json, print_table
 from membench.domain.labels import Phase, Role, Scalar
-from membench.testing.profile import LengthProfile, Profile, measure, write
-from membench.testing.profile_costs import STORING, asked, costs_by_model, priced, tables_growth
+from membench.experiments.profile import LengthProfile, Profile, write
+from membench.experiments.profile_costs import STORING, asked, costs_by_model, priced, tables_growth
+from membench.testing.profile import measure
 
 HEAD = (
     "turns",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from membench.adapters.registry import get_card
 from membench.cli.output.console import err, out
-from membench.testing.profile import read, write
+from membench.experiments.profile import read, write
 from membench.testing.release_check import ReleaseCheck, adopt, check_release, discard
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from membench.domain.labels import Phase, Provenance, Role
 from membench.energy.attribution.coefficients import Coefficients, Range, model_key, table
+from membench.experiments.profile import LengthProfile, Profile, RoleProfile
 from membench.harness.divisions import pinned_divisions
 from membench.llm.config import ModelSpec, Price
 from membench.llm.prices import price_of
 from membench.metrics.growth import Growth, per_question, per_turn
-from membench.testing.profile import LengthProfile, Profile, RoleProfile
 
 STORING = (Phase.INGEST, Phase.FINALIZE)
 UNIT = 1000
