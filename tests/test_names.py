@@ -21,6 +21,7 @@ NAMES = {*list_systems(), *list_tasks(), *local_models().models} - WORDS
 ALLOWED = {
     "testing/boards.py": "a made-up board needs one real task",
     "testing/package_rules.py": "replies of a scripted model, written for one package each",
+    "testing/native_rules.py": "replies of a scripted model, written for one system each",
     "adapters/environment/worker_folder.py": "names of environment variables that packages read",
     "cli/output/doctor.py": "names of distributions",
 }

@@ -188,11 +188,6 @@ def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task:
         raise UsageError(f"--token-budget {spec.token_budget}: must be at least 1")
     if options.concurrency < 1 or options.wave_cases < 1 or options.read_concurrency < 1:
         raise UsageError("--concurrency, --read-concurrency and --wave-cases must be at least 1")
-    if system.protocol == "question-aware":
-        raise UsageError(
-            f"system '{system.name}' wants the question before it ingests (question-aware)",
-            "membench plays blind systems; see docs/new-system.md.",
-        )
     if system.protocol == "answer-only" and task.records_changes:
         raise UsageError(
             f"system '{system.name}' only answers, and {task.name} scores what is stored",

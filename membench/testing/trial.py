@@ -26,6 +26,7 @@ from membench.llm.gateway import Gateway
 from membench.llm.phase_meter import PhaseMeter
 from membench.llm.upstreams.scripted.rules import Request
 from membench.records.usage import LateUsage, PhaseUsage, Usage
+from membench.testing.native_rules import NATIVE_RULES
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens
@@ -71,7 +72,7 @@ class Trial:
         store_bytes: Size of the store at the end.
         served: Calls by endpoint that the upstream says it served.
         requests: Every request the upstream saw.
-        recalled: What each ask recalled.
+        recalled: What each ask recalled; a system that only answers is asked to answer too.
         faults: Reasons of model calls that failed.
         processes: Ids of every process seen below the worker's supervisor.
         stored: The store at the end, None where the system does not list it.
@@ -124,7 +125,8 @@ def play(
         cassette_mode: What to do with it.
     """
     trial = Trial(card.name)
-    server = ScriptedServer(RULES.get(card.name, ()), width=width, keep_requests=1_000_000)
+    rules = RULES | NATIVE_RULES
+    server = ScriptedServer(rules.get(card.name, ()), width=width, keep_requests=1_000_000)
     with server, tempfile.TemporaryDirectory(prefix="membench-trial-") as folder:
         specs = {
             role: ModelSpec("openai/scripted-upstream", server.base_url, dimensions=width)
@@ -146,7 +148,8 @@ def play(
             with closing(create(card, context)) as system:
                 system.reset(case_info(case))
                 trial.start_s = time.perf_counter() - started
-                _play_events(trial, system, case, meter, k)
+                alone = card.protocol == "answer-only"
+                _play_events(trial, system, case, meter, k, answers_alone=alone)
                 _look(trial, system)
             trial.late += meter.late()
             meter.disconnect()
@@ -158,14 +161,16 @@ def play(
     return trial
 
 
-def _play_events(trial: Trial, system: Any, case: Case, meter: PhaseMeter, k: int) -> None:
+def _play_events(
+    trial: Trial, system: Any, case: Case, meter: PhaseMeter, k: int, *, answers_alone: bool
+) -> None:
     for index, event in enumerate(case.timeline):
         if not isinstance(event, Ingest | Finalize | Ask):
             continue
         phase = phase_of(event)
         meter.open(case.id, index, phase)
         started = time.perf_counter()
-        _act(trial, system, event, k)
+        _act(trial, system, event, k, answers_alone)
         wall_s = time.perf_counter() - started
         usage = meter.close()
         trial.faults += usage.faults
@@ -176,7 +181,9 @@ def _play_events(trial: Trial, system: Any, case: Case, meter: PhaseMeter, k: in
         trial.store_bytes = used.get("store_bytes", trial.store_bytes)
 
 
-def _act(trial: Trial, system: Any, event: Ingest | Finalize | Ask, k: int) -> None:
+def _act(
+    trial: Trial, system: Any, event: Ingest | Finalize | Ask, k: int, answers_alone: bool
+) -> None:
     match event:
         case Ingest(session):
             system.ingest(session)
@@ -185,6 +192,8 @@ def _act(trial: Trial, system: Any, event: Ingest | Finalize | Ask, k: int) -> N
                 system.finalize()
         case Ask(question):
             query = Query(question.text, k, now=question.now)
+            if answers_alone:
+                system.answer(query)
             trial.recalled.append(system.recall(query))
 
 

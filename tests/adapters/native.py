@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -40,13 +40,18 @@ def _reply(saying: Saying) -> Any:
 
 @contextmanager
 def playing(
-    name: str, folder: Path, replies: Mapping[str, Saying] | None = None, **given: Any
+    name: str,
+    folder: Path,
+    replies: Mapping[str, Saying] | None = None,
+    *,
+    rules: Sequence[ReplyRule] = (),
+    **given: Any,
 ) -> Iterator[tuple[Any, ScriptedServer]]:
     """A system at the start of a case, its models scripted, and their server."""
     card = get_card(name)
     parameters = checked_parameters(card, given)
     card = configured_card(card, parameters)
-    with ScriptedServer(says(replies or {})) as server:
+    with ScriptedServer([*rules, *says(replies or {})]) as server:
         models = {role: ModelEndpoint(server.base_url, "key", "scripted") for role in card.roles}
         system = create(card, SystemContext(parameters, 0, folder, count_tokens, models))
         system.reset(CASE)
@@ -54,6 +59,17 @@ def playing(
             yield system, server
         finally:
             system.close()
+
+
+def in_turn(*replies: Any) -> list[ReplyRule]:
+    """One rule: chat replies one after the other, the last one again and again."""
+    left = list(replies)
+
+    def reply(_: Request) -> Any:
+        said = left.pop(0) if len(left) > 1 else left[0]
+        return Text(said) if isinstance(said, str) else said
+
+    return [ReplyRule(lambda request: request.endpoint == "chat/completions", reply)]
 
 
 def asked(server: ScriptedServer, name: str = "") -> list[str]:

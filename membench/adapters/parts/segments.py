@@ -104,6 +104,25 @@ def chunks(session: Session, characters: int, overlap: int) -> list[Segment]:
     return [segment(session, turns) for turns in found]
 
 
+def runs(session: Session, turns: int) -> list[Segment]:
+    """So many turns each, the last one what is left."""
+    starts = range(0, len(session.turns), turns)
+    return [segment(session, session.turns[start : start + turns]) for start in starts]
+
+
+def joined(parts: Sequence[Segment], characters: int) -> list[list[Segment]]:
+    """Neighbours together, as long as they hold no more than so many characters."""
+    found: list[list[Segment]] = []
+    held = 0
+    for part in parts:
+        if not found or held + len(part.text) > characters:
+            found.append([])
+            held = 0
+        found[-1].append(part)
+        held += len(part.text)
+    return found
+
+
 def _characters(turns: Sequence[Turn]) -> int:
     return sum(len(turn.text) for turn in turns)
 

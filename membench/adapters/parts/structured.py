@@ -93,13 +93,7 @@ class StructuredModel:
         self.text_tokens = text_tokens
         self.reply_tokens = reply_tokens
         self.counts = ReplyCounts()
-        try:
-            import json_repair  # noqa: F401
-        except ModuleNotFoundError:
-            raise UsageError(
-                "this system reads JSON of a model, and json-repair is not installed",
-                "Install the extra: pip install 'membench[native]'",
-            ) from None
+        needs_repair()
 
     def ask(self, instruction: str, text: str, form: type[F]) -> F | None:
         """A filled-in form.
@@ -160,7 +154,7 @@ class StructuredModel:
 
     def _read(self, said: str, form: type[F]) -> tuple[F | None, str]:
         """The form and no problem, or no form and what is wrong."""
-        value, mended = _parsed(said)
+        value, mended = parsed(said)
         if not isinstance(value, dict):
             return None, "it is no JSON object."
         clipped, cut = clip(value, schema_of(form))
@@ -176,7 +170,22 @@ class StructuredModel:
         return filled, ""
 
 
-def _parsed(said: str) -> tuple[object, bool]:
+def needs_repair() -> None:
+    """Refuse to begin without what mends JSON.
+
+    Raises:
+        UsageError: `json-repair` is not installed.
+    """
+    try:
+        import json_repair  # noqa: F401
+    except ModuleNotFoundError:
+        raise UsageError(
+            "this system reads JSON of a model, and json-repair is not installed",
+            "Install the extra: pip install 'membench[native]'",
+        ) from None
+
+
+def parsed(said: str) -> tuple[object, bool]:
     """A reply as JSON, and whether it had to be mended."""
     try:
         return orjson.loads(said), False

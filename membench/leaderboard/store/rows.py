@@ -130,6 +130,13 @@ def configuration(manifest: Manifest) -> str:
     return canonical_sha256(parts)[:12]
 
 
+MARKS = {
+    "answer-only": " [answers by itself]",
+    "question-aware": " [reads the history for each question]",
+}
+"""What a system's name is followed by where its rows are no equals of the others."""
+
+
 def label(manifest: Manifest) -> str:
     """The system's name with the parameters that were set."""
     system, chosen = manifest.system, dict(manifest.spec.set)
@@ -137,8 +144,7 @@ def label(manifest: Manifest) -> str:
         chosen = {key: value for key, value in chosen.items() if key not in DRIVEN}
     listed = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
     name = system.name
-    if system.protocol == "answer-only":
-        name += " [answers by itself]"
+    name += MARKS.get(system.protocol, "")
     return UNSHOWN.sub("_", f"{name} ({listed})" if listed else name)[:120]
 
 

@@ -1,0 +1,178 @@
+"""Tools that a memory model calls: what it may call, and its calls read back as filled-in forms.
+
+Models that were trained with tools write their calls in one of two ways: in the protocol's own
+field, or as JSON between tags in what they say. Both are read. Nothing is asked twice: a reply that
+called nothing counts as empty, one without a usable call as unusable, and what then happens is the
+system's affair.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import orjson
+from pydantic import ValidationError
+
+from membench.adapters.parts.budget import head
+from membench.adapters.parts.endpoint import Endpoint
+from membench.adapters.parts.structured import (
+    Form,
+    ReplyCounts,
+    clip,
+    needs_repair,
+    parsed,
+    schema_of,
+)
+from membench.domain.answer import Message
+from membench.domain.errors import ProviderFault, Reason
+from membench.domain.labels import JsonObject, Role
+from membench.domain.system import SystemContext
+
+OPEN, CLOSE = "<tool_call>", "</tool_call>"
+WRITTEN = re.compile(f"{OPEN}(.*?)(?:{CLOSE}|$)", re.DOTALL)
+HOW = (
+    f'To call a tool, write {OPEN}{{"name": "...", "arguments": {{...}}}}{CLOSE}; several calls '
+    "may follow one another. The tools, as JSON schemas:"
+)
+
+
+class Tool(Form):
+    """A tool, whose fields are its arguments; the docstring tells the model what it does."""
+
+    named: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Said:
+    """A reply.
+
+    Attributes:
+        text: Its words, calls that were written in them included.
+        calls: What it called, in order, filled in.
+        tried: Calls in it, usable or not.
+    """
+
+    text: str
+    calls: tuple[Tool, ...] = ()
+    tried: int = 0
+
+
+class ToolModel:
+    """The run's memory model in conversation.
+
+    Args:
+        context: Its `memory` endpoint is called.
+        prompt_tokens: Tokens of a prompt; the last message is cut to what the others leave.
+        reply_tokens: Tokens of a reply.
+
+    Raises:
+        UsageError: The run has no memory model, or `json-repair` is not installed.
+    """
+
+    def __init__(self, context: SystemContext, prompt_tokens: int, reply_tokens: int) -> None:
+        """Nothing is called yet."""
+        self.endpoint = Endpoint(context, Role.MEMORY)
+        self.count_tokens = context.count_tokens
+        self.prompt_tokens = prompt_tokens
+        self.reply_tokens = reply_tokens
+        self.counts = ReplyCounts()
+        needs_repair()
+
+    def say(
+        self, messages: Sequence[Message], tools: Sequence[type[Tool]] = (), *, field: bool = True
+    ) -> Said:
+        """The model's next message.
+
+        Args:
+            messages: The conversation so far.
+            tools: What may be called.
+            field: Whether tools go into the request's own field; else they are described at the
+                end of the first message, as text.
+
+        Raises:
+            ProviderFault: The endpoint failed: nobody's bad reply.
+        """
+        self.counts.asked += 1
+        if tools and not field:
+            described = "\n".join(orjson.dumps(offer(tool)).decode() for tool in tools)
+            first = Message(messages[0].role, f"{messages[0].content}\n{HOW}\n{described}")
+            messages = [first, *messages[1:]]
+        body: JsonObject = {
+            "messages": [
+                {"role": each.role, "content": each.content} for each in self._fitting(messages)
+            ],
+            "temperature": 0.0,
+            "max_tokens": self.reply_tokens,
+        }
+        if tools and field:
+            body["tools"] = [offer(tool) for tool in tools]
+        message = self._reply(body)
+        return self._read(message, {tool.named: tool for tool in tools})
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.endpoint.close()
+
+    def _fitting(self, messages: Sequence[Message]) -> list[Message]:
+        """The messages with the last one cut to what a prompt may hold."""
+        *before, last = messages
+        left = self.prompt_tokens - sum(self.count_tokens(each.content) for each in before)
+        content = head(last.content, max(left, 0), self.count_tokens)
+        self.counts.cut += content != last.content
+        return [*before, Message(last.role, content)]
+
+    def _reply(self, body: JsonObject) -> JsonObject:
+        """The message of a reply."""
+        reply = self.endpoint.post("/chat/completions", body)
+        try:
+            message: JsonObject = orjson.loads(reply)["choices"][0]["message"]
+            return dict(message)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise ProviderFault(Reason.PROVIDER_BAD_REPLY, f"chat: {error!r}") from error
+
+    def _read(self, message: JsonObject, tools: Mapping[str, type[Tool]]) -> Said:
+        """The words of a message and its calls; what cannot be used of them is counted."""
+        text = str(message.get("content") or "")
+        tried = [_from_field(call) for call in message.get("tool_calls") or ()]
+        tried += [parsed(written) for written in WRITTEN.findall(text)]
+        calls = [self._filled(value, mended, tools) for value, mended in tried]
+        usable = tuple(call for call in calls if call is not None)
+        self.counts.empty += bool(tools) and not tried
+        self.counts.unusable += bool(tried) and not usable
+        return Said(text, usable, len(tried))
+
+    def _filled(self, value: object, mended: bool, tools: Mapping[str, type[Tool]]) -> Tool | None:
+        """A call as a form; None where there is no such tool, or its arguments do not fit."""
+        tool = tools.get(str(value.get("name"))) if isinstance(value, dict) else None
+        given = value.get("arguments") if isinstance(value, dict) else None
+        if tool is None or not isinstance(given, dict):
+            self.counts.unknown += 1
+            return None
+        clipped, cut = clip(given, schema_of(tool))
+        try:
+            filled = tool.model_validate(clipped)
+        except ValidationError:
+            self.counts.unknown += 1
+            return None
+        self.counts.repaired += mended
+        self.counts.clipped += cut
+        return filled
+
+
+def offer(tool: type[Tool]) -> JsonObject:
+    """A tool as the protocol describes it."""
+    schema = tool.model_json_schema()
+    named = {"name": tool.named, "description": schema.pop("description", "")}
+    return {"type": "function", "function": {**named, "parameters": schema}}
+
+
+def _from_field(call: object) -> tuple[object, bool]:
+    """A call of the protocol's field, its arguments read, and whether they had to be mended."""
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return None, False
+    value, mended = parsed(str(function.get("arguments") or "{}"))
+    return {"name": function.get("name"), "arguments": value}, mended

@@ -1,0 +1,1 @@
+"""AtomMem: a model that reads with the question in view, and edits a small vector memory."""

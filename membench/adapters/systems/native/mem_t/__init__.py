@@ -1,0 +1,1 @@
+"""Mem-T: a trained agent with typed memories, which it writes and searches with tools."""

@@ -1,0 +1,48 @@
+"""Mem-T's typed memories in an item store: found with the turns they came from, some by a name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from membench.adapters.parts.items import ItemStore, StoredItem
+from membench.adapters.parts.segments import Segment
+
+TURNS, FACT, EXPERIENCE, PERSONA, SUMMARY = "turns", "fact", "experience", "persona", "summary"
+
+
+class TypedStore:
+    """Writes memories whose key is their text and that of their turns."""
+
+    def __init__(self, items: ItemStore) -> None:
+        """Over a store of items."""
+        self.items = items
+
+    def add(self, kind: str, text: str, part: Segment, *tags: str) -> None:
+        """A memory that a piece of the conversation left."""
+        item = StoredItem("", text, part.sources, part.time, f"{text}\n{part.text}", kind, tags)
+        self.items.add(item)
+
+    def rewrite(self, held: StoredItem, text: str, part: Segment) -> None:
+        """Another text for a memory, which comes from these turns too; none for a blank one."""
+        if text.strip():
+            sources = tuple(dict.fromkeys((*held.sources, *part.sources)))
+            key = f"{text}{held.key.removeprefix(held.text)}\n{part.text}"
+            new = replace(held, text=text, sources=sources, time=part.time, key=key)
+            self.items.put(new)
+
+    def write_named(self, kind: str, name: str, text: str, part: Segment) -> None:
+        """The portrait or summary of a name, as it is from now on."""
+        held = self.named(kind, name)
+        if held is None:
+            self.add(kind, text, part, name.strip().lower())
+        else:
+            self.rewrite(held, text, part)
+
+    def named(self, kind: str, name: str) -> StoredItem | None:
+        """The memory of a kind that belongs to a name."""
+        tags = (name.strip().lower(),)
+        return next((item for item in self.all(kind) if item.tags == tags), None)
+
+    def all(self, kind: str) -> list[StoredItem]:
+        """Memories of a kind, oldest first."""
+        return [item for item in self.items if item.kind == kind]
