@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from membench.adapters.parts.items import StoredItem
 from membench.adapters.parts.last_question import LastQuestion
 from membench.adapters.parts.segments import Segment, runs
 from membench.adapters.parts.tool_memory import ToolMemory
@@ -24,8 +23,8 @@ from membench.adapters.systems.native.mem_t.store import (
     TypedStore,
 )
 from membench.domain.answer import Answer, Message
-from membench.domain.case import Session
-from membench.domain.system import Memory, Query
+from membench.domain.case import Item, Session
+from membench.domain.system import Memory, MemoryChange, Query
 
 
 class MemT(ToolMemory):
@@ -55,6 +54,11 @@ class MemT(ToolMemory):
             self.speaker.counts.clipped += len(kept) < len(calls)
             for call in kept:
                 self._take(call, part, session)
+
+    def remember(self, item: Item) -> list[MemoryChange]:
+        """Store an item as it is, among the facts."""
+        self.last.forget()
+        return super().remember(item)
 
     def ranked(self, query: Query) -> Iterable[Memory]:
         """What the searches found, in that order; the plain ranking where they found nothing."""
@@ -105,18 +109,4 @@ class MemT(ToolMemory):
         asked = f"New memory: {text}\nStored:\n{listing}"
         decided = self._called(tools.REVISE, asked, tools.REVISING)
         for call in decided or [tools.Add(document=text)]:
-            match call:
-                case tools.Add(document=said, start_time=start, end_time=end):
-                    self.typed.add(kind, tools.timed(said, start, end), part)
-                case tools.Update(id=name) | tools.Delete(id=name):
-                    self._change(call, self.store.get(name.strip()), kind, part)
-
-    def _change(self, call: Tool, held: StoredItem | None, kind: str, part: Segment) -> None:
-        """Rewrite or remove a stored memory; one that is not there is counted."""
-        if held is None or held.kind != kind:
-            self.speaker.counts.unknown += 1
-        elif isinstance(call, tools.Update):
-            text = tools.timed(call.document, call.start_time, call.end_time)
-            self.typed.rewrite(held, text, part)
-        else:
-            self.store.remove(held.id)
+            self.speaker.counts.unknown += not self.typed.decide(call, kind, part)

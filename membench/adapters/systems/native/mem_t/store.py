@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from membench.adapters.parts.items import ItemStore, StoredItem
 from membench.adapters.parts.segments import Segment
+from membench.adapters.parts.tools import Tool
+from membench.adapters.systems.native.mem_t import tools
 
 TURNS, FACT, EXPERIENCE, PERSONA, SUMMARY = "turns", "fact", "experience", "persona", "summary"
 
@@ -21,6 +23,22 @@ class TypedStore:
         """A memory that a piece of the conversation left."""
         item = StoredItem("", text, part.sources, part.time, f"{text}\n{part.text}", kind, tags)
         self.items.add(item)
+
+    def decide(self, call: Tool, kind: str, part: Segment) -> bool:
+        """Add, rewrite or delete a memory as the agent says; whether there is such a one."""
+        if isinstance(call, tools.Add):
+            self.add(kind, tools.timed(call.document, call.start_time, call.end_time), part)
+        if not isinstance(call, tools.Update | tools.Delete):
+            return True
+        held = self.items.get(call.id.strip())
+        if held is None or held.kind != kind:
+            return False
+        if isinstance(call, tools.Update):
+            text = tools.timed(call.document, call.start_time, call.end_time)
+            self.rewrite(held, text, part)
+        else:
+            self.items.remove(held.id)
+        return True
 
     def rewrite(self, held: StoredItem, text: str, part: Segment) -> None:
         """Another text for a memory, which comes from these turns too; none for a blank one."""
