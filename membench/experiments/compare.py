@@ -9,7 +9,7 @@ read; nothing is written. The command, the page and the export show what this re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -51,13 +51,13 @@ class FinishedRun:
 
     Attributes:
         summary: What it came to.
-        scores: `scores.jsonl`.
+        scores: The rows of `scores.jsonl`, read anew each time.
         costs: `<phase>.<cost>` -> official case id -> total, as `CaseCosts` makes them.
         granted: Whether its system was granted the evidence: a ceiling, no competitor.
     """
 
     summary: Summary
-    scores: Sequence[Score]
+    scores: Iterable[Score]
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     granted: bool = False
 
@@ -332,7 +332,7 @@ def compare(
     known = [name for name in metrics if paired(first, second, name)[0]]
     if not known:
         for run in (first, second):
-            if run.scores and all(row.status == "failed" for row in run.scores):
+            if {row.status for row in run.scores} == {"failed"}:
                 raise UsageError(
                     f"every question of {run.name} failed, so it has no score to compare",
                     "`membench show` tells the cause; `membench run --resume` tries again.",
@@ -567,7 +567,7 @@ def load(path: Path) -> FinishedRun:
     return FinishedRun(summary, scores, costs.totals(), granted)
 
 
-def case_costs(scores: Sequence[Score], opaque: Callable[[str], str]) -> CaseCosts:
+def case_costs(scores: Iterable[Score], opaque: Callable[[str], str]) -> CaseCosts:
     """Costs by case of the cases that have scores, before any record was read.
 
     Args:

@@ -7,11 +7,13 @@ last complete one: an attempt with a record for every event of the timeline.
 
 from __future__ import annotations
 
+import re
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
 
 import orjson
 
@@ -24,49 +26,87 @@ from membench.records.memories import changes_from_content, memory_from_line
 from membench.records.record import Record
 from membench.records.shape import Shape, is_answer, is_note, is_play, is_text
 
+OPAQUE = re.compile(r"[0-9a-f]{16}")
+
 Lines = Mapping[int, Sequence[bytes]]
 """The lines of one case in one journal as they were written, by attempt."""
 
 
 class JournalIndex:
-    """Where the lines of each (case, attempt) stand in a journal; `notes` belong to none."""
+    """Where the lines of each (case, attempt) stand in a journal; `notes` belong to none.
+
+    Kept is one **stretch** for lines of one attempt that follow each other, 32 bytes each: a
+    million cases with one question are a million stretches.
+    """
 
     def __init__(self, path: Path, shape: Shape) -> None:
         """Scan the file once; a missing file has no lines, nor has one line another shape."""
         self._path = path
         self.notes: list[JsonObject] = []
-        self._offsets: dict[str, dict[int, array[int]]] = {}
-        for offset, line in read_offsets(path):
+        self._cases, self._attempts = array("Q"), array("Q")
+        self._starts, self._ends = array("Q"), array("Q")
+        for start, end, line in read_offsets(path):
             if "case" not in line:
                 if is_note(line):
                     self.notes.append(line)
-                continue
-            if not shape(line):
-                continue
-            attempts = self._offsets.setdefault(line["case"], {})
-            if line["attempt"] not in attempts:
-                attempts[line["attempt"]] = array("q")
-            attempts[line["attempt"]].append(offset)
+            elif shape(line) and (case := case_number(line["case"])) is not None:
+                self._extend(case, line["attempt"], start, end)
+        self._sort()
+
+    def _extend(self, case: int, attempt: int, start: int, end: int) -> None:
+        """Take in a line: it goes on with the last stretch, or begins another."""
+        if self._ends and (self._cases[-1], self._attempts[-1], self._ends[-1]) == (
+            case,
+            attempt,
+            start,
+        ):
+            self._ends[-1] = end
+            return
+        for column, value in zip(self._columns(), (case, attempt, start, end), strict=True):
+            column.append(value)
+
+    def _columns(self) -> tuple[array[int], ...]:
+        return self._cases, self._attempts, self._starts, self._ends
+
+    def _sort(self) -> None:
+        """Order the stretches by case; those of one case stay as they were written."""
+        order = sorted(range(len(self._cases)), key=self._cases.__getitem__)
+        self._cases, self._attempts, self._starts, self._ends = (
+            array("Q", (column[at] for at in order)) for column in self._columns()
+        )
+
+    def _stretches(self, case: str) -> range:
+        """The stretches of a case."""
+        number = case_number(case)
+        if number is None:
+            return range(0)
+        return range(bisect_left(self._cases, number), bisect_right(self._cases, number))
 
     def attempts(self, case: str) -> list[int]:
         """Attempts at a case, oldest first."""
-        return sorted(self._offsets.get(case, ()))
+        return sorted({self._attempts[at] for at in self._stretches(case)})
+
+    def cases(self) -> list[str]:
+        """Every case with a line, sorted."""
+        return [f"{number:016x}" for number, _ in groupby(self._cases)]
 
     def lines(self, case: str) -> Lines:
         """The lines of every attempt at a case, oldest attempt first."""
-        if case not in self._offsets:
+        stretches = self._stretches(case)
+        if not stretches:
             return {}
+        found: dict[int, list[bytes]] = {attempt: [] for attempt in self.attempts(case)}
         with self._path.open("rb") as file:
-            return {
-                attempt: [line_at(file, offset) for offset in self._offsets[case][attempt]]
-                for attempt in self.attempts(case)
-            }
+            for at in stretches:
+                file.seek(self._starts[at])
+                data = file.read(self._ends[at] - self._starts[at])
+                found[self._attempts[at]] += filter(None, data.split(b"\n"))
+        return found
 
 
-def line_at(file: BinaryIO, offset: int) -> bytes:
-    """The line that starts at a byte offset."""
-    file.seek(offset)
-    return file.readline()
+def case_number(case: str) -> int | None:
+    """An opaque case id (16 hexadecimal digits) as a number; None for what is none."""
+    return int(case, 16) if OPAQUE.fullmatch(case) else None
 
 
 @dataclass(frozen=True)

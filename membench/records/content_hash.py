@@ -21,7 +21,7 @@ class ContentHash:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._cases: dict[str, str] = {}
+        self._cases: dict[bytes, bytes] = {}
         self._complete = True
 
     def add(self, case: Case, loaded: CaseAttempt) -> None:
@@ -38,7 +38,7 @@ class ContentHash:
         for line in loaded.texts:
             kept = {key: line[key] for key in ("n", "sha256", "tokens", "sources", "time")}
             digest.update(canonical_json(kept) + b"\n")
-        self._cases[case.id] = digest.hexdigest()
+        self._cases[case.id.encode()] = digest.digest()
 
     def merge(self, other: ContentHash) -> None:
         """Take in other cases."""
@@ -49,7 +49,12 @@ class ContentHash:
         """The hash, or None while a case has no complete attempt."""
         if not self._complete:
             return None
-        return hashlib.sha256(canonical_json(sorted(self._cases.items()))).hexdigest()
+        whole = hashlib.sha256(b"[")
+        for number, (case, digest) in enumerate(sorted(self._cases.items())):
+            pair = canonical_json([case.decode(), digest.hex()])
+            whole.update(b"," + pair if number else pair)
+        whole.update(b"]")
+        return whole.hexdigest()
 
 
 def hashed(content: object) -> Any:

@@ -113,12 +113,12 @@ def terminate_torn_line(path: Path) -> None:
 
 def read_lines(path: Path) -> Iterator[JsonObject]:
     """Every line that parses, in order; nothing if the file does not exist."""
-    for _, line in read_offsets(path):
+    for _, _, line in read_offsets(path):
         yield line
 
 
-def read_offsets(path: Path) -> Iterator[tuple[int, JsonObject]]:
-    """Like `read_lines`, each with the byte offset it starts at."""
+def read_offsets(path: Path) -> Iterator[tuple[int, int, JsonObject]]:
+    """Like `read_lines`, each with the byte offsets at which it starts and the next one does."""
     if not path.exists():
         return
     offset = 0
@@ -129,5 +129,5 @@ def read_offsets(path: Path) -> Iterator[tuple[int, JsonObject]]:
             except orjson.JSONDecodeError:
                 line = None
             if isinstance(line, dict):
-                yield offset, line
+                yield offset, offset + len(raw), line
             offset += len(raw)

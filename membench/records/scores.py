@@ -46,16 +46,24 @@ def read_scores(path: Path) -> list[Score]:
     Raises:
         DataError: A line is no score row.
     """
-    rows = []
+    return list(stream_scores(path))
+
+
+def stream_scores(path: Path) -> Iterator[Score]:
+    """The rows of scores.jsonl, one after the other.
+
+    Raises:
+        DataError: A line is no score row.
+    """
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                rows.append(score_from_json(orjson.loads(line)))
+                row = score_from_json(orjson.loads(line))
             except (ValueError, TypeError, KeyError):
                 raise DataError(
                     path, f"line {number}", "is no score row", "Score the run again."
                 ) from None
-    return rows
+            yield row
 
 
 def score_from_json(line: JsonView) -> Score:

@@ -6,6 +6,7 @@ import gzip
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from membench.harness.run import start
 from membench.leaderboard.bundles.bundle import checksums, make_bundle
+from membench.leaderboard.bundles.score_table import unpacked_rows
 from membench.records.spec import ExecOptions, RunSpec
 
 
@@ -53,11 +55,21 @@ class Spoil:
         self.raw(name, json.dumps(value).encode())
 
     def lines(self, name: str, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+        """Change lines; those of scores as rows with their metrics named (schema 1)."""
         data = gzip.decompress((self.path / name).read_bytes())
         lines = [json.loads(line) for line in data.splitlines()]
+        if name == "scores.jsonl.gz":
+            lines = [asdict(row) for row in unpacked_rows(lines)]
         changed = change(lines)
         kept = changed if isinstance(changed, list) else lines
         self.gz(name, "".join(json.dumps(line) + "\n" for line in kept).encode())
+
+    def table(self, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+        """Change the lines of scores as they are written (schema 2)."""
+        data = gzip.decompress((self.path / "scores.jsonl.gz").read_bytes())
+        lines = [json.loads(line) for line in data.splitlines()]
+        change(lines)
+        self.gz("scores.jsonl.gz", "".join(json.dumps(line) + "\n" for line in lines).encode())
 
     def text(self, name: str, old: str, new: str) -> None:
         path = self.path / name

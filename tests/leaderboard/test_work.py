@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -70,4 +71,4 @@ def test_a_long_dotted_string_is_looked_through_once() -> None:
 def test_lines_and_values_are_counted_while_reading(rule: str, limits: Limits) -> None:
     data = "".join(json.dumps({"a": n}) + "\n" for n in range(4)).encode()
     with pytest.raises(RuleViolation, match=rule.replace(".", r"\.")):
-        list(parse_lines(data, SCORES, limits))
+        list(parse_lines(io.BytesIO(data), SCORES, limits))

@@ -56,8 +56,9 @@ def test_offsets_point_at_their_lines(tmp_path):
         appender.append({"n": number, "text": "é" * number})
     appender.close()
     data = path.read_bytes()
-    for offset, line in read_offsets(path):
-        assert data[offset:].startswith(b'{"n":%d' % line["n"])
+    for start, end, line in read_offsets(path):
+        assert data[start:].startswith(b'{"n":%d' % line["n"])
+        assert data[end - 1 : end] == b"\n"
 
 
 def test_a_missing_journal_has_no_lines(tmp_path):

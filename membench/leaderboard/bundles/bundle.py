@@ -9,7 +9,8 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ from membench.domain.labels import JsonObject, JsonView
 from membench.harness.places import open_run
 from membench.leaderboard.bundles import layout, redact
 from membench.leaderboard.bundles.schema import private
+from membench.leaderboard.bundles.score_table import packed_rows
+from membench.records.attempts import JournalIndex
 from membench.records.journal import read_lines
 from membench.records.manifest import SystemEntry
 from membench.records.run_directory import RunDir
-from membench.records.scores import read_scores
+from membench.records.scores import stream_scores
+from membench.records.shape import Shape, is_answer, is_play, is_text
 from membench.tasks.registry import get_task
 
 
@@ -61,45 +65,64 @@ def make_bundle(run_path: Path, to: Path) -> Bundle:
     to.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{to.name}.", dir=to.parent))
     try:
-        files = bundle_files(run)
-        for name, data in files.items():
-            (work / name).write_bytes(data)
+        write_bundle(run, work)
         work.chmod(0o755)
         work.replace(to)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
-    manifest = orjson.loads(files[layout.MANIFEST])
-    digest = hashlib.sha256(files[layout.CHECKSUMS]).hexdigest()
+    manifest = orjson.loads((to / layout.MANIFEST).read_bytes())
+    digest = file_sha256(to / layout.CHECKSUMS)
     return Bundle(to, digest, manifest["run_id"], manifest["task"]["name"])
 
 
-def bundle_files(run: RunDir) -> dict[str, bytes]:
-    """Every file of a run's bundle, SHA256SUMS last."""
+def write_bundle(run: RunDir, folder: Path) -> None:
+    """Write every file of a run's bundle into a folder, line by line, SHA256SUMS last.
+
+    Raises:
+        BundleError: See `make_bundle`.
+    """
     manifest, summary = run.manifest(), run.summary()
     check_named(manifest.system)
-    free = get_task(summary.task).card.may_redistribute_text
-    files = {
-        layout.MANIFEST: json_file(redact.manifest(manifest)),
-        layout.SUMMARY: json_file(redact.summary(summary)),
-        layout.TEXTS: packed(map(redact.texts, records(run.texts))),
-        layout.PLAY: packed(play_lines(run.play, text_allowed=free)),
-        layout.ANSWERS: packed(
-            redact.answers(line, text_allowed=free) for line in records(run.answers)
+    for name, value in (
+        (layout.MANIFEST, redact.manifest(manifest)),
+        (layout.SUMMARY, redact.summary(summary)),
+    ):
+        data = json_file(value)
+        check_machine(name, data, machine_names())
+        check_strings(name, value)
+        (folder / name).write_bytes(data)
+    for name, lines in line_files(run, text_allowed=text_allowed(summary.task)):
+        write_packed(folder / name, lines)
+    hashes = {path.name: file_sha256(path) for path in folder.iterdir()}
+    (folder / layout.CHECKSUMS).write_bytes(layout.sums_text(hashes))
+
+
+def text_allowed(task: str) -> bool:
+    """Whether free answers may be published."""
+    return get_task(task).card.may_redistribute_text
+
+
+def line_files(run: RunDir, *, text_allowed: bool) -> Iterator[tuple[str, Iterator[JsonView]]]:
+    """The files of JSON lines of a run's bundle, none of them read yet."""
+    yield layout.TEXTS, map(redact.texts, records(run.texts, is_text, "n"))
+    yield layout.PLAY, play_lines(run.play, text_allowed=text_allowed)
+    yield (
+        layout.ANSWERS,
+        (
+            redact.answers(line, text_allowed=text_allowed)
+            for line in records(run.answers, is_answer, "event")
         ),
-        layout.SCORES: packed(asdict(row) for row in read_scores(run.scores)),
-    }
+    )
+    yield layout.SCORES, packed_rows(stream_scores(run.scores))
     for path in sorted(run.verdicts.glob("*.jsonl")):
-        files[f"verdicts.{path.stem}.jsonl.gz"] = packed(map(redact.verdict, read_lines(path)))
+        yield f"verdicts.{path.stem}.jsonl.gz", map(redact.verdict, read_lines(path))
     for path in sorted((run.verdicts / "calibration").glob("*.jsonl")):
-        files[f"calibration.{path.stem}.jsonl.gz"] = packed(map(redact.verdict, read_lines(path)))
+        yield f"calibration.{path.stem}.jsonl.gz", map(redact.verdict, read_lines(path))
     if run.energy.exists():
-        files[layout.ENERGY] = packed(map(redact.energy, read_lines(run.energy)))
+        yield layout.ENERGY, map(redact.energy, read_lines(run.energy))
     if run.gate.exists():
-        files[layout.GATE] = packed(map(redact.gate, read_lines(run.gate)))
-    check_private(files)
-    files[layout.CHECKSUMS] = checksums(files)
-    return files
+        yield layout.GATE, map(redact.gate, read_lines(run.gate))
 
 
 def check_named(system: SystemEntry) -> None:
@@ -117,16 +140,22 @@ def check_named(system: SystemEntry) -> None:
 
 def play_lines(path: Path, *, text_allowed: bool) -> Iterator[JsonObject]:
     """Records of the play stage, then calls that came after a case was closed."""
-    yield from (redact.play(line, text_allowed=text_allowed) for line in records(path))
-    late = [line for line in read_lines(path) if line.get("late")]
+    played = JournalIndex(path, is_play)
+    yield from (redact.play(line, text_allowed=text_allowed) for line in indexed(played, "event"))
+    late = [line for line in played.notes if line.get("late")]
     yield from map(redact.note, sorted(late, key=lambda line: str(line["of"])))
 
 
-def records(path: Path) -> Iterator[JsonObject]:
+def records(path: Path, shape: Shape, number: str) -> Iterator[JsonObject]:
     """The lines of a journal that belong to a case, by case, attempt and number (n or event)."""
-    lines = [line for line in read_lines(path) if "case" in line]
-    number = "n" if lines and "n" in lines[0] else "event"
-    yield from sorted(lines, key=lambda line: (line["case"], line["attempt"], line[number]))
+    yield from indexed(JournalIndex(path, shape), number)
+
+
+def indexed(index: JournalIndex, number: str) -> Iterator[JsonObject]:
+    """The lines of an indexed journal, of one case at a time."""
+    for case in index.cases():
+        for lines in index.lines(case).values():
+            yield from sorted(map(orjson.loads, lines), key=itemgetter(number))
 
 
 def json_file(value: JsonView) -> bytes:
@@ -135,10 +164,18 @@ def json_file(value: JsonView) -> bytes:
     return orjson.dumps(value, option=options)
 
 
-def packed(lines: Iterable[JsonView]) -> bytes:
-    """JSON lines, compressed without a time or a name, so that equal lines give equal bytes."""
-    options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS
-    return gzip.compress(b"".join(orjson.dumps(line, option=options) for line in lines), 9, mtime=0)
+def write_packed(path: Path, lines: Iterable[JsonView]) -> None:
+    """JSON lines, compressed without a time or a name, so that equal lines give equal bytes.
+
+    Raises:
+        BundleError: A line names this machine or its user.
+    """
+    options, names = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS, machine_names()
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
+        for line in lines:
+            data = orjson.dumps(line, option=options)
+            check_machine(path.name, data, names)
+            file.write(data)
 
 
 def checksums(files: Mapping[str, bytes]) -> bytes:
@@ -146,27 +183,43 @@ def checksums(files: Mapping[str, bytes]) -> bytes:
     return layout.sums_text({n: hashlib.sha256(data).hexdigest() for n, data in files.items()})
 
 
-def check_private(files: Mapping[str, bytes]) -> None:
+def file_sha256(path: Path) -> str:
+    """Hash of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_machine(name: str, content: bytes, names: Iterable[str]) -> None:
     """Refuse to publish what names this machine or its user.
+
+    Args:
+        name: The file.
+        content: All of it, or a line.
+        names: As `machine_names` gives them.
 
     Raises:
         BundleError: Names the file and what was found.
     """
-    for name, data in files.items():
-        content = gzip.decompress(data) if name.endswith(".gz") else data
-        for secret in machine_names():
-            if secret.encode() in content:
-                raise BundleError(
-                    f"{name} holds '{secret}', which names this machine or its user",
-                    "Run again with parameters that do not hold it, and submit that run.",
-                )
-    for name in (layout.MANIFEST, layout.SUMMARY):
-        for text in strings(orjson.loads(files[name])):
-            if private(text):
-                raise BundleError(
-                    f"{name} holds {text[:80]!r}, which looks like a path or a host",
-                    "Run again with a parameter that is a plain name, and submit that run.",
-                )
+    for secret in names:
+        if secret.encode() in content:
+            raise BundleError(
+                f"{name} holds '{secret}', which names this machine or its user",
+                "Run again with parameters that do not hold it, and submit that run.",
+            )
+
+
+def check_strings(name: str, value: object) -> None:
+    """Refuse to publish a manifest or summary with a string that looks like a path or a host.
+
+    Raises:
+        BundleError: Names the file and the string.
+    """
+    for text in strings(value):
+        if private(text):
+            raise BundleError(
+                f"{name} holds {text[:80]!r}, which looks like a path or a host",
+                "Run again with a parameter that is a plain name, and submit that run.",
+            )
 
 
 def machine_names() -> list[str]:

@@ -39,8 +39,9 @@ class Limits:
 
     Attributes:
         wire_bytes: A zip as sent, or the files of a folder together.
-        unpacked_bytes: All entries together once decompressed. LoCoMo needs 3 MB; the texts of
-            a full context over 500 LongMemEval histories 50 MB.
+            The 75,336 questions of ConvoMem at k 10 need 50 MB, most of it hashes of memories.
+        unpacked_bytes: All entries together once decompressed; LoCoMo needs 3 MB, ConvoMem 270.
+            They are read as a stream: no more than a line is held.
         entries: Members of a zip or files of a folder.
         line_bytes: One line of JSON.
         depth: Nesting of one JSON value.
@@ -48,8 +49,8 @@ class Limits:
         values: JSON values of one file, keys included.
     """
 
-    wire_bytes: int = 16 * 2**20
-    unpacked_bytes: int = 128 * 2**20
+    wire_bytes: int = 64 * 2**20
+    unpacked_bytes: int = 512 * 2**20
     entries: int = 16
     line_bytes: int = 4 * 2**20
     depth: int = 24

@@ -13,7 +13,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StrictInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    StrictInt,
+    Tag,
+)
 
 from membench.domain.errors import Reason
 from membench.domain.labels import JsonObject, JsonView
@@ -521,6 +530,20 @@ class Note(StrictModel):
     late: Annotated[list[LateUsage], Field(max_length=100_000)]
 
 
+PLAY_LINES = ("event line", "note line")
+
+
+def kind_of_play_line(line: JsonView) -> str:
+    """Which of `PLAY_LINES` a line of play.jsonl is."""
+    return PLAY_LINES["note" in line]
+
+
+PlayEntry = Annotated[
+    Annotated[Play, Tag("event line")] | Annotated[Note, Tag("note line")],
+    Discriminator(kind_of_play_line),
+]
+
+
 class TurnSpan(StrictModel):
     """A quote from a turn: code points of its text."""
 
@@ -587,7 +610,7 @@ class TextLine(StrictModel):
 
 
 class ScoreLine(StrictModel):
-    """A line of scores.jsonl."""
+    """A row of scores.jsonl, its metrics named; in bundles from before there was a table."""
 
     case_id: ItemId
     item_id: ItemId
@@ -598,6 +621,60 @@ class ScoreLine(StrictModel):
     reason: ShortText | None
     flags: list[Label]
     event: Count | None
+
+
+class ScoreHeader(StrictModel):
+    """The first line of a score table (`score_table`)."""
+
+    schema_: Annotated[StrictInt, Field(alias="schema")]
+
+
+class MetricNames(StrictModel):
+    """A line of a score table that says which metrics the following rows mean by a number."""
+
+    metrics: Annotated[list[Label], Field(max_length=1000)]
+
+
+class ScoreRow(StrictModel):
+    """A row of a score table: values in the order of the names that `names` stands for."""
+
+    case_id: ItemId
+    item_id: ItemId
+    kind: Label
+    category: Label | None
+    status: Literal["scored", "unscored", "failed"]
+    names: Count
+    values: list[Real | None]
+    reason: ShortText | None
+    flags: list[Label]
+    event: Count | None
+
+
+HEADER, NAMES, ROW, PLAIN_ROW = SCORE_LINES = (
+    "header line",
+    "names line",
+    "row line",
+    "plain line",
+)
+
+
+def kind_of_score_line(line: JsonView) -> str:
+    """Which of `SCORE_LINES` a line of a score file is, by its keys."""
+    keys = zip(SCORE_LINES, ("schema", "metrics", "names"), strict=False)
+    return next((kind for kind, key in keys if key in line), SCORE_LINES[-1])
+
+
+ScoreEntry = Annotated[
+    Annotated[ScoreHeader, Tag("header line")]
+    | Annotated[MetricNames, Tag("names line")]
+    | Annotated[ScoreRow, Tag("row line")]
+    | Annotated[ScoreLine, Tag("plain line")],
+    Discriminator(kind_of_score_line),
+]
+"""A line of scores.jsonl.gz, of either schema."""
+
+LINE_KINDS = frozenset({*SCORE_LINES, *PLAY_LINES})
+"""Words that pydantic puts into the place of a fault, and that are no keys."""
 
 
 class GateLine(StrictModel):

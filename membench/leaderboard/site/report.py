@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from membench.harness.places import open_run
-from membench.leaderboard.bundles.bundle import bundle_files
-from membench.leaderboard.bundles.layout import LIMITS
+from membench.leaderboard.bundles.bundle import write_bundle
 from membench.leaderboard.rendering import html
-from membench.leaderboard.validation.unpacking import UnpackedBundle, unpack
+from membench.leaderboard.validation.unpacking import UnpackedBundle
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle, question_rows
 from membench.metrics.names import is_fraction
@@ -30,8 +30,9 @@ def write_report(run: Path, file: Path) -> None:
 
 def as_loaded(run: RunDir) -> LoadedBundle:
     """A run directory as the bundle it would become."""
-    stored = bundle_files(run)
-    opened = UnpackedBundle(stored, unpack(stored, LIMITS))
+    with tempfile.TemporaryDirectory(prefix="membench-report-") as folder:
+        write_bundle(run, Path(folder))
+        opened = UnpackedBundle({path.name: path.read_bytes() for path in Path(folder).iterdir()})
     return LoadedBundle(run.manifest(), run.summary(), None, opened)
 
 

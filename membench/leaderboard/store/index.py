@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ import orjson
 from membench.domain.labels import JsonObject, JsonView
 from membench.energy.verification.repeats import Repeat, verdict_of
 from membench.leaderboard.bundles import layout
+from membench.leaderboard.store.bundle_lines import BundleRows, read_lines
 from membench.leaderboard.store.refusals import refusal_file, refusal_of
 from membench.leaderboard.store.rows import BundleFigures, build_row
 from membench.leaderboard.store.store import (
@@ -33,10 +35,8 @@ from membench.leaderboard.store.store import (
 from membench.leaderboard.validation import Rejected, verify_form
 from membench.leaderboard.validation.parsing import manifest_of, summary_of
 from membench.leaderboard.validation.rules import Finding
-from membench.leaderboard.validation.strict import parse_lines
-from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
+from membench.leaderboard.validation.unpacking import open_bundle
 from membench.records.canonical import canonical_sha256
-from membench.records.scores import score_from_json
 from membench.records.summary import Summary
 
 Frame: TypeAlias = Any
@@ -180,31 +180,20 @@ def read_row(store: Store, entry: BundleEntry) -> BundleFigures:
     current = badge if badge is not None and badge["bundle_sha256"] == opened.sha256 else None
     if current is None:
         verify_form(opened).accept()
-    reader = trusted_lines if current else strict_lines
+    lines = partial(read_lines, opened, trusted=current is not None)
     manifest = manifest_of(opened)
     if manifest.run_id != entry.run_id:
         found = Finding("identity.run", entry.run_id, f"holds run '{manifest.run_id}'")
         raise Rejected([found])
     summary = Summary.from_json(current["summary"]) if current else summary_of(opened)
-    rows = [score_from_json(line) for line in reader(opened, layout.SCORES)]
-    play = [line for line in reader(opened, layout.PLAY) if "note" not in line]
-    answers = reader(opened, layout.ANSWERS)
-    row = build_row(manifest, summary, rows, play, answers)
+    rows = BundleRows(opened, trusted=current is not None)
+    play = (line for line in lines(layout.PLAY) if "note" not in line)
+    row = build_row(manifest, summary, rows, play, lines(layout.ANSWERS))
     row.facts.update(badge_facts(current))
     row.facts.update(submitted_by(row.facts["submitter"], row.facts))
     manifest_bytes = opened.stored[layout.MANIFEST]
     row.facts["manifest_sha256"] = hashlib.sha256(manifest_bytes).hexdigest()
     return row
-
-
-def trusted_lines(opened: UnpackedBundle, name: str) -> Iterator[JsonObject]:
-    """Lines of a file that the validator has read before."""
-    return map(orjson.loads, opened.unpacked[name].splitlines())
-
-
-def strict_lines(opened: UnpackedBundle, name: str) -> Iterator[JsonObject]:
-    """Lines of a file that somebody put there."""
-    return parse_lines(opened.unpacked[name], name)
 
 
 def badge_facts(badge: JsonView | None) -> JsonObject:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -246,7 +246,7 @@ def meter(key: ComparisonKey) -> str:
 def build_row(
     manifest: Manifest,
     summary: Summary,
-    rows: Sequence[Score],
+    rows: Iterable[Score],
     play: Iterable[JsonView],
     answers: Iterable[JsonView],
 ) -> BundleFigures:
@@ -255,7 +255,7 @@ def build_row(
     Args:
         manifest: manifest.json.
         summary: The figures to show.
-        rows: Score rows.
+        rows: Score rows, which are read several times.
         play: Lines of play.jsonl.
         answers: Lines of answers.jsonl.
     """
@@ -294,26 +294,30 @@ def named_metrics(summary: Summary) -> Iterable[tuple[str, Metric]]:
                 yield f"{category}/{name}", metric
 
 
-def metric_cells(task: str, rows: Sequence[Score]) -> dict[str, CaseSums]:
+def metric_cells(task: str, rows: Iterable[Score]) -> dict[str, CaseSums]:
     """Sums by case of the task's headline metrics; a failed row counts as 0."""
     card = get_task(task).card
     names = dict.fromkeys((*card.headline, card.main_metric, card.offline_metric))
-    cases = case_ids(rows)
-    found = {}
-    for name in names:
-        sums: dict[str, list[float]] = defaultdict(list)
-        for row in rows:
+    sums: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in names}
+    cases, valued = set(), set()
+    for row in rows:
+        cases.add(row.case_id)
+        for name in names:
             if name in row.values and (value := counted(row, name)) is not None:
-                sums[row.case_id].append(value)
-        if sums and any(row.values.get(name) is not None for row in rows):
-            found[name] = CaseSums(
-                tuple(math.fsum(sums[case]) for case in cases),
-                tuple(len(sums[case]) for case in cases),
-            )
-    return found
+                sums[name][row.case_id].append(value)
+                if row.values[name] is not None:
+                    valued.add(name)
+    return {
+        name: CaseSums(
+            tuple(math.fsum(sums[name].get(case, ())) for case in sorted(cases)),
+            tuple(len(sums[name].get(case, ())) for case in sorted(cases)),
+        )
+        for name in names
+        if name in valued
+    }
 
 
-def case_ids(rows: Sequence[Score]) -> list[str]:
+def case_ids(rows: Iterable[Score]) -> list[str]:
     """Official case ids in the order of every `CaseSums`."""
     return sorted({row.case_id for row in rows})
 

@@ -25,11 +25,11 @@ from pathlib import Path
 
 from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject
-from membench.domain.score import Score
 from membench.leaderboard.bundles.layout import LIMITS, Limits
 from membench.leaderboard.validation.energy import energy_findings
 from membench.leaderboard.validation.parsing import (
     MANY,
+    BundleHead,
     ParsedBundle,
     disagreements,
     parse_bundle,
@@ -73,15 +73,13 @@ class Verification:
         findings: Broken rules; empty for an accepted bundle.
         bundle: The bundle; None if it could not be read.
         summary: The figures to show: the verifier's own where it could compute them.
-        rows: Score rows they rest on.
         origins: Metric name -> `re-scored`, `judged` or `claimed`.
         flags: Remarks, keys of `FLAGS`.
     """
 
     findings: tuple[Finding, ...] = ()
-    bundle: ParsedBundle | None = None
+    bundle: BundleHead | None = None
     summary: JsonObject = field(default_factory=dict)
-    rows: tuple[Score, ...] = ()
     origins: dict[str, MetricOrigin] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
@@ -95,7 +93,7 @@ class Verification:
         """Whether the verifier had the data."""
         return bool(self.origins)
 
-    def accept(self) -> ParsedBundle:
+    def accept(self) -> BundleHead:
         """The bundle, once it is accepted.
 
         Raises:
@@ -189,8 +187,7 @@ def stages(bundle: ParsedBundle, reference: VerifierData | None) -> Iterator[Sta
 def unverified(bundle: ParsedBundle) -> Verification:
     """What can be said of a bundle without its data."""
     flags = (*run_flags(bundle), "flag.unverified")
-    rows = tuple(score_of(line) for line in bundle.scores)
-    return Verification((), bundle, bundle.summary, rows, {}, flags)
+    return Verification((), bundle, bundle.summary, {}, flags)
 
 
 def rescored(bundle: ParsedBundle, reference: VerifierData) -> Verification:
@@ -201,7 +198,6 @@ def rescored(bundle: ParsedBundle, reference: VerifierData) -> Verification:
         tuple(result.findings),
         bundle,
         result.summary,
-        tuple(result.rows),
         result.origins,
         flags,
     )
@@ -224,11 +220,6 @@ def run_flags(bundle: ParsedBundle) -> list[str]:
     if stored.nothing and bundle.manifest["system"].get("reference") != "floor":
         found.append("flag.empty")
     return found
-
-
-def score_of(line: JsonObject) -> Score:
-    """A line of scores.jsonl as a row."""
-    return Score(**{**line, "flags": tuple(line["flags"])})
 
 
 def as_json(result: Verification) -> JsonObject:

@@ -7,10 +7,12 @@ What ends the process (too much memory, CPU or time) is a finding of the bundle,
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import orjson
 from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.validation import Verification, verify
-from membench.leaderboard.validation.parsing import ParsedBundle
+from membench.leaderboard.validation.parsing import BundleHead
 from membench.leaderboard.validation.rules import Finding
 
 
@@ -52,9 +54,16 @@ def verify_apart(
         limits: What it may take.
     """
     command = [sys.executable, "-m", __name__, str(path), *([str(data)] if data else [])]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as child:
+    with (
+        tempfile.TemporaryDirectory(prefix="membench-check-") as folder,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": folder},  # removed here, also when the child is killed
+        ) as child,
+    ):
         resource.prlimit(child.pid, resource.RLIMIT_DATA, (limits.memory_bytes,) * 2)
         resource.prlimit(child.pid, resource.RLIMIT_CPU, (limits.cpu_s, limits.cpu_s + 5))
         try:
@@ -97,7 +106,7 @@ def from_json(stored: JsonView) -> Verification:
     bundle = None
     if stored["bundle"] is not None:
         sha256, manifest, summary = stored["bundle"]
-        bundle = ParsedBundle(sha256, manifest, summary, [], [], [], [], [], {}, {}, None)
+        bundle = BundleHead(sha256, manifest, summary)
     return Verification(
         findings=tuple(Finding(*entry) for entry in stored["findings"]),
         bundle=bundle,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from membench.domain.answer import AnswerInput
 from membench.domain.case import Ask, Case, Remember
@@ -198,14 +198,15 @@ def claim_flags(bundle: ParsedBundle) -> list[str]:
     return found
 
 
-def instant(lines: Sequence[JsonView]) -> bool:
+def instant(lines: Iterable[JsonView]) -> bool:
     """Whether most spans of a file took no time, or all of its work no CPU."""
-    entries = [line["telemetry"] for line in lines]
-    spans = [e["end"] - e["start"] for e in entries if "start" in e and "end" in e]
-    if len(spans) < LEAST_SPANS:
-        return False
-    idle = sum(span <= 0 for span in spans)
-    return idle > len(spans) / 2 or not any(e.get("cpu_s") or e.get("usage") for e in entries)
+    spans = idle = working = 0
+    for entry in (line["telemetry"] for line in lines):
+        if "start" in entry and "end" in entry:
+            spans += 1
+            idle += entry["end"] <= entry["start"]
+        working += bool(entry.get("cpu_s") or entry.get("usage"))
+    return spans >= LEAST_SPANS and (idle > spans / 2 or not working)
 
 
 def unrecorded(bundle: ParsedBundle) -> bool:

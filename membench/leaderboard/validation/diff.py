@@ -20,12 +20,10 @@ import orjson
 from membench.domain.labels import JsonView
 from membench.domain.score import Score
 from membench.leaderboard.bundles import layout
+from membench.leaderboard.validation.checked_lines import row_key
 from membench.leaderboard.validation.rules import Finding
 
 VALUE_TOLERANCE = 1e-6
-
-RowKey = tuple[str, str, str, int | None]
-"""What identifies a score row: case, kind, item, event."""
 
 RULE_OF_PART = {
     "counts": "rescore.count",
@@ -48,16 +46,6 @@ ADDED_TO_USAGE = frozenset({"latency_s", "cpu_s", "prompt_sq", "cut", "empty", "
 """Figures of usage that older summaries do not have."""
 
 
-def row_key(row: Score) -> RowKey:
-    """The key of a row."""
-    return row.case_id, row.kind, row.item_id, row.event
-
-
-def line_key(line: JsonView) -> RowKey:
-    """The key of a line of scores.jsonl."""
-    return line["case_id"], line["kind"], line["item_id"], line["event"]
-
-
 def changed_metrics(rows: Sequence[Score], others: Sequence[Score]) -> set[str]:
     """Names of the metrics with another value, or on one side only, in two scorings of a case."""
     values = {row_key(row): row.values for row in others}
@@ -72,37 +60,25 @@ def changed_metrics(rows: Sequence[Score], others: Sequence[Score]) -> set[str]:
     return names
 
 
-def score_findings(rows: Sequence[Score], claimed: Mapping[RowKey, JsonView]) -> Iterator[Finding]:
-    """Rows that differ from the submitted ones, are missing there, or are there alone."""
-    for row in rows:
-        claim = claimed.get(row_key(row))
-        if claim is None:
-            yield Finding("rescore.score", layout.SCORES, f"no row of '{row.item_id}'")
-            continue
-        if problem := row_problem(row, claim):
-            yield Finding("rescore.score", f"{layout.SCORES}: '{row.item_id}'", problem)
-    keys = {row_key(row) for row in rows}
-    for key in claimed:
-        if key not in keys:
-            yield Finding("rescore.score", layout.SCORES, f"a row of '{key[2]}' that scoring lacks")
+def row_findings(row: Score, claim: Score | None) -> Iterator[Finding]:
+    """How a submitted row differs from the verifier's, or that it is missing."""
+    if claim is None:
+        yield Finding("rescore.score", layout.SCORES, f"no row of '{row.item_id}'")
+    elif problem := row_problem(row, claim):
+        yield Finding("rescore.score", f"{layout.SCORES}: '{row.item_id}'", problem)
 
 
-def row_problem(row: Score, claim: JsonView) -> str | None:
+def row_problem(row: Score, claim: Score) -> str | None:
     """How a submitted row differs, or None."""
-    plain = {
-        "category": row.category,
-        "status": row.status,
-        "reason": row.reason,
-        "flags": list(row.flags),
-    }
-    for name, value in plain.items():
-        if claim[name] != value:
-            return f"{name} is {claim[name]!r}, the records come to {value!r}"
-    for name in sorted({*row.values, *claim["values"]}):
-        if name not in row.values or name not in claim["values"]:
+    for name in ("category", "status", "reason", "flags"):
+        ours, theirs = getattr(row, name), getattr(claim, name)
+        if theirs != ours:
+            return f"{name} is {theirs!r}, the records come to {ours!r}"
+    for name in sorted({*row.values, *claim.values}):
+        if name not in row.values or name not in claim.values:
             return f"{name} is on one side only"
-        if not close(row.values[name], claim["values"][name]):
-            return f"{name} is {claim['values'][name]}, the records come to {row.values[name]}"
+        if not close(row.values[name], claim.values[name]):
+            return f"{name} is {claim.values[name]}, the records come to {row.values[name]}"
     return None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,9 +15,11 @@ from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, JsonView, Role
 from membench.harness.divisions import division_of, pinned
 from membench.harness.manifest import judge_prompts_sha256
-from membench.leaderboard.bundles import layout, schema
+from membench.leaderboard.bundles import layout, schema, score_table
 from membench.leaderboard.bundles.bundle import strings
 from membench.leaderboard.bundles.layout import LIMITS, Limits
+from membench.leaderboard.bundles.score_table import ScoreLines
+from membench.leaderboard.validation.checked_lines import LinesFile, ScoreFile, WorkFolder
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.strict import parse_lines, parse_object
 from membench.leaderboard.validation.systems import system_findings
@@ -31,22 +35,32 @@ MANY = 20
 FITTED_AT_ONCE = 1_000
 """Lines whose faults are collected together."""
 
-Lines = list[JsonObject]
-
 
 @dataclass(frozen=True)
-class ParsedBundle:
-    """A bundle that fits the schema, file by file.
+class BundleHead:
+    """What a bundle says of itself as a whole.
 
     Attributes:
         sha256: What identifies it.
         manifest: manifest.json.
         summary: summary.json, the claim.
+    """
+
+    sha256: str
+    manifest: JsonObject
+    summary: JsonObject
+
+
+@dataclass(frozen=True)
+class ParsedBundle(BundleHead):
+    """A bundle that fits the schema, file by file.
+
+    Attributes:
         play: Lines of play.jsonl that record an event.
         notes: The others.
-        texts: Lines of texts.jsonl, without texts.
+        texts: Lines of texts.jsonl, with an empty text each.
         answers: Lines of answers.jsonl.
-        scores: Lines of scores.jsonl, the claim row by row.
+        scores: Rows of scores.jsonl, the claim row by row.
         verdicts: Lines of verdicts by judge key.
         candidates: What each judge said about candidates made from gold, likewise.
         energy: Lines of energy.jsonl; None without samples.
@@ -54,26 +68,15 @@ class ParsedBundle:
             before they held them.
     """
 
-    sha256: str
-    manifest: JsonObject
-    summary: JsonObject
-    play: Lines
-    notes: Lines
-    texts: Lines
-    answers: Lines
-    scores: Lines
-    verdicts: dict[str, Lines]
-    candidates: dict[str, Lines]
-    energy: Lines | None
-    gate: Lines | None = None
-
-
-LINE_MODELS: dict[str, type[schema.StrictModel]] = {
-    layout.TEXTS: schema.TextLine,
-    layout.ANSWERS: schema.AnswerLine,
-    layout.SCORES: schema.ScoreLine,
-    layout.GATE: schema.GateLine,
-}
+    play: LinesFile
+    notes: Sequence[JsonView]
+    texts: LinesFile
+    answers: LinesFile
+    scores: ScoreFile
+    verdicts: Mapping[str, LinesFile]
+    candidates: Mapping[str, LinesFile]
+    energy: LinesFile | None
+    gate: LinesFile | None = None
 
 
 def parse_bundle(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundle:
@@ -82,35 +85,37 @@ def parse_bundle(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundl
     Raises:
         RuleViolation: The first `json.` or `schema.` rule that is broken.
     """
-    manifest = parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST, limits)
-    summary = parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY, limits)
+    manifest = parse_object(opened.read(layout.MANIFEST), layout.MANIFEST, limits)
+    summary = parse_object(opened.read(layout.SUMMARY), layout.SUMMARY, limits)
     check_version(manifest, layout.MANIFEST)
     check_version(summary, layout.SUMMARY)
     check_model(schema.Manifest, manifest, layout.MANIFEST, "schema.manifest")
     check_model(schema.Summary, summary, layout.SUMMARY, "schema.summary")
-    lines = {
-        name: read_file(opened, name, limits) for name in LINE_MODELS if name in opened.unpacked
-    }
-    verdicts = read_judges(opened, layout.VERDICTS, limits)
-    candidates = read_judges(opened, layout.CALIBRATION, limits)
-    energy = None
-    if layout.ENERGY in opened.unpacked:
-        energy = list(parse_lines(opened.unpacked[layout.ENERGY], layout.ENERGY, limits))
-        check_energy(energy)
-    play, notes = read_play(opened, limits)
+    folder = WorkFolder()
+    read = partial(read_file, opened, folder, limits)
+    texts = read(layout.TEXTS, schema.TextLine, with_empty_text)
+    answers = read(layout.ANSWERS, schema.AnswerLine)
+    scores = ScoreFile(read(layout.SCORES, schema.ScoreEntry, checked_table))
+    there = opened.stored
+    gate = read(layout.GATE, schema.GateLine) if layout.GATE in there else None
+    verdicts = read_judges(opened, layout.VERDICTS, read)
+    candidates = read_judges(opened, layout.CALIBRATION, read)
+    energy = read(layout.ENERGY, None, checked_energy) if layout.ENERGY in there else None
+    notes: list[JsonView] = []
+    play = read(layout.PLAY, schema.PlayEntry, partial(without_notes, notes))
     return ParsedBundle(
         opened.sha256,
         manifest,
         summary,
         play,
         notes,
-        lines[layout.TEXTS],
-        lines[layout.ANSWERS],
-        lines[layout.SCORES],
+        texts,
+        answers,
+        scores,
         verdicts,
         candidates,
         energy,
-        lines.get(layout.GATE),
+        gate,
     )
 
 
@@ -120,7 +125,7 @@ def manifest_of(opened: UnpackedBundle) -> Manifest:
     Raises:
         RuleViolation: It is not JSON that every reader understands alike, or lacks something.
     """
-    return manifest_from(parse_object(opened.unpacked[layout.MANIFEST], layout.MANIFEST))
+    return manifest_from(parse_object(opened.read(layout.MANIFEST), layout.MANIFEST))
 
 
 def manifest_from(stored: JsonView) -> Manifest:
@@ -142,7 +147,7 @@ def summary_of(opened: UnpackedBundle) -> Summary:
     Raises:
         RuleViolation: It is not JSON that every reader understands alike, or lacks something.
     """
-    stored = parse_object(opened.unpacked[layout.SUMMARY], layout.SUMMARY)
+    stored = parse_object(opened.read(layout.SUMMARY), layout.SUMMARY)
     try:
         return Summary.from_json(stored)
     except MALFORMED as error:
@@ -165,21 +170,69 @@ def check_model(model: type[schema.StrictModel], value: object, location: str, r
         raise RuleViolation(rule, *located(error, location)) from None
 
 
-def read_file(opened: UnpackedBundle, name: str, limits: Limits) -> Lines:
-    """Parse a file of lines and fit each to its model."""
-    return fitted(list(parse_lines(opened.unpacked[name], name, limits)), LINE_MODELS[name], name)
+def read_file(
+    opened: UnpackedBundle,
+    folder: WorkFolder,
+    limits: Limits,
+    name: str,
+    model: object,
+    after: Callable[[Iterator[JsonObject]], Iterator[JsonObject]] = iter,
+) -> LinesFile:
+    """Parse a file of lines, fit each to its model, and keep them on disk.
+
+    Args:
+        opened: The bundle.
+        folder: Where.
+        limits: Sizes.
+        name: The file.
+        model: What a line must be; None for a file without a schema of its own.
+        after: What else is to be seen to.
+    """
+    with opened.open(name) as file:
+        lines = parse_lines(file, name, limits)
+        checked = lines if model is None else fitted(lines, model, name)
+        return LinesFile(folder, name.removesuffix(".gz"), after(checked))
 
 
-def read_play(opened: UnpackedBundle, limits: Limits) -> tuple[Lines, Lines]:
-    """Records of events, and notes."""
-    lines = list(parse_lines(opened.unpacked[layout.PLAY], layout.PLAY, limits))
-    events = [line for line in lines if "note" not in line]
-    notes = [line for line in lines if "note" in line]
-    return fitted(events, schema.Play, layout.PLAY), fitted(notes, schema.Note, layout.PLAY)
+def with_empty_text(lines: Iterable[JsonObject]) -> Iterator[JsonObject]:
+    """Lines of texts.jsonl as a run's journal has them."""
+    return ({**line, "text": ""} for line in lines)
 
 
-def check_energy(lines: Lines) -> None:
-    """Strings of the sampler are short, and name no path or host."""
+def without_notes(notes: list[JsonView], lines: Iterable[JsonObject]) -> Iterator[JsonObject]:
+    """Records of events; the others are put into `notes`."""
+    for line in lines:
+        if "note" in line:
+            notes.append(line)
+        else:
+            yield line
+
+
+def checked_table(lines: Iterable[JsonObject]) -> Iterator[JsonObject]:
+    """Lines of scores.jsonl of either schema, whose rows have a value for each name."""
+    table, packed = ScoreLines(), False
+    for number, line in enumerate(lines, start=1):
+        location = f"{layout.SCORES}: line {number}"
+        kind = schema.kind_of_score_line(line)
+        if kind == schema.HEADER:
+            if line["schema"] != score_table.SCHEMA:
+                problem = f"schema {line['schema']}; this reads 1 and {score_table.SCHEMA}"
+                raise RuleViolation("schema.version", location, problem)
+            packed = True
+        if (kind == schema.HEADER) != (number == 1 and packed) or (kind == schema.ROW) > packed:
+            raise RuleViolation("schema.record", location, "the schema belongs into the first line")
+        if kind == schema.NAMES and len(set(line["metrics"])) != len(line["metrics"]):
+            raise RuleViolation("schema.record", location, "names a metric twice")
+        try:
+            table.row(line)
+        except (LookupError, ValueError):
+            problem = "has not a value for each of the metrics that it names"
+            raise RuleViolation("schema.record", location, problem) from None
+        yield line
+
+
+def checked_energy(lines: Iterable[JsonObject]) -> Iterator[JsonObject]:
+    """Lines of the sampler, whose strings are short and name no path or host."""
     for number, line in enumerate(lines, start=1):
         location = f"{layout.ENERGY}: line {number}"
         for text in strings(line):
@@ -191,33 +244,31 @@ def check_energy(lines: Lines) -> None:
                 raise RuleViolation(
                     "private.path", location, f"{text[:60]!r} looks like a path or a host"
                 )
+        yield line
 
 
 def read_judges(
-    opened: UnpackedBundle, pattern: re.Pattern[str], limits: Limits
-) -> dict[str, Lines]:
+    opened: UnpackedBundle, pattern: re.Pattern[str], read: Callable[[str, object], LinesFile]
+) -> dict[str, LinesFile]:
     """Files of judges by the key in their names."""
     return {
-        match[1]: read_verdicts(opened, name, limits)
-        for name in sorted(opened.unpacked)
+        match[1]: read(name, schema.VerdictEntry)
+        for name in sorted(opened.stored)
         if (match := pattern.fullmatch(name))
     }
 
 
-def read_verdicts(opened: UnpackedBundle, name: str, limits: Limits) -> Lines:
-    """Parse a file of verdicts."""
-    return fitted(list(parse_lines(opened.unpacked[name], name, limits)), schema.VerdictEntry, name)
-
-
-def fitted(lines: Lines, model: type[schema.StrictModel], name: str) -> Lines:
-    """Fit the lines, up to the first part with a fault."""
-    adapter = TypeAdapter(list[model])  # type: ignore[valid-type]
-    for start in range(0, len(lines), FITTED_AT_ONCE):
+def fitted(lines: Iterable[JsonObject], model: object, name: str) -> Iterator[JsonObject]:
+    """The lines, up to the first part with one that does not fit."""
+    adapter: TypeAdapter[object] = TypeAdapter(list[model])  # type: ignore[valid-type]
+    left, start = iter(lines), 0
+    while part := list(islice(left, FITTED_AT_ONCE)):
         try:
-            adapter.validate_python(lines[start : start + FITTED_AT_ONCE])
+            adapter.validate_python(part)
         except ValidationError as error:
             raise RuleViolation("schema.record", *located(error, name, start)) from None
-    return lines
+        yield from part
+        start += len(part)
 
 
 def located(error: ValidationError, name: str, start: int = 0) -> tuple[str, str]:
@@ -231,7 +282,7 @@ def located(error: ValidationError, name: str, start: int = 0) -> tuple[str, str
     first = error.errors(include_input=False, include_url=False)[0]
     parts = list(first["loc"])
     line = f": line {int(parts.pop(0)) + 1 + start}" if parts and isinstance(parts[0], int) else ""
-    where = ".".join(str(part)[:80] for part in parts)
+    where = ".".join(str(part)[:80] for part in parts if part not in schema.LINE_KINDS)
     location = f"{name}{line}" + (f": {where}" if where else "")
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return location, first["msg"][:200] + more

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from array import array
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice, pairwise
+from itertools import chain, islice
+
+import numpy as np
 
 from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles import layout
@@ -57,9 +59,9 @@ def sound(ci95: list[float], value: float | None) -> bool:
 def value_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     """Values of score rows."""
     for number, row in enumerate(bundle.scores, start=1):
-        for name, value in row["values"].items():
+        for name, value in row.values.items():
             if value is not None and not in_range(name, value):
-                location = f"{layout.SCORES}: line {number}: {name}"
+                location = f"{layout.SCORES}: row {number}: {name}"
                 yield Finding("range.metric", location, f"{value} is out of range")
 
 
@@ -78,7 +80,7 @@ def span_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     """Spans forward in time, inside the run, and one after another within a case."""
     earliest = earliest_start(bundle.manifest)
     latest = (datetime.now(UTC) + timedelta(days=1)).timestamp()
-    spans: dict[tuple[str, int], list[tuple[float, float, int]]] = defaultdict(list)
+    played = PlayedSpans()
     for name, lines in ((layout.PLAY, bundle.play), (layout.ANSWERS, bundle.answers)):
         for number, line in enumerate(lines, start=1):
             entry, location = line["telemetry"], f"{name}: line {number}"
@@ -92,8 +94,8 @@ def span_findings(bundle: ParsedBundle) -> Iterator[Finding]:
             if not earliest <= start <= end <= latest:
                 yield Finding("plausible.clock", location, "the span is not of the run's time")
             if name == layout.PLAY:
-                spans[line["case"], line["attempt"]].append((start, end, number))
-    yield from overlap_findings(spans)
+                played.add((line["case"], line["attempt"]), start, end)
+    yield from overlap_findings(played)
 
 
 def earliest_start(manifest: JsonObject) -> float:
@@ -105,12 +107,30 @@ def earliest_start(manifest: JsonObject) -> float:
     return (aware - timedelta(days=1)).timestamp()
 
 
-def overlap_findings(
-    spans: dict[tuple[str, int], list[tuple[float, float, int]]],
-) -> Iterator[Finding]:
+class PlayedSpans:
+    """Spans of the play stage, 24 bytes each: there may be millions."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._attempts, self._starts, self._ends = array("q"), array("d"), array("d")
+
+    def add(self, attempt: tuple[str, int], start: float, end: float) -> None:
+        """Take in a span of an attempt at a case."""
+        self._attempts.append(hash(attempt))
+        self._starts.append(start)
+        self._ends.append(end)
+
+    def overlapping(self) -> list[int]:
+        """Spans that begin before one of their attempt has ended, by number, counted from 1."""
+        attempts, starts, ends = map(np.asarray, (self._attempts, self._starts, self._ends))
+        order = np.lexsort((ends, starts, attempts))
+        same = attempts[order][1:] == attempts[order][:-1]
+        early = starts[order][1:] < ends[order][:-1] - SLACK_S
+        return [int(number) + 1 for number in order[1:][same & early]]
+
+
+def overlap_findings(played: PlayedSpans) -> Iterator[Finding]:
     """A case is played by one caller, event after event."""
-    for mine in spans.values():
-        for (_, end, _), (start, _, number) in pairwise(sorted(mine)):
-            if start < end - SLACK_S:
-                location = f"{layout.PLAY}: line {number}"
-                yield Finding("plausible.overlap", location, "begins before the last event ended")
+    for number in played.overlapping():
+        location = f"{layout.PLAY}: event {number}"
+        yield Finding("plausible.overlap", location, "begins before the last event ended")

@@ -22,18 +22,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from pathlib import Path
-
-import orjson
 
 from membench.domain.case import Case, Remember
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Gold
-from membench.leaderboard.validation.parsing import Lines, ParsedBundle
-from membench.records.attempts import CaseAttempt, RunRecords, played_case
+from membench.records.attempts import CaseAttempt, played_case
 from membench.records.record import Record
-from membench.records.run_directory import RunDir
 
 PlaceholderAnswer = Callable[[Gold, int], str]
 """Text in place of an answer that is not published, from the case's gold and the event."""
@@ -251,26 +246,6 @@ def with_answer(content: JsonView, text: str) -> JsonObject:
         for answer in content["answers"]
     ]
     return {**content, "answers": answers}
-
-
-# --- journals ------------------------------------------------------------------------------------
-
-
-def write_journals(bundle: ParsedBundle, run: RunDir) -> RunRecords:
-    """The bundle's journals in a run directory, memories with empty texts, and their index."""
-    write_lines(run.play, [*bundle.play, *bundle.notes])
-    write_lines(run.texts, [{**line, "text": ""} for line in bundle.texts])
-    write_lines(run.answers, bundle.answers)
-    if bundle.energy is not None:
-        write_lines(run.energy, bundle.energy)
-    return RunRecords(run.play, run.texts, run.answers)
-
-
-def write_lines(path: Path, lines: Lines) -> None:
-    """JSON lines, as parsed: no reader can see them differently from here on."""
-    option = orjson.OPT_APPEND_NEWLINE
-    with path.open("wb") as file:
-        file.writelines(orjson.dumps(line, option=option) for line in lines)
 
 
 def sha256(text: str) -> str:

@@ -33,8 +33,8 @@ RULES: dict[str, Rule] = {
     for rule in (
         # 1 the envelope
         Rule("wire.kind", "A bundle is a folder or a zip file.", REMAKE),
-        Rule("wire.size", "A bundle is at most 16 MiB as sent.", "Submit one run per bundle."),
-        Rule("wire.unpacked", "A bundle unpacks to at most 128 MiB.", REMAKE),
+        Rule("wire.size", "A bundle is at most 64 MiB as sent.", "Submit one run per bundle."),
+        Rule("wire.unpacked", "A bundle unpacks to at most 512 MiB.", REMAKE),
         Rule("wire.entries", "A bundle holds at most 16 entries.", REMAKE),
         Rule("wire.name", "Entries have the names of the allow-list, without folders.", REMAKE),
         Rule("wire.duplicate", "No two entries have one name.", REMAKE),

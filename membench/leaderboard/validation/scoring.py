@@ -17,8 +17,7 @@ changes depends on what was changed.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -39,18 +38,16 @@ from membench.harness.stages.verdicts import judge_key, verdict_failures, verdic
 from membench.harness.summary import summarise
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.bundles.schema import Summary, pruned
+from membench.leaderboard.validation.checked_lines import ClaimedRows, row_key
 from membench.leaderboard.validation.claims import ClaimChecks, claim_flags
 from membench.leaderboard.validation.diff import (
-    RowKey,
     changed_metrics,
     energy_report_findings,
-    line_key,
-    row_key,
-    score_findings,
+    row_findings,
     summary_findings,
 )
-from membench.leaderboard.validation.parsing import MANY, Lines, ParsedBundle, manifest_from
-from membench.leaderboard.validation.reconstruct import case_versions, write_journals
+from membench.leaderboard.validation.parsing import MANY, ParsedBundle, manifest_from
+from membench.leaderboard.validation.reconstruct import case_versions
 from membench.leaderboard.validation.references import check_references
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.verifier_data import VerifierData
@@ -59,6 +56,7 @@ from membench.readers.gate import gate_result, gate_sha256, recorded_answers
 from membench.readers.registry import reads_nothing
 from membench.records.attempts import RunRecords
 from membench.records.run_directory import RunDir
+from membench.records.scores import score_from_json
 from membench.records.spec import RunSpec
 from membench.records.summary import EnergySummary
 from membench.records.telemetry import Telemetry
@@ -75,14 +73,12 @@ class RescoreResult:
 
     Attributes:
         summary: The summary as the verifier computes it.
-        rows: The score rows it rests on.
         origins: How each metric came about.
         findings: Where the claim differs.
         flags: Remarks, keys of `rules.FLAGS`.
     """
 
     summary: JsonObject
-    rows: list[Score]
     origins: dict[str, MetricOrigin]
     findings: list[Finding]
     flags: list[str] = field(default_factory=list)
@@ -96,39 +92,38 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
     """
     verdicts = verdicts_by_request(scoring_verdicts(bundle, reference))
     models = {Role(role): name for role, name in bundle.manifest["models"].items()}
+    run = RunDir(bundle.play.path.parent)
     scorer = BundleScorer(
         reference,
         verdicts,
         models,
         ClaimChecks(bundle, reference.task),
+        OwnRows(run.path / "own_scores.jsonl"),
         answers_alone=bundle.manifest["system"]["protocol"] == "answer-only",
         unread=reads_nothing(bundle.manifest["spec"]["reader"]),
     )
-    with tempfile.TemporaryDirectory(prefix="membench-verify-") as folder:
-        run = RunDir(Path(folder))
-        recorded = write_journals(bundle, run)
-        for case, gold in reference.cases():
-            scorer.add(case, gold, recorded)
-        scorer.totals.cost.add_late(recorded.notes)
-        add_judging(bundle, scorer.totals)
-        energy = recomputed_energy(run, scorer.totals)
-    claimed = {line_key(line): line for line in bundle.scores}
-    rows = scorer.final_rows(claimed)
-    results = ScoreResults(reference.task.aggregate(rows), scorer.totals)
+    recorded = RunRecords(run.play, run.texts, run.answers)
+    for case, gold in reference.cases():
+        scorer.add(case, gold, recorded)
+    scorer.totals.cost.add_late(bundle.notes)
+    add_judging(bundle, scorer.totals)
+    energy = recomputed_energy(run, scorer.totals)
+    compared = ComparedRows(scorer, bundle.scores.by_key())
+    results = ScoreResults(reference.task.aggregate(compared.final_rows()), scorer.totals)
     summary = recomputed_summary(bundle, results, energy)
     findings = chain(
-        score_findings(rows, claimed),
+        compared.findings,
         summary_findings(summary, bundle.summary),
         energy_report_findings(energy.report, bundle.manifest.get("energy")),
     )
     flags = [*scorer.flags(), *cpu_flags(bundle), *claim_flags(bundle)]
-    return RescoreResult(summary, rows, scorer.origins(), list(islice(findings, MANY)), flags)
+    return RescoreResult(summary, scorer.origins(), list(islice(findings, MANY)), flags)
 
 
 # --- verdicts ------------------------------------------------------------------------------------
 
 
-def scoring_verdicts(bundle: ParsedBundle, reference: VerifierData) -> Lines:
+def scoring_verdicts(bundle: ParsedBundle, reference: VerifierData) -> Iterable[JsonObject]:
     """Verdicts of the judge that gives the scores: the first that the spec names.
 
     Raises:
@@ -145,7 +140,7 @@ def scoring_verdicts(bundle: ParsedBundle, reference: VerifierData) -> Lines:
     return bundle.verdicts.get(keys[0], []) if keys else []
 
 
-def verdicts_by_request(lines: Lines) -> dict[str, Verdict]:
+def verdicts_by_request(lines: Iterable[JsonView]) -> dict[str, Verdict]:
     """Verdicts by the request they answer; the last about one counts."""
     return {line["request"]: verdict_from(line) for line in lines}
 
@@ -176,6 +171,7 @@ class BundleScorer:
         verdicts: Mapping[str, Verdict],
         models: Mapping[Role, str],
         claims: ClaimChecks,
+        rows: OwnRows,
         *,
         answers_alone: bool = False,
         unread: bool = False,
@@ -187,7 +183,7 @@ class BundleScorer:
         self.totals = Totals(models)
         self._task = reference.task
         self._verdicts = verdicts
-        self._rows: list[tuple[Score, bool]] = []
+        self.rows = rows
         self._names: set[str] = set()
         self._by_answer: set[str] = set()
         self._by_memory: set[str] = set()
@@ -216,7 +212,7 @@ class BundleScorer:
             unjudged = self._score(versions.played, gold, {})
             self._by_verdict |= changed_metrics(rows, unjudged)
         self._compare_gold(gold, versions.played, versions.hidden_answers)
-        self._rows.extend((row, row.event in versions.hidden_answers) for row in rows)
+        self.rows.add(rows, versions.hidden_answers)
         self._names.update(name for row in rows for name in row.values)
         played = with_placeholders(versions.played) if self._unread else versions.played
         self.totals.add(attempt, played, rows)
@@ -245,21 +241,13 @@ class BundleScorer:
             self._published_answers += 1
             self._same_as_gold += normalise(text) == normalise(question.answer)
 
-    def final_rows(self, claimed: Mapping[RowKey, JsonView]) -> list[Score]:
-        """The rows, with the claimed values of metrics that cannot be re-scored."""
-        return [
-            replace(row, values=self._values(row, hidden, claimed.get(row_key(row))))
-            for row, hidden in self._rows
-        ]
+    def claimed(self, hidden: bool) -> set[str]:
+        """Metrics of a row that only the submitter can know.
 
-    def _values(self, row: Score, hidden: bool, claim: JsonView | None) -> dict[str, float | None]:
-        if claim is None:
-            return dict(row.values)
-        claimed = self._by_memory | (self._by_answer if hidden else set())
-        return {
-            name: claim["values"].get(name) if name in claimed else value
-            for name, value in row.values.items()
-        }
+        Args:
+            hidden: Whether the answer that the row is about is not published.
+        """
+        return self._by_memory | (self._by_answer if hidden else set())
 
     def origins(self) -> dict[str, MetricOrigin]:
         """How each metric came about."""
@@ -279,6 +267,71 @@ class BundleScorer:
         if answers >= GOLD_LEAST and self._same_as_gold >= GOLD_SHARE * answers:
             found.append("flag.gold")
         return found
+
+
+class OwnRows:
+    """The verifier's rows, on disk until it is known which metrics are the submitter's to claim."""
+
+    def __init__(self, path: Path) -> None:
+        """Start an empty file."""
+        self._path = path
+        self._path.write_bytes(b"")
+
+    def add(self, rows: Iterable[Score], hidden: Container[int | None]) -> None:
+        """Take in the rows of a case, and at which events its answers are not published."""
+        option = orjson.OPT_APPEND_NEWLINE
+        with self._path.open("ab") as file:
+            file.writelines(orjson.dumps([row.event in hidden, row], option=option) for row in rows)
+
+    def __iter__(self) -> Iterator[tuple[bool, Score]]:
+        """Every row, and whether the answer that it is about is not published."""
+        with self._path.open("rb") as file:
+            for hidden, line in map(orjson.loads, file):
+                yield hidden, score_from_json(line)
+
+
+class ComparedRows:
+    """The verifier's rows beside the submitter's.
+
+    Args:
+        scorer: Done with every case.
+        claims: The submitter's rows.
+
+    Attributes:
+        findings: The first differences; complete once `final_rows` is read to its end.
+    """
+
+    def __init__(self, scorer: BundleScorer, claims: ClaimedRows) -> None:
+        """Start before the first row."""
+        self._scorer, self._claims = scorer, claims
+        self.findings: list[Finding] = []
+
+    def final_rows(self) -> Iterator[Score]:
+        """The rows, with the claimed values of metrics that cannot be re-scored."""
+        known: set[int] = set()
+        for hidden, own in self._scorer.rows:
+            key = row_key(own)
+            known.add(hash(key))
+            claim = self._claims.get(key)
+            row = own if claim is None else with_claimed(own, claim, self._scorer.claimed(hidden))
+            self._note(row_findings(row, claim))
+            yield row
+        for extra in self._claims.others(known):
+            problem = f"a row of '{extra.item_id}' that scoring lacks"
+            self._note([Finding("rescore.score", layout.SCORES, problem)])
+
+    def _note(self, found: Iterable[Finding]) -> None:
+        if len(self.findings) < MANY:
+            self.findings += found
+
+
+def with_claimed(row: Score, claim: Score, names: set[str]) -> Score:
+    """A row with the claimed values of some metrics."""
+    values = {
+        name: claim.values.get(name) if name in names else value
+        for name, value in row.values.items()
+    }
+    return replace(row, values=values)
 
 
 # --- costs and the summary -----------------------------------------------------------------------

@@ -6,14 +6,13 @@ file can see different things. Here each of these is a broken rule with its loca
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles.layout import LIMITS, Limits
@@ -58,19 +57,19 @@ def read_object(data: bytes, location: str, limits: Limits) -> tuple[JsonObject,
     return value, check_values(value, location, limits)
 
 
-def parse_lines(data: bytes, name: str, limits: Limits = LIMITS) -> Iterator[JsonObject]:
-    """The objects of a file of JSON lines.
+def parse_lines(file: BinaryIO, name: str, limits: Limits = LIMITS) -> Iterator[JsonObject]:
+    """The objects of a file of JSON lines; one line is held at a time.
 
     Raises:
         RuleViolation: A `json.` rule, naming the line.
     """
-    left = limits.values
-    for number, raw in enumerate(io.BytesIO(data), start=1):
+    left, longest = limits.values, limits.line_bytes + 2
+    for number, raw in enumerate(iter(lambda: file.readline(longest), b""), start=1):
         line, location = raw.removesuffix(b"\n"), f"{name}: line {number}"
         if number > limits.lines:
             raise RuleViolation("json.lines", location, f"more than {limits.lines:,} lines")
         if len(line) > limits.line_bytes:
-            raise RuleViolation("json.line", location, f"has {len(line):,} bytes")
+            raise RuleViolation("json.line", location, f"has over {limits.line_bytes:,} bytes")
         if line:
             value, count = read_object(line, location, replace(limits, values=left))
             left -= count

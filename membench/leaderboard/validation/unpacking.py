@@ -13,9 +13,10 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from membench.leaderboard.bundles.layout import (
     CHECKSUMS,
@@ -33,20 +34,28 @@ LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\\x00-\x1f]{1,128})")
 
 @dataclass(frozen=True)
 class UnpackedBundle:
-    """The entries of a bundle.
+    """The entries of a bundle: held as stored, decompressed while they are read.
 
     Attributes:
         stored: Bytes as stored, by name.
-        unpacked: The same, with `.gz` entries decompressed (under their full names).
     """
 
     stored: dict[str, bytes]
-    unpacked: dict[str, bytes]
 
     @property
     def sha256(self) -> str:
         """What identifies the bundle: the hash of its SHA256SUMS."""
         return hashlib.sha256(self.stored[CHECKSUMS]).hexdigest()
+
+    def open(self, name: str) -> BinaryIO:
+        """An entry as a stream, `.gz` ones decompressed; empty if it is not there."""
+        data = io.BytesIO(self.stored.get(name, b""))
+        return cast(BinaryIO, gzip.GzipFile(fileobj=data)) if name.endswith(".gz") else data
+
+    def read(self, name: str) -> bytes:
+        """All of an entry."""
+        with self.open(name) as file:
+            return file.read()
 
 
 def open_bundle(path: Path, limits: Limits = LIMITS) -> UnpackedBundle:
@@ -62,7 +71,9 @@ def open_bundle(path: Path, limits: Limits = LIMITS) -> UnpackedBundle:
             "wire.missing", missing[0], f"not in the bundle ({len(missing)} missing)"
         )
     check_sums(stored)
-    return UnpackedBundle(stored, unpack(stored, limits))
+    opened = UnpackedBundle(stored)
+    check_unpacked(opened, limits)
+    return opened
 
 
 def read_folder(path: Path, limits: Limits) -> dict[str, bytes]:
@@ -103,7 +114,7 @@ def read_members(archive: zipfile.ZipFile, limits: Limits) -> dict[str, bytes]:
         mode = member.external_attr >> 16
         if member.is_dir() or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
             raise RuleViolation("wire.link", member.filename, "is not a plain file")
-    budget = ZipLimits(limits.unpacked_bytes, "wire.unpacked")
+    budget = ZipLimits(limits.wire_bytes, "wire.size")
     found = {}
     for member in members:
         with archive.open(member) as file:
@@ -137,13 +148,28 @@ class ZipLimits:
         Raises:
             RuleViolation: It does not.
         """
-        parts = []
+        return b"".join(self.chunks(read, name))
+
+    def count(self, read: Callable[[int], bytes], name: str) -> None:
+        """Like `read`, without keeping anything.
+
+        Raises:
+            RuleViolation: It does not fit.
+        """
+        for _ in self.chunks(read, name):
+            pass
+
+    def chunks(self, read: Callable[[int], bytes], name: str) -> Iterator[bytes]:
+        """What `read` gives, piece by piece.
+
+        Raises:
+            RuleViolation: It does not fit.
+        """
         while chunk := read(CHUNK):
             self.left -= len(chunk)
             if self.left < 0:
                 raise RuleViolation(self.rule, name, "the bundle is larger than allowed")
-            parts.append(chunk)
-        return b"".join(parts)
+            yield chunk
 
 
 def check_sums(stored: dict[str, bytes]) -> None:
@@ -181,23 +207,17 @@ def read_sums(data: bytes) -> dict[str, str]:
     return found
 
 
-def unpack(stored: dict[str, bytes], limits: Limits) -> dict[str, bytes]:
-    """Decompress the `.gz` entries, counting all of them together.
+def check_unpacked(opened: UnpackedBundle, limits: Limits) -> None:
+    """Decompress the entries, counting all of them together and keeping none.
 
     Raises:
         RuleViolation: `wire.unpacked` or `wire.gzip`.
     """
     budget = ZipLimits(limits.unpacked_bytes, "wire.unpacked")
-    return {
-        name: gunzip(data, name, budget) if name.endswith(".gz") else data
-        for name, data in stored.items()
-    }
-
-
-def gunzip(data: bytes, name: str, budget: ZipLimits) -> bytes:
-    """Decompress one entry, never more at a time than the budget has left."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            return budget.read(stream.read, name)
-    except (OSError, EOFError, zlib.error) as error:
-        raise RuleViolation("wire.gzip", name, f"is no complete gzip file ({error})") from None
+    for name in opened.stored:
+        try:
+            with opened.open(name) as file:
+                budget.count(file.read, name)
+        except (OSError, EOFError, zlib.error) as error:
+            problem = f"is no complete gzip file ({error})"
+            raise RuleViolation("wire.gzip", name, problem) from None

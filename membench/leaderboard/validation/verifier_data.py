@@ -7,7 +7,6 @@ the bundle is then accepted as unchecked, and says so.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -215,14 +214,17 @@ def set_findings(bundle: ParsedBundle, asked: dict[str, None]) -> Iterator[Findi
 
 def row_findings(bundle: ParsedBundle, asked: dict[str, None]) -> Iterator[Finding]:
     """One score row per question, and none of others."""
-    rows = [row["item_id"] for row in bundle.scores if row["kind"] == "question"]
-    there = set(rows)
+    there: set[str] = set()
+    twice = ""
+    for row in bundle.scores:
+        if row.kind == "question":
+            twice = twice or (row.item_id if row.item_id in there else "")
+            there.add(row.item_id)
     for missing in (q for q in asked if q not in there):
         yield Finding("questions.missing", layout.SCORES, f"no row of question '{missing}'")
     for extra in sorted(there - set(asked)):
         yield Finding("questions.extra", layout.SCORES, f"'{extra[:80]}' is no question")
-    if len(rows) != len(there):
-        twice = next(row for row, count in Counter(rows).items() if count > 1)
+    if twice:
         yield Finding("questions.duplicate", layout.SCORES, f"'{twice[:80]}' has several rows")
 
 

@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import orjson
-
 from membench.domain.errors import RunStateError
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Score
-from membench.leaderboard.bundles import layout
+from membench.leaderboard.store.bundle_lines import BundleRows, read_lines
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation.parsing import manifest_of, summary_of
-from membench.leaderboard.validation.strict import parse_lines
 from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.records.manifest import Manifest
-from membench.records.scores import score_from_json
 from membench.records.summary import Summary
 
 
@@ -40,14 +36,11 @@ class LoadedBundle:
 
     def lines(self, name: str) -> list[JsonObject]:
         """Lines of a file; strictly read, unless the validator has read it before."""
-        data = self.opened.unpacked.get(name, b"")
-        if self.badge is None:
-            return list(parse_lines(data, name))
-        return [orjson.loads(line) for line in data.splitlines()]
+        return list(read_lines(self.opened, name, trusted=self.badge is not None))
 
     def rows(self) -> list[Score]:
         """Score rows."""
-        return [score_from_json(line) for line in self.lines(layout.SCORES)]
+        return list(BundleRows(self.opened, trusted=self.badge is not None))
 
 
 def load(store: Store, run_id: str) -> LoadedBundle:

@@ -293,7 +293,7 @@ def part_words(part: JsonView, turns: JsonView) -> str:
 def verdicts_of(bundle: LoadedBundle, question_id: str) -> dict[str, str]:
     """Verdicts on a question."""
     found = {}
-    for name in sorted(bundle.opened.unpacked):
+    for name in sorted(bundle.opened.stored):
         if layout.VERDICTS.fullmatch(name):
             for line in bundle.lines(name):
                 if line["request"].startswith(f"{question_id}:"):
