@@ -91,7 +91,7 @@ def test_size_is_counted_while_it_streams(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def endless() -> Iterator[bytes]:
-        for _ in range(40):
+        for _ in range(80):
             yield b"x" * 2**20
 
     answer = client.post(PATH, content=endless(), headers=BEARER)
