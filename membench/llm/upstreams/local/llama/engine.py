@@ -23,8 +23,9 @@ from membench.domain.errors import UsageError
 PACKAGE = "xllamacpp"
 VARIABLE = "MEMBENCH_LLAMA_SERVER"
 
-VERSION = re.compile(r"version: (\S+)(?: \((\w+)\))?")
-"""First line of `llama-server --version`: `version: 11434 (1a2b3c4)`."""
+VERSION = re.compile(r"^version: (\S.*?)\s*$", re.MULTILINE)
+"""A line of `llama-server --version`: `version: 8120 (1a2b3c4)`, or, since version 0.6,
+`version: 0.6.0 (build 11434, commit 1a2b3c4)`."""
 
 ASKED_S = 60.0
 """How long a program may take to state its version; a GPU is looked for meanwhile."""
@@ -84,7 +85,4 @@ def _version(path: str, stamp: int) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = VERSION.search(asked.stdout + asked.stderr)
-    if found is None:
-        return None
-    number, commit = found.groups()
-    return number if commit in (None, "unknown") else f"{number} ({commit})"
+    return found and found[1]
