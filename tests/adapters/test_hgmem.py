@@ -1,12 +1,12 @@
-"""HGMem gathers points over turns and follows what is still to be found."""
+"""HGMem gathers hyperedges over turns and follows what is still to be found."""
 
 from pathlib import Path
 from typing import Any
 
 from native import asked, playing, talk
 
-from membench.adapters.systems.native.hgmem.forms import Joined, PointEdit
-from membench.adapters.systems.native.hgmem.points import Point, Work
+from membench.adapters.systems.native.hgmem.forms import HyperedgeEdit, Joined
+from membench.adapters.systems.native.hgmem.hyperedges import Hyperedge, WorkingMemory
 from membench.domain.system import Query
 
 DAY = "2024-01-01T09:00"
@@ -83,7 +83,7 @@ def test_a_local_look_sees_only_chunks_around_the_point(tmp_path: Path) -> None:
     assert "tea" not in second
 
 
-def test_points_live_for_one_question_and_recall_writes_nothing(tmp_path: Path) -> None:
+def test_hyperedges_live_for_one_question_and_recall_writes_nothing(tmp_path: Path) -> None:
     replies = {
         "Extracted": graph,
         "Evolved": point_on("sister", "The sister is Ines."),
@@ -113,13 +113,15 @@ def test_without_usable_replies_the_chunks_stand_as_ranked(tmp_path: Path) -> No
         assert system.recall(Query("harbour", 1))[0].sources == ("s0:2",)
 
 
-def test_points_are_joined_with_all_they_rest_on_and_unknown_numbers_counted() -> None:
-    work = Work([Point("a", {"x"}, {"1": None}), Point("b", {"y"}, {"2": None})], [])
+def test_hyperedges_are_joined_with_all_they_rest_on_and_unknown_numbers_counted() -> None:
+    work = WorkingMemory(
+        [Hyperedge("a", {"x"}, {"1": None}), Hyperedge("b", {"y"}, {"2": None})], []
+    )
     assert work.join([Joined(numbers=[0, 1, 7], text="both")]) == 1
-    assert work.points == [Point("both", {"x", "y"}, {"1": None, "2": None})]
+    assert work.hyperedges == [Hyperedge("both", {"x", "y"}, {"1": None, "2": None})]
     edits = [
-        PointEdit(point=0, text="c", entities=["Z"], chunks=[0, 5]),
-        PointEdit(point=9, text="d", entities=[], chunks=[]),
+        HyperedgeEdit(point=0, text="c", entities=["Z"], chunks=[0, 5]),
+        HyperedgeEdit(point=9, text="d", entities=[], chunks=[]),
     ]
     assert work.change(edits, ["3"]) == 2
-    assert work.points == [Point("c", {"x", "y", "z"}, {"1": None, "2": None, "3": None})]
+    assert work.hyperedges == [Hyperedge("c", {"x", "y", "z"}, {"1": None, "2": None, "3": None})]

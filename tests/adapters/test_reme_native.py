@@ -6,7 +6,7 @@ from typing import Any
 from native import asked, playing
 from stream import fill, live, texts
 
-from membench.adapters.systems.native.reme_native.adapter import COMPARE, FAILURE, SUCCESS
+from membench.adapters.systems.native.reme_native.forms import COMPARE, FAILURE, SUCCESS
 
 
 def lesson(when: str, content: str, confidence: float = 0.9) -> dict[str, Any]:

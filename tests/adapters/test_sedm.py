@@ -16,7 +16,7 @@ def told(*texts: str) -> Any:
     return {"sentences": [{"text": text, "turns": [0]} for text in texts]}
 
 
-PROBES = {"probes": [{"question": "Where does Ines work?", "answer": "at the harbour"}]}
+PROBES = {"pairs": [{"question": "Where does Ines work?", "answer": "at the harbour"}]}
 
 
 def answering(request: Any) -> Any:
@@ -25,7 +25,7 @@ def answering(request: Any) -> Any:
 
 
 def replies(*texts: str) -> dict[str, Any]:
-    return {"Sentences": told(*texts), "Probes": PROBES, "Short": answering}
+    return {"Sentences": told(*texts), "QuestionAnswers": PROBES, "Short": answering}
 
 
 def test_only_a_fact_that_helps_is_admitted(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_at_the_end_duplicates_are_one_and_what_weighs_nothing_goes(tmp_path: Pa
         assert kinds.count("delete") == 3
 
 
-@pytest.mark.parametrize("broken", ["Probes", "Sentences"])
+@pytest.mark.parametrize("broken", ["QuestionAnswers", "Sentences"])
 def test_without_probes_or_facts_nothing_is_lost(tmp_path: Path, broken: str) -> None:
     said = {**replies("It rained."), broken: "no"}
     with playing("sedm", tmp_path, said, index="bm25", admit=-9.0) as (system, _):

@@ -98,8 +98,3 @@ class ExperienceMemory(ItemMemory):
     def learn(self, raw: StoredItem, experience: Experience) -> None:
         """Turn a raw episode into what is remembered of it."""
         raise NotImplementedError
-
-
-def listed(experiences: list[str]) -> str:
-    """Texts with a number before each, from 0, for replies that name them."""
-    return "\n".join(f"{n}. {text}" for n, text in enumerate(experiences)) or "(none)"

@@ -8,6 +8,17 @@ import numpy as np
 
 from membench.adapters.parts.unit_memory import RankedRows, Retriever, stable_ranking
 
+CONSTANT = 60
+
+
+def fused(rankings: Sequence[Sequence[str]], constant: int = CONSTANT) -> dict[str, float]:
+    """Names with their summed `1 / (constant + rank)`, as they first appear, ranks from 1."""
+    found: dict[str, float] = {}
+    for names in rankings:
+        for rank, name in enumerate(names, 1):
+            found[name] = found.get(name, 0.0) + 1.0 / (constant + rank)
+    return found
+
 
 class Fusion:
     """Adds up `1 / (constant + rank)` over the rankings of several retrievers, ranks from 1.
@@ -16,7 +27,7 @@ class Fusion:
     its place in that ranking is only the order of the history.
     """
 
-    def __init__(self, retrievers: Sequence[Retriever], constant: int = 60) -> None:
+    def __init__(self, retrievers: Sequence[Retriever], constant: int = CONSTANT) -> None:
         """Take retrievers without rows."""
         self.retrievers = retrievers
         self.constant = constant

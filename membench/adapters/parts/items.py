@@ -57,6 +57,19 @@ class StoredItem:
         return Memory(self.text, self.sources, self.time, score, self.id)
 
 
+class Sourced(Protocol):
+    """What comes from turns."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Ids of the turns."""
+
+
+def sources_of(*told: Sourced) -> tuple[str, ...]:
+    """The turns of all of these, each once, in order."""
+    return tuple(dict.fromkeys(source for each in told for source in each.sources))
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """An item and how well it matches."""
@@ -198,6 +211,10 @@ class ItemStore:
         """The items in the order they were added."""
         return iter(list(self._items.values()))
 
+    def of_kind(self, kind: str) -> list[StoredItem]:
+        """The items of a bank in the order they were added."""
+        return [item for item in self._items.values() if item.kind == kind]
+
     def get(self, name: str) -> StoredItem | None:
         """The item of an id."""
         return self._items.get(name)
@@ -230,6 +247,21 @@ class ItemStore:
         item = self._items.pop(name)
         self._drop_row(name)
         self._note("delete", item)
+
+    def join(self, group: Sequence[StoredItem], kept: StoredItem) -> StoredItem:
+        """One item in place of several: the others go, and it has the sources of all."""
+        for item in group:
+            if item.id != kept.id:
+                self.remove(item.id)
+        one = replace(kept, sources=sources_of(*group))
+        self.put(one)
+        return one
+
+    def keep_newest(self, kind: str, most: int) -> None:
+        """Remove the oldest items of a bank, so that no more than so many are left."""
+        held = self.of_kind(kind)
+        for item in held[: max(len(held) - most, 0)]:
+            self.remove(item.id)
 
     def take_changes(self) -> list[MemoryChange]:
         """What changed since the last call, in order."""

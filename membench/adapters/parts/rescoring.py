@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from membench.adapters.parts.items import Found
+from membench.adapters.parts.numbered import numbered
 from membench.adapters.parts.structured import Asks, Form
 
 SCORE = (
@@ -21,6 +22,12 @@ class Scores(Form):
     """One whole number per text."""
 
     scores: Annotated[list[int], Field(max_length=50)]
+
+
+class YesNo(Form):
+    """A decision."""
+
+    answer: Literal["yes", "no"]
 
 
 class Verdict(Form):
@@ -37,11 +44,17 @@ def rescored(model: Asks, question: str, found: Sequence[Found], batch: int) -> 
     rated: list[Found] = []
     for start in range(0, len(found), batch):
         part = found[start : start + batch]
-        listing = "\n".join(f"{n}. {each.item.text}" for n, each in enumerate(part))
+        listing = numbered(each.item.text for each in part)
         reply = model.ask(SCORE, f"Question: {question}\n{listing}", Scores)
         scores = [0] * len(part) if reply is None else (reply.scores + [0] * len(part))
         rated += [Found(each.item, float(n)) for each, n in zip(part, scores, strict=False)]
     return sorted(rated, key=lambda each: -each.score)
+
+
+def affirmed(model: Asks, instruction: str, text: str) -> bool:
+    """A decision; yes where no usable reply came, so that nothing is lost by a fault."""
+    reply = model.ask(instruction, text, YesNo)
+    return reply is None or reply.answer == "yes"
 
 
 def relevant(model: Asks, question: str, text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 
 from membench.domain.case import Item, Session, Turn
@@ -107,6 +107,14 @@ class Segmenter:
 def spoken_date(time: datetime) -> str:
     """A date as people write it, so that its words can match: `8 May 2023 13:56`."""
     return f"{time.day} {_MONTHS[time.month - 1]} {time.year} {time:%H:%M}"
+
+
+def day_of(words: str) -> date | None:
+    """A day that was written as `YYYY-MM-DD`, whatever follows it; None for any other words."""
+    try:
+        return datetime.fromisoformat(words.strip()[:10]).date()
+    except ValueError:
+        return None
 
 
 _MONTHS = (

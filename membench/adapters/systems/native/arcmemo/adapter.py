@@ -6,78 +6,23 @@ A concept is open-ended, a situation with a suggestion, or a routine with parame
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
 
-from pydantic import Field
-
-from membench.adapters.parts.experiences import Experience, ExperienceMemory, listed
-from membench.adapters.parts.extractors import Line, Word
+from membench.adapters.parts.experiences import Experience, ExperienceMemory
 from membench.adapters.parts.items import StoredItem
-from membench.adapters.parts.structured import Form
+from membench.adapters.parts.numbered import known, numbered
+from membench.adapters.systems.native.arcmemo.forms import (
+    CHOOSE,
+    OPEN,
+    ROUTINE,
+    Chosen,
+    Concept,
+    Concepts,
+    Routine,
+    Routines,
+)
 from membench.domain.system import Memory, Query
 
-OPEN = (
-    "This was solved. Abstract from it: in what situation is what action of use? Name the action; "
-    "leave out what was particular to this one task."
-)
-ROUTINE = "This was solved. State the routine behind it, with parameters for what may differ."
-CHOOSE = "A task and numbered concepts. Give the numbers of those that help, most helpful first."
 CONCEPT = "concept"
-
-
-class Concept(Form):
-    """An open-ended concept."""
-
-    situation: Line
-    suggestion: Line
-
-    @property
-    def shown(self) -> str:
-        """As it is recalled."""
-        return f"Situation: {self.situation}\nSuggestion: {self.suggestion}"
-
-    @property
-    def key(self) -> str:
-        """What it is chosen by."""
-        return self.situation
-
-
-class Routine(Form):
-    """A parameterised concept."""
-
-    title: Line
-    parameters: Annotated[list[Word], Field(max_length=6)] = Field(default_factory=list)
-    cues: Line
-    steps: Line
-
-    @property
-    def shown(self) -> str:
-        """As it is recalled."""
-        head = f"{self.title}({', '.join(self.parameters)})"
-        return f"{head}\nUse it when: {self.cues}\nSteps: {self.steps}"
-
-    @property
-    def key(self) -> str:
-        """What it is chosen by."""
-        return f"{self.title}: {self.cues}"
-
-
-class Concepts(Form):
-    """Open-ended concepts of one task."""
-
-    concepts: Annotated[list[Concept], Field(max_length=3)]
-
-
-class Routines(Form):
-    """Routines of one task."""
-
-    concepts: Annotated[list[Routine], Field(max_length=3)]
-
-
-class Chosen(Form):
-    """Concepts for a task."""
-
-    numbers: Annotated[list[int], Field(max_length=16)]
 
 
 class ArcMemo(ExperienceMemory):
@@ -104,16 +49,13 @@ class ArcMemo(ExperienceMemory):
         """
         found = self.store.search(query.text, int(self.given["listed"]))
         keys = [each.item.indexed for each in found]
-        text = f"Task: {query.text}\nConcepts:\n{listed(keys)}"
+        text = f"Task: {query.text}\nConcepts:\n{numbered(keys)}"
         chosen = self.model.ask(CHOOSE, text, Chosen) if found else None
         if chosen is None:
             yield from (each.memory for each in found)
             return
-        for number in dict.fromkeys(chosen.numbers):
-            if number in range(len(found)):
-                yield found[number].memory
-            else:
-                self.model.counts.unknown += 1
+        for number in known(chosen.numbers, len(found), self.model.counts):
+            yield found[number].memory
 
     def _distilled(self, experience: Experience) -> list[Concept] | list[Routine] | None:
         """Concepts of a solved task in the chosen form."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from membench.adapters.parts.items import ItemStore, StoredItem
+from membench.adapters.parts.items import ItemStore, StoredItem, sources_of
 from membench.adapters.parts.segments import Segment
 from membench.adapters.parts.tags import Tagged
 from membench.adapters.systems.native.atommem.actions import NOTHING, entry_of
@@ -37,8 +37,7 @@ class Notebook:
 
     def keep(self, text: str, block: Sequence[Segment]) -> None:
         """A new entry, which comes from the whole chunk."""
-        sources = tuple(source for part in block for source in part.sources)
-        self.store.add(StoredItem("", text, sources, block[0].time))
+        self.store.add(StoredItem("", text, sources_of(*block), block[0].time))
 
     def change(self, action: Tagged, block: Sequence[Segment]) -> bool:
         """Modify or delete an entry that is shown; whether there is such a one."""
@@ -49,7 +48,6 @@ class Notebook:
         if action.tag == "delete_memory" or not meant[1]:
             self.store.remove(held.id)
         else:
-            new = (source for part in block for source in part.sources)
-            sources = tuple(dict.fromkeys((*held.sources, *new)))
+            sources = sources_of(held, *block)
             self.store.put(replace(held, text=meant[1], sources=sources, time=block[0].time))
         return True

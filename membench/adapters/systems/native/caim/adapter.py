@@ -13,8 +13,10 @@ from datetime import datetime, time
 from membench.adapters.parts import extractors
 from membench.adapters.parts.item_memory import ItemMemory
 from membench.adapters.parts.items import StoredItem
+from membench.adapters.parts.numbered import known, numbered, picked
+from membench.adapters.parts.rescoring import affirmed
 from membench.adapters.parts.segments import whole
-from membench.adapters.parts.units import spoken_date
+from membench.adapters.parts.units import day_of, spoken_date
 from membench.adapters.systems.native.caim import forms
 from membench.domain.case import Item, Session
 from membench.domain.system import Memory, MemoryChange, Query
@@ -50,10 +52,14 @@ class Caim(ItemMemory):
         question = f"Question: {query.text}"
         if query.now:
             question = f"Today is {spoken_date(query.now)}.\n{question}"
-        if not self._yes(forms.NEED, question):
+        if not affirmed(self.model, forms.NEED, question):
             return
-        helping = self._helping(question, self._tagged(question))
-        days = self._days(question) if self._yes(forms.TIMED, question) else set()
+        rows = self._tagged(question)
+        texts = [row.text for row in rows]
+        helping = [rows[n] for n in self._picked(forms.FILTER, question, texts)]
+        timed = affirmed(self.model, forms.TIMED, question)
+        said = self.model.ask(forms.DAYS, question, forms.Days) if timed else None
+        days = {day for words in (said.days if said else ()) if (day := day_of(words))}
         dated = [item for item in self.store if item.time and item.time.date() in days]
         yield from {item.id: item.memory() for item in (*helping, *dated)}.values()
 
@@ -61,9 +67,9 @@ class Caim(ItemMemory):
         """Store items under the tags that the model gives them."""
         if not told:
             return
-        listing = "\n".join(f"{n}. {item.text}" for n, item in enumerate(told))
-        known = ", ".join(self.ontology) or "(none)"
-        grown = self.model.ask(forms.ONTOLOGY, f"Tags: {known}\nItems:\n{listing}", forms.NewTags)
+        listing = numbered(item.text for item in told)
+        before = ", ".join(self.ontology) or "(none)"
+        grown = self.model.ask(forms.ONTOLOGY, f"Tags: {before}\nItems:\n{listing}", forms.NewTags)
         self.ontology |= dict.fromkeys(tag.lower() for tag in (grown.tags if grown else ()))
         day = f"Day: {spoken_date(told[0].time)}\n" if told[0].time else ""
         asked = f"{day}Tags: {', '.join(self.ontology)}\nItems:\n{listing}"
@@ -79,7 +85,7 @@ class Caim(ItemMemory):
         """An item with what the model wrote of it; its tags are in the ontology from now on."""
         found = tuple(dict.fromkeys(tag.lower() for tag in (row.tags if row else ())))
         self.ontology |= dict.fromkeys(found)
-        day = forms.day_of(words.day) if words else None
+        day = day_of(words.day) if words else None
         moment = item.time if day is None else datetime.combine(day, time())
         text = words.thought if words and words.thought.strip() else item.text
         return replace(item, text=text, tags=found, time=moment)
@@ -90,24 +96,18 @@ class Caim(ItemMemory):
         like = [item for item in self.store if tags & set(item.tags)]
         if len(like) <= len(new):
             return
-        listing = "\n".join(f"{n}. {item.text}" for n, item in enumerate(like))
-        said = self.model.ask(forms.REVIEW, listing, forms.Review)
+        said = self.model.ask(forms.REVIEW, numbered(i.text for i in like), forms.Review)
         for joined in said.joined if said else ():
-            known = dict.fromkeys(n for n in joined.numbers if 0 <= n < len(like))
-            self.model.counts.unknown += sum(not 0 <= n < len(like) for n in joined.numbers)
-            group = [like[n] for n in known if self.store.get(like[n].id) is not None]
+            named = known(joined.numbers, len(like), self.model.counts)
+            group = [like[n] for n in named if self.store.get(like[n].id) is not None]
             if len(group) > 1:
                 self._join(group, joined.thought)
 
     def _join(self, group: list[StoredItem], thought: str) -> None:
         """The last row says it for all, with the sources and tags of all and the latest time."""
         kept = max(group, key=lambda item: item.time or datetime.min)
-        sources = tuple(dict.fromkeys(s for item in group for s in item.sources))
         tags = tuple(dict.fromkeys(tag for item in group for tag in item.tags))
-        for item in group:
-            if item.id != kept.id:
-                self.store.remove(item.id)
-        self.store.put(replace(kept, text=thought, sources=sources, tags=tags))
+        self.store.join(group, replace(kept, text=thought, tags=tags))
 
     def _tagged(self, question: str) -> list[StoredItem]:
         """Rows under the tags that fit the question."""
@@ -115,29 +115,7 @@ class Caim(ItemMemory):
         wanted = {tags[n] for n in self._picked(forms.PICK, question, tags)}
         return [item for item in self.store if not item.tags or wanted & set(item.tags)]
 
-    def _helping(self, question: str, found: list[StoredItem]) -> list[StoredItem]:
-        """The rows that one call picks."""
-        texts = [item.text for item in found]
-        return [found[n] for n in self._picked(forms.FILTER, question, texts)]
-
-    def _picked(self, instruction: str, question: str, listed: list[str]) -> list[int]:
+    def _picked(self, instruction: str, question: str, texts: list[str]) -> list[int]:
         """Numbers of a list that one call picks; all where it picks none that there is."""
-        if not listed:
-            return []
-        listing = "\n".join(f"{n}. {text}" for n, text in enumerate(listed))
-        said = self.model.ask(instruction, f"{question}\n{listing}", forms.Numbers)
-        numbers = said.numbers if said else []
-        known = sorted({n for n in numbers if 0 <= n < len(listed)})
-        self.model.counts.unknown += sum(not 0 <= n < len(listed) for n in numbers)
-        every = said is None or (numbers and not known)
-        return list(range(len(listed))) if every else known
-
-    def _days(self, question: str) -> set[object]:
-        """The days that a question asks about."""
-        said = self.model.ask(forms.DAYS, question, forms.Days)
-        return {day for words in (said.days if said else ()) if (day := forms.day_of(words))}
-
-    def _yes(self, instruction: str, question: str) -> bool:
-        """A gate; yes where no usable reply came, so that nothing is lost by a fault."""
-        said = self.model.ask(instruction, question, forms.YesNo)
-        return said is None or said.answer == "yes"
+        found = picked(self.model, instruction, question, texts)
+        return list(range(len(texts))) if found is None else sorted(found)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -66,27 +65,7 @@ class Review(Form):
     joined: Annotated[list[Joined], Field(max_length=8)]
 
 
-class YesNo(Form):
-    """A decision."""
-
-    answer: Literal["yes", "no"]
-
-
 class Days(Form):
     """Days."""
 
     days: Annotated[list[Day], Field(max_length=10)]
-
-
-class Numbers(Form):
-    """What of a list is picked."""
-
-    numbers: Annotated[list[int], Field(max_length=30)]
-
-
-def day_of(words: str) -> date | None:
-    """A day as it was asked for; None for any other words."""
-    try:
-        return datetime.fromisoformat(words.strip()[:10]).date()
-    except ValueError:
-        return None

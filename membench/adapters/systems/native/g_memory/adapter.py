@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from membench.adapters.parts.experiences import Experience, ExperienceMemory, listed
-from membench.adapters.parts.items import Found, StoredItem
+from membench.adapters.parts.experiences import Experience, ExperienceMemory
+from membench.adapters.parts.items import Found, StoredItem, sources_of
+from membench.adapters.parts.numbered import numbered
 from membench.adapters.parts.rescoring import rescored
 from membench.adapters.systems.native.g_memory.forms import (
     CONDENSE,
@@ -46,21 +47,18 @@ class GMemory(ExperienceMemory):
             self.store.put(replace(other, links=(*other.links, task.id)))
         task = replace(task, links=tuple(each.item.id for each in alike))
         self.store.put(task)
-        if len(self._of(TASK)) >= int(self.given["first_insights"]):
+        if len(self.store.of_kind(TASK)) >= int(self.given["first_insights"]):
             self._refine(task, [each.item for each in near])
 
     def ranked(self, query: Query) -> Iterator[Memory]:
         """Insights of the tasks found, those that most agree with first; then these tasks."""
         tasks = self._tasks(query.text)
         names = {task.id for task in tasks}
-        resting = [item for item in self._of(INSIGHT) if names & set(item.links)]
+        resting = [item for item in self.store.of_kind(INSIGHT) if names & set(item.links)]
         resting.sort(key=lambda item: -item.strength)
         insights = resting[: int(self.given["insights"])]
         yield from (item.memory() for item in (*insights, *tasks))
         yield from (found.memory for found in self.store.search(query.text, query.k, kinds=OTHER))
-
-    def _of(self, kind: str) -> list[StoredItem]:
-        return [item for item in self.store if item.kind == kind]
 
     def _tasks(self, text: str) -> list[StoredItem]:
         """The nearest tasks and those one link away, as the model rates them."""
@@ -80,10 +78,10 @@ class GMemory(ExperienceMemory):
 
     def _refine(self, task: StoredItem, near: list[StoredItem]) -> None:
         """Let the model change the insights by what the task and similar ones show."""
-        insights = self._of(INSIGHT)
+        insights = self.store.of_kind(INSIGHT)
         text = (
-            f"New experience:\n{task.text}\nSimilar:\n{listed([item.text for item in near])}\n"
-            f"Insights:\n{listed([item.text for item in insights])}"
+            f"New experience:\n{task.text}\nSimilar:\n{numbered(item.text for item in near)}\n"
+            f"Insights:\n{numbered(item.text for item in insights)}"
         )
         reply = self.model.ask(REFINE, text, Operations)
         for operation in () if reply is None else reply.operations:
@@ -105,7 +103,7 @@ class GMemory(ExperienceMemory):
             self.store.put(replace(item, strength=item.strength - 1))
         else:
             text = operation.text.strip() if operation.kind == "edit" else ""
-            sources = tuple(dict.fromkeys((*item.sources, *task.sources)))
+            sources = sources_of(item, task)
             links = tuple(dict.fromkeys((*item.links, task.id)))
             grown = replace(item, sources=sources, links=links, strength=item.strength + 1)
             self.store.put(replace(grown, text=text or item.text))

@@ -9,10 +9,6 @@ from pydantic import Field
 from membench.adapters.parts.extractors import Line, Word
 from membench.adapters.parts.structured import Form
 
-EXTRACT = (
-    "List the entities of the text (persons, organisations, places, events, roles, concepts) with "
-    "a short description, and the relations between two of them."
-)
 EVOLVE = (
     "You gather points for a question. From the numbered chunks, add points (point -1) or rewrite "
     "points by number: what they say, the entities they join, the chunks they rest on."
@@ -25,30 +21,8 @@ PLAN = (
 ASK = "Write one short search for each of these."
 
 
-class Entity(Form):
-    """Somebody or something."""
-
-    name: Word
-    description: Line
-
-
-class Relation(Form):
-    """What joins two entities."""
-
-    one: Word
-    other: Word
-    description: Line
-
-
-class Extracted(Form):
-    """What a chunk tells of."""
-
-    entities: Annotated[list[Entity], Field(max_length=10)]
-    relations: Annotated[list[Relation], Field(max_length=10)]
-
-
-class PointEdit(Form):
-    """A point as it is to be; -1 for a new one."""
+class HyperedgeEdit(Form):
+    """A point, which is a hyperedge, as it is to be; -1 for a new one."""
 
     point: int
     text: Line
@@ -59,7 +33,7 @@ class PointEdit(Form):
 class Evolved(Form):
     """Points that are new or changed."""
 
-    points: Annotated[list[PointEdit], Field(max_length=6)]
+    points: Annotated[list[HyperedgeEdit], Field(max_length=6)]
 
 
 class Joined(Form):

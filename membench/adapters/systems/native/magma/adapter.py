@@ -11,16 +11,15 @@ from datetime import date
 from itertools import chain, zip_longest
 
 from membench.adapters.parts.budget import cut
+from membench.adapters.parts.fusion import fused
 from membench.adapters.parts.item_memory import ItemMemory
 from membench.adapters.parts.items import Found, ItemStore, StoredItem, WordIndex
+from membench.adapters.parts.numbered import known, numbered
 from membench.adapters.parts.segments import each_turn
 from membench.adapters.systems.native.magma import forms
 from membench.adapters.systems.native.magma.graph import PREFERENCE, Graph, Intent, Walk
 from membench.domain.case import Item, Session
 from membench.domain.system import Memory, MemoryChange, Query
-
-RANK = 60
-"""The constant of reciprocal rank fusion."""
 
 
 class Magma(ItemMemory):
@@ -51,15 +50,12 @@ class Magma(ItemMemory):
         for item in events[self.inferred :] if self.given["infer"] else ():
             around = self.graph.around(item.id, 2, int(self.given["around"]))
             near = [found for name in around if (found := self.store.get(name))]
-            listing = "\n".join(f"{n}. {each.text}" for n, each in enumerate(near)) or "(none)"
-            text = f"Event: {item.text}\nAround it:\n{listing}"
+            text = f"Event: {item.text}\nAround it:\n{numbered(each.text for each in near)}"
             said = self.model.ask(forms.INFER, text, forms.Inferred)
             for entity in said.entities if said else ():
                 self.graph.name(item.id, entity.strip().lower())
-            for n in said.causal if said else ():
-                self.model.counts.unknown += not 0 <= n < len(near)
-                if 0 <= n < len(near):
-                    self.graph.link(item.id, near[n].id, "causal")
+            for n in known(said.causal, len(near), self.model.counts) if said else ():
+                self.graph.link(item.id, near[n].id, "causal")
         self.inferred = len(events)
         return self.store.take_changes()
 
@@ -117,9 +113,6 @@ class Magma(ItemMemory):
             first, last = window
             dated = [i.id for i in self.store if i.time and first <= i.time.date() <= last]
             lists.append(dated[:width])
-        fused: dict[str, float] = {}
-        for names in lists:
-            for rank, name in enumerate(names, 1):
-                fused[name] = fused.get(name, 0.0) + 1.0 / (RANK + rank)
-        best = sorted(fused, key=lambda name: (-fused[name], int(name)))[:width]
-        return {name: fused[name] for name in best}
+        scores = fused(lists)
+        best = sorted(scores, key=lambda name: (-scores[name], int(name)))[:width]
+        return {name: scores[name] for name in best}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated
 
 from pydantic import Field
 
 from membench.adapters.parts.extractors import Word
 from membench.adapters.parts.structured import Form
+from membench.adapters.parts.units import day_of
 from membench.adapters.systems.native.magma.graph import Intent
 
 INFER = (
@@ -39,11 +40,8 @@ class Asked(Form):
     @property
     def window(self) -> tuple[date, date] | None:
         """The days that are asked about; None where either is no day."""
-        try:
-            days = [datetime.fromisoformat(said.strip()[:10]) for said in (self.first, self.last)]
-        except ValueError:
-            return None
-        return days[0].date(), days[1].date()
+        first, last = day_of(self.first), day_of(self.last)
+        return None if first is None or last is None else (first, last)
 
 
 def intent_of(question: str) -> Intent:

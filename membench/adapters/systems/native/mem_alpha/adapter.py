@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from membench.adapters.parts.items import StoredItem
+from membench.adapters.parts.items import StoredItem, sources_of
 from membench.adapters.parts.segments import Segment, chunks
 from membench.adapters.parts.tool_memory import ToolMemory
 from membench.adapters.parts.tools import Tool
@@ -57,7 +57,7 @@ class MemAlpha(ToolMemory):
         """What the writer sees of the memory."""
         blocks = [f"<{CORE}>\n{self.core or '(empty)'}\n</{CORE}>"]
         for kind in (SEMANTIC, EPISODIC):
-            held = [item for item in self.store if item.kind == kind]
+            held = self.store.of_kind(kind)
             latest = held[max(len(held) - int(self.given["shown"]), 0) :]
             lines = "\n".join(f"[{item.id}] {item.text}" for item in latest) or "(empty)"
             blocks.append(f"<{kind}> latest {len(latest)} of {len(held)}\n{lines}\n</{kind}>")
@@ -67,7 +67,7 @@ class MemAlpha(ToolMemory):
         """Run one call; an entry that is not there is counted."""
         match call:
             case Insert(memory_type=kind, content=text):
-                if not any(item.kind == kind and item.text == text for item in self.store):
+                if all(item.text != text for item in self.store.of_kind(kind)):
                     self.add(part, text, kind=kind)
             case Update(memory_type="core_memory", new_content=text):
                 self.core = self.bounded(text, int(self.given["core_tokens"]))
@@ -76,7 +76,7 @@ class MemAlpha(ToolMemory):
             case Update(new_content=text):
                 held = self._entry(call)
                 if held is not None and text.strip():
-                    sources = tuple(dict.fromkeys((*held.sources, *part.sources)))
+                    sources = sources_of(held, part)
                     self.store.put(replace(held, text=text, sources=sources, time=part.time))
             case Delete():
                 held = self._entry(call)

@@ -86,7 +86,7 @@ class MemT(ToolMemory):
     def _known(self, session: Session) -> str:
         """The summary of this session so far, and the personas."""
         summary = self.typed.named(SUMMARY, session.id)
-        personas = [f"{item.tags[0]}: {item.text}" for item in self.typed.all(PERSONA)]
+        personas = [f"{item.tags[0]}: {item.text}" for item in self.store.of_kind(PERSONA)]
         lines = "\n".join(personas) or "(none)"
         return f"Summary: {summary.text if summary else '(none)'}\nPersonas:\n{lines}"
 

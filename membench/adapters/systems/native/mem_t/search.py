@@ -73,7 +73,7 @@ def _hits(typed: TypedStore, call: Tool, k: int) -> Iterator[StoredItem]:
         case tools.SearchExperiences(query=text):
             found = store.search(text, k, kinds=[EXPERIENCE])
         case tools.SearchSummary(query=""):
-            yield from typed.all(SUMMARY)[-1:]
+            yield from store.of_kind(SUMMARY)[-1:]
             return
         case tools.SearchSummary(query=text):
             found = store.search(text, 1, kinds=[SUMMARY])

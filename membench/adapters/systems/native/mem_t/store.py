@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from membench.adapters.parts.items import ItemStore, StoredItem
+from membench.adapters.parts.items import ItemStore, StoredItem, sources_of
 from membench.adapters.parts.segments import Segment
 from membench.adapters.parts.tools import Tool
 from membench.adapters.systems.native.mem_t import tools
@@ -43,9 +43,8 @@ class TypedStore:
     def rewrite(self, held: StoredItem, text: str, part: Segment) -> None:
         """Another text for a memory, which comes from these turns too; none for a blank one."""
         if text.strip():
-            sources = tuple(dict.fromkeys((*held.sources, *part.sources)))
             key = f"{text}{held.key.removeprefix(held.text)}\n{part.text}"
-            new = replace(held, text=text, sources=sources, time=part.time, key=key)
+            new = replace(held, text=text, sources=sources_of(held, part), time=part.time, key=key)
             self.items.put(new)
 
     def write_named(self, kind: str, name: str, text: str, part: Segment) -> None:
@@ -59,8 +58,4 @@ class TypedStore:
     def named(self, kind: str, name: str) -> StoredItem | None:
         """The memory of a kind that belongs to a name."""
         tags = (name.strip().lower(),)
-        return next((item for item in self.all(kind) if item.tags == tags), None)
-
-    def all(self, kind: str) -> list[StoredItem]:
-        """Memories of a kind, oldest first."""
-        return [item for item in self.items if item.kind == kind]
+        return next((item for item in self.items.of_kind(kind) if item.tags == tags), None)

@@ -7,13 +7,11 @@ message can be searched for in the history.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from membench.adapters.parts import extractors
 from membench.adapters.parts.item_memory import ItemMemory
-from membench.adapters.parts.items import StoredItem
 from membench.adapters.parts.segments import Segment, chunks, each_turn
-from membench.adapters.parts.units import spoken_date
+from membench.adapters.parts.units import day_of, spoken_date
 from membench.adapters.systems.native.memgpt.context import (
     ASKED,
     FULL,
@@ -99,13 +97,11 @@ class MemGpt(ItemMemory):
         size = int(self.given["page"])
         start = size * turned.pages[kind, text]
         turned.pages[kind, text] += 1
-        try:
-            day = datetime.fromisoformat(text.strip()).date()
-        except ValueError:
-            hits = self.store.search(text, start + size, kinds=[kind])
-            found = [hit.item for hit in hits]
+        day = day_of(text)
+        if day is None:
+            found = [hit.item for hit in self.store.search(text, start + size, kinds=[kind])]
         else:
-            dated: Iterable[StoredItem] = (item for item in self.store if item.kind == kind)
+            dated = self.store.of_kind(kind)
             found = [item for item in dated if item.time and item.time.date() == day]
         page = found[start : start + size]
         turned.found |= {item.id: item for item in page}

@@ -98,7 +98,7 @@ class MemoryOS(ItemMemory):
 
     def _promote(self) -> None:
         """The hottest segment, if hot enough, feeds profile and knowledge, and cools down."""
-        segments = [item for item in self.store if item.kind == SEGMENT]
+        segments = self.store.of_kind(SEGMENT)
         hottest = max(segments, key=self.heat, default=None)
         if hottest is None or self.heat(hottest) < float(self.given["promote_at"]):
             return
@@ -110,16 +110,14 @@ class MemoryOS(ItemMemory):
             self.tiers.profile = told.profile or self.tiers.profile
             for fact in told.knowledge:
                 self.store.add(replace(hottest, text=fact, key="", kind=KNOWLEDGE, tags=()))
-        held = [item for item in self.store if item.kind == KNOWLEDGE]
-        for item in held[: max(len(held) - int(self.given["most_knowledge"]), 0)]:
-            self.store.remove(item.id)
+        self.store.keep_newest(KNOWLEDGE, int(self.given["most_knowledge"]))
         # `strength` - 1 is the number of pages that were promoted before.
         counted = 1.0 + len(self.tiers.pages[hottest.id])
         self.store.put(replace(hottest, visits=0, strength=counted))
 
     def _drop_least_used(self) -> None:
         """Drop a segment, and the pages that no other one owns."""
-        segments = [item for item in self.store if item.kind == SEGMENT]
+        segments = self.store.of_kind(SEGMENT)
         least = min(segments, key=lambda item: (item.visits, int(item.id)))
         for name in [least.id, *self.tiers.disowned(least.id)]:
             self.store.remove(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from membench.adapters.parts.forgetting import days_between
-from membench.adapters.parts.items import StoredItem
+from membench.adapters.parts.items import StoredItem, sources_of
 
 PAGE, SEGMENT, KNOWLEDGE = "page", "segment", "knowledge"
 
@@ -50,5 +50,4 @@ def merged(
 ) -> StoredItem:
     """A segment with the turns of a page and the keywords of its topic."""
     tags = tuple(dict.fromkeys([*segment.tags, *words]))
-    sources = tuple(dict.fromkeys([*segment.sources, *page.sources]))
-    return replace(segment, tags=tags, sources=sources, used=now)
+    return replace(segment, tags=tags, sources=sources_of(segment, page), used=now)

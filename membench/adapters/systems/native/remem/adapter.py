@@ -13,9 +13,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from membench.adapters.parts.experiences import Experience, ExperienceMemory, listed
+from membench.adapters.parts.experiences import Experience, ExperienceMemory
 from membench.adapters.parts.extractors import Line
 from membench.adapters.parts.items import Found, StoredItem
+from membench.adapters.parts.numbered import known, numbered
 from membench.adapters.parts.structured import Form
 from membench.domain.system import Memory, Query
 
@@ -52,17 +53,14 @@ class ReMem(ExperienceMemory):
     def learn(self, raw: StoredItem, experience: Experience) -> None:
         """Write the outcome, then let the model reorganise what is near."""
         near = self.store.nearest(raw.id, int(self.given["near"]))
-        older = listed([found.item.text for found in near])
+        older = numbered(found.item.text for found in near)
         text = f"New experience:\n{experience.shown}\nOlder experiences:\n{older}"
         refined = self.model.ask(REFINE, text, Refinement)
         rule = refined.rule.strip() if refined else ""
         shown = f"{experience.shown}\nRule: {rule}" if rule else experience.shown
         self.store.put(replace(raw, text=shown))
-        for number in dict.fromkeys(refined.drop if refined else ()):
-            if number in range(len(near)):
-                self.store.remove(near[number].item.id)
-            else:
-                self.model.counts.unknown += 1
+        for number in known(refined.drop if refined else [], len(near), self.model.counts):
+            self.store.remove(near[number].item.id)
 
     def ranked(self, query: Query) -> Iterator[Memory]:
         """What is left after thinking and refining; nothing in the store is changed by it."""
@@ -70,7 +68,7 @@ class ReMem(ExperienceMemory):
         found = self.store.search(query.text, most)
         dropped: set[str] = set()
         for _ in range(int(self.given["steps"]) if found else 0):
-            text = f"Task: {query.text}\nExperiences:\n{listed([f.item.text for f in found])}"
+            text = f"Task: {query.text}\nExperiences:\n{numbered(f.item.text for f in found)}"
             step = self.model.ask(STEP, text, Step)
             if step is None or step.action == "act":
                 break

@@ -18,9 +18,9 @@ from membench.adapters.parts.tokenizers import alnum
 from membench.adapters.systems.native.sedm.forms import (
     ANSWER,
     CANDIDATES,
-    PROBE,
-    Probe,
-    Probes,
+    QUESTIONS,
+    QuestionAnswer,
+    QuestionAnswers,
     Short,
 )
 from membench.domain.case import Item, Session
@@ -70,19 +70,15 @@ class Sedm(ItemMemory):
 
     def _one_of(self, kept: StoredItem, other: StoredItem) -> StoredItem:
         """Two items as the first of them."""
-        sources = tuple(dict.fromkeys((*kept.sources, *other.sources)))
         weight = max(kept.strength, other.strength)
-        self.store.remove(other.id)
-        one = replace(kept, sources=sources, strength=weight)
-        self.store.put(one)
-        return one
+        return self.store.join([kept, other], replace(kept, strength=weight))
 
-    def _probes(self, part: Segment) -> list[Probe]:
+    def _probes(self, part: Segment) -> list[QuestionAnswer]:
         """Questions about a session; none where no usable reply came."""
-        said = self.model.ask(PROBE, part.dated, Probes)
-        return said.probes[: int(self.given["probes"])] if said else []
+        said = self.model.ask(QUESTIONS, part.dated, QuestionAnswers)
+        return said.pairs[: int(self.given["probes"])] if said else []
 
-    def _gain(self, item: StoredItem, probes: list[Probe]) -> float | None:
+    def _gain(self, item: StoredItem, probes: list[QuestionAnswer]) -> float | None:
         """What a candidate adds to the answers, less what its tokens cost; None without probes."""
         gains = []
         for probe in probes:
@@ -94,7 +90,7 @@ class Sedm(ItemMemory):
             gains.append(better - cost)
         return sum(gains) / len(gains) if gains else None
 
-    def _right(self, probe: Probe, notes: list[str]) -> float:
+    def _right(self, probe: QuestionAnswer, notes: list[str]) -> float:
         """How right an answer from these notes is; 0 where none came."""
         listing = "\n".join(f"- {note}" for note in notes) or "(none)"
         said = self.model.ask(ANSWER, f"Question: {probe.question}\nNotes:\n{listing}", Short)

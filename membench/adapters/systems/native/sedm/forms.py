@@ -13,21 +13,21 @@ CANDIDATES = (
     "List the facts of this conversation that are worth remembering, one short sentence each with "
     "names and dates, and the numbers of the turns."
 )
-PROBE = "Write questions that this conversation answers, each with its answer in a few words."
+QUESTIONS = "Write questions that this conversation answers, each with its answer in a few words."
 ANSWER = "Answer in a few words, from the notes alone."
 
 
-class Probe(Form):
+class QuestionAnswer(Form):
     """A question with its answer."""
 
     question: Line
     answer: Line
 
 
-class Probes(Form):
-    """Probe questions."""
+class QuestionAnswers(Form):
+    """QuestionAnswer questions."""
 
-    probes: Annotated[list[Probe], Field(max_length=10)]
+    pairs: Annotated[list[QuestionAnswer], Field(max_length=10)]
 
 
 class Short(Form):

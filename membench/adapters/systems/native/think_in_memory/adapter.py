@@ -14,6 +14,7 @@ import numpy as np
 from membench.adapters.parts.embedder import Vectors
 from membench.adapters.parts.item_memory import ItemMemory
 from membench.adapters.parts.items import StoredItem, VectorIndex
+from membench.adapters.parts.numbered import known, numbered
 from membench.adapters.parts.segments import pairs
 from membench.adapters.systems.native.think_in_memory.forms import (
     FORGET,
@@ -67,28 +68,28 @@ class ThinkInMemory(ItemMemory):
     def _forget(self, bucket: int) -> None:
         """One call removes what others contradict."""
         inside = self._inside(bucket)
-        said = self.model.ask(FORGET, _listing(inside), Stale) if len(inside) > 1 else None
-        for n in self._known(said.numbers if said else [], inside):
+        said = (
+            self.model.ask(FORGET, numbered(item.text for item in inside), Stale)
+            if len(inside) > 1
+            else None
+        )
+        for n in known(said.numbers if said else [], len(inside), self.model.counts):
             self.store.remove(inside[n].id)
 
     def _merge(self, bucket: int) -> None:
         """One call joins thoughts; the new one has the sources of all."""
         inside = self._inside(bucket)
-        said = self.model.ask(MERGE, _listing(inside), Merges) if len(inside) > 1 else None
+        said = (
+            self.model.ask(MERGE, numbered(item.text for item in inside), Merges)
+            if len(inside) > 1
+            else None
+        )
         for merged in said.merges if said else ():
-            group = [inside[n] for n in self._known(merged.numbers, inside)]
+            group = [inside[n] for n in known(merged.numbers, len(inside), self.model.counts)]
             if len(group) < 2 or any(self.store.get(item.id) is None for item in group):
                 continue
-            sources = tuple(dict.fromkeys(s for item in group for s in item.sources))
-            for item in group[:-1]:
-                self.store.remove(item.id)
-            self.store.put(replace(group[-1], text=merged.thought, sources=sources))
+            self.store.join(group, replace(group[-1], text=merged.thought))
             self._file(group[-1])
-
-    def _known(self, numbers: list[int], inside: list[StoredItem]) -> list[int]:
-        """The numbers that there are, each once; others are counted."""
-        self.model.counts.unknown += sum(not 0 <= n < len(inside) for n in numbers)
-        return list(dict.fromkeys(n for n in numbers if 0 <= n < len(inside)))
 
     def _inside(self, bucket: int) -> list[StoredItem]:
         return [item for item in self.store if self.buckets[item.id] == bucket]
@@ -113,7 +114,3 @@ class ThinkInMemory(ItemMemory):
         drawn = np.random.default_rng(self.seed).standard_normal((len(vector), half))
         turned = vector.astype(np.float64) @ drawn
         return int(np.argmax(np.concatenate([turned, -turned])))
-
-
-def _listing(inside: list[StoredItem]) -> str:
-    return "\n".join(f"{n}. {item.text}" for n, item in enumerate(inside))
