@@ -15,6 +15,7 @@ from membench.domain.labels import JsonObject, Phase, Role
 from membench.energy.attribution.ledger import EnergyLedger, attribute
 from membench.energy.samples import SampleLog, Span, read_log
 from membench.energy.sampling.sampler import EnergySession
+from membench.energy.span_columns import SpanColumns
 from membench.energy.verification.overhead import overhead_of
 from membench.energy.verification.protocol import Protocol, measured_run, preflight
 from membench.energy.verification.validity import Check, validate, verified
@@ -36,7 +37,7 @@ class SpanTally:
     def __init__(self, models: Mapping[Role, str] | None = None) -> None:
         """Start with none."""
         self._models = {str(role): name for role, name in (models or {}).items()}
-        self.spans: list[Span] = []
+        self.spans = SpanColumns()
         self.from_cassette = False
 
     def add(self, loaded: CaseAttempt) -> None:

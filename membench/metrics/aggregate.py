@@ -11,8 +11,8 @@ the whole figure is null.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from membench.domain.score import Aggregate, Category, Metric, Score
 from membench.metrics.statistics import mean_metric
@@ -22,73 +22,121 @@ LOST = "lost"
 SCORED = ".scored"
 
 
-def numbers() -> array[int]:
-    """An empty array of case numbers."""
-    return array("I")
+FAILED, LOST_CASE, UNDETERMINED, TOO_SHORT = "failed", "lost case", "undetermined", "too short"
+"""What stands in a column in place of a value: why there is none."""
+
+Entry = float | str
 
 
-def figures() -> array[float]:
-    """An empty array of values."""
-    return array("d")
+def entry_of(row: Score, name: str) -> Entry:
+    """The value of a row in a metric, or why it has none."""
+    value = row.values[name]
+    if value is not None:
+        return value
+    if row.status == "failed":
+        return LOST_CASE if LOST in row.flags else FAILED
+    return TOO_SHORT if SHORT + name.rpartition("@")[2] in row.flags else UNDETERMINED
 
 
-@dataclass
-class Column:
-    """One metric over the rows that list it, packed: there may be a million.
+class PackedEntries:
+    """Entries of which few differ, as scores do: one or two bytes each, for there are millions."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._codes: array[int] = array("B")
+        self._code_of: dict[Entry, int] = {}
+
+    def append(self, entry: Entry) -> None:
+        """Add one."""
+        code = self._code_of.setdefault(entry, len(self._code_of))
+        if code >= 1 << (8 * self._codes.itemsize):
+            self._codes = array("H" if self._codes.itemsize == 1 else "I", self._codes)
+        self._codes.append(code)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every entry, in the order in which they came."""
+        return map(list(self._code_of).__getitem__, self._codes)
+
+    def count(self, entry: Entry) -> int:
+        """How many there are of one."""
+        return self._codes.count(self._code_of[entry]) if entry in self._code_of else 0
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._codes)
+
+
+class Block:
+    """Rows of one category that list the same metrics, packed.
 
     Attributes:
-        values: Determined values, shape (n,).
         cases: Numbers of their cases, shape (n,).
-        failed: The cases of failed rows without a value.
-        lost: How many of those belong to lost cases.
-        undetermined: How many other rows have no value.
-        short: Whether one of them has none because its recall was too short.
+        entries: By metric, shape (n,) each.
     """
 
-    values: array[float] = field(default_factory=figures)
-    cases: array[int] = field(default_factory=numbers)
-    failed: array[int] = field(default_factory=numbers)
-    lost: int = 0
-    undetermined: int = 0
-    short: bool = False
+    def __init__(self, names: Iterable[str]) -> None:
+        """Start without a row."""
+        self.cases: array[int] = array("I")
+        self.entries = {name: PackedEntries() for name in names}
 
-    def add(self, row: Score, name: str, case: int) -> None:
-        """Take in what a row of case number `case` has for this metric, called `name`."""
-        value = row.values[name]
-        if value is not None:
-            self.values.append(value)
-            self.cases.append(case)
-        elif row.status == "failed":
-            self.failed.append(case)
-            self.lost += LOST in row.flags
-        else:
-            self.undetermined += 1
-            self.short |= SHORT + name.rpartition("@")[2] in row.flags
+    def add(self, row: Score, case: int) -> None:
+        """Take in a row of case number `case`."""
+        self.cases.append(case)
+        for name, entries in self.entries.items():
+            entries.append(entry_of(row, name))
 
-    def extend(self, other: Column) -> None:
-        """Take in other rows of the same metric."""
-        self.values.extend(other.values)
-        self.cases.extend(other.cases)
-        self.failed.extend(other.failed)
-        self.lost += other.lost
-        self.undetermined += other.undetermined
-        self.short |= other.short
+
+@dataclass(frozen=True)
+class Column:
+    """One metric over the rows that list it.
+
+    Attributes:
+        parts: Case numbers and entries of each block, of equal length.
+    """
+
+    parts: Sequence[tuple[array[int], PackedEntries]]
+
+    def count(self, *entries: Entry) -> int:
+        """How many rows have one of these in place of a value."""
+        return sum(mine.count(entry) for _, mine in self.parts for entry in entries)
+
+    @property
+    def failed(self) -> int:
+        """How many failed rows have no value."""
+        return self.count(FAILED, LOST_CASE)
+
+    @property
+    def undetermined(self) -> int:
+        """How many other rows have no value."""
+        return self.count(UNDETERMINED, TOO_SHORT)
+
+    @property
+    def short(self) -> bool:
+        """Whether one of them has none because its recall was too short."""
+        return self.count(TOO_SHORT) > 0
 
     @property
     def real(self) -> bool:
         """Whether anything but a lost case lists the metric."""
-        return bool(self.values or self.undetermined or len(self.failed) > self.lost)
+        return self.count(LOST_CASE) < sum(len(mine) for _, mine in self.parts)
 
     def headline(self) -> Metric:
         """The mean in which failed rows are 0."""
-        return self.mean([*self.values, *[0.0] * len(self.failed)], [*self.cases, *self.failed])
+        return self._mean({FAILED: 0.0, LOST_CASE: 0.0})
 
     def scored(self) -> Metric:
         """The mean over rows that have a value."""
-        return self.mean(self.values, self.cases)
+        return self._mean({})
 
-    def mean(self, values: Sequence[float], cases: Sequence[int]) -> Metric:
-        """The mean of some values, unless a short recall makes it meaningless."""
+    def _mean(self, instead: Mapping[Entry, float]) -> Metric:
+        """The mean, unless a short recall makes it meaningless."""
+        values, cases = array("d"), array("I")
+        for of_part, entries in self.parts:
+            for case, entry in zip(of_part, entries, strict=True):
+                value = instead.get(entry) if isinstance(entry, str) else entry
+                if value is not None:
+                    values.append(value)
+                    cases.append(case)
         metric = mean_metric(values, cases)
         if self.short:
             return Metric(value=None, ci95=None, n=metric.n, clusters=metric.clusters)
@@ -105,8 +153,8 @@ class MetricColumns:
     def __init__(self, categories: Iterable[str]) -> None:
         """Start without a row."""
         self.counts = dict.fromkeys(categories, 0)
-        self._columns: dict[str | None, dict[str, Column]] = {name: {} for name in self.counts}
-        self._columns[None] = {}
+        self._blocks: dict[str | None, dict[tuple[str, ...], Block]]
+        self._blocks = {name: {} for name in (*self.counts, None)}
         self._cases: dict[str, int] = {}
 
     def add(self, row: Score) -> None:
@@ -115,31 +163,35 @@ class MetricColumns:
         Raises:
             KeyError: Its category is none of the task's.
         """
-        columns = self._columns[row.category]
+        blocks, names = self._blocks[row.category], tuple(row.values)
         if row.category is not None:
             self.counts[row.category] += 1
-        case = self._cases.setdefault(row.case_id, len(self._cases))
-        for name in row.values:
-            if name not in columns:
-                columns[name] = Column()
-            columns[name].add(row, name, case)
+        if names not in blocks:
+            blocks[names] = Block(names)
+        blocks[names].add(row, self._cases.setdefault(row.case_id, len(self._cases)))
 
-    def of_category(self, category: str) -> Mapping[str, Column]:
+    def of_category(self, category: str) -> dict[str, Column]:
         """The columns of one category."""
-        return self._columns[category]
+        blocks = list(self._blocks[category].values())
+        names = {name for block in blocks for name in block.entries}
+        return {name: column(blocks, name) for name in sorted(names)}
 
     @property
     def names(self) -> list[str]:
         """Every metric that a row lists, sorted."""
-        return sorted({name for columns in self._columns.values() for name in columns})
+        return sorted({name for block in self._all_blocks() for name in block.entries})
 
     def overall(self, name: str) -> Column:
-        """A metric over all categories, put together anew each time: only one is held."""
-        whole = Column()
-        for columns in self._columns.values():
-            if name in columns:
-                whole.extend(columns[name])
-        return whole
+        """A metric over all categories."""
+        return column(self._all_blocks(), name)
+
+    def _all_blocks(self) -> list[Block]:
+        return [block for blocks in self._blocks.values() for block in blocks.values()]
+
+
+def column(blocks: Iterable[Block], name: str) -> Column:
+    """A metric over some blocks."""
+    return Column([(b.cases, b.entries[name]) for b in blocks if name in b.entries])
 
 
 def aggregate(scores: Iterable[Score], categories: Mapping[str, str]) -> Aggregate:
@@ -168,7 +220,7 @@ def category(
     columns: Mapping[str, Column], official: str, count: int, shown: Sequence[str]
 ) -> Category:
     """The figures of one category."""
-    mine = kept(sorted(columns), lambda name: columns[name].real)
+    mine = kept(list(columns), lambda name: columns[name].real)
     metrics = {name: columns[name].headline() for name in mine if name in shown}
     return Category(id=official, n=count, metrics=metrics)
 

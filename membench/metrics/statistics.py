@@ -15,9 +15,11 @@ pure; scipy is imported where it is used, because importing it costs more than s
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from typing import TypeVar
 
 from membench.domain.score import Metric
@@ -61,7 +63,7 @@ class Spread:
 
 
 def mean_metric(
-    values: Sequence[float], clusters: Sequence[Hashable], *, fraction: bool = True
+    values: Sequence[float], clusters: Sequence[Hashable] | array[int], *, fraction: bool = True
 ) -> Metric:
     """The mean of `values` with its interval by case.
 
@@ -79,12 +81,13 @@ def mean_metric(
         (`FEWEST_DEGREES`).
     """
     n = len(values)
-    groups = grouped(values, clusters)
     if n == 0:
         return Metric(value=None, ci95=None, n=0, clusters=0)
     value = math.fsum(values) / n
-    residuals = [math.fsum([each - value for each in group]) for group in groups.values()]
-    sizes = [len(group) for group in groups.values()]
+    residuals, sizes = array("d"), array("d")
+    for group in groups_of(values, clusters):
+        residuals.append(math.fsum([each - value for each in group]))
+        sizes.append(len(group))
     return with_interval(value, residuals, sizes, n, fraction=fraction)
 
 
@@ -165,6 +168,16 @@ def interval_text(interval: Interval | None, clusters: int, form: str, missing: 
     return missing if interval is None else form.format(*interval)
 
 
+def groups_of(
+    values: Sequence[float], clusters: Sequence[Hashable] | array[int]
+) -> Iterable[list[float]]:
+    """Values by cluster; numbers of clusters are sorted and not hashed, which takes less memory."""
+    if not isinstance(clusters, array):
+        return grouped(values, clusters).values()
+    order = sorted(range(len(clusters)), key=clusters.__getitem__)
+    return ([values[at] for at in mine] for _, mine in groupby(order, clusters.__getitem__))
+
+
 def grouped(rows: Iterable[T], clusters: Sequence[K]) -> dict[K, list[T]]:
     """Rows by cluster."""
     groups: dict[K, list[T]] = {}
@@ -188,7 +201,7 @@ def spread_of(residuals: Sequence[float], parts: Sequence[float]) -> Spread | No
         freedom are below `FEWEST_DEGREES`.
     """
     total = math.fsum(parts)
-    weights = [part / total for part in parts]
+    weights = array("d", (part / total for part in parts))
     if not weights or max(weights) > 1 - NO_SPREAD:
         return None
     degrees = satterthwaite(weights)
@@ -208,7 +221,7 @@ def satterthwaite(weights: Sequence[float]) -> float:
     Args:
         weights: Share of each cluster, summing to 1, each below 1.
     """
-    c = [w * w / (1 - w) for w in weights]
+    c = array("d", (w * w / (1 - w) for w in weights))
     square = math.fsum(w * w for w in weights)
     c0, c1, c2 = (
         math.fsum(a * w**power for a, w in zip(c, weights, strict=True)) for power in (0, 1, 2)

@@ -9,6 +9,7 @@ to nobody. A cost that is not known is None, never 0.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -286,7 +287,9 @@ def cpu_seconds(telemetry: JsonView) -> float | None:
     return Telemetry.from_json(telemetry).cpu_seconds
 
 
-Costs = Mapping[str, float | None]
+NAMES = tuple(COSTS)
+UNKNOWN = math.nan
+"""In a packed record, what is not known."""
 
 
 class CaseCosts:
@@ -306,7 +309,7 @@ class CaseCosts:
         self._official = official
         self._asked = asked
         self._attempt: dict[str, int] = {}
-        self._spent: dict[str, dict[tuple[str, int], Costs]] = {}
+        self._spent: dict[str, dict[tuple[str, int], array[float]]] = {}
 
     def add(self, lines: Iterable[JsonView]) -> None:
         """Take in the lines of a journal; that of the play stage comes first."""
@@ -318,11 +321,13 @@ class CaseCosts:
                 self._attempt[case], self._spent[case] = line["attempt"], {}
             self._spent[case][line["phase"], line["event"]] = self._costs(case, line)
 
-    def _costs(self, case: str, line: JsonView) -> Costs:
+    def _costs(self, case: str, line: JsonView) -> array[float]:
+        """The costs of a record in the order of `NAMES`, packed: there is one for every event."""
         found = {name: record_cost(line, cost) for name, cost in COSTS.items()}
         if (case, line["event"]) not in self._asked:
             found["context_tokens"] = 0.0
-        return found
+        known = (found[name] for name in NAMES)
+        return array("d", (UNKNOWN if value is None else value for value in known))
 
     def by_question(self, cost: Cost) -> dict[tuple[str, int], float | None]:
         """(Official case id, event) of every question -> its recall and answer; None if unknown."""
@@ -330,8 +335,9 @@ class CaseCosts:
         for case, spent in self._spent.items():
             for (phase, event), costs in spent.items():
                 if phase in QUESTION_PHASES and (case, event) in self._asked:
-                    before = found.get((case, event), 0.0)
-                    found[case, event] = known_sum(before, costs[cost.id])
+                    value = costs[NAMES.index(cost.id)]
+                    known = None if math.isnan(value) else value
+                    found[case, event] = known_sum(found.get((case, event), 0.0), known)
         return found
 
     def totals(self) -> dict[str, dict[str, float]]:
@@ -348,9 +354,9 @@ class CaseCosts:
             for cost in COSTS
         }
         for phase, case, costs in events:
-            for cost, value in costs.items():
+            for cost, value in zip(NAMES, costs, strict=True):
                 name = f"{phase}.{cost}"
-                if value is None:
+                if math.isnan(value):
                     totals.pop(name, None)
                 elif name in totals:
                     totals[name][case] += value

@@ -12,6 +12,7 @@ a second.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -52,18 +53,24 @@ class SpanTable:
     @classmethod
     def of(cls, spans: Sequence[Span]) -> SpanTable:
         """From spans in any order."""
-        names = [ABANDONED if span.abandoned else span.phase for span in spans]
-        buckets = tuple(dict.fromkeys(sorted(names, key=lambda n: n in {JUDGE, ABANDONED})))
-        codes = {name: code for code, name in enumerate(buckets)}
-        start = np.array([span.start for span in spans], np.float64)
-        end = np.array([span.end for span in spans], np.float64)
+        starts, ends, seen, elsewhere = array("d"), array("d"), array("q"), bytearray()
+        names: dict[str, int] = {}
+        for span in spans:
+            name = ABANDONED if span.abandoned else span.phase
+            seen.append(names.setdefault(name, len(names)))
+            starts.append(span.start)
+            ends.append(span.end)
+            elsewhere.append(span.node > 0)
+        buckets = tuple(sorted(names, key=lambda name: name in {JUDGE, ABANDONED}))
+        codes = np.array([buckets.index(name) for name in names], np.int64)
+        start, end = np.asarray(starts, np.float64), np.asarray(ends, np.float64)
         return cls(
             start=start,
             end=np.maximum(start, end),
-            bucket=np.array([codes[name] for name in names], np.int64),
+            bucket=codes[np.asarray(seen, np.int64)] if names else np.array([], np.int64),
             buckets=buckets,
             reversed=np.asarray(end < start, np.bool_),
-            elsewhere=np.array([span.node > 0 for span in spans], np.bool_),
+            elsewhere=np.array(elsewhere, np.bool_),
         )
 
     def here(self) -> SpanTable:

@@ -36,10 +36,18 @@ from membench.energy.attribution.channel_figures import (
     UNATTRIBUTED,
     ChannelFigures,
 )
-from membench.energy.attribution.integrate import ABANDONED, JUDGE, Bools, CounterCurve, SpanTable
+from membench.energy.attribution.integrate import (
+    ABANDONED,
+    JUDGE,
+    Bools,
+    CounterCurve,
+    Ints,
+    SpanTable,
+)
 from membench.energy.attribution.split import Fit, fit
 from membench.energy.figure import Allocation, EnergyFigure, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span
+from membench.energy.span_columns import ChosenSpans
 from membench.records.costs import QUESTION_PHASES
 from membench.records.summary import EnergyEntry, EnergySummary, PhaseEnergy
 
@@ -65,7 +73,7 @@ class PhaseSpans:
         span_s: Sum of their lengths; over `busy_s` it is the concurrency.
     """
 
-    spans: tuple[Span, ...]
+    spans: Sequence[Span]
     joules: Array | None
     alone: Bools
     busy_s: float
@@ -229,8 +237,9 @@ def attribute(
     baseline = baseline_of(log) if baseline is None else baseline
     mixed = log.allow_mixed if allow_mixed is None else allow_mixed
     table = SpanTable.of(spans)
-    seen = [span for span in spans if span.node == 0]
-    fitted = fit([k for t in log.traces if (k := CounterCurve.of(t)) is not None], seen, seed)
+    curves = [curve for t in log.traces if (curve := CounterCurve.of(t)) is not None]
+    seen = [span for span in spans if span.node == 0] if curves else []
+    fitted = fit(curves, seen, seed)
     parts = channel_figures.all_channels(log, table, spans, baseline, fitted)
     bare = EnergyLedger(
         **_totals(parts, table, mixed, log),
@@ -285,9 +294,9 @@ def _work(
     busy = channel_figures.busy_seconds(table)
     work = {}
     for name, figure in phases.items():
-        mine = np.flatnonzero(table.bucket == table.buckets.index(name)).tolist()
+        mine = np.flatnonzero(table.bucket == table.buckets.index(name))
         work[name] = PhaseSpans(
-            spans=tuple(spans[n] for n in mine),
+            spans=ChosenSpans(spans, mine),
             joules=_normalised(parts, mine, figure.joules),
             alone=np.logical_and.reduce([p.alone[mine] for p in parts], axis=0)
             if parts
@@ -298,9 +307,7 @@ def _work(
     return work
 
 
-def _normalised(
-    parts: Sequence[ChannelFigures], mine: list[int], joules: float | None
-) -> Array | None:
+def _normalised(parts: Sequence[ChannelFigures], mine: Ints, joules: float | None) -> Array | None:
     """Joules of some spans, scaled to add up to their phase's exactly."""
     if joules is None or not parts:
         return None
