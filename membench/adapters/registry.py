@@ -32,6 +32,7 @@ from membench.adapters.parameters import checked_parameters
 from membench.domain.errors import DataError, UnknownName, UsageError, UserError
 
 if TYPE_CHECKING:
+    from membench.adapters.environment.fork_server import ForkServers
     from membench.adapters.isolation import Isolation
     from membench.domain.system import MemorySystem, SystemContext
 
@@ -112,7 +113,10 @@ def check_installed(card: SystemCard) -> None:
 
 
 def create(
-    card: SystemCard, context: SystemContext, isolation: Isolation | None = None
+    card: SystemCard,
+    context: SystemContext,
+    isolation: Isolation | None = None,
+    servers: ForkServers | None = None,
 ) -> MemorySystem:
     """Make a fresh instance of a system: in this process, or in a worker.
 
@@ -120,6 +124,7 @@ def create(
         card: The system.
         context: What every system is given.
         isolation: Where its code runs; None takes what `choose_isolation` says by default.
+        servers: What forks a worker; None for a server of its own.
 
     Raises:
         DataError: Its entry does not exist, or imports a module of ours by an old name.
@@ -134,7 +139,8 @@ def create(
     if isolation.level != "in-process" and not (card.built_in and card.drives):
         from membench.adapters.environment.worker_client import WorkerSystem
 
-        return WorkerSystem(card, context, restricted=isolation.level == "isolated")
+        restricted = isolation.level == "isolated"
+        return WorkerSystem(card, context, restricted=restricted, servers=servers)
     module_name, _, class_name = card.entry.partition(":")
     module = _import(card, module_name)
     if not hasattr(module, class_name):

@@ -113,12 +113,12 @@ def package_folder(card: SystemCard) -> Path:
 
 
 def rules(card: SystemCard, context: SystemContext, folder: Path) -> Ruleset:
-    """The rules for one worker; whoever asks closes them.
+    """The rules for one fork server and its workers; whoever asks closes them.
 
     Args:
         card: The system.
         context: Its models: the ports that it may connect to.
-        folder: The case's folder, where it may do everything.
+        folder: The server's folder: `code` is read, and in `case` it may do everything.
 
     Raises:
         landlockpy.LandlockError: This kernel does not have them.
@@ -140,7 +140,8 @@ def rules(card: SystemCard, context: SystemContext, folder: Path) -> Ruleset:
         made.allow_path(path, read if path.is_dir() else read & ~AccessFS.READ_DIR)
     for path in devices(shared_memory=limits.servers):
         made.allow_path(path, made.handled_fs if path.is_dir() else write)
-    made.allow_path(folder, made.handled_fs)
+    made.allow_path(folder / "code", read)
+    made.allow_path(folder / "case", made.handled_fs)
     for port in ports(context):
         made.allow_port(port, AccessNet.CONNECT_TCP)
     return made

@@ -1,8 +1,10 @@
-"""The folder of one case, as the worker process that plays it finds it.
+"""The folder of a fork server, and the one in it that a case finds.
 
-Home, working and temporary folder are new; so is `code`, which holds all of membench that the
-worker may import. A system in an environment of its own is copied there; one that runs in our own
-Python is linked, or imported from where it is installed.
+`case` holds home, working and temporary folder and the store: all that a worker may write, emptied
+between cases. Its place stays the same, since libraries remember at import where home is. `code`
+holds all of membench that a worker may import, and is only read. A system in an environment of its
+own is copied there; one that runs in our own Python is linked, or imported from where it is
+installed.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from membench.domain.system import ModelEndpoint, SystemContext
 PACKAGE = Path(__file__).parents[2]
 EXPOSED = ("labels", "case", "system", "answer")
 """Modules of `membench.domain` that a worker may see; never `score`, which holds gold."""
+INNER = ("home", "work", "tmp", "store")
+"""Folders that every case finds in its own."""
 UNPRIVILEGED_USER = "nobody"
 WITHOUT_PYC = shutil.ignore_patterns("__pycache__", "*.lock", "README.md")
 TELEMETRY_OFF: Mapping[str, str] = {
@@ -57,17 +61,17 @@ def worker_user(environment: EnvironmentCard) -> pwd.struct_passwd | None:
     return pwd.getpwnam(UNPRIVILEGED_USER)
 
 
-def case_folder(workdir: Path, user: pwd.struct_passwd | None) -> Path:
-    """A new folder for one case, where the worker's user can reach it."""
+def server_folder(workdir: Path, user: pwd.struct_passwd | None) -> Path:
+    """A new folder for one server, where its user can reach it."""
     if user is None:
         return Path(tempfile.mkdtemp(prefix="case-", dir=workdir)).resolve()
     return Path(tempfile.mkdtemp(prefix="membench-case-")).resolve()
 
 
 def prepare_folder(folder: Path, card: SystemCard, user: pwd.struct_passwd | None) -> None:
-    """Lay out a case's folder: home, work, tmp, store, and the code that the worker may see."""
-    for name in ("home", "work", "tmp", "store"):
-        (folder / name).mkdir()
+    """Lay out a server's folder: the case's, and the code that the worker may see."""
+    for name in INNER:
+        (folder / "case" / name).mkdir(parents=True)
     expose(folder / "code")
     if card.environment is None:
         expose_parts(folder / "code")
@@ -80,10 +84,43 @@ def prepare_folder(folder: Path, card: SystemCard, user: pwd.struct_passwd | Non
         hand_over(folder, user)
 
 
+def keep_imported_files(folder: Path) -> None:
+    """Copy what libraries wrote into the case's folder when they were imported."""
+    if len(list((folder / "case").rglob("*"))) > len(INNER):
+        shutil.copytree(folder / "case", folder / "fresh", symlinks=True)
+
+
+def renew_case_folder(folder: Path, user: pwd.struct_passwd | None) -> bool:
+    """Remove what a case left, and lay out its folder as the first case found it.
+
+    Returns:
+        Whether nothing of the case is left.
+    """
+    case, fresh = folder / "case", folder / "fresh"
+    for entry in case.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink()
+    if any(case.iterdir()):
+        return False
+    for attribute in os.listxattr(case):
+        os.removexattr(case, attribute)
+    os.utime(case, (0, 0))
+    case.chmod(0o700)
+    if fresh.is_dir():
+        shutil.copytree(fresh, case, symlinks=True, dirs_exist_ok=True)
+    for name in INNER:
+        (case / name).mkdir(exist_ok=True)
+    if user is not None:
+        hand_over(case, user)
+    return True
+
+
 def hand_over(folder: Path, user: pwd.struct_passwd) -> None:
     """Make a folder and all below it a user's."""
     for path in (folder, *folder.rglob("*")):
-        os.chown(path, user.pw_uid, user.pw_gid)
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
 def expose(code: Path) -> None:
@@ -93,19 +130,27 @@ def expose(code: Path) -> None:
         (package / inner).mkdir(parents=True, exist_ok=True)
         (package / inner / "__init__.py").touch()
     for name in EXPOSED:
-        shutil.copy(PACKAGE / "domain" / f"{name}.py", package / "domain")
+        copy_module(PACKAGE / "domain" / f"{name}.py", package / "domain")
     worker = Path("adapters", "environment", "worker")
-    shutil.copytree(PACKAGE / worker, package / worker, ignore=WITHOUT_PYC)
+    shutil.copytree(PACKAGE / worker, package / worker)
+
+
+def copy_module(file: Path, folder: Path) -> None:
+    """Copy a module with what is compiled of it: another Python than ours compiles it anew."""
+    shutil.copy2(file, folder)
+    for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+        (folder / "__pycache__").mkdir(exist_ok=True)
+        shutil.copy2(compiled, folder / "__pycache__")
 
 
 def expose_parts(code: Path) -> None:
     """Copy what an adapter in membench's own Python may import besides, compiled as it is here."""
     package = code / "membench"
-    shutil.copy(PACKAGE / "domain" / "errors.py", package / "domain")
+    copy_module(PACKAGE / "domain" / "errors.py", package / "domain")
     shutil.copytree(PACKAGE / "adapters" / "parts", package / "adapters" / "parts")
     (package / "tokens").mkdir()
     for file in (PACKAGE / "tokens").glob("*.py"):
-        shutil.copy2(file, package / "tokens")
+        copy_module(file, package / "tokens")
     (package / "tokens" / "cache").symlink_to(PACKAGE / "tokens" / "cache")
 
 
@@ -134,14 +179,15 @@ def worker_variables(
     """The environment variables of a worker: made, not inherited."""
     copied = folder / "code" / "tiktoken"
     tokens = copied if copied.is_dir() else PACKAGE / "tokens" / "cache"
-    home = str(folder / "home")
+    case = folder / "case"
+    home = str(case / "home")
     return {
         **{name: os.environ[name] for name in INHERITED_ENV if name in os.environ},
         **TELEMETRY_OFF,
         **({} if card.environment else client_variables(context.models)),
         "PATH": os.pathsep.join([str(python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": home,
-        "TMPDIR": str(folder / "tmp"),
+        "TMPDIR": str(case / "tmp"),
         "XDG_CACHE_HOME": f"{home}/.cache",
         "XDG_CONFIG_HOME": f"{home}/.config",
         "XDG_DATA_HOME": f"{home}/.local/share",

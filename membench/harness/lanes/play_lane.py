@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from membench.adapters import registry
 from membench.adapters.environment.worker_folder import client_variables
@@ -20,6 +21,9 @@ from membench.harness.lanes.work_folder import WorkFolder
 from membench.llm.phase_meter import GatewayAccess, NullPhaseMeter, PhaseMeter
 from membench.records.record import describe
 from membench.tokens import count_tokens
+
+if TYPE_CHECKING:
+    from membench.adapters.environment.fork_server import ForkServers
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class PlayLane:
         self._endpoints = access.endpoints if access else {}
         os.environ.update(client_variables(self._endpoints))
         self._folder = WorkFolder()
+        self._servers = fork_servers(worker.isolation)
         self._players: dict[str, CasePlayer] = {}
 
     def handle(self, job: CaseJob | WaveStep) -> int:
@@ -97,6 +102,8 @@ class PlayLane:
         """Close what is open and remove the lane's folder."""
         for player in list(self._players.values()):
             self._close(player)
+        if self._servers is not None:
+            self._servers.close()
         self._meter.disconnect()
         self._records.close()
         self._texts.close()
@@ -128,7 +135,7 @@ class PlayLane:
         worker = self._worker
         return CasePlayer(
             job,
-            lambda: registry.create(worker.card, self._context(), worker.isolation),
+            lambda: registry.create(worker.card, self._context(), worker.isolation, self._servers),
             worker.settings,
             ignores_k="ignores_k" in worker.card.capabilities,
             isolates_recalls={"mutates_on_recall", "snapshot"} <= worker.card.capabilities,
@@ -145,3 +152,12 @@ class PlayLane:
         return SystemContext(
             worker.parameters, worker.seed, workdir, count_tokens, dict(self._endpoints)
         )
+
+
+def fork_servers(isolation: Isolation | None) -> ForkServers | None:
+    """What forks the workers of a lane; None where its systems run in its own process."""
+    if isolation is None or isolation.level == "in-process":
+        return None
+    from membench.adapters.environment.fork_server import ForkServers
+
+    return ForkServers()

@@ -12,7 +12,7 @@ import sys
 
 
 def main() -> int:
-    """Fork supervisor and worker.
+    """Fork supervisor and fork server.
 
     Returns:
         The exit status.
@@ -28,7 +28,7 @@ def main() -> int:
 
 
 def _work(config: dict[str, object]) -> None:
-    from membench.adapters.environment.worker.serve import run
+    from membench.adapters.environment.worker.fork_server import run
 
     os.chdir(str(config["cwd"]))
     run(config)

@@ -1,7 +1,7 @@
 """What a tree of processes has used, read from Linux' /proc.
 
-The supervisor is a subreaper: whatever a system starts, daemons included, is its descendant. So the
-tree below it is all of the system, and nothing else is.
+The process above a worker is a subreaper: whatever a system starts, daemons included, is its
+descendant. So the tree below it is all of the case, and nothing else is.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class ResourceUse:
     def __init__(self, servers: bool) -> None:
         """Start counting now."""
         self._servers = servers
-        self._supervisor = os.getppid()
+        self._parent = os.getppid()
+        self._orphans_before = self._orphans_cpu_s()
         self._last = self._total_cpu_s()
 
     def cpu_s(self) -> float:
@@ -120,7 +121,7 @@ class ResourceUse:
     def _others(self) -> list[Process]:
         if not self._servers and not has_children():
             return []
-        return [p for p in descendants(self._supervisor) if p.pid != os.getpid()]
+        return [p for p in descendants(self._parent) if p.pid != os.getpid()]
 
     def _total_cpu_s(self) -> float:
         waited = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -128,9 +129,13 @@ class ResourceUse:
         others = self._others()
         if not others:
             return own
-        supervisor = read_process(self._supervisor)
-        orphans = supervisor.waited_cpu_s if supervisor else 0.0
+        orphans = self._orphans_cpu_s() - self._orphans_before
         return own + orphans + sum(process.cpu_s + process.waited_cpu_s for process in others)
+
+    def _orphans_cpu_s(self) -> float:
+        """CPU seconds of all that the process above has waited for, of earlier cases too."""
+        parent = read_process(self._parent)
+        return parent.waited_cpu_s if parent else 0.0
 
 
 def folder_bytes(folder: Path) -> int:

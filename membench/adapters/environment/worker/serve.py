@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -25,21 +24,8 @@ CHANGES_STORE = frozenset({"reset", "ingest", "remember", "finalize", "feedback"
 ERROR_CHARACTERS = 400
 
 
-def serve(
-    channel: socket.socket, folder: Path, package: str, *, network: bool, servers: bool
-) -> None:
-    """Answer calls until the lane hangs up.
-
-    Args:
-        channel: The private socket.
-        folder: The case's folder.
-        package: Under what name the adapter's folder is imported here.
-        network: Whether any connection is allowed.
-        servers: Whether the system starts servers of its own.
-    """
-    sandbox = Sandbox(str(folder.resolve()), network=network, servers=servers)
-    worker = Worker(folder, package, SeededIds(), sandbox, ResourceUse(servers))
-    sandbox.close()
+def serve(channel: socket.socket, worker: Worker) -> None:
+    """Answer calls until the lane hangs up."""
     with channel.makefile("rb") as lines:
         for line in lines:
             channel.sendall(worker.answer(line))
@@ -171,16 +157,3 @@ OPERATIONS: Mapping[str, Callable[[Any, JsonView], Any]] = {
     "close": lambda system, args: system.close(),
 }
 """What a lane may ask for."""
-
-
-def run(config: JsonView) -> None:
-    """The life of a worker process, after the supervisor has forked it."""
-    channel = socket.socket(fileno=config["channel"])
-    os.set_inheritable(config["channel"], False)
-    serve(
-        channel,
-        Path(config["folder"]),
-        config["package"],
-        network=config["network"],
-        servers=config["servers"],
-    )

@@ -1,8 +1,9 @@
-"""The process above a worker: it outlives whatever the system starts and ends all of it.
+"""The process above a fork server: it outlives whatever the system starts and ends all of it.
 
-It forks the worker before anything is imported, adopts every process the worker leaves behind
-(Linux' subreaper), watches their memory, and when the worker ends, or the lane closes its pipe or
-dies, asks all of them to stop, kills what does not, and removes the case's folder.
+It forks the server before anything is imported, adopts every process that is left behind (Linux'
+subreaper), watches their memory, and when the server ends, or the lane closes its pipe or dies,
+asks all of them to stop, kills what does not, and removes their folder. The server does the same
+for the worker of each case: `adopt_orphans`, `watch`, `end_all`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from membench.adapters.environment.worker.processes import (
     Process,
     descendants,
+    has_children,
     own_bytes,
     resident_bytes,
 )
@@ -43,16 +45,16 @@ class SupervisorConfig:
     """Settings of a supervisor.
 
     Attributes:
-        channel: The worker's socket, which the supervisor closes.
-        life: Read end of a pipe whose other end the lane holds as long as it wants the worker.
-        memory_bytes: Most memory that worker and children may hold together; 0 for no limit.
+        control: The server's socket, which the supervisor closes.
+        life: Read end of a pipe whose other end the lane holds as long as it wants the server.
+        memory_bytes: Most memory that all of them may hold together; 0 for no limit.
         uid: User to run as; None to stay who we are.
         gid: Group to run as.
-        folder: The case's folder, removed at the end.
-        rules: Descriptor of the Landlock rules that the worker puts itself under; None for none.
+        folder: The server's folder, removed at the end.
+        rules: Descriptor of the Landlock rules that the server puts itself under; None for none.
     """
 
-    channel: int
+    control: int
     life: int
     memory_bytes: int
     uid: int | None
@@ -67,23 +69,23 @@ def supervise(config: SupervisorConfig, work: Callable[[], None]) -> int:
     Returns:
         The exit status to leave with: the child's, 128 + signal, or `MEMORY_EXIT`.
     """
-    _prctl(SET_CHILD_SUBREAPER, 1)
+    adopt_orphans()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     child = os.fork()
     if child == 0:
-        _become_worker(config, work)
-    os.close(config.channel)
+        _become_server(config, work)
+    os.close(config.control)
     if config.rules is not None:
         os.close(config.rules)
     try:
-        return _watch(config, child)
+        return watch(child, config.life, config.memory_bytes)
     finally:
         end_all()
         shutil.rmtree(config.folder, ignore_errors=True)
 
 
-def _become_worker(config: SupervisorConfig, work: Callable[[], None]) -> None:
+def _become_server(config: SupervisorConfig, work: Callable[[], None]) -> None:
     status = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -92,31 +94,53 @@ def _become_worker(config: SupervisorConfig, work: Callable[[], None]) -> None:
             os.setgroups([])
             os.setgid(config.gid)
             os.setuid(config.uid)
-        _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        die_with_parent()
         if config.rules is not None:
-            _restrict(config.rules)
+            restrict(config.rules)
         work()
         status = 0
     finally:
         os._exit(status)
 
 
-def _watch(config: SupervisorConfig, child: int) -> int:
-    """Wait until the child ends, the lane lets go, or memory runs out."""
+def adopt_orphans() -> None:
+    """Become the parent of every process below that loses its own."""
+    _prctl(SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Be killed when the parent ends."""
+    _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def watch(child: int, life: int, memory_bytes: int = 0) -> int:
+    """Wait until a child ends, somebody else wants it to, or memory runs out.
+
+    Args:
+        child: Process id.
+        life: Descriptor that can be read, or was closed, when the child is no longer wanted.
+        memory_bytes: Most memory that all processes below may hold; 0 for no limit.
+
+    Returns:
+        Its status, 128 + signal where one ended it; `MEMORY_EXIT`; 0 if it is no longer wanted.
+    """
     ended = os.pidfd_open(child)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
-    poll.register(config.life, select.POLLIN | select.POLLHUP)
-    while True:
-        ready = {fd for fd, _ in poll.poll(WATCH_S * 1000)}
-        if ended in ready:
-            return _status(os.waitpid(child, 0)[1])
-        if config.life in ready:
-            return 0
-        below = descendants(os.getpid())
-        _reap_orphans(below, child)
-        if config.memory_bytes and _held_bytes(below, child) > config.memory_bytes:
-            return MEMORY_EXIT
+    poll.register(life, select.POLLIN | select.POLLHUP)
+    try:
+        while True:
+            ready = {fd for fd, _ in poll.poll(WATCH_S * 1000)}
+            if ended in ready:
+                return _status(os.waitpid(child, 0)[1])
+            if life in ready:
+                return 0
+            below = descendants(os.getpid())
+            _reap_orphans(below, child)
+            if memory_bytes and _held_bytes(below, child) > memory_bytes:
+                return MEMORY_EXIT
+    finally:
+        os.close(ended)
 
 
 def _status(wait_status: int) -> int:
@@ -139,6 +163,8 @@ def _held_bytes(below: Sequence[Process], child: int) -> int:
 
 def end_all(grace_s: float = GRACE_S) -> None:
     """Ask every descendant to stop, kill what has not after `grace_s`, wait for all of them."""
+    if not has_children():
+        return
     _signal_all(signal.SIGTERM)
     deadline = time.monotonic() + grace_s
     while _reap() and time.monotonic() < deadline:
@@ -165,8 +191,11 @@ def _reap() -> bool:
     return True
 
 
-def _restrict(rules: int) -> None:
+def restrict(rules: int) -> None:
     """Put this process and whatever it starts under rules of Landlock, for good.
+
+    Rules add up: a process that is under some is kept from all others by the same ones once more,
+    since it may not signal, trace or read the memory of what is not below it.
 
     Root's capabilities go too: one of them reads the environment variables of any process.
 
@@ -177,7 +206,6 @@ def _restrict(rules: int) -> None:
     _prctl(SET_NO_NEW_PRIVILEGES, 1)
     if library.syscall(LANDLOCK_RESTRICT_SELF, rules, 0):
         raise OSError(ctypes.get_errno(), "the rules of Landlock could not be set")
-    os.close(rules)
     header, nothing = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)()
     if library.capset(header, nothing):
         raise OSError(ctypes.get_errno(), "the capabilities of root could not be dropped")
