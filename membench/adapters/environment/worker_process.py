@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import select
 import shutil
 import tempfile
 import time
@@ -15,11 +13,13 @@ from typing import Any
 from membench.adapters.card import EnvironmentCard, SystemCard
 from membench.adapters.environment.fork_server import ForkServers
 from membench.adapters.environment.worker import messages
+from membench.adapters.environment.worker.wire import decoded, encoded
 from membench.adapters.environment.worker_folder import hand_over
 from membench.domain.errors import Reason, SystemFault
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import SystemContext
 
+RECEIVED_BYTES = 1 << 16
 TIMEOUT_S: Mapping[str, float] = {
     "start": 300.0,
     "ingest": 3600.0,
@@ -62,7 +62,7 @@ class WorkerProcess:
         """Have it forked; import the adapter and construct the system."""
         self._environment: EnvironmentCard = card.worker
         self._number = 0
-        self._buffer = b""
+        self._rest = b""
         self._fault: SystemFault | None = None
         self._use: JsonObject = {}
         self._cpu_s = 0.0
@@ -88,7 +88,7 @@ class WorkerProcess:
             raise SystemFault(self._fault.reason, f"the worker is gone: {self._fault.detail}")
         timeout_s = self._limit(TIMEOUT_OF.get(op, "other"))
         self._number += 1
-        line = self._exchange(op, args, time.monotonic() + timeout_s, timeout_s)
+        line = self._exchange(op, args, timeout_s)
         return self._result(op, line)
 
     def take_resources(self) -> JsonObject:
@@ -139,8 +139,9 @@ class WorkerProcess:
             self._end()
             raise
 
-    def _exchange(self, op: str, args: JsonView, deadline: float, timeout_s: float) -> bytes:
-        request = json.dumps({"id": self._number, "op": op, "args": args}).encode() + b"\n"
+    def _exchange(self, op: str, args: JsonView, timeout_s: float) -> bytes:
+        request = encoded({"id": self._number, "op": op, "args": args})
+        deadline = time.monotonic() + timeout_s
         try:
             self._channel.settimeout(timeout_s)
             self._channel.sendall(request)
@@ -158,20 +159,22 @@ class WorkerProcess:
             TimeoutError: The deadline passed.
             EOFError: The worker hung up.
         """
-        while (end := self._buffer.find(b"\n")) < 0:
+        pieces = [self._rest]
+        while b"\n" not in pieces[-1]:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._channel], [], [], left)[0]:
+            if left <= 0:
                 raise TimeoutError
-            piece = self._channel.recv(1 << 20)
+            self._channel.settimeout(left)
+            piece = self._channel.recv(RECEIVED_BYTES)
             if not piece:
                 raise EOFError
-            self._buffer += piece
-        line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
+            pieces.append(piece)
+        line, _, self._rest = b"".join(pieces).partition(b"\n")
         return line
 
     def _result(self, op: str, line: bytes) -> Any:
         try:
-            reply = json.loads(line)
+            reply = decoded(line)
             mine, ok, use = reply["id"] == self._number, reply["ok"], reply["resources"]
         except (ValueError, KeyError, TypeError):
             mine = False

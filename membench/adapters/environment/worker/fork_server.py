@@ -75,6 +75,7 @@ def run(config: JsonView) -> None:
     files = open_files()
     settings = _settings(config)
     import_all(config["imports"])
+    settings.ids.seed(0, "")  # numpy imports its generators when they are first seeded
     obstacle = obstacle_to_forking(files)
     control.send(json.dumps({"obstacle": obstacle}).encode())
     if obstacle:

@@ -44,7 +44,14 @@ def case_from_json(value: JsonView) -> CaseInfo:
 
 def turn_to_json(turn: Turn) -> Json:
     """A turn."""
-    return {**asdict(turn), "time": time_to_json(turn.time)}
+    return {
+        "id": turn.id,
+        "speaker": turn.speaker,
+        "role": turn.role,
+        "content": turn.content,
+        "text": turn.text,
+        "time": time_to_json(turn.time),
+    }
 
 
 def turn_from_json(value: JsonView) -> Turn:

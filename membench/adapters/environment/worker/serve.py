@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from membench.adapters.environment.worker import messages
 from membench.adapters.environment.worker.isolation import Sandbox, SeededIds
 from membench.adapters.environment.worker.messages import Json
 from membench.adapters.environment.worker.processes import ResourceUse, folder_bytes
+from membench.adapters.environment.worker.wire import decoded, encoded
 from membench.domain.labels import JsonView
 from membench.domain.system import SystemContext
 
@@ -49,7 +49,7 @@ class Worker:
 
     def answer(self, line: bytes) -> bytes:
         """One request to one reply, both a line."""
-        request = json.loads(line)
+        request = decoded(line)
         try:
             reply: Json = {"ok": True, "result": self._do(request["op"], request["args"])}
         except MemoryError as error:
@@ -58,7 +58,7 @@ class Worker:
             reply = {"ok": False, "reason": _reason(error), "error": _described(error)}
             sys.excepthook(*sys.exc_info())
         reply.update(id=request["id"], resources=self._resources(request["op"]))
-        return json.dumps(reply).encode() + b"\n"
+        return encoded(reply)
 
     def _do(self, op: str, args: JsonView) -> Any:
         if op == "open":
