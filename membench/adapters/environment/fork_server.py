@@ -205,12 +205,11 @@ class ForkServer:
 
     def _await_imports(self, timeout_s: float) -> str:
         """Wait until the libraries are imported; what keeps the server from forking."""
-        ready, _, _ = select.select([self._control], [], [], timeout_s)
-        message = self._control.recv(MESSAGE_BYTES) if ready else b""
+        message = self._message(timeout_s)
         if message:
             return str(json.loads(message)["obstacle"])
         late = SystemFault(Reason.SYSTEM_TIMEOUT, f"open took more than {timeout_s:g} s")
-        fault = self.crash("open") if ready else late
+        fault = late if message is None else self.crash("open")
         self.close()
         raise fault
 
@@ -221,15 +220,25 @@ class ForkServer:
             The worker's exit status; None where it is not known, and the server no longer used.
         """
         self._playing = False
-        ready, _, _ = select.select([self._control], [], [], END_S)
-        message = self._control.recv(MESSAGE_BYTES) if ready else b""
+        if not self._alive:
+            return self._process.poll()
+        message = self._message(END_S)
         if message:
             return int(json.loads(message)["status"])
         self._alive = False
         try:
-            return self._process.wait(timeout=END_S) if ready else None
+            return None if message is None else self._process.wait(timeout=END_S)
         except subprocess.TimeoutExpired:
             return None
+
+    def _message(self, timeout_s: float) -> bytes | None:
+        """What the server says next: nothing if it has ended, None if it does not in time."""
+        if not select.select([self._control], [], [], timeout_s)[0]:
+            return None
+        try:
+            return self._control.recv(MESSAGE_BYTES)
+        except ConnectionResetError:
+            return b""
 
     def _last_output(self) -> str:
         """The last line of what the worker printed."""
@@ -242,10 +251,15 @@ class ForkServer:
 
 
 class ForkServers:
-    """The servers of a lane."""
+    """The servers of a lane.
+
+    Attributes:
+        obstacles: Why servers could not fork, each once: every case had a new process then.
+    """
 
     def __init__(self) -> None:
         """None is started before the first case."""
+        self.obstacles: list[str] = []
         self._idle: list[ForkServer] = []
         self._busy: list[ForkServer] = []
 
@@ -262,6 +276,8 @@ class ForkServers:
         server = fitting[0] if fitting else None
         if server is None:
             server = ForkServer(card, context, timeout_s, restricted=restricted)
+            if server.obstacle and server.obstacle not in self.obstacles:
+                self.obstacles.append(server.obstacle)
         else:
             self._idle.remove(server)
         self._busy.append(server)
@@ -269,6 +285,8 @@ class ForkServers:
 
     def put_back(self, server: ForkServer) -> None:
         """End the case that a server plays; it plays the next one if it can."""
+        if server not in self._busy:
+            return
         self._busy.remove(server)
         if server.end_case():
             self._idle.append(server)

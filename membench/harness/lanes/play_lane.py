@@ -104,6 +104,8 @@ class PlayLane:
             self._close(player)
         if self._servers is not None:
             self._servers.close()
+            for why in self._servers.obstacles:
+                self._records.append({"note": "a new process for every case", "why": why})
         self._meter.disconnect()
         self._records.close()
         self._texts.close()

@@ -3,8 +3,9 @@
 Ids and random numbers come from the seed and the case. An audit hook sees every connection and
 every file that Python code opens: connections to anything but the lane's endpoints (and, for
 systems with servers, this machine) are refused and noted; files written outside the case's folder
-are noted. Code that is not Python is outside its reach, which is why conformance looks again from
-outside.
+are noted; rights, times and attributes of files outside it, which Landlock does not know, are not
+changed: they would outlive the case. Code that is not Python is outside its reach, which is why
+conformance looks again from outside.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from collections.abc import Iterable
 from typing import Any
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+ATTRIBUTES = ("os.chmod", "os.chown", "os.utime", "os.setxattr", "os.removexattr")
+"""Events of changes to a file that Landlock lets pass."""
 NOT_FILES = ("/dev/", "/proc/")
 
 
@@ -89,21 +92,26 @@ class Sandbox:
             self._check_socket(event, arguments)
         elif event in ("os.mkdir", "sqlite3.connect"):
             self._note_path(arguments[0])
+        elif event in ATTRIBUTES and self._note_path(arguments[0]):
+            raise PermissionError(errno.EPERM, f"membench: {event} outside the case's folder")
 
     def _note_open(self, path: object, mode: str | None, flags: int | None) -> None:
         writes = bool(flags and flags & WRITING) or bool(mode and set(mode) & set("wax+"))
         if writes:
             self._note_path(path)
 
-    def _note_path(self, path: Any) -> None:
+    def _note_path(self, path: Any) -> bool:
+        """Note a path that is changed; whether it lies outside the folder."""
         if isinstance(path, int) or not isinstance(path, str | bytes | os.PathLike):
-            return
+            return False
         text = os.fsdecode(path)
         if text in ("", ":memory:"):
-            return
+            return False
         full = os.path.realpath(text)
-        if not (full + "/").startswith(self._folder) and not full.startswith(NOT_FILES):
-            self.outside.add(full)
+        if (full + "/").startswith(self._folder) or full.startswith(NOT_FILES):
+            return False
+        self.outside.add(full)
+        return True
 
     def _check_socket(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._network:
