@@ -69,6 +69,7 @@ class ForkServer:
         self._memory_mb = card.worker.memory_mb
         self._alive = True
         self._playing = False
+        self._life = -1
         self.user: pwd.struct_passwd | None = worker_user(card.worker)
         self._folder = server_folder(context.workdir, self.user)
         self._log = context.workdir / f"{self._folder.name}.log"
