@@ -1,13 +1,13 @@
 """What the run's own process, `submit`, `verify` and the index keep in memory of each question.
 
-ConvoMem-shaped histories are made up on the spot: one conversation of twelve messages and one
+ConvoMem-shaped histories are made up on the spot: one conversation of a few messages and one
 question each, the shape in which a question costs most. They are played by `recent` and read by
 `refuse`, so that nearly everything is the harness. Every step runs in a process of its own, whose
 peak resident memory is printed; lanes are children of it and do not count. CPU seconds do count
 them. The last column is the slope from the smallest number of questions.
 
 Usage: python benchmarks/memory.py [--questions 2000,20000,60000] [--steps run,submit,verify,index]
-           [--system recent] [--reader refuse] [--keep FOLDER] [--json]
+           [--messages 12] [--system recent] [--reader refuse] [--keep FOLDER] [--json]
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KINDS = (
     "preference_evidence",
     "implicit_connection_evidence",
 )
-MESSAGES, WORDS, PER_FILE = 12, 14, 1000
+WORDS, PER_FILE = 14, 1000
 RUN_ID = "memory"
 
 
@@ -61,7 +61,7 @@ class StepResult:
 # --- made-up data ------------------------------------------------------------------------------
 
 
-def make_data(folder: Path, questions: int) -> None:
+def make_data(folder: Path, questions: int, messages: int) -> None:
     """Histories in the published layout, a file for every thousand."""
     rng = random.Random(0)
     for number in range((questions + PER_FILE - 1) // PER_FILE):
@@ -69,25 +69,25 @@ def make_data(folder: Path, questions: int) -> None:
         kind = KINDS[number % len(KINDS)]
         place = folder / "core_benchmark" / "evidence_questions" / kind / "1_evidence"
         place.mkdir(parents=True, exist_ok=True)
-        items = list(made_up_items(rng, count))
+        items = list(made_up_items(rng, count, messages))
         (place / f"batch_{number:05d}.json").write_text(json.dumps({"evidence_items": items}))
 
 
-def made_up_items(rng: random.Random, count: int) -> Iterator[dict[str, Any]]:
+def made_up_items(rng: random.Random, count: int, messages: int) -> Iterator[dict[str, Any]]:
     """Items with one conversation each."""
     for _ in range(count):
-        messages = [
+        said = [
             {
                 "speaker": "Assistant" if index % 2 else "User",
                 "text": " ".join(f"w{rng.randrange(20_000)}" for _ in range(WORDS)),
             }
-            for index in range(MESSAGES)
+            for index in range(messages)
         ]
         yield {
-            "question": f"What about {messages[0]['text'][:30]}?",
-            "answer": messages[0]["text"][:20],
-            "message_evidences": [messages[0]],
-            "conversations": [{"messages": messages, "id": "c", "containsEvidence": True}],
+            "question": f"What about {said[0]['text'][:30]}?",
+            "answer": said[0]["text"][:20],
+            "message_evidences": [said[0]],
+            "conversations": [{"messages": said, "id": "c", "containsEvidence": True}],
         }
 
 
@@ -114,22 +114,19 @@ def submit_step(folder: Path) -> None:
 
 
 def verify_step(folder: Path) -> None:
-    """Check the bundle within the limits that the board has for one."""
+    """Check the bundle as the board's child process does, here without its limits."""
     from membench.leaderboard.validation.apart import main
 
     assert main([str(bundle_of(folder)), str(folder / "data")]) == 0
 
 
 def index_step(folder: Path) -> None:
-    """Build the index of a store with this one bundle, verified before."""
+    """Build the index of a store with this one bundle, which has no badge."""
     from membench.leaderboard.store.index import refresh
     from membench.leaderboard.store.store import Store
-    from membench.leaderboard.validation import verify
 
-    store = Store(folder / "store")
-    index = refresh(store)
+    index = refresh(Store(folder / "store"))
     assert len(index.runs) == 1, index.problems
-    assert verify is not None
 
 
 def bundle_of(folder: Path) -> Path:
@@ -181,15 +178,20 @@ def peak_rss_mb() -> float:
 # --- the table -----------------------------------------------------------------------------------
 
 
-def measure(
-    folder: Path, questions: int, steps: list[str], system: str, reader: str
-) -> Iterator[StepResult]:
+def measure(folder: Path, questions: int, given: argparse.Namespace) -> Iterator[StepResult]:
     """Every step with a number of questions."""
     if not (folder / "data").is_dir():
-        make_data(folder / "data", questions)
-    for step in steps:
+        make_data(folder / "data", questions, given.messages)
+    for step in given.steps.split(","):
         command = [sys.executable, __file__, "--do", step, "--folder", str(folder)]
-        command += ["--questions", str(questions), "--system", system, "--reader", reader]
+        command += [
+            "--questions",
+            str(questions),
+            "--system",
+            given.system,
+            "--reader",
+            given.reader,
+        ]
         done = subprocess.run(command, capture_output=True)
         if done.returncode:
             sys.stderr.write(done.stderr.decode()[-2000:])
@@ -215,6 +217,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--questions", default="2000,20000,60000")
     parser.add_argument("--steps", default="run,submit,verify,index")
+    parser.add_argument("--messages", type=int, default=12, help="in each conversation")
     parser.add_argument("--system", default="recent")
     parser.add_argument("--reader", default="refuse")
     parser.add_argument("--keep", type=Path, help="where data, runs and stores stay")
@@ -229,8 +232,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="membench-memory-") as temporary:
         for questions in map(int, given.questions.split(",")):
             folder = (given.keep or Path(temporary)) / str(questions)
-            steps = given.steps.split(",")
-            for found in measure(folder, questions, steps, given.system, given.reader):
+            for found in measure(folder, questions, given):
                 text = row_text(found, firsts.get(found.step))
                 print(json.dumps(asdict(found)) if given.json else text, flush=True)
                 firsts.setdefault(found.step, found)

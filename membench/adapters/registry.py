@@ -15,7 +15,7 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -29,6 +29,7 @@ from membench.adapters.card import (
     SystemCard,
 )
 from membench.adapters.parameters import checked_parameters
+from membench.domain.entry_points import entry_points
 from membench.domain.errors import DataError, UnknownName, UsageError, UserError
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
+from membench.domain.entry_points import entry_points
 from membench.domain.errors import UsageError
 from membench.llm.upstreams.local.registry import find_local
 from membench.readers.base import LocalReader

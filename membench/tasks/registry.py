@@ -12,10 +12,10 @@ import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
+from membench.domain.entry_points import entry_points
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.tasks.base import AnyTask, Task
 from membench.tasks.card import TaskCard

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 
+from membench.domain.entry_points import entry_points
 from membench.domain.errors import UnknownName, UsageError
 from membench.energy.sources.card import SourceCard
 

@@ -7,8 +7,8 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 
+from membench.domain.entry_points import entry_points
 from membench.domain.errors import UnknownName, UsageError
 from membench.llm.upstreams.local import models
 from membench.llm.upstreams.local.entry import LocalFamily, LocalModel
