@@ -10,14 +10,15 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 
 
 def entry_points(group: str) -> Sequence[EntryPoint]:
     """The entry points of a group."""
-    return tuple(_found(tuple(sys.path)).select(group=group))
+    return tuple(point for point in _found(tuple(sys.path)) if point.group == group)
 
 
 @cache
-def _found(path: tuple[str, ...]) -> EntryPoints:
-    return importlib.metadata.entry_points()
+def _found(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    groups = importlib.metadata.entry_points()
+    return tuple(point for name in groups.groups for point in groups.select(group=name))
