@@ -23,6 +23,7 @@ KINDS = {
     "native": "Systems of the literature, written here",
     "controllers": "Controllers, which wrap another system",
     "packages": "Third-party packages, the real ones",
+    "weights": "Released weights that run inside a process",
     "baselines": "Plain systems",
     "controls": "Controls",
     "remote": "Adapters to what runs elsewhere",
@@ -119,9 +120,9 @@ def rows_by_system() -> dict[str, Counter[str]]:
 
 
 def absent() -> Iterator[str]:
-    """Systems that nobody can run."""
+    """Systems that cannot be run here."""
     yield "## Not released\n"
-    yield "Nobody can run these; `membench systems --all` lists them too.\n"
+    yield "These cannot be run here; `membench systems --all` lists them too.\n"
     yield "| system | paper | checked | why |\n|---|---|---|---|"
     for entry in list_not_released().values():
         title = f"[{entry.title}]({entry.repo})" if entry.repo else entry.title

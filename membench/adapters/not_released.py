@@ -1,4 +1,4 @@
-"""Systems of the literature that nobody can run, with the reason: `systems/not_released.toml`."""
+"""Systems of the literature that cannot be run here, and why: `systems/not_released.toml`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Systems that nobody can run are listed with the month and the reason, and are none of ours."""
+"""Systems that cannot be run here are listed with month and reason, and are none of ours."""
 
 import json
 
@@ -12,6 +12,7 @@ from membench.cli import app
 WANTED = {
     *("agemem", "fine-mem", "memlora", "memory3", "memgen", "lm2", "titans", "bmojo", "mbc"),
     *("mega", "memory-layers-at-scale", "product-key-memory", "comem-gui"),
+    *("mplus", "ahn"),
 }
 
 

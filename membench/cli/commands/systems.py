@@ -23,7 +23,7 @@ def register(app: typer.Typer, panel: str) -> None:
 def systems(
     ctx: typer.Context,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also those that nobody can run, and why.")
+        bool, typer.Option("--all", help="Also those that cannot be run here, and why.")
     ] = False,
     json: Json = False,
 ) -> None:

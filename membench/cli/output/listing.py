@@ -46,7 +46,7 @@ def print_systems(name: str = "", *, everything: bool = False, as_json: bool) ->
 
     Args:
         name: One system, printed with its parameters and deviations; empty for all.
-        everything: Also those that nobody can run; in JSON under a key of their own then.
+        everything: Also those that cannot be run here; in JSON under a key of their own then.
         as_json: Print JSON alone on stdout.
 
     Raises:
@@ -70,7 +70,7 @@ def print_systems(name: str = "", *, everything: bool = False, as_json: bool) ->
     if absent and not as_json:
         typer.echo()
         why = [(name, known.checked, known.reason) for name, known in absent.items()]
-        print_table(("not released", "checked", "why nobody can run it"), why)
+        print_table(("not released", "checked", "why it cannot be run here"), why)
     for name, problem in found.problems.items():
         err().print(f"system '{name}' cannot be used: {problem.problem}", markup=False)
 

@@ -1,0 +1,1 @@
+"""Systems whose authors released weights that run inside a process."""

@@ -1,0 +1,1 @@
+"""MemoryLLM: memory tokens inside every layer of a language model."""
