@@ -7,6 +7,7 @@ The authors' code and weights lie in folders of the user's; neither is part of m
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
 import zlib
@@ -107,9 +108,7 @@ class MemoryLlm:
     def _model_class(self) -> Any:
         """The authors' class, out of their folder."""
         sys.path.insert(0, self._folder("code"))
-        import modeling_memoryllm
-
-        return modeling_memoryllm.MemoryLLM
+        return importlib.import_module("modeling_memoryllm").MemoryLLM
 
     def _pool(self) -> dict[str, Any]:
         return {name: getattr(self.model, name).detach().cpu().clone() for name in POOL}
