@@ -21,7 +21,7 @@ from datetime import datetime
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import Memory, MemoryChange
 from membench.records.journal import Sink
-from membench.tokens import count_tokens
+from membench.tokens import count_tokens_once
 
 
 def memory_to_line(memory: Memory) -> JsonObject:
@@ -37,7 +37,7 @@ def memory_to_line(memory: Memory) -> JsonObject:
     return {
         "text": memory.text,
         "sha256": hashlib.sha256(memory.text.encode()).hexdigest(),
-        "tokens": count_tokens(memory.text),
+        "tokens": count_tokens_once(memory.text),
         "sources": list(memory.sources),
         "time": memory.time.isoformat() if memory.time else None,
     }

@@ -41,7 +41,7 @@ from membench.records.journal import DiskFull, Sink
 from membench.records.memories import MemoryTable, changes_to_content
 from membench.records.record import Content, Record, describe, failed, free_text, reason_of
 from membench.records.telemetry import Telemetry
-from membench.tokens import count_tokens
+from membench.tokens import count_tokens_once
 
 CHANGE_KINDS = ("add", "update", "delete")
 
@@ -104,10 +104,10 @@ def size_of(event: Event) -> EventSize:
     """What an event brings in, before anything is recalled."""
     match event:
         case Ingest(session):
-            tokens = sum(count_tokens(turn.text) for turn in session.turns)
+            tokens = sum(count_tokens_once(turn.text) for turn in session.turns)
             return EventSize(len(session.turns), tokens)
         case Remember(item):
-            return EventSize(1, count_tokens(item.text))
+            return EventSize(1, count_tokens_once(item.text))
         case _:
             return NO_SIZE
 
