@@ -171,6 +171,7 @@ TABLES = (
         "open",
         {
             "evidence.turn.recall@10": "evidence recall@10",
+            "memory.recall": "facts stored",
             "accuracy": "accuracy (extractive)",
         },
         OF_MEMORY_MODEL,
