@@ -40,6 +40,7 @@ MODES: list[tuple[str, dict[str, Any]]] = [
     ("aeon", {"index": "bm25"}),
     ("unifiedmem", {}),
     ("unifiedmem", {"keys": "none", "index": "bm25"}),
+    ("unifiedmem", {"keys": "graph"}),
     ("keep-me-updated", {}),
     ("think-in-memory", {}),
     ("think-in-memory", {"extract": "none"}),

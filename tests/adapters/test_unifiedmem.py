@@ -60,3 +60,38 @@ def test_no_more_sessions_than_published_and_none_lost_by_bad_replies(tmp_path: 
         found = filled(system).recall(Query("bread", 10))
         assert [memory.sources for memory in found] == [("s1:0", "s1:1")]
         assert system.reply_counts().unusable == 15
+
+
+def graph(request: Any) -> Any:
+    """Miso belongs to Ann, and Ann bakes: told in two sessions."""
+    named = {"Miso": "a cat", "bread": "food"}
+    found = [{"name": n, "description": d} for n, d in named.items() if n in request.last]
+    related = [{"one": "Miso", "other": "bread", "description": "likes"}] if len(found) == 2 else []
+    return {"entities": found, "relations": related}
+
+
+def test_a_session_is_reached_by_its_entity_and_the_next_one_over_a_relation(
+    tmp_path: Path,
+) -> None:
+    """The last session shares no word with the question, which names the cat as a cat."""
+    replies = {"Extracted": graph}
+    lines = ("Miso sleeps", "Miso stole the bread", "bread rises", "tea", "jam")
+    for hops, reached in ((0, [1, 0]), (1, [1, 0, 2])):
+        with playing("unifiedmem", tmp_path, replies, keys="graph", hops=hops, index="bm25") as (
+            system,
+            server,
+        ):
+            for index, line in enumerate(lines):
+                system.ingest(talk(index, line, day=DAY))
+            assert len(asked(server)) == 5
+            found = system.recall(Query("Where is the cat?", 5))
+            order = [memory.sources[0] for memory in found]
+            assert order[: len(reached)] == [f"s{n}:0" for n in reached]
+
+
+def test_without_usable_entities_sessions_are_found_by_their_own_words(tmp_path: Path) -> None:
+    with playing("unifiedmem", tmp_path, {"Extracted": "no"}, keys="graph", index="bm25") as (
+        system,
+        _,
+    ):
+        assert filled(system).recall(Query("bread", 1))[0].sources == ("s1:0", "s1:1")

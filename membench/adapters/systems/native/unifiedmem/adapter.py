@@ -1,16 +1,19 @@
-"""UnifiedMem's flat baselines (arXiv 2601.01280): one thing is indexed, another is recalled.
+"""UnifiedMem's baselines (arXiv 2601.01280): one thing is indexed, another is recalled.
 
-Sessions are recalled whole; their keys are facts, keyphrases and a summary, together or apart.
+Sessions are recalled whole; their keys are facts, keyphrases and a summary, together or apart, or
+the entities that they tell of.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
 from membench.adapters.parts import extractors
+from membench.adapters.parts.entities import ENTITY, RELATION, Entities
 from membench.adapters.parts.extractors import Word
 from membench.adapters.parts.item_memory import ItemMemory
 from membench.adapters.parts.segments import Segment, whole
@@ -30,17 +33,46 @@ class Keyphrases(Form):
 class UnifiedMem(ItemMemory):
     """Keeps sessions under keys."""
 
+    state = ("store", "entities")
+
+    def begin(self) -> None:
+        """Start without sessions."""
+        super().begin()
+        self.entities = Entities(self.store)
+
     def keep(self, session: Session) -> None:
-        """Three calls per session, unless the words of the session are the key."""
+        """Three calls per session, one for a graph, none where its words are the key."""
         for value in whole(session):
+            if self.given["keys"] == "graph":
+                self.entities.extract(self.model, value.dated, self.add(value))
+                continue
             for key in self._keys(value):
                 self.add(value, key=key)
 
     def ranked(self, query: Query) -> Iterator[Memory]:
-        """Sessions by their best key, each once."""
-        most = int(self.given["hits"])
-        best = {hit.item.text: hit.memory for hit in reversed(self.store.search(query.text, None))}
-        yield from list(best.values())[::-1][:most]
+        """Sessions by their entities, if there are any, then by their best key; each once."""
+        found = self._reached(query.text) if self.given["keys"] == "graph" else []
+        found += [hit.memory for hit in self.store.search(query.text, None, kinds=[""])]
+        best = {memory.text: memory for memory in reversed(found)}
+        yield from list(best.values())[::-1][: int(self.given["hits"])]
+
+    def _reached(self, question: str) -> list[Memory]:
+        """Sessions that tell of the nearest entities, or of those related to them.
+
+        In the order of the first entity that reaches them; of one entity's sessions those that
+        tell of more of its relations come first.
+        """
+        reached: dict[str, None] = {}
+        near = self.store.search(question, int(self.given["entities"]), kinds=[ENTITY])
+        names = [hit.item.tags[0] for hit in near]
+        if self.given["hops"]:
+            names += sorted(self.entities.around(names, int(self.given["hops"])) - set(names))
+        for name in names:
+            told = [item for item in self.store.of_kind(RELATION) if name in item.tags]
+            counts = Counter(link for item in told for link in item.links)
+            sessions = sorted(self.entities.telling([name]), key=lambda s: (-counts[s], int(s)))
+            reached |= dict.fromkeys(sessions)
+        return [item.memory() for name in reached if (item := self.store.get(name))]
 
     def _keys(self, value: Segment) -> list[str]:
         """What a session is found by; its own words where the model delivered nothing."""
