@@ -15,12 +15,13 @@ from membench.leaderboard.views.model_calls import (
     AskedQuestion,
     QuestionCalls,
     call_entries,
-    licence_note,
+    owner_note,
     question_calls,
 )
 from membench.records.journal import Appender, read_lines
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
+from membench.tasks.registry import get_task
 
 pytestmark = pytest.mark.slow
 
@@ -85,11 +86,9 @@ def test_prompts_and_replies_are_those_of_the_cassette(run: RunDir) -> None:
     assert summed_up.model == "scripted"
 
 
-def test_texts_of_a_licence_that_forbids_it_are_not_shown(run: RunDir) -> None:
-    found = question_calls(run, asked(run), withheld=licence_note("locomo", "CC-BY-NC-4.0"))
-    assert places(found) == (*COUNTED, ("answer", "reader"))
-    assert {(call.prompt, call.reply) for call in found.calls} == {(None, None)}
-    assert "CC-BY-NC-4.0" in found.note
+def test_texts_that_must_not_be_passed_on_come_with_the_reason_why_their_owner_sees_them() -> None:
+    assert "CC-BY-NC-4.0" in owner_note(get_task("locomo").card)
+    assert owner_note(get_task("synthetic").card) == ""
 
 
 def test_a_run_that_recorded_nothing_says_how_to(copy: RunDir) -> None:

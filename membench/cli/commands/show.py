@@ -33,7 +33,7 @@ def show(
 
     A question comes with its gold answer, every recalled memory, the answer and its scores; with
     --calls also with the model calls of the question and of the ingestion of its evidence: tokens,
-    time, and prompt and reply where the run recorded them and the data's licence allows it.
+    time, and prompt and reply where the run recorded them.
     """
     if calls and not question:
         raise UsageError("--calls without a question", "membench show RUN QUESTION --calls")

@@ -16,7 +16,7 @@ from membench.harness.run import rebuilt
 from membench.leaderboard.views.model_calls import (
     AskedQuestion,
     call_entries,
-    licence_note,
+    owner_note,
     question_calls,
 )
 from membench.records.attempts import RunRecords, played_case
@@ -75,9 +75,9 @@ def calls_entry(
     run: RunDir, asked: AskedQuestion, card: TaskCard, cassette: Path | None
 ) -> JsonObject:
     """Model calls, and why some are missing."""
-    withheld = "" if card.may_redistribute_text else licence_note(card.name, card.licence)
-    found = question_calls(run, asked, cassette, withheld=withheld)
-    return {"calls": call_entries(found), "calls_note": found.note}
+    found = question_calls(run, asked, cassette)
+    notes = (owner_note(card), found.note)
+    return {"calls": call_entries(found), "calls_note": " ".join(note for note in notes if note)}
 
 
 def question_entry(run: RunDir, case: Case, gold: Gold, event: int) -> JsonObject:

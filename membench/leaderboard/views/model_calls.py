@@ -1,9 +1,9 @@
 """Every model call behind one question: of its own events and of the ingestion of its evidence.
 
 A run directory names each call in `spent.jsonl`; prompts and replies are in the cassette of a run
-that recorded one. Neither is ever in a bundle. `membench show --calls` and the Question page show
-the same calls. Of attempts that were abandoned nothing is shown: of each event the last calls
-count, as many as its record says.
+that recorded one. Neither is ever in a bundle; both are for the owner of the run, on its machine.
+`membench show --calls` and the Question page show the same calls. Of attempts that were abandoned
+nothing is shown: of each event the last calls count, as many as its record says.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from membench.records.model_calls import FAILED, REPLAYED, ModelCall, calls_of_c
 from membench.records.record import Record
 from membench.records.run_directory import RunDir
 from membench.records.usage import Usage
+from membench.tasks.card import TaskCard
 
 RECORD = "Record them by making the run with --cassette-mode record."
 NOT_NAMED = (
@@ -89,7 +90,7 @@ class QuestionCalls:
 
 
 def question_calls(
-    run: RunDir, asked: AskedQuestion, cassette: Path | None = None, *, withheld: str = ""
+    run: RunDir, asked: AskedQuestion, cassette: Path | None = None
 ) -> QuestionCalls:
     """The model calls behind one question.
 
@@ -97,7 +98,6 @@ def question_calls(
         run: The run directory; those of its parents are looked for beside it.
         asked: The question.
         cassette: Recorded calls; None for the file that a run records in its own folder.
-        withheld: Why texts must not be shown; empty where they may.
 
     Raises:
         DataError: `cassette` is given and is none.
@@ -111,8 +111,6 @@ def question_calls(
     if not calls:
         made = any(r.telemetry.usage for r in wanted_records(recorded, asked))
         return QuestionCalls((), NOT_NAMED if made else NO_MODEL)
-    if withheld:
-        return QuestionCalls(tuple(view(call, None) for call in calls), withheld)
     files = [cassette] if cassette else [r.cassette for r in lineage(run) if r.cassette.is_file()]
     if not files:
         note = f"Prompts and replies were not recorded. {RECORD}"
@@ -215,11 +213,13 @@ def view(call: ModelCall, stored: StoredCall | None) -> CallView:
     )
 
 
-def licence_note(task: str, licence: str) -> str:
-    """Why prompts and replies of a task are not shown."""
+def owner_note(card: TaskCard) -> str:
+    """Why texts of a task that must not be passed on are shown to the owner of a run."""
+    if card.may_redistribute_text:
+        return ""
     return (
-        f"Prompts and replies are not shown: the licence of {task} ({licence}) does not allow its "
-        "texts to be passed on. `membench cassette export FILE` has them on the machine of the run."
+        f"Texts are shown because this run and its data are yours, under their licence "
+        f"({card.licence}); it does not allow passing them on, so no bundle and no export has them."
     )
 
 

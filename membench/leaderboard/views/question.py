@@ -1,15 +1,15 @@
 """The Question page: one question, every system's memories and answers side by side.
 
 The words of question, gold and memories are the dataset's: they are shown where this machine has
-the data, and never put into a bundle or, unless the licence allows, into an export. A memory that
-is a turn of the data is recognised by its hash; others show their sources alone.
+the data, and never put into a bundle or an export. A memory that is a turn of the data is
+recognised by its hash; the words of others are in the run's own directory (`own_run`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,17 +18,12 @@ from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, JsonView, Scalar
 from membench.domain.score import Gold, Score
 from membench.leaderboard.bundles import layout
+from membench.leaderboard.store.rows import label as label_of
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import LoadedBundle, load
-from membench.leaderboard.views.model_calls import (
-    AskedQuestion,
-    QuestionCalls,
-    call_entries,
-    licence_note,
-    question_calls,
-)
+from membench.leaderboard.views.model_calls import QuestionCalls, call_entries
+from membench.leaderboard.views.own_run import with_own_texts
 from membench.leaderboard.views.question_work import CallLine, call_lines, evidence_events
-from membench.records.run_directory import RunDir
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
@@ -70,6 +65,7 @@ class AttemptView:
         stored: Memories that came from the evidence, recalled or not; empty without data.
         calls: Model calls of the question and of the ingestion of its evidence, counted by role.
         each_call: The same one by one; None where the run's own directory is not at hand.
+        note: Why texts are shown that must not be passed on; empty where none are.
     """
 
     run_id: str
@@ -81,6 +77,7 @@ class AttemptView:
     stored: tuple[RecalledLine, ...]
     calls: tuple[CallLine, ...]
     each_call: QuestionCalls | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,8 +123,8 @@ def question_page(
         run_ids: Runs over the same data.
         question_id: The question.
         data: Benchmark data of this machine.
-        show_text: Whether the dataset's words may be shown here.
-        folder: Run directories of this machine, which name model calls one by one.
+        show_text: Whether the dataset's words may be shown here: to nobody but this machine's user.
+        folder: Run directories of this machine, which have every text and model call.
 
     Raises:
         UserError: No run has the question.
@@ -144,24 +141,8 @@ def question_page(
         for run, row in there.items()
     )
     if known is not None and folder is not None:
-        runs = tuple(replace(run, each_call=calls_in(folder, run, known)) for run in runs)
+        runs = tuple(with_own_texts(folder, run, known) for run in runs)
     return filled(bundles[head].summary.task, there[head], known, runs)
-
-
-def calls_in(folder: Path, attempt: AttemptView, known: tuple[Case, Gold]) -> QuestionCalls | None:
-    """Model calls one by one, from the run's own directory; None where it is not at hand."""
-    row, (case, gold) = attempt.score, known
-    try:
-        run = RunDir.open(folder / attempt.run_id)
-        card = get_task(run.manifest().task.name).card
-    except UserError:
-        return None
-    if row.event is None or row.event not in gold.questions:
-        return None
-    evidence = frozenset(gold.questions[row.event].evidence)
-    withheld = "" if card.may_redistribute_text else licence_note(card.name, card.licence)
-    asked = AskedQuestion(row.item_id, case, row.event, evidence)
-    return question_calls(run, asked, withheld=withheld)
 
 
 def filled(
@@ -223,10 +204,9 @@ def attempted(
     asked = -1 if row.event is None else row.event
     calls = call_lines(journal, evidence_events(case, evidence), asked)
     answers = tuple(answer_words(a, case) for a in said["content"]["answers"]) if said else ()
-    label = bundle.manifest.system.name
     return AttemptView(
         bundle.manifest.run_id,
-        label,
+        label_of(bundle.manifest),
         row,
         answers,
         recalled,
@@ -330,10 +310,10 @@ def recalled_records(run: AttemptView) -> list[JsonObject]:
     return [
         {
             "rank": line.rank,
-            "evidence": "" if not line.evidence else "✓ evidence",
+            "evidence": "" if not line.evidence else "✓ yes",
+            "text": line.text,
             "sources": ", ".join(line.sources) or "–",
             "tokens": line.tokens,
-            "text": line.text,
         }
         for line in run.recalled
     ]

@@ -13,6 +13,7 @@ from membench.leaderboard.views.bundles import load, question_rows
 from membench.leaderboard.views.model_calls import QuestionCalls
 
 SIDE_BY_SIDE = 4
+NOT_ALONE = "this board is not for its owner alone (it takes submissions, or is not on loopback)"
 MOST = 8
 
 
@@ -69,9 +70,7 @@ def draw(shown: view.QuestionPage, *, show_text: bool) -> None:
         for turn in shown.evidence:
             st.text(f"Evidence {turn}: {shown.evidence_texts.get(turn, '')}")
     else:
-        why = (
-            "this machine does not have the data" if show_text else "its licence does not allow it"
-        )
+        why = "this machine does not have the data" if show_text else NOT_ALONE
         st.caption(f"The words of question, gold and memories are not shown: {why}.")
     st.caption(f"Category {shown.category}" + (f", asked at {shown.now}" if shown.now else ""))
     for start in range(0, len(shown.runs), SIDE_BY_SIDE):
@@ -85,8 +84,10 @@ def draw(shown: view.QuestionPage, *, show_text: bool) -> None:
 
 def draw_run(run: view.AttemptView) -> None:
     """One run's answer and memories."""
-    st.subheader(run.label)
+    st.subheader(c.plain(run.label))
     st.text(run.run_id)
+    if run.note:
+        st.caption(c.plain(run.note))
     for number, answer in enumerate(run.answers or ("(no answer)",), start=1):
         st.caption("Answer" + (f" {number}" if len(run.answers) > 1 else ""))
         st.code(answer, language=None, wrap_lines=True)
