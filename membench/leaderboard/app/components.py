@@ -9,10 +9,11 @@ from typing import Any
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import state
-from membench.leaderboard.rendering.cards import CARD_STYLE
+from membench.leaderboard.rendering.cards import CARD_STYLE, record_cards
 from membench.leaderboard.rendering.charts import CONFIG
 from membench.leaderboard.rendering.standing import STANDING_STYLE
-from membench.leaderboard.views.board import BoardQuery, RowFilter, divisions, limited, tasks
+from membench.leaderboard.views.board import BoardQuery, RowFilter, limited
+from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
 from membench.leaderboard.views.tables import to_csv, to_json
 from membench.records.costs import COSTS, MAIN_COSTS
 
@@ -26,10 +27,10 @@ h1 { font-size: 1.6rem !important; padding: .2rem 0 .3rem !important; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
   color: inherit !important; opacity: 1; }
 .st-key-look * { color: inherit !important; }
-.st-key-cards, .st-key-chart-narrow { display: none; }
+.st-key-cards, .st-key-chart-narrow, [class*="st-key-narrow-"] { display: none; }
 @media (max-width: 640px) {
-  .st-key-cards, .st-key-chart-narrow { display: flex; }
-  .st-key-rows, .st-key-chart-wide { display: none; }
+  .st-key-cards, .st-key-chart-narrow, [class*="st-key-narrow-"] { display: flex; }
+  .st-key-rows, .st-key-chart-wide, [class*="st-key-wide-"] { display: none; }
   .st-key-chips { flex-wrap: nowrap !important; overflow-x: auto; padding-bottom: .3rem; }
   [data-testid="stMainBlockContainer"] { padding-left: .8rem; padding-right: .8rem; }
 }
@@ -86,18 +87,21 @@ def table(
     height: int | str = "auto",
     words: Mapping[str, tuple[str, str]] | None = None,
 ) -> None:
-    """A table with downloads of exactly what it shows; see `selectable`."""
+    """A table, on narrow screens cards, with downloads of what it shows; see `selectable`."""
     if not records:
         st.text("Nothing to show.")
         return
-    st.dataframe(
-        list(records),
-        hide_index=True,
-        width="stretch",
-        alt=alt,
-        height=height,
-        column_config=widths(records, words or {}),
-    )
+    with st.container(key=f"wide-{key}"):
+        st.dataframe(
+            list(records),
+            hide_index=True,
+            width="stretch",
+            alt=alt,
+            height=height,
+            column_config=widths(records, words or {}),
+        )
+    with st.container(key=f"narrow-{key}"):
+        st.html(record_cards(records, words or {}))
     downloads(records, key)
 
 
@@ -130,7 +134,6 @@ def selectable(
 
 
 WIDTHS = {
-    "system": 190,
     "gain over baselines": 130,
     "frontier": 110,
     "score badge": 120,
@@ -139,18 +142,32 @@ WIDTHS = {
 }
 
 
+NAMES = "system", "other"
+"""Columns that hold names of rows: never cut, and they stay where they are in a wide table."""
+
+LETTER, WIDEST = 7.2, 430
+"""Pixels of a letter in a table, and of the widest column of names."""
+
+
 def widths(records: Records, words: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """Titles, meanings, and widths of columns that a width by the first rows would cut off."""
     names = records[0] if records else {}
     return {
-        name: st.column_config.TextColumn(
+        name: st.column_config.Column(
             words.get(name, (name, ""))[0],
-            width=WIDTHS.get(name),
+            width=name_width(records, name) if name in NAMES else WIDTHS.get(name),
             help=words.get(name, (name, ""))[1] or None,
+            pinned=name in NAMES,
         )
         for name in names
-        if name in WIDTHS or name in words
+        if name in WIDTHS or name in words or name in NAMES
     }
+
+
+def name_width(records: Records, name: str) -> int:
+    """Pixels that the longest name takes."""
+    longest = max(len(str(record.get(name, ""))) for record in records)
+    return min(WIDEST, round(30 + LETTER * longest))
 
 
 def plain_table(records: Records, alt: str) -> None:
@@ -293,17 +310,6 @@ def permalink(path: str, **state_of: str | float | None) -> None:
         st.code(f"/{path}?{urlencode(chosen)}", language=None, wrap_lines=True)
 
 
-def place_pickers() -> BoardQuery:
-    """Task and division, side by side."""
-    index = state.index()
-    left, right = st.columns(2)
-    with left:
-        task = pick("Task", tasks(index), "task", task_words)
-    with right:
-        division = pick("Division", divisions(index, task) if task else [], "division")
-    return BoardQuery(task=task, division=division)
-
-
 def task_words(task: str) -> str:
     """`task:split` for people."""
     name, _, split = task.partition(":")
@@ -323,6 +329,14 @@ def axis_words(axis: str) -> str:
 def axis_picker(default: str) -> str:
     """Kind of cost."""
     return pick("Cost", axis_options(default), "axis", axis_words)
+
+
+def unit_picker(axis: str) -> str:
+    """What a cost is read in; empty for its own unit, and where it has no other."""
+    options = unit_options(axis)
+    if len(options) < 2:
+        return ""
+    return unit_id(axis, pick("Unit", options, "unit", unit_words))
 
 
 def task_warning(task: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from membench.leaderboard.rendering.html import escaped
+from membench.domain.labels import JsonView
+from membench.leaderboard.rendering.html import cell_text, escaped
 from membench.leaderboard.views.answer import Finding, findings, silence
 from membench.leaderboard.views.board import Board, BoardRow
 from membench.leaderboard.views.tables import (
@@ -33,7 +34,9 @@ ul.mb-cards > li { border: 1px solid rgba(128, 134, 145, .45); border-radius: .5
   margin: .3rem 0 0 !important; padding: 0; }
 .mb-cards dt { opacity: .85; margin: 0 !important; padding: 0; text-align: left; }
 .mb-cards dd { margin: 0 !important; padding: 0; font-weight: 600; }
+.mb-cards dd { overflow-wrap: anywhere; }
 .mb-cards small { opacity: .85; }
+.mb-cards summary { cursor: pointer; padding: .3rem 0; }
 """
 
 Address = Callable[[str], str]
@@ -67,6 +70,50 @@ def cards_html(board: Board, address: Address, rows: Sequence[BoardRow] | None =
     more = len(shown) - MOST_CARDS
     rest = f"<p>{more} more rows: narrow them down with the filters.</p>" if more > 0 else ""
     return f'<ul class="mb-cards">{items}</ul>{rest}'
+
+
+SHOWN_AT_ONCE, FIELDS_AT_ONCE = 12, 8
+"""Cards of a plain table, and fields of one, that are shown before one asks for more."""
+
+MOST_LISTED = 200
+"""Cards of a plain table; the rest is in its downloads."""
+
+
+def record_cards(
+    records: Sequence[JsonView], words: Mapping[str, tuple[str, str]] | None = None
+) -> str:
+    """Any table as cards for narrow screens: the first column is the title, the rest follows."""
+    items = [record_card(record, words or {}) for record in records[:MOST_LISTED]]
+    first, rest = items[:SHOWN_AT_ONCE], items[SHOWN_AT_ONCE:]
+    shown = f'<ul class="mb-cards">{"".join(first)}</ul>'
+    if rest:
+        shown += (
+            f"<details><summary>{len(rest)} more</summary>"
+            f'<ul class="mb-cards">{"".join(rest)}</ul></details>'
+        )
+    if len(records) > MOST_LISTED:
+        shown += f"<p>The first {MOST_LISTED} of {len(records):,}; the downloads hold all.</p>"
+    return shown
+
+
+def record_card(record: JsonView, words: Mapping[str, tuple[str, str]]) -> str:
+    """One line of a table; what it says nothing about is left out."""
+    (_, title), *rest = record.items()
+    fields = [
+        f"<dt>{escaped(words.get(name, (name, ''))[0])}</dt><dd>{escaped(cell_text(value))}</dd>"
+        for name, value in rest
+        if cell_text(value) not in ("", "–")
+    ]
+    shown, folded = fields[:FIELDS_AT_ONCE], fields[FIELDS_AT_ONCE:]
+    more = (
+        f"<details><summary>{len(folded)} more of it</summary><dl>{''.join(folded)}</dl></details>"
+        if folded
+        else ""
+    )
+    return (
+        f'<li><span class="mb-name">{escaped(cell_text(title))}</span>'
+        f"<dl>{''.join(shown)}</dl>{more}</li>"
+    )
 
 
 def card(row: BoardRow, board: Board, address: Address) -> str:

@@ -12,6 +12,7 @@ from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
 from membench.leaderboard.views.board import CEILING, OFTEN, Board, BoardQuery, BoardRow
 from membench.leaderboard.views.breakdown import best_so_far, over_time, within_limits
 from membench.leaderboard.views.compare import ComparisonView
+from membench.leaderboard.views.cost_origin import cost_origin
 from membench.leaderboard.views.question_costs import QuestionCosts
 from membench.leaderboard.views.tables import amount, rank_text, scored_text
 from membench.metrics.names import is_fraction
@@ -95,7 +96,9 @@ def scatter(board: Board, width: int = WIDE) -> Any:
     add_frontier(figure, rows, scale(board))
     full = {row.run_id for row in rows if is_on(row)} | {row.run_id for row in board.rows}
     named = [row for row in rows if row.run_id in full]
-    names = placed_names(rows, named, frame, scale(board)) if len(rows) <= MOST_LABELS else {}
+    bars = [row for row in named if is_on(row) or len(rows) <= WITH_BARS]
+    few = len(rows) <= MOST_LABELS
+    names = placed_names(rows, named, frame, scale(board), bars) if few else {}
     for kind in dict.fromkeys(kind_of(row, board) for row in rows):
         mine = [row for row in rows if kind_of(row, board) == kind]
         figure.add_trace(point_trace(mine, board, names, full, kind=kind, many=len(rows)))
@@ -232,18 +235,33 @@ def tick_text(value: float) -> str:
 LETTER, LINE, MARK = 6.4, 15.0, 8.0
 """Pixels of a letter's width, of a line of text, and of a marker's half."""
 
-SIDES = ("top center", "middle right", "middle left", "bottom center")
+SIDES = (
+    "top center", "middle right", "middle left", "bottom center",
+    "top right", "top left", "bottom right", "bottom left",
+)  # fmt: skip
 LONGEST_NAME = 30
 
 Box = tuple[float, float, float, float]
 
 
 def placed_names(
-    rows: Sequence[BoardRow], candidates: Sequence[BoardRow], frame: PlotFrame, factor: float
+    rows: Sequence[BoardRow],
+    candidates: Sequence[BoardRow],
+    frame: PlotFrame,
+    factor: float,
+    barred: Sequence[BoardRow] = (),
 ) -> dict[str, tuple[str, str]]:
     """Names and their sides by run id, of those that cover neither a point nor another name.
 
-    Those on the frontier come first, then references, then the best.
+    Those on the frontier come first, then references, then the best. A name keeps clear of error
+    bars too; one on the frontier that finds no such place may lie on a bar.
+
+    Args:
+        rows: What is drawn.
+        candidates: Rows that may be named.
+        frame: Where they are drawn.
+        factor: What scores are multiplied by.
+        barred: Rows that carry error bars.
     """
     places = {
         row.run_id: frame.place(row.cost.value, factor * row.score.value)
@@ -251,6 +269,7 @@ def placed_names(
         if row.cost is not None and row.score is not None
     }
     taken = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in places.values()]
+    bars = [box for row in barred for box in bar_boxes(row, frame, factor)]
 
     def order(row: BoardRow) -> tuple[bool, bool, bool, float]:
         score = row.score.value if row.score else 0.0
@@ -258,34 +277,66 @@ def placed_names(
 
     named: dict[str, tuple[str, str]] = {}
     for row in sorted(candidates, key=order):
-        name = shortened(row.label)
-        for side in SIDES:
-            box = text_box(places[row.run_id], side, LETTER * len(name))
-            inside = (
-                box[0] >= 0 and box[2] <= frame.width and box[1] >= 0 and box[3] <= frame.height
-            )
-            if inside and not any(overlap(box, other) for other in taken):
-                taken.append(box)
-                named[row.run_id] = (name, side)
-                break
+        name = chart_name(row, candidates)
+        found = free_side(name, places[row.run_id], frame, [*taken, *bars])
+        if found is None and is_on(row):
+            found = free_side(name, places[row.run_id], frame, taken)
+        if found is not None:
+            named[row.run_id] = (name, found)
+            taken.append(text_box(places[row.run_id], found, LETTER * len(name)))
     return named
 
 
+def free_side(
+    name: str, place: tuple[float, float], frame: PlotFrame, taken: Sequence[Box]
+) -> str | None:
+    """The first side of a point where a name lies inside the frame and covers nothing."""
+    for side in SIDES:
+        box = text_box(place, side, LETTER * len(name))
+        inside = box[0] >= 0 and box[2] <= frame.width and box[1] >= 0 and box[3] <= frame.height
+        if inside and not any(overlap(box, other) for other in taken):
+            return side
+    return None
+
+
+def bar_boxes(row: BoardRow, frame: PlotFrame, factor: float) -> list[Box]:
+    """What the error bars of a row cover."""
+    if row.cost is None or row.score is None:
+        return []
+    x, y = frame.place(row.cost.value, factor * row.score.value)
+    left = frame.place(max(row.cost.low or row.cost.value, 10**frame.left), 0.0)[0]
+    right = frame.place(max(row.cost.high or row.cost.value, row.cost.value), 0.0)[0]
+    low, high = (row.score.value if end is None else end for end in (row.score.low, row.score.high))
+    bottom, top = (frame.place(row.cost.value, factor * end)[1] for end in (low, high))
+    return [(left, y - BAR, right, y + BAR), (x - BAR, top, x + BAR, bottom)]
+
+
+BAR = 2.0
+"""Pixels of half an error bar's thickness, with room."""
+
+
+def chart_name(row: BoardRow, named: Sequence[BoardRow]) -> str:
+    """A name that fits beside a point: without its parameters where one point has the system."""
+    if len(row.label) <= LONGEST_NAME:
+        return row.label
+    if sum(other.system == row.system for other in named) == 1:
+        return shortened(row.system)
+    return shortened(row.label)
+
+
 def shortened(label: str) -> str:
-    """A name that fits beside a point."""
+    """A name that is cut where it is too long."""
     return label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…"
 
 
 def text_box(place: tuple[float, float], side: str, wide: float) -> Box:
     """Where a name stands beside its point."""
     x, y = place
-    if side == "middle right":
-        return x + MARK + 1, y - LINE / 2, x + MARK + 1 + wide, y + LINE / 2
-    if side == "middle left":
-        return x - MARK - 1 - wide, y - LINE / 2, x - MARK - 1, y + LINE / 2
-    if side == "top center":
-        return x - wide / 2, y - MARK - 1 - LINE, x + wide / 2, y - MARK - 1
-    return x - wide / 2, y + MARK + 1, x + wide / 2, y + MARK + 1 + LINE
+    up, across = side.split()
+    top = {"top": y - MARK - 1 - LINE, "middle": y - LINE / 2, "bottom": y + MARK + 1}[up]
+    gap = MARK + 1 if up == "middle" else 1.0
+    left = {"left": x - gap - wide, "center": x - wide / 2, "right": x + gap}[across]
+    return left, top, left + wide, top + LINE
 
 
 def overlap(a: Box, b: Box) -> bool:
@@ -403,6 +454,7 @@ def hover(row: BoardRow, choice: BoardQuery) -> str:
             f"<b>{row.label}</b> ({row.fidelity})",
             f"{choice.words.title} {scored_text(choice.metric, row.score)}",
             f"{amount(row.cost)} {choice.cost.sign} per {choice.cost.per('question')}{met}",
+            cost_origin(axis),
             row.why or (f"rank {rank_text(row)}" if row.rank else "not ranked"),
             f"scores {row.badge}; click to open the run",
         ]
@@ -431,7 +483,7 @@ def amortised_lines(page: Amortisation, most: int = 20) -> Any:
     """Total cost over questions per history, both logarithmic."""
     import plotly.graph_objects as go
 
-    unit = COSTS[page.axis].unit
+    history = "a history" if page.cost.count == 1 else "a million histories"
     figure = go.Figure()
     for number, line in enumerate(page.lines[:most]):
         figure.add_trace(
@@ -445,10 +497,14 @@ def amortised_lines(page: Amortisation, most: int = 20) -> Any:
         )
     figure.update_layout(
         xaxis={"type": "log", "title": "questions per history", "dtick": 1},
-        yaxis={"type": "log", "title": f"{unit} for a history and its questions"},
+        yaxis={
+            "type": "log",
+            "title": f"{page.cost.sign} for {history} with all questions",
+            "dtick": 1,
+        },
         **(LAYOUT | {"height": HEIGHT + LEGEND_LINE * len(figure.data)}),
     )
-    figure.update_layout(legend={"y": -0.16, "yanchor": "top"})
+    figure.update_layout(legend={"yref": "container", "y": 0, "yanchor": "bottom"})
     return figure
 
 

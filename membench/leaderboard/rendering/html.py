@@ -33,6 +33,12 @@ table { border-collapse: collapse; font-size: .9rem; }
 caption { text-align: left; color: var(--faint); padding: .3rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .7rem; }
 th, td { text-align: left; white-space: nowrap; }
+th button { border: 0; padding: 0; background: none; font-weight: inherit; cursor: pointer; }
+.unit { display: block; margin: .2rem 0; }
+tr[hidden] { display: none; }
+.search { display: block; margin: .6rem 0; }
+input { font: inherit; padding: .2rem .6rem; border: 1px solid var(--line); border-radius: .4rem;
+  background: var(--ground); color: inherit; max-width: 100%; box-sizing: border-box; }
 td.wide { min-width: 12rem; }
 td.words { white-space: normal; min-width: 20rem; }
 .bar { background: #0b78a8; height: .8rem; }
@@ -90,6 +96,8 @@ def table(
     caption: str = "",
     links: Mapping[str, str] | None = None,
     words: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    sortable: bool = False,
 ) -> str:
     """A table.
 
@@ -98,6 +106,7 @@ def table(
         caption: What it shows.
         links: Column -> address with `{}` for the cell's words.
         words: Column -> title and meaning, where its name is an id.
+        sortable: Whether the site's script lets readers sort and search it.
     """
     if not records:
         return note("Nothing to show.")
@@ -111,7 +120,7 @@ def table(
     named = escaped(caption or "Table")
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{named}">'
-        f"<table>{said}<thead><tr>{head}</tr></thead>"
+        f"<table{' data-sortable' if sortable else ''}>{said}<thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -124,11 +133,20 @@ def header(name: str, title: str, meaning: str) -> str:
 
 def cell(name: str, value: object, links: Mapping[str, str]) -> str:
     """One cell; unknown is a dash."""
-    text = "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = cell_text(value)
     words = escaped(text)
     if name in links and value:
         words = f'<a href="{escaped(links[name].format(text))}">{words}</a>'
     return f"<td{' class=words' if len(text) > 60 else ''}>{words}</td>"
+
+
+def cell_text(value: object) -> str:
+    """A value in words; unknown is a dash."""
+    if value is None:
+        return "–"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def note(words: str) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from membench.leaderboard.rendering.html import escaped, table
-from membench.leaderboard.views.standing import MetricStanding, Standing
+from membench.domain.labels import JsonObject
+from membench.leaderboard.rendering.html import escaped, note, table
+from membench.leaderboard.views.board import scaled
+from membench.leaderboard.views.cost_origin import cost_origin, origin_note
+from membench.leaderboard.views.cost_units import cost_unit
+from membench.leaderboard.views.standing import CostStanding, MetricStanding, Standing
 from membench.leaderboard.views.tables import amount, scored_text, significant
 from membench.metrics.names import is_fraction
 
@@ -22,13 +26,18 @@ STANDING_STYLE = """
 """
 
 
-def standing_html(shown: Standing) -> str:
-    """Place, scores and costs of a run."""
+def standing_html(shown: Standing, unit: str = "") -> str:
+    """Place, scores and costs of a run.
+
+    Args:
+        shown: Where it stands.
+        unit: What joules are read in (`views.cost_units`); empty for joules.
+    """
     rows = "".join(score_row(item) for item in shown.scores)
     return (
         f'<p class="mb-lead"><strong>{escaped(shown.label)}</strong> on {escaped(shown.place)}: '
         f"{escaped(place_text(shown))}.</p>"
-        f'<div class="mb-scores">{rows}</div>{costs_table(shown)}'
+        f'<div class="mb-scores">{rows}</div>{costs_table(shown, unit)}'
     )
 
 
@@ -66,17 +75,26 @@ def score_row(item: MetricStanding) -> str:
     )
 
 
-def costs_table(shown: Standing) -> str:
-    """Costs per question, per correct answer and per history."""
-    correct = "per correct answer" if shown.accuracy else ""
-    records = [
-        {
-            "cost": item.cost.title,
-            "per question": amount(item.question),
-            **({correct: significant(item.per_correct)} if correct else {}),
-            "per history (ingestion)": amount(item.history) if item.cost.setup else "–",
-        }
-        for item in shown.costs
-    ]
-    note = "" if correct else ": a cost per correct answer needs an accuracy, so a judge"
-    return table(records, f"Costs{note}")
+def costs_table(shown: Standing, unit: str = "") -> str:
+    """Costs per question, per correct answer and per history, and who says so."""
+    records = [cost_record(item, unit, correct=bool(shown.accuracy)) for item in shown.costs]
+    notes = [cost_unit(item.cost.id, unit).note for item in shown.costs]
+    if not shown.accuracy:
+        notes.append("A cost per correct answer needs an accuracy, so a judge.")
+    notes.append(origin_note(item.cost for item in shown.costs))
+    return table(records, "Costs") + note(" ".join(words for words in notes if words))
+
+
+def cost_record(item: CostStanding, unit: str, *, correct: bool) -> JsonObject:
+    """One cost of a run as a line of the table."""
+    shown = cost_unit(item.cost.id, unit)
+    question, history = (scaled(figure, shown.factor) for figure in (item.question, item.history))
+    per_correct = None if item.per_correct is None else shown.factor * item.per_correct
+    many = "" if shown.count == 1 else ", per million"
+    return {
+        "cost": f"{shown.title}{many}",
+        "per question": amount(question),
+        **({"per correct answer": significant(per_correct)} if correct else {}),
+        "per history (ingestion)": amount(history) if item.cost.setup else "–",
+        "who says so": cost_origin(item.cost),
+    }

@@ -30,6 +30,7 @@ from membench.leaderboard.views.board import (
     score_table,
 )
 from membench.leaderboard.views.bundles import LoadedBundle, load, question_rows
+from membench.leaderboard.views.cost_origin import origin_note
 from membench.leaderboard.views.question import answer_words
 from membench.leaderboard.views.tables import amount
 from membench.metrics.names import is_fraction
@@ -71,6 +72,7 @@ def board_data(index: Index, board: Board, views: Mapping[str, Board]) -> JsonOb
         "fraction": bool(metric) and is_fraction(metric),
         "lower": board.choice.lower,
         "costs": [{"id": name, "title": COSTS[name].title} for name in views],
+        "origin": origin_note(COSTS[name] for name in views),
         "runs": [
             {
                 "id": row.run_id,

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from membench.domain.errors import RunStateError
 from membench.domain.labels import JsonObject, JsonView
+from membench.energy.carbon import intensities
 from membench.experiments.compare import adjustment_text
 from membench.leaderboard.rendering import charts, html
-from membench.leaderboard.rendering.cards import CARD_STYLE, answer_html, cards_html
+from membench.leaderboard.rendering.cards import (
+    CARD_STYLE,
+    answer_html,
+    cards_html,
+    record_cards,
+)
 from membench.leaderboard.rendering.standing import STANDING_STYLE, standing_html
 from membench.leaderboard.site.data import (
     answer_data,
@@ -30,7 +36,7 @@ from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import RULES
-from membench.leaderboard.views import amortisation, claims, compare, glossary
+from membench.leaderboard.views import amortisation, claims, compare, glossary, profiles
 from membench.leaderboard.views import run as run_view
 from membench.leaderboard.views.board import (
     Board,
@@ -43,6 +49,7 @@ from membench.leaderboard.views.board import (
     tasks,
 )
 from membench.leaderboard.views.catalogue import system_records, task_records
+from membench.leaderboard.views.cost_origin import origin_help, origin_note
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.standing import standing
 from membench.leaderboard.views.tables import (
@@ -55,12 +62,14 @@ from membench.leaderboard.views.tables import (
 from membench.records.costs import COSTS, MAIN_COSTS
 from membench.records.summary import Summary
 
+SCRIPTS = ("site.js", "tables.js")
 WORDS = Path(__file__).parents[1] / "app"
 LINKS = {
     "Leaderboard": "index.html",
     "Compare": "compare.html",
     "Question": "question.html",
     "Systems": "systems.html",
+    "Profiles": "profiles.html",
     "Tasks": "tasks.html",
     "Published claims": "claims.html",
     "Glossary": "glossary.html",
@@ -86,9 +95,8 @@ class SiteFolder:
     def page(self, name: str, title: str, body: str, head: str = "") -> None:
         """Write one page; pages in a folder point one up."""
         up = "../" * name.count("/")
-        scripts = (
-            f'<style>{CARD_STYLE}{STANDING_STYLE}</style><script src="{up}assets/site.js"></script>'
-        )
+        scripts = f"<style>{CARD_STYLE}{STANDING_STYLE}</style>"
+        scripts += "".join(f'<script src="{up}assets/{name}"></script>' for name in SCRIPTS)
         links = {words: up + to for words, to in LINKS.items()}
         self.write(name, html.page(title, body, links, head + scripts, up))
 
@@ -173,7 +181,7 @@ def landing(view: Board, up: str, chips: str = "") -> str:
     words = view.choice.words if view.choice.metric else None
     reading = f"{words.titled}: {words.meaning}; {words.direction}." if words else ""
     chart = charts_of(view) if charts.drawable(view) else html.note("No cost here is known.")
-    remarks = [reading, view.energy_wanted, view.judge_wanted]
+    remarks = [reading, origin_help(COSTS[view.choice.axis]), view.energy_wanted, view.judge_wanted]
     table = rows_table(view, "Rows", up)
     return "".join(
         [
@@ -192,7 +200,7 @@ def landing(view: Board, up: str, chips: str = "") -> str:
 def rows_table(view: Board, caption: str, up: str) -> str:
     """The rows of a board under titles, each run a link."""
     links = {"run": f"{up}runs/{{}}.html"}
-    return html.table(board_records(view), caption, links, column_words(view))
+    return html.table(board_records(view), caption, links, column_words(view), sortable=True)
 
 
 def charts_of(view: Board) -> str:
@@ -242,14 +250,17 @@ def drawn(figure: object) -> str:
 
 
 def amortised(site: SiteFolder, choice: BoardQuery) -> str:
-    """Amortisation of time."""
-    page = amortisation.amortisation(board(site.index, replace(choice, axis="seconds")))
-    if not page.lines:
+    """Amortisation of energy where rows have any, else of time."""
+    views = (board(site.index, replace(choice, axis=axis)) for axis in ("joules", "seconds"))
+    pages = (amortisation.amortisation(view) for view in views)
+    page = next((page for page in pages if page.lines), None)
+    if page is None:
         return ""
     return html.section(
         "Amortisation",
         drawn(charts.amortised_lines(page)),
         html.table(amortisation.records(page), "Cost per history, question and correct answer"),
+        html.note(origin_help(COSTS[page.axis])),
     )
 
 
@@ -259,13 +270,18 @@ def compared(site: SiteFolder, shown: Board) -> str:
     if len(best) < 2:
         return ""
     comparison = compare.compare(site.store, site.index, best, shown.choice.metric)
+
+    def readable(records: Callable[[compare.ComparisonView], list[JsonObject]]) -> list[JsonObject]:
+        return compare.readable(records(comparison), comparison)
+
     return html.section(
         "The best rows compared",
         html.note(f"First: {next(iter(comparison.labels.values()))}."),
         html.note(adjustment_text(comparison.pairs)),
-        html.table(compare.summary_records(comparison), "The first against each of the others"),
-        html.table(compare.category_records(comparison), "By category"),
-        html.table(compare.ratio_records(comparison), "Costs"),
+        html.table(readable(compare.summary_records), "The first against each of the others"),
+        html.table(readable(compare.category_records), "By category"),
+        html.table(readable(compare.ratio_records), "Costs"),
+        html.note(origin_note()),
     )
 
 
@@ -305,6 +321,8 @@ def write_interactive(site: SiteFolder, boards: list[Board]) -> None:
         if compared_rows(shown)
     ]
     write_data(site, "boards", listed_boards)
+    grids = sorted(intensities().values(), key=lambda grid: grid.country)
+    write_data(site, "grids", [asdict(grid) for grid in grids])
     for name, words in (
         ("compare", "Two rows of a board, paired question by question."),
         ("question", "One question, and what each row made of it."),
@@ -317,8 +335,9 @@ def write_interactive(site: SiteFolder, boards: list[Board]) -> None:
 def write_words(site: SiteFolder) -> None:
     """Systems, tasks, claims, method, submit."""
     systems, the_tasks = system_records(site.index), task_records(site.index)
-    site.page("systems.html", "Systems", html.table(systems))
-    site.page("tasks.html", "Tasks", html.table(the_tasks))
+    site.page("systems.html", "Systems", any_width(systems, "Systems"))
+    site.page("tasks.html", "Tasks", any_width(the_tasks, "Tasks"))
+    write_profiles(site)
     site.write("data/systems.json", to_json(systems))
     site.write("data/tasks.json", to_json(the_tasks))
     site.page("glossary.html", "Glossary", glossary_body())
@@ -329,16 +348,47 @@ def write_words(site: SiteFolder) -> None:
         for rule in RULES.values()
     ]
     words = html.from_markdown((WORDS / "submit.md").read_text("utf-8"))
-    site.page("submit.html", "Submit", words + html.section("Rules", html.table(rules)))
+    site.page("submit.html", "Submit", words + html.section("Rules", any_width(rules, "Rules")))
+
+
+def any_width(
+    records: list[JsonObject], caption: str, words: Mapping[str, tuple[str, str]] | None = None
+) -> str:
+    """A table that can be sorted and searched, and the same as cards for narrow screens."""
+    table = html.table(records, caption, words=words, sortable=True)
+    return (
+        f'<div class="wide-only">{table}</div>'
+        f'<div class="narrow">{record_cards(records, words)}</div>'
+    )
+
+
+def write_profiles(site: SiteFolder) -> None:
+    """What systems ask of models and of the machine."""
+    made = profiles.stored_profiles(site.store).profiles
+    if not made:
+        site.page("profiles.html", "Profiles", html.note("There is no profile yet."))
+        return
+    records = profiles.profile_records(made)
+    model = profiles.energy_models()[0]
+    phases, joules = profiles.phase_records(made), profiles.energy_records(made)
+    parts = [
+        html.note(profiles.NOTICE),
+        any_width(records, f"At the longest history; joules of {model}", profiles.WORDS),
+        html.section("By phase and role", any_width(phases, "Of the longest history")),
+        html.section("Joules by language model", any_width(joules, "Estimated")),
+    ]
+    site.page("profiles.html", "Profiles", "".join(parts))
+    site.write("data/profiles.json", to_json(records))
+    site.write("data/profiles.csv", to_csv(records))
 
 
 def glossary_body() -> str:
     """Metrics, costs and badges."""
     return "".join(
         [
-            html.section("Metrics", html.table(glossary.metric_records(), "Headline metrics")),
-            html.section("Costs", html.table(glossary.cost_records(), "Costs")),
-            html.section("Badges", html.table(glossary.badge_records(), "Badges")),
+            html.section("Metrics", any_width(glossary.metric_records(), "Headline metrics")),
+            html.section("Costs", any_width(glossary.cost_records(), "Costs")),
+            html.section("Badges", any_width(glossary.badge_records(), "Badges")),
         ]
     )
 
@@ -390,4 +440,5 @@ def copy_library(to: Path) -> None:
     source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     (to / "assets").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, to / "assets" / "plotly.min.js")
-    shutil.copyfile(Path(__file__).parent / "site.js", to / "assets" / "site.js")
+    for name in SCRIPTS:
+        shutil.copyfile(Path(__file__).parent / name, to / "assets" / name)

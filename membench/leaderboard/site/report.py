@@ -11,6 +11,7 @@ from membench.leaderboard.rendering import html
 from membench.leaderboard.validation.unpacking import UnpackedBundle
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle, question_rows
+from membench.leaderboard.views.cost_origin import origin_note
 from membench.metrics.names import is_fraction
 from membench.records.run_directory import RunDir
 from membench.records.summary import scored_value
@@ -48,7 +49,9 @@ def body(loaded: LoadedBundle) -> str:
     return "".join(
         [
             html.section("Scores", html.bars(figures, "Headline figures"), categories(loaded)),
-            html.section("Costs", html.table(view.cost_records(loaded), "By phase")),
+            html.section(
+                "Costs", html.table(view.cost_records(loaded), "By phase"), html.note(origin_note())
+            ),
             html.section("All metrics", html.table(view.metric_records(loaded))),
             html.section("Facts", html.table(view.facts(loaded))),
             html.section("Questions", html.table(view.question_records(rows, names))),

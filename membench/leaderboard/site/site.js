@@ -170,6 +170,7 @@ function drawPair(place, board, a, b, pair) {
   };
   const names = ["System", board.metric, "95 % interval", ...board.costs.map((c) => `${c.title} / question`)];
   place.append(table("Both rows as they stand on the board", names, [row(a), row(b)]));
+  place.append(element("p", board.origin, { class: "note" }));
   if (pair) {
     const range = pair.low === null ? "too few cases for an interval"
       : `95 % interval [${signed(board)(pair.low)}, ${signed(board)(pair.high)}]`;

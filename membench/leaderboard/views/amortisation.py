@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from membench.domain.labels import JsonObject
 from membench.leaderboard.views.board import Board, BoardRow
+from membench.leaderboard.views.cost_units import CostUnit
 from membench.leaderboard.views.tables import significant
 from membench.metrics.frontier import QUESTIONS
 from membench.metrics.names import is_fraction
-from membench.records.costs import COSTS
 from membench.records.lifecycle import Lifecycle, break_even_text
 
 NUMBERS = tuple(round(10 ** (step / 10)) for step in range(41))
@@ -42,6 +42,7 @@ class Amortisation:
 
     Attributes:
         axis: Id of the cost.
+        cost: How it is shown: joules may be read in another unit.
         reference: The row that break-even refers to; None without one.
         candidates: Rows that could be the reference.
         lines: One per row with known costs.
@@ -50,6 +51,7 @@ class Amortisation:
     """
 
     axis: str
+    cost: CostUnit
     reference: BoardRow | None
     candidates: tuple[BoardRow, ...]
     lines: tuple[AmortisationLine, ...]
@@ -70,7 +72,8 @@ def amortisation(board: Board, reference: str = "") -> Amortisation:
     lines = tuple(line(row, head) for row in known)
     missing = tuple(row for row in ranked if row not in known)
     accuracy = is_fraction(board.choice.metric) and not board.choice.lower
-    return Amortisation(board.choice.axis, head, tuple(known), lines, missing, accuracy)
+    choice = board.choice
+    return Amortisation(choice.axis, choice.cost, head, tuple(known), lines, missing, accuracy)
 
 
 def pick(rows: Sequence[BoardRow], reference: str) -> BoardRow | None:
@@ -100,13 +103,14 @@ def line(row: BoardRow, head: BoardRow | None) -> AmortisationLine:
 
 def records(page: Amortisation) -> list[JsonObject]:
     """The page as a table."""
-    unit = COSTS[page.axis].unit
+    unit, per = page.cost.sign, page.cost.per
+    right = "correct" if page.cost.count == 1 else "million correct"
     return [
         {
             "system": line.row.label,
-            f"{unit} / history": significant(line.lifecycle.setup),
-            f"{unit} / question": significant(line.lifecycle.per_question),
-            **{f"{unit} / correct, N={n}": correct(line, n) for n in QUESTIONS if page.accuracy},
+            f"{unit} / {per('history')}": significant(line.lifecycle.setup),
+            f"{unit} / {per('question')}": significant(line.lifecycle.per_question),
+            **{f"{unit} / {right}, N={n}": correct(line, n) for n in QUESTIONS if page.accuracy},
             "breaks even at": even_text(line, page),
             "run": line.row.run_id,
         }

@@ -21,8 +21,10 @@ from membench.leaderboard.store.index import Index
 from membench.leaderboard.store.rows import case_ids, task_class
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import LoadedBundle, load
+from membench.leaderboard.views.cost_origin import cost_origin
 from membench.metrics.names import is_fraction
 from membench.metrics.statistics import interval_text
+from membench.records.costs import cost_named
 from membench.tasks.wording import metric_words
 
 MOST = 5
@@ -214,17 +216,43 @@ def ratio_records(comparison: ComparisonView) -> list[Record]:
     return [
         {
             "other": comparison.labels[pair.second.name],
-            "cost": line.cost if line.provenance is None else f"{line.cost} ({line.provenance})",
-            "per": line.per,
+            "cost": cost.title if line.provenance is None else f"{cost.title}, {line.provenance}",
+            "of": PARTS[part],
             "first": f"{line.first:,.4g}",
             "second": f"{line.second:,.4g}",
             "first / second": "–" if line.ratio.value is None else f"{line.ratio.value:.3g}",
             "95 % interval": interval_text(
                 line.ratio.ci95, line.ratio.clusters, "[{:.3g}, {:.3g}]", "–"
             ),
+            "who says so": cost_origin(cost),
+            "id": line.cost,
         }
         for pair in comparison.pairs
         for line in pair.costs
+        for part, cost in [cost_named(line.cost)]
+    ]
+
+
+PARTS: Mapping[str, str] = {
+    "question": "question",
+    "setup": "history",
+    "ingest": "history: ingestion",
+    "finalize": "history: finalizing",
+    "recall": "question: recall",
+    "answer": "question: answer",
+}
+"""What a cost is of, in words."""
+
+
+def readable(records: Sequence[Record], comparison: ComparisonView) -> list[Record]:
+    """Records of two runs under the names of the runs; of more as they are."""
+    names = list(comparison.labels.values())
+    if len(comparison.pairs) != 1 or len(set(names)) < len(names):
+        return list(records)
+    titles = {"first": names[0], "second": names[1], "value of other": names[1]}
+    return [
+        {titles.get(key, key): value for key, value in record.items() if key != "other"}
+        for record in records
     ]
 
 

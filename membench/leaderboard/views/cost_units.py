@@ -52,6 +52,11 @@ def unit_options(axis: str) -> tuple[str, ...]:
     return (JOULES, KWH, *(f"{CARBON}-{grid.location}" for grid in grids))
 
 
+def unit_id(axis: str, unit: str) -> str:
+    """The unit as a choice holds it: empty for the cost's own."""
+    return "" if unit == unit_options(axis)[0] else unit
+
+
 def unit_words(unit: str) -> str:
     """A unit for people."""
     name, _, location = unit.partition("-")

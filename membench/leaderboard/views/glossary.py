@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from membench.domain.labels import JsonObject
+from membench.leaderboard.views.cost_origin import ORIGIN_MEANINGS, cost_origin
 from membench.leaderboard.views.isolation import ISOLATION_MEANINGS
 from membench.leaderboard.views.tables import (
     BADGES,
@@ -51,6 +52,7 @@ def cost_records() -> list[JsonObject]:
             "unit": cost.unit,
             "direction": "less is better",
             "compares": COMPARES[cost.depends_on],
+            "who says so": cost_origin(cost),
             "id": cost.id,
         }
         for cost in COSTS.values()
@@ -58,11 +60,12 @@ def cost_records() -> list[JsonObject]:
 
 
 def badge_records() -> list[JsonObject]:
-    """Badges of scores and of joules."""
+    """Badges of scores, of costs, of joules and of isolation."""
     scores = [("scores", BADGES[name], words) for name, words in SCORE_MEANINGS.items()]
     joules = [("energy", ENERGY_BADGES[name], words) for name, words in ENERGY_MEANINGS.items()]
     walls = [("isolation", label, words) for label, words in ISOLATION_MEANINGS.items()]
+    costs = [("costs", label, words) for label, words in ORIGIN_MEANINGS.items()]
     return [
         {"badge of": kind, "badge": badge, "meaning": words}
-        for kind, badge, words in (*scores, *joules, *walls)
+        for kind, badge, words in (*scores, *costs, *joules, *walls)
     ]

@@ -13,6 +13,7 @@ from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.store.rows import RowFigure
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.board import OFTEN, Board, BoardRow
+from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.isolation import ISOLATION_MEANINGS
 from membench.metrics.names import is_fraction
 from membench.metrics.statistics import TOO_FEW_CASES
@@ -202,6 +203,7 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
     """Titles and meanings of the columns of `board_records`."""
     axis, words, shown = COSTS[board.choice.axis], board.choice.words, board.choice.cost
     cost, setup = cost_columns(board)
+    context = COSTS["context_tokens"]
     scope = "recall and answer" if board.choice.scope == "query" else "ingestion included"
     return {
         "rank": ("Rank", "Place, as a range: rows that cannot be told apart share places."),
@@ -209,13 +211,17 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
         board.choice.metric: (words.titled, f"{words.meaning}; {words.direction}."),
         cost: (
             f"{shown.title} / {shown.per('question')}",
-            f"{axis.meaning} Per question: {scope}. {shown.note}".strip(),
+            f"{axis.meaning} Per question: {scope}. {shown.note}".strip() + f" {origin_help(axis)}",
         ),
         setup: (
             f"{shown.title} / {shown.per('history')}",
-            f"{axis.meaning} Paid once per history: ingestion. {shown.note}".strip(),
+            f"{axis.meaning} Paid once per history: ingestion. {shown.note}".strip()
+            + f" {origin_help(axis)}",
         ),
-        CONTEXT_COLUMN: ("Context tokens", COSTS["context_tokens"].meaning),
+        CONTEXT_COLUMN: (
+            "Context tokens",
+            f"{context.meaning} {origin_help(context)}",
+        ),
         "frontier": ("Frontier", "★ nothing is both better and cheaper, in half of the redraws."),
         GAIN: (
             "Gain",

@@ -22,7 +22,7 @@ from membench.leaderboard.views.board import (
     divisions,
     tasks,
 )
-from membench.leaderboard.views.cost_units import unit_options, unit_words
+from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
 from membench.leaderboard.views.tables import BADGES, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS
@@ -52,11 +52,6 @@ def chosen_board() -> tuple[Board, Board]:
     machine = c.chosen("machine", machine_options(whole), lambda name: machine_words(whole, name))
     whole = state.the_board(replace(choice, machine=machine))
     return whole, state.the_board(limited_choice(whole))
-
-
-def unit_id(axis: str, unit: str) -> str:
-    """The unit as a choice holds it: empty for the cost's own."""
-    return "" if unit == unit_options(axis)[0] else unit
 
 
 def limited_choice(whole: Board) -> BoardQuery:
@@ -149,9 +144,7 @@ def cost_pickers(shown: Board) -> None:
     opening = state.the_board(replace(shown.choice, axis="", machine="")).choice.axis
     c.pick("Cost", c.axis_options(opening), "axis", c.axis_words)
     st.caption(COSTS[shown.choice.axis].meaning)
-    units = unit_options(shown.choice.axis)
-    if len(units) > 1:
-        c.pick("Unit", units, "unit", unit_words)
+    c.unit_picker(shown.choice.axis)
     c.pick("Cost of", SCOPES, "scope", scope_words)
 
 

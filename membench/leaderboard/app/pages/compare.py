@@ -15,6 +15,7 @@ from membench.leaderboard.store.index import Index
 from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views import compare as view
 from membench.leaderboard.views.board import listed
+from membench.leaderboard.views.cost_origin import origin_note
 from membench.metrics.names import is_fraction
 from membench.tasks.wording import metric_words
 
@@ -81,7 +82,9 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
         config=charts.CONFIG,
     )
     c.table(
-        view.summary_records(shown), key="comparison", alt="Differences with intervals and tests"
+        view.readable(view.summary_records(shown), shown),
+        key="comparison",
+        alt="Differences with intervals and tests",
     )
     for pair in shown.pairs:
         visible, other = pair.metrics[0].visible, shown.labels[pair.second.name]
@@ -98,7 +101,8 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
             view.table_records(pair, shown.labels), "Outcomes of both runs, question by question"
         )
     st.subheader("By category")
-    c.table(view.category_records(shown), key="by-category", alt="Differences by category")
+    categories = view.readable(view.category_records(shown), shown)
+    c.table(categories, key="by-category", alt="Differences by category")
     st.subheader("Costs")
     if shown.costs_differ:
         st.warning(
@@ -106,9 +110,11 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
         )
         for part in shown.costs_differ:
             st.text(part)
-    c.table(view.ratio_records(shown), key="costs", alt="Costs of both runs and their ratios")
+    st.caption(origin_note())
+    costs = view.readable(view.ratio_records(shown), shown)
+    c.table(costs, key="costs", alt="Costs of both runs and their ratios")
     st.subheader("Questions they disagree on")
-    records = view.disagreement_records(shown)
+    records = view.readable(view.disagreement_records(shown), shown)
     picked = c.selectable(records[:2000], key="disagreements", alt="Questions with unlike outcomes")
     if picked:
         links.question(str(records[picked[0]]["question"]), runs)

@@ -15,6 +15,7 @@ from membench.leaderboard.rendering.cards import answer_html, cards_html
 from membench.leaderboard.views import claims
 from membench.leaderboard.views.board import Board, BoardRow, settings_of
 from membench.leaderboard.views.bundles import load
+from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.cost_units import unit_words
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.tables import (
@@ -130,6 +131,7 @@ def draw_remarks(shown: Board) -> None:
     choice = shown.choice
     st.caption(
         f"{choice.words.titled}: {choice.words.meaning}; {choice.words.direction}. "
+        f"{origin_help(COSTS[choice.axis])} "
         "Rank ranges: paired by question, tested over cases, Holm over all pairs of this board. "
         "Brackets are 95 % intervals over cases, of joules the standard uncertainty of the meter. "
         "A dash is unknown, never zero."

@@ -11,8 +11,9 @@ from membench.leaderboard.rendering.standing import standing_html
 from membench.leaderboard.store.rows import lower_is_better, task_class
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle
+from membench.leaderboard.views.cost_origin import origin_note
 from membench.leaderboard.views.reproduce import command_of
-from membench.leaderboard.views.standing import standing
+from membench.leaderboard.views.standing import Standing, standing
 from membench.leaderboard.views.tables import BADGES
 from membench.tasks.wording import MetricWords, metric_words
 
@@ -35,7 +36,7 @@ def page() -> None:
         st.text(f"{shown.withdrawn.when_utc}: {shown.withdrawn.why}")
     where = standing(state.index(), run_id)
     if where is not None:
-        st.html(standing_html(where))
+        st.html(standing_html(where, pick_unit(where)))
     if shown.loaded is not None:
         draw(shown.loaded)
     draw_decisions(shown)
@@ -61,6 +62,13 @@ def pick_run() -> str:
     return chosen
 
 
+def pick_unit(where: Standing) -> str:
+    """What joules are read in, where the run has any."""
+    if not any(item.cost.id == "joules" for item in where.costs):
+        return ""
+    return c.unit_picker("joules")
+
+
 def draw(loaded: LoadedBundle) -> None:
     """A bundle."""
     badge = (loaded.badge or {}).get("score", "unchecked")
@@ -78,6 +86,7 @@ def draw(loaded: LoadedBundle) -> None:
     with st.expander("All metrics, and how each came about"):
         c.table(view.metric_records(loaded), key="metrics", alt="All metrics of the run")
     st.subheader("Costs by phase")
+    st.caption(origin_note())
     c.table(view.cost_records(loaded), key="phases", alt="Costs by phase")
     draw_questions(loaded)
     st.subheader("The same run again")

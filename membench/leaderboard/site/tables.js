@@ -1,0 +1,197 @@
+// The static site: tables that can be sorted and searched, and joules read in another unit.
+"use strict";
+
+// --- sorting and searching ----------------------------------------------------------------------
+
+const firstNumber = (text) => {
+  const found = text.replaceAll(",", "").match(/-?\d+(\.\d+)?(e[+-]?\d+)?/i);
+  return found ? Number(found[0]) : null;
+};
+
+function compareCells(a, b) {
+  const [x, y] = [firstNumber(a), firstNumber(b)];
+  const known = (text) => text !== "–" && text !== "";
+  if (known(a) !== known(b)) return known(a) ? -1 : 1;
+  return /^[-\d(]/.test(a) && /^[-\d(]/.test(b) && x !== null && y !== null ? x - y : a.localeCompare(b);
+}
+
+function sortBy(table, column, head) {
+  const down = head.getAttribute("aria-sort") === "ascending";
+  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const rows = [...table.tBodies[0].rows];
+  rows.sort((a, b) => compareCells(a.cells[column].textContent, b.cells[column].textContent));
+  table.tBodies[0].append(...(down ? rows.reverse() : rows));
+}
+
+function sortable(table) {
+  [...table.tHead.rows[0].cells].forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = head.textContent;
+    button.addEventListener("click", () => sortBy(table, column, head));
+    head.replaceChildren(button);
+  });
+  if (table.tBodies[0].rows.length > 8) table.closest(".scroll").before(searchOf(table));
+}
+
+function searchOf(table) {
+  const label = document.createElement("label");
+  label.className = "search";
+  label.textContent = "Rows that contain ";
+  const field = document.createElement("input");
+  field.type = "search";
+  field.addEventListener("input", () => {
+    const wanted = field.value.toLowerCase();
+    for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  });
+  label.append(field);
+  return label;
+}
+
+// --- joules in another unit ---------------------------------------------------------------------
+
+const KWH = 3.6e6;
+const MANY = 1e6;
+const COLUMN = /^J \/ (question|history|correct)/;
+const SENTENCE = /([\d.,]+) J( \((?:measured|modelled|estimated)\))?(?: and [\d.,]+ context tokens)? per question/g;
+const NUMBER = /\d[\d,]*(\.\d+)?/g;
+
+function digits(value) {
+  if (value === 0) return "0";
+  if (value >= 1000) return Math.round(value).toLocaleString("en-US");
+  return value.toFixed(Math.max(0, 2 - Math.floor(Math.log10(value))));
+}
+
+const scaledText = (text, unit) => text.replace(NUMBER, (n) => digits(Number(n.replaceAll(",", "")) * unit.factor));
+
+const perMillion = (words) => words.replace("question", "million questions")
+  .replace("history", "million histories").replace("correct", "million correct");
+
+function titled(words, unit) {
+  return perMillion(words).replace("Energy (J)", unit.title).replace(/^J /, `${unit.sign} `);
+}
+
+function kept(node) {
+  if (node.membenchWords === undefined) node.membenchWords = node.textContent;
+  return node.membenchWords;
+}
+
+function rewrite(node, change, unit) {
+  const words = kept(node);
+  node.textContent = unit ? change(words) : words;
+}
+
+function energyCells() {
+  const found = [];
+  for (const head of document.querySelectorAll("th[data-id]")) {
+    if (!COLUMN.test(head.dataset.id)) continue;
+    const column = head.cellIndex;
+    const cells = [...head.closest("table").tBodies[0].rows].map((row) => row.cells[column]);
+    found.push({ title: head.querySelector("button") || head, cells });
+  }
+  for (const row of document.querySelectorAll("td:first-child")) {
+    if (kept(row) !== "Energy (J)") continue;
+    found.push({ title: row, cells: [...row.parentElement.cells].slice(1) });
+  }
+  return found;
+}
+
+function sentences() {
+  const found = [];
+  for (const place of document.querySelectorAll(".mb-answer, .mb-cards")) {
+    const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) if (kept(walker.currentNode).match(SENTENCE)) found.push(walker.currentNode);
+  }
+  return found;
+}
+
+function axisOf(chart) {
+  const title = (axis) => (chart.layout[axis] && chart.layout[axis].title && chart.layout[axis].title.text) || "";
+  if (chart.membenchAxis === undefined) {
+    chart.membenchAxis = title("xaxis").includes("Energy (J)") ? "x" : title("yaxis").startsWith("J ") ? "y" : "";
+    const axis = `${chart.membenchAxis}axis`;
+    if (chart.membenchAxis) {
+      chart.membenchLayout = { title: title(axis), range: [...chart.layout[axis].range],
+        tickvals: chart.layout[axis].tickvals, ticktext: chart.layout[axis].ticktext };
+      chart.membenchData = chart.data.map((trace) => {
+        const error = trace[`error_${chart.membenchAxis}`] || {};
+        return { values: [...(trace[chart.membenchAxis] || [])], low: error.arrayminus, high: error.array };
+      });
+    }
+  }
+  return chart.membenchAxis;
+}
+
+function marks(low, high) {
+  const steps = high - low < 2.5 ? [1, 2, 5] : [1];
+  const found = [];
+  for (let power = Math.floor(low); power <= Math.ceil(high); power += 1) {
+    for (const step of steps) {
+      const place = Math.log10(step) + power;
+      if (place >= low && place <= high) found.push(step * 10 ** power);
+    }
+  }
+  return found;
+}
+
+function rescaled(chart, unit) {
+  const axis = axisOf(chart);
+  if (!axis) return;
+  const factor = unit ? unit.factor : 1;
+  const times = (values) => (values ? values.map((v) => v * factor) : values);
+  const before = chart.membenchLayout;
+  const range = before.range.map((end) => end + Math.log10(factor));
+  const words = unit ? titled(before.title, unit).replace("a million histories", "a history")
+    .replace("a history", "a million histories") : before.title;
+  const values = marks(...range);
+  Plotly.restyle(chart, {
+    [axis]: chart.membenchData.map((trace) => times(trace.values)),
+    [`error_${axis}.arrayminus`]: chart.membenchData.map((trace) => times(trace.low)),
+    [`error_${axis}.array`]: chart.membenchData.map((trace) => times(trace.high)),
+  });
+  Plotly.relayout(chart, { [`${axis}axis.title.text`]: words, [`${axis}axis.range`]: range,
+    [`${axis}axis.tickvals`]: unit ? values : before.tickvals,
+    [`${axis}axis.ticktext`]: unit ? values.map((v) => String(Number(v.toPrecision(2)))) : before.ticktext });
+}
+
+function readIn(unit) {
+  for (const { title, cells } of energyCells()) {
+    rewrite(title, (words) => (words === "Energy (J)" ? `${unit.title}, per million` : titled(words, unit)), unit);
+    for (const cell of cells) rewrite(cell, (words) => scaledText(words, unit), unit);
+  }
+  for (const node of sentences()) {
+    rewrite(node, (words) => words.replace(SENTENCE, (_, value, label) =>
+      `${scaledText(value, unit)} ${unit.sign}${label || ""} per million questions`), unit);
+  }
+  if (window.Plotly) for (const chart of document.querySelectorAll(".js-plotly-plot")) rescaled(chart, unit);
+  const note = document.getElementById("unit-note");
+  note.textContent = unit ? unit.note : "";
+}
+
+function unitsOf(grids) {
+  const kwh = { id: "kWh", words: "kWh", title: "Energy (kWh)", sign: "kWh", factor: MANY / KWH, note: "kWh: J / 3.6e6." };
+  const carbon = grids.map((grid) => ({
+    id: grid.location, words: `gCO2e, grid of ${grid.country}`, title: `Carbon (gCO2e, ${grid.location})`,
+    sign: "gCO2e", factor: (MANY * grid.g_per_kwh) / KWH,
+    note: `gCO2e: J / 3.6e6 x ${grid.g_per_kwh} g/kWh (${grid.country} ${grid.year}, ${grid.source}), PUE 1. `
+      + "The grid is the reader's choice: no run says where its power came from.",
+  }));
+  return [kwh, ...carbon];
+}
+
+async function unitPicker() {
+  const nav = document.querySelector("nav");
+  if (!nav || !(energyCells().length || sentences().length)) return;
+  const units = unitsOf(await load("grids"));
+  const note = document.createElement("p");
+  note.id = "unit-note";
+  note.className = "note";
+  const box = picker("Energy in", [["J", "J"], ...units.map((unit) => [unit.id, unit.words])], "J",
+    (chosen) => readIn(units.find((unit) => unit.id === chosen)));
+  box.className = "unit";
+  document.querySelector("main h1").after(box, note);
+}
+
+addEventListener("DOMContentLoaded", () => document.querySelectorAll("table[data-sortable]").forEach(sortable));
+addEventListener("load", unitPicker);
