@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 PAGES = (
     "leaderboard", "amortisation", "compare", "run", "question",
-    "systems", "tasks", "glossary", "method", "submit",
+    "systems", "profiles", "tasks", "glossary", "method", "submit",
 )  # fmt: skip
 
 

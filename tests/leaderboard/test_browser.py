@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from membench.leaderboard.site.export import export
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.testing.boards import BoardPlan, write_store
@@ -29,8 +30,8 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
-    "", "amortisation", "compare", "run", "question", "systems", "tasks", "glossary", "method",
-    "submit",
+    "", "amortisation", "compare", "run", "question", "systems", "profiles", "tasks", "glossary",
+    "method", "submit",
 )  # fmt: skip
 TITLES = {"": "Leaderboard"}
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -118,6 +119,29 @@ def many(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boa
     write_store(root, BoardPlan(runs=500, questions=40, systems=40))
     with served_board(root) as served:
         yield Board(served.address, browser)
+
+
+@pytest.fixture(scope="module")
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of twenty made-up runs, and the profiles of results/."""
+    root = tmp_path_factory.mktemp("twenty")
+    write_store(root, BoardPlan(runs=20, questions=40, systems=8))
+    shutil.copytree(ROOT / "results" / "profiles", root / "profiles")
+    return root
+
+
+@pytest.fixture(scope="module")
+def published(browser: Any, twenty: Path) -> Iterator[Board]:
+    with served_board(twenty) as served:
+        yield Board(served.address, browser)
+
+
+@pytest.fixture(scope="module")
+def site(twenty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as files."""
+    folder = tmp_path_factory.mktemp("exported") / "site"
+    export(Store(twenty), folder)
+    return folder
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -246,14 +270,47 @@ def test_a_phone_shows_answer_chart_and_cards(many: Board) -> None:
     many.check()
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm install axe-core")
+needs_axe = pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm install axe-core")
+WIDTHS = (1400, 768, 390)
+
+
+@needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["", "compare", "run", "question", "glossary"])
+@pytest.mark.parametrize("path", PAGES)
 def test_a_checker_of_accessibility_finds_nothing_serious(
-    many: Board, path: str, scheme: str
+    published: Board, path: str, scheme: str
 ) -> None:
-    page = many.open(path, color_scheme=scheme, bypass_csp=True)
-    assert serious(page) == []
+    page = published.open(path, color_scheme=scheme, bypass_csp=True)
+    for width in WIDTHS:
+        as_tall_as_the_page(page, width, "document.querySelector('[data-testid=\"stMain\"]')")
+        published.settle(page)
+        assert serious(page) == [], width
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_same_of_every_page_of_an_export(browser: Any, site: Path, scheme: str) -> None:
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    tops = sorted(site.glob("*.html"))
+    of_each = [sorted((site / folder).glob("*.html"))[0] for folder in ("boards", "runs")]
+    for file in (*tops, *of_each):
+        page = context.new_page()
+        page.goto(file.as_uri())
+        for width in WIDTHS:
+            as_tall_as_the_page(page, width, "document.documentElement")
+            assert serious(page) == [], (file.name, width)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, file.name
+        page.close()
+    context.close()
+
+
+def as_tall_as_the_page(page: Any, width: int, scrolled: str) -> None:
+    """Make the window so tall that nothing has to be scrolled to, within reason."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_function("() => innerHeight === 900")
+    height = min(int(page.evaluate(f"{scrolled}.scrollHeight")), 8000)
+    page.set_viewport_size({"width": width, "height": max(height, 900)})
+    page.wait_for_function("wanted => innerWidth === wanted", arg=width)
 
 
 def serious(page: Any) -> list[str]:

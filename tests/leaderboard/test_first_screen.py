@@ -15,6 +15,7 @@ from membench.leaderboard.rendering.cards import answer_html, cards_html
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.rows import RowFigure, task_class
 from membench.leaderboard.store.store import Store
+from membench.leaderboard.views import glossary
 from membench.leaderboard.views.answer import findings, silence
 from membench.leaderboard.views.board import (
     ANY_METER,
@@ -291,6 +292,14 @@ def test_joules_can_be_read_in_another_unit_and_nothing_else_changes(
     assert "3.6e6" in other.choice.cost.note
     if unit.startswith("g"):
         assert "380.95 g/kWh (Germany 2023, codecarbon 3.3.2), PUE 1" in other.choice.cost.note
+
+
+def test_a_cost_that_nobody_can_compute_again_says_so(index: Index) -> None:
+    columns = column_words(board(index, BoardQuery(axis="seconds")))
+    assert "self-reported cost" in columns["s / question"][1]
+    assert "summed again" in columns["context tokens / question"][1]
+    told = {record["cost"]: record["who says so"] for record in glossary.cost_records()}
+    assert {cost for cost, who in told.items() if "self-reported" not in who} == {"Context tokens"}
 
 
 def test_only_joules_have_other_units() -> None:

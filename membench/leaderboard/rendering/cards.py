@@ -10,6 +10,7 @@ from membench.leaderboard.views.answer import Finding, findings, silence
 from membench.leaderboard.views.board import Board, BoardRow
 from membench.leaderboard.views.tables import (
     BADGES,
+    context_text,
     cost_text,
     energy_badge,
     frontier_text,
@@ -35,6 +36,7 @@ ul.mb-cards > li { border: 1px solid rgba(128, 134, 145, .45); border-radius: .5
 .mb-cards dt { opacity: .85; margin: 0 !important; padding: 0; text-align: left; }
 .mb-cards dd { margin: 0 !important; padding: 0; font-weight: 600; }
 .mb-cards dd { overflow-wrap: anywhere; }
+.mb-plain dd { font-weight: 400; }
 .mb-cards small { opacity: .85; }
 .mb-cards summary { cursor: pointer; padding: .3rem 0; }
 """
@@ -85,11 +87,11 @@ def record_cards(
     """Any table as cards for narrow screens: the first column is the title, the rest follows."""
     items = [record_card(record, words or {}) for record in records[:MOST_LISTED]]
     first, rest = items[:SHOWN_AT_ONCE], items[SHOWN_AT_ONCE:]
-    shown = f'<ul class="mb-cards">{"".join(first)}</ul>'
+    shown = f'<ul class="mb-cards mb-plain">{"".join(first)}</ul>'
     if rest:
         shown += (
             f"<details><summary>{len(rest)} more</summary>"
-            f'<ul class="mb-cards">{"".join(rest)}</ul></details>'
+            f'<ul class="mb-cards mb-plain">{"".join(rest)}</ul></details>'
         )
     if len(records) > MOST_LISTED:
         shown += f"<p>The first {MOST_LISTED} of {len(records):,}; the downloads hold all.</p>"
@@ -127,7 +129,9 @@ def card(row: BoardRow, board: Board, address: Address) -> str:
         signs.append(f"not ranked: {row.why}")
     link = f'<a href="{escaped(address(row.run_id))}" target="_self">{escaped(row.label)}</a>'
     figures = [(words.title, scored_text(board.choice.metric, row.score))]
-    figures.append(("Cost", cost_text(row, board)))
+    figures.append(("Cost", cost_text(row, board, with_context=False)))
+    if board.choice.axis != "context_tokens" and row.context is not None:
+        figures.append(("Context", f"{context_text(row)} tokens"))
     listed = "".join(f"<dt>{escaped(a)}</dt><dd>{escaped(b)}</dd>" for a, b in figures)
     return (
         f'<li>{rank}<span class="mb-name">{link}</span><dl>{listed}</dl>'

@@ -253,8 +253,8 @@ def placed_names(
 ) -> dict[str, tuple[str, str]]:
     """Names and their sides by run id, of those that cover neither a point nor another name.
 
-    Those on the frontier come first, then references, then the best. A name keeps clear of error
-    bars too; one on the frontier that finds no such place may lie on a bar.
+    Those on the frontier come first, then references, then the best. A name lies on as few error
+    bars as it can; one off the frontier that would lie on several is left to the pointer.
 
     Args:
         rows: What is drawn.
@@ -278,25 +278,33 @@ def placed_names(
     named: dict[str, tuple[str, str]] = {}
     for row in sorted(candidates, key=order):
         name = chart_name(row, candidates)
-        found = free_side(name, places[row.run_id], frame, [*taken, *bars])
-        if found is None and is_on(row):
-            found = free_side(name, places[row.run_id], frame, taken)
-        if found is not None:
-            named[row.run_id] = (name, found)
-            taken.append(text_box(places[row.run_id], found, LETTER * len(name)))
+        sides = free_sides(name, places[row.run_id], frame, taken)
+        crossed = {side: sum(overlap(box, bar) for bar in bars) for side, box in sides.items()}
+        side = min(crossed, key=lambda side: crossed[side], default="")
+        if side and (crossed[side] <= MOST_CROSSED or is_on(row)):
+            named[row.run_id] = (name, side)
+            taken.append(sides[side])
     return named
 
 
-def free_side(
+MOST_CROSSED = 1
+"""Error bars that a name off the frontier may lie on."""
+
+
+def free_sides(
     name: str, place: tuple[float, float], frame: PlotFrame, taken: Sequence[Box]
-) -> str | None:
-    """The first side of a point where a name lies inside the frame and covers nothing."""
-    for side in SIDES:
-        box = text_box(place, side, LETTER * len(name))
-        inside = box[0] >= 0 and box[2] <= frame.width and box[1] >= 0 and box[3] <= frame.height
-        if inside and not any(overlap(box, other) for other in taken):
-            return side
-    return None
+) -> dict[str, Box]:
+    """Sides of a point where a name lies inside the frame and covers neither point nor name."""
+    boxes = {side: text_box(place, side, LETTER * len(name)) for side in SIDES}
+    return {
+        side: box
+        for side, box in boxes.items()
+        if box[0] >= 0
+        and box[2] <= frame.width
+        and box[1] >= 0
+        and box[3] <= frame.height
+        and not any(overlap(box, other) for other in taken)
+    }
 
 
 def bar_boxes(row: BoardRow, frame: PlotFrame, factor: float) -> list[Box]:

@@ -23,7 +23,7 @@ nav button { margin-left: auto; }
 button, select { font: inherit; padding: .2rem .6rem; border: 1px solid var(--line);
   border-radius: .4rem; background: var(--ground); color: inherit; max-width: 100%; }
 h1 { font-size: 1.5rem; margin: .6rem 0; } h2 { font-size: 1.2rem; margin-top: 1.6rem; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; max-width: 100%; }
 .pickers, .chips { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
 .pickers label { max-width: 100%; min-width: 0; }
 .chips a, .chips strong { border: 1px solid var(--line); border-radius: .5rem;
@@ -42,6 +42,7 @@ input { font: inherit; padding: .2rem .6rem; border: 1px solid var(--line); bord
 td.wide { min-width: 12rem; }
 td.words { white-space: normal; min-width: 20rem; }
 .bar { background: #0b78a8; height: .8rem; }
+h2, summary, caption, p, dd { overflow-wrap: anywhere; }
 p.note { color: var(--faint); } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 summary { cursor: pointer; padding: .2rem 0; }
 .narrow { display: none; }

@@ -400,7 +400,7 @@ def claims_body(index: Index) -> str:
     parts = [html.note(claims.NOTICE)]
     for task in names:
         parts += [
-            html.section(f"{task}: {source}", html.table(claims.records(task, source)))
+            folded(f"{task}: {source}", html.table(claims.records(task, source), source))
             for source in claims.sources(task)
         ]
     return "".join(parts)

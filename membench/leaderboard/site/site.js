@@ -192,8 +192,8 @@ function drawPair(place, board, a, b, pair) {
       marker: { color: i ? "#b9855a" : "#0b78a8", pattern: { shape: i ? "/" : "" } },
     }));
     const title = board.fraction ? `${board.metric} (%)` : board.metric;
-    Plotly.newPlot(plot, bars, { barmode: "group", height: 300, margin: { t: 10, r: 8, b: 60, l: 50 },
-      yaxis: { title, rangemode: "tozero" }, legend: { orientation: "h", y: 1.15 } },
+    Plotly.newPlot(plot, bars, { barmode: "group", height: 340, margin: { t: 50, r: 8, b: 60, l: 50 },
+      yaxis: { title, rangemode: "tozero" }, legend: { orientation: "h", y: 1, yanchor: "bottom" } },
     { displaylogo: false, responsive: true }).then(colourCharts);
   }
   place.append(table("By category", ["Category", a.label, b.label],
@@ -269,3 +269,4 @@ addEventListener("DOMContentLoaded", () => {
   }
 });
 addEventListener("load", () => { colourCharts(); openPoints(); });
+addEventListener("resize", colourCharts);

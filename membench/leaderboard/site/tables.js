@@ -72,6 +72,11 @@ function titled(words, unit) {
   return perMillion(words).replace("Energy (J)", unit.title).replace(/^J /, `${unit.sign} `);
 }
 
+function axisTitle(words, unit) {
+  const lines = "J for a history";
+  return words.startsWith(lines) ? words.replace(lines, `${unit.sign} for a million histories`) : titled(words, unit);
+}
+
 function kept(node) {
   if (node.membenchWords === undefined) node.membenchWords = node.textContent;
   return node.membenchWords;
@@ -91,7 +96,7 @@ function energyCells() {
     found.push({ title: head.querySelector("button") || head, cells });
   }
   for (const row of document.querySelectorAll("td:first-child")) {
-    if (kept(row) !== "Energy (J)") continue;
+    if (kept(row) !== "Energy (J)" || !row.closest("table").querySelector('[data-id="per question"]')) continue;
     found.push({ title: row, cells: [...row.parentElement.cells].slice(1) });
   }
   return found;
@@ -142,8 +147,7 @@ function rescaled(chart, unit) {
   const times = (values) => (values ? values.map((v) => v * factor) : values);
   const before = chart.membenchLayout;
   const range = before.range.map((end) => end + Math.log10(factor));
-  const words = unit ? titled(before.title, unit).replace("a million histories", "a history")
-    .replace("a history", "a million histories") : before.title;
+  const words = unit ? axisTitle(before.title, unit) : before.title;
   const values = marks(...range);
   Plotly.restyle(chart, {
     [axis]: chart.membenchData.map((trace) => times(trace.values)),
@@ -190,7 +194,8 @@ async function unitPicker() {
   const box = picker("Energy in", [["J", "J"], ...units.map((unit) => [unit.id, unit.words])], "J",
     (chosen) => readIn(units.find((unit) => unit.id === chosen)));
   box.className = "unit";
-  document.querySelector("main h1").after(box, note);
+  const place = document.querySelector(".chips") || document.querySelector(".mb-lead, main h1");
+  place.after(box, note);
 }
 
 addEventListener("DOMContentLoaded", () => document.querySelectorAll("table[data-sortable]").forEach(sortable));

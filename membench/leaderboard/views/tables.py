@@ -105,14 +105,15 @@ def scored_text(metric: str, figure: RowFigure | None) -> str:
     return f"{number} %{space}{rest}"
 
 
-def cost_text(row: BoardRow, board: Board) -> str:
+def cost_text(row: BoardRow, board: Board, *, with_context: bool = True) -> str:
     """What a question costs, in a sentence."""
     if row.cost is None:
         return "an unknown cost"
     axis = COSTS[board.choice.axis]
     label = f" ({row.energy})" if axis.depends_on == "meter" else ""
     context = ""
-    if axis.id != "context_tokens" and row.context is not None and board.choice.cost.count == 1:
+    told = with_context and board.choice.cost.count == 1 and row.context is not None
+    if told and axis.id != "context_tokens":
         context = f" and {context_text(row)} context tokens"
     cost = board.choice.cost
     return f"{significant(row.cost.value)} {cost.sign}{label}{context} per {cost.per('question')}"
