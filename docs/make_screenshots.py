@@ -21,7 +21,7 @@ IMAGES = ROOT / "docs" / "img"
 DESKTOP = {"width": 1400, "height": 900}
 CHART = ".js-plotly-plot .main-svg"
 TABLE = '[data-testid="stDataFrame"] canvas'
-DRAWN = {"run": TABLE, "question": TABLE, "glossary": TABLE}
+DRAWN = {"run": TABLE, "question": TABLE, "glossary": TABLE, "profiles": TABLE}
 """What must be there before a picture is taken; a chart where nothing is named."""
 
 PHONE = {"width": 390, "height": 844}
@@ -55,6 +55,7 @@ def shots() -> Iterator[Shot]:
     yield Shot("run", f"run?run={lexical[0]}", DESKTOP)
     yield Shot("question", f"question?{urlencode(generated)}", DESKTOP)
     yield Shot("glossary", "glossary", DESKTOP)
+    yield Shot("profiles", "profiles", DESKTOP)
 
 
 def take(browser: Any, address: str, shot: Shot) -> None:

@@ -143,9 +143,9 @@ WIDTHS = {
 
 
 NAMES = "system", "other"
-"""Columns that hold names of rows: never cut, and they stay where they are in a wide table."""
+"""Columns that hold names of rows: as wide as these."""
 
-LETTER, WIDEST = 7.2, 430
+LETTER, WIDEST = 7.0, 330
 """Pixels of a letter in a table, and of the widest column of names."""
 
 
@@ -157,7 +157,6 @@ def widths(records: Records, words: Mapping[str, tuple[str, str]]) -> dict[str, 
             words.get(name, (name, ""))[0],
             width=name_width(records, name) if name in NAMES else WIDTHS.get(name),
             help=words.get(name, (name, ""))[1] or None,
-            pinned=name in NAMES,
         )
         for name in names
         if name in WIDTHS or name in words or name in NAMES

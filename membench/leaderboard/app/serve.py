@@ -94,7 +94,7 @@ def configuration(serving: ServeOptions) -> dict[str, Any]:
         "server.headless": True,
         "server.fileWatcherType": "none",
         "client.toolbarMode": "viewer",
-        "theme.primaryColor": "#0b78a8",
+        "theme.light.primaryColor": "#0b78a8",
         "client.showErrorDetails": "none",
         "server.maxUploadSize": 1,
     }

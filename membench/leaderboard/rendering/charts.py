@@ -269,7 +269,8 @@ def placed_names(
         if row.cost is not None and row.score is not None
     }
     taken = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in places.values()]
-    bars = [box for row in barred for box in bar_boxes(row, frame, factor)]
+    bars = [bar_boxes(row, frame, factor) for row in barred]
+    across, upright = [bar[0] for bar in bars], [bar[1] for bar in bars]
 
     def order(row: BoardRow) -> tuple[bool, bool, bool, float]:
         score = row.score.value if row.score else 0.0
@@ -279,7 +280,11 @@ def placed_names(
     for row in sorted(candidates, key=order):
         name = chart_name(row, candidates)
         sides = free_sides(name, places[row.run_id], frame, taken)
-        crossed = {side: sum(overlap(box, bar) for bar in bars) for side, box in sides.items()}
+        crossed = {
+            side: sum(overlap(box, bar) for bar in upright)
+            + STRUCK * sum(overlap(box, bar) for bar in across)
+            for side, box in sides.items()
+        }
         side = min(crossed, key=lambda side: crossed[side], default="")
         if side and (crossed[side] <= MOST_CROSSED or is_on(row)):
             named[row.run_id] = (name, side)
@@ -287,8 +292,9 @@ def placed_names(
     return named
 
 
-MOST_CROSSED = 1
-"""Error bars that a name off the frontier may lie on."""
+MOST_CROSSED, STRUCK = 1, 2
+"""Error bars that a name off the frontier may lie on; what a level one counts, which strikes
+through it."""
 
 
 def free_sides(
@@ -307,16 +313,15 @@ def free_sides(
     }
 
 
-def bar_boxes(row: BoardRow, frame: PlotFrame, factor: float) -> list[Box]:
-    """What the error bars of a row cover."""
-    if row.cost is None or row.score is None:
-        return []
+def bar_boxes(row: BoardRow, frame: PlotFrame, factor: float) -> tuple[Box, Box]:
+    """What the level and the upright error bar of a drawn row cover."""
+    assert row.cost is not None and row.score is not None
     x, y = frame.place(row.cost.value, factor * row.score.value)
     left = frame.place(max(row.cost.low or row.cost.value, 10**frame.left), 0.0)[0]
     right = frame.place(max(row.cost.high or row.cost.value, row.cost.value), 0.0)[0]
     low, high = (row.score.value if end is None else end for end in (row.score.low, row.score.high))
     bottom, top = (frame.place(row.cost.value, factor * end)[1] for end in (low, high))
-    return [(left, y - BAR, right, y + BAR), (x - BAR, top, x + BAR, bottom)]
+    return (left, y - BAR, right, y + BAR), (x - BAR, top, x + BAR, bottom)
 
 
 BAR = 2.0

@@ -12,6 +12,7 @@ from membench.leaderboard.store.rows import lower_is_better, task_class
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle
 from membench.leaderboard.views.cost_origin import origin_note
+from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.standing import Standing, standing
 from membench.leaderboard.views.tables import BADGES
@@ -36,7 +37,7 @@ def page() -> None:
         st.text(f"{shown.withdrawn.when_utc}: {shown.withdrawn.why}")
     where = standing(state.index(), run_id)
     if where is not None:
-        st.html(standing_html(where, pick_unit(where)))
+        draw_standing(where)
     if shown.loaded is not None:
         draw(shown.loaded)
     draw_decisions(shown)
@@ -62,11 +63,15 @@ def pick_run() -> str:
     return chosen
 
 
-def pick_unit(where: Standing) -> str:
-    """What joules are read in, where the run has any."""
+def draw_standing(where: Standing) -> None:
+    """Place, scores and costs; what joules are read in is chosen below them."""
     if not any(item.cost.id == "joules" for item in where.costs):
-        return ""
-    return c.unit_picker("joules")
+        st.html(standing_html(where))
+        return
+    unit = c.chosen("unit", unit_options("joules"), unit_words)
+    st.html(standing_html(where, unit_id("joules", unit)))
+    with st.popover(f"Energy in: {unit_words(unit)}"):
+        c.unit_picker("joules")
 
 
 def draw(loaded: LoadedBundle) -> None:
