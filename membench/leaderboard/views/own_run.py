@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from membench.domain.case import Case
 from membench.domain.errors import UserError
+from membench.domain.outcome import PlayedCase
 from membench.domain.score import Gold
 from membench.leaderboard.views.model_calls import AskedQuestion, owner_note, question_calls
-from membench.records.attempts import PlayedCase, RunRecords, played_case
+from membench.records.attempts import RunRecords, played_case
 from membench.records.run_directory import RunDir
 from membench.tasks.registry import get_task
 
