@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from membench.domain.case import Ask, Case
 from membench.domain.labels import JsonView, Phase
+from membench.energy.attribution.integrate import union_length
 from membench.records.attempts import CaseAttempt
 from membench.records.record import Record
 from membench.records.summary import (
@@ -176,16 +177,6 @@ class CostTally:
             p50=quantile_of(spent, 0.5),
             p95=quantile_of(spent, 0.95),
         )
-
-
-def union_length(starts: Floats, ends: Floats) -> float:
-    """Length of the union of intervals: the wall time that concurrent spans cover."""
-    if not len(starts):
-        return 0.0
-    order = np.argsort(starts, kind="stable")
-    starts, ends = starts[order], np.maximum.accumulate(ends[order])
-    uncovered = np.maximum(starts[1:] - ends[:-1], 0.0).sum()
-    return float(ends[-1] - starts[0] - uncovered)
 
 
 def add_usage(usage: dict[str, PhaseUsage], phase: str, more: PhaseUsage) -> None:

@@ -25,10 +25,10 @@ from membench.energy.attribution.integrate import (
     JUDGE,
     Bools,
     CounterCurve,
-    Grid,
     IntegratedTrace,
     SpanTable,
     integrate,
+    union_length,
 )
 from membench.energy.attribution.split import Fit
 from membench.energy.figure import Allocation, EnergyFigure, Flag, combine, unavailable
@@ -83,11 +83,11 @@ def all_channels(
 
 def busy_seconds(table: SpanTable) -> dict[str, float]:
     """Seconds in which at least one span of each bucket was active."""
-    grid = Grid.of(table, np.zeros(0))
-    active = (grid.by_bucket > 0) @ grid.seconds if grid.seconds.size else np.zeros(0)
-    return dict(zip(table.buckets, active.tolist(), strict=True)) if active.size else dict.fromkeys(
-        table.buckets, 0.0
-    )  # fmt: skip
+    of_bucket = [table.bucket == code for code in range(len(table.buckets))]
+    return {
+        name: union_length(table.start[mine], table.end[mine])
+        for name, mine in zip(table.buckets, of_bucket, strict=True)
+    }
 
 
 # --- counters ----------------------------------------------------------------------------------

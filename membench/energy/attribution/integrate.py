@@ -93,6 +93,16 @@ class SpanTable:
         return float(self.start[own].min()), float(self.end[own].max())
 
 
+def union_length(starts: Array, ends: Array) -> float:
+    """Length of the union of intervals: the wall time that concurrent spans cover."""
+    if not len(starts):
+        return 0.0
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], np.maximum.accumulate(ends[order])
+    uncovered = np.maximum(starts[1:] - ends[:-1], 0.0).sum()
+    return float(ends[-1] - starts[0] - uncovered)
+
+
 @dataclass(frozen=True)
 class Grid:
     """Time cut into k cells, with b buckets.
