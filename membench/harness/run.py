@@ -41,6 +41,7 @@ from membench.harness.stages.read import read
 from membench.harness.stages.score import score
 from membench.harness.stages.verdicts import judged
 from membench.harness.summary import summarise
+from membench.harness.unrecorded import charge_unrecorded
 from membench.llm.spending import spent_by_role
 from membench.readers.registry import reads_nothing
 from membench.records.journal import DiskFull
@@ -116,6 +117,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         check_reachable(prepared)
         resumed = replace(manifest, status="running", attempts=manifest.attempts + 1)
         run.write_manifest(with_isolation(resumed, prepared))
+        charge_unrecorded(run, "interrupted")
         return execute(prepared, run, surveyed, progress)
 
 
@@ -316,6 +318,7 @@ def warm_up_run(
                     read_stage(one, thrown_away, clock, NullProgress(), own)
                 if own.gateway is not None and models.gateway is not None:
                     models.gateway.add_external_spend(own.gateway.spent)
+            charge_unrecorded(run, "warm-up")
 
     return warm_up
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from membench.domain.labels import JsonObject, JsonView, Provenance
+from membench.domain.labels import JsonObject, JsonView, Provenance, Role
 from membench.domain.score import Category, Metric
 from membench.records.comparison_key import ComparisonKey
 from membench.records.fields import known_fields, plain_fields
 from membench.records.manifest import SCHEMA, SystemEntry
-from membench.records.usage import PhaseUsage
+from membench.records.usage import PhaseUsage, Usage
+
+SYSTEM_ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
+"""The models that a memory system calls by itself."""
 
 
 @dataclass(frozen=True)
@@ -378,6 +381,27 @@ class Summary:
 def stores_nothing(system: SystemEntry, summary: Summary) -> bool:
     """Whether every store stayed empty, of a system whose card does not make it the floor."""
     return summary.costs.stored.nothing and system.reference != "floor"
+
+
+def unrecorded_calls(summary: Summary) -> dict[str, int]:
+    """Calls of the system's models that were paid and stand in no record, by role; empty if none.
+
+    Those of abandoned attempts, of warm-ups and of interruptions are recorded as such.
+    """
+    if summary.spent is None:
+        return {}
+    parts = (*summary.costs.usage.values(), *summary.costs.abandoned.usage.values())
+    recorded = sum(parts, PhaseUsage()).roles
+    missing = {
+        role: use.calls - _paid(recorded.get(role, Usage()))
+        for role, use in summary.spent.roles.items()
+        if role in SYSTEM_ROLES
+    }
+    return {role: calls for role, calls in missing.items() if calls > 0}
+
+
+def _paid(usage: Usage) -> int:
+    return usage.calls - usage.replayed
 
 
 def scored_value(metrics: Mapping[str, Metric], name: str) -> float | None:

@@ -34,6 +34,7 @@ from membench.records.summary import (
     Summary,
     never_scored,
     stores_nothing,
+    unrecorded_calls,
 )
 from membench.records.usage import Usage
 from membench.tasks.registry import get_task
@@ -302,6 +303,7 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
     if summary.costs.time_s:
         lines.append(energy_line(summary.energy))
         lines.extend(unmetered_lines(summary))
+    lines.extend(unrecorded_lines(summary))
     lines.extend(gate_lines(summary.reader_gate))
     lines.extend(judge_lines(summary.judge))
     if SCRIPTED in summary.models.values():
@@ -332,6 +334,14 @@ def stored_lines(summary: Summary, path: Path | None) -> Iterator[str]:
             "NOTHING WAS STORED: what is scored here is the reader without a memory; such a row is "
             "never ranked"
         )
+
+
+def unrecorded_lines(summary: Summary) -> Iterator[str]:
+    """Calls of the system that its records do not have: its costs are not what they seem."""
+    missing = unrecorded_calls(summary)
+    if missing:
+        listed = ", ".join(f"{calls} of the {role} model" for role, calls in missing.items())
+        yield f"UNRECORDED CALLS: {listed} were paid and stand in no record; a bundle is flagged"
 
 
 def sent_text(summary: Summary) -> str:

@@ -143,7 +143,7 @@ def play_lines(path: Path, *, text_allowed: bool) -> Iterator[JsonObject]:
     played = JournalIndex(path, is_play)
     yield from (redact.play(line, text_allowed=text_allowed) for line in indexed(played, "event"))
     late = [line for line in played.notes if line.get("late")]
-    yield from map(redact.note, sorted(late, key=lambda line: str(line["of"])))
+    yield from map(redact.note, sorted(late, key=lambda line: str(line.get("of", ""))))
 
 
 def records(path: Path, shape: Shape, number: str) -> Iterator[JsonObject]:

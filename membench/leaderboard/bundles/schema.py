@@ -523,10 +523,10 @@ class Play(StrictModel):
 
 
 class Note(StrictModel):
-    """A line of play.jsonl that belongs to no event: calls after a case was closed."""
+    """A line of play.jsonl that belongs to no event: calls that came late, or count for nothing."""
 
-    note: Literal["close"]
-    of: CaseId
+    note: Literal["close", "late", "warm-up", "interrupted"]
+    of: CaseId | None = None
     late: Annotated[list[LateUsage], Field(max_length=100_000)]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from membench.domain.answer import AnswerInput
 from membench.domain.case import Ask, Case, Remember
@@ -28,6 +28,7 @@ from membench.readers.registry import local_reader
 from membench.records.attempts import CaseAttempt
 from membench.records.memories import memory_from_line
 from membench.records.record import Record
+from membench.records.summary import Summary, unrecorded_calls
 from membench.tasks.base import AnyTask
 from membench.tokens import count_tokens
 
@@ -193,7 +194,7 @@ def claim_flags(bundle: ParsedBundle) -> list[str]:
     found = []
     if any(instant(lines) for lines in (bundle.play, bundle.answers)):
         found.append("flag.instant")
-    if unrecorded(bundle):
+    if unrecorded_calls(Summary.from_json(bundle.summary)):
         found.append("flag.unrecorded")
     return found
 
@@ -207,24 +208,3 @@ def instant(lines: Iterable[JsonView]) -> bool:
             idle += entry["end"] <= entry["start"]
         working += bool(entry.get("cpu_s") or entry.get("usage"))
     return spans >= LEAST_SPANS and (idle > spans / 2 or not working)
-
-
-def unrecorded(bundle: ParsedBundle) -> bool:
-    """Whether more calls of the system's own models were paid than the records have."""
-    paid = (bundle.summary.get("spent") or {}).get("roles", {})
-    return any(
-        use["calls"] > recorded_calls(bundle, role)
-        for role, use in paid.items()
-        if role in (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
-    )
-
-
-def recorded_calls(bundle: ParsedBundle, role: str) -> int:
-    """Calls of a role in the summary, those of abandoned attempts included."""
-    return sum(use["roles"].get(role, {}).get("calls", 0) for use in phases_of(bundle))
-
-
-def phases_of(bundle: ParsedBundle) -> Iterator[JsonView]:
-    """Usage by phase, of what counts and of what was abandoned."""
-    yield from bundle.summary["usage"].values()
-    yield from bundle.summary.get("abandoned", {}).get("usage", {}).values()
