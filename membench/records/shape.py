@@ -157,6 +157,8 @@ def is_text(line: JsonView) -> bool:
 def is_note(line: JsonView) -> bool:
     """What belongs to no event: calls that came late, trouble at closing."""
     late = line.get("late", [])
+    if not is_count(line.get("carried_over", 0)):
+        return False
     return "note" in line and isinstance(late, list) and all(map(is_usage, late))
 
 

@@ -246,6 +246,15 @@ def no_time(spoil: Spoil) -> None:
     spoil.lines(PLAY, change)
 
 
+def knows_of_another_case(spoil: Spoil) -> None:
+    """A lane noted that texts of an earlier case were recalled."""
+
+    def change(lines: list[dict[str, Any]]) -> None:
+        lines.append({"note": "close", "of": lines[0]["case"], "carried_over": 2})
+
+    spoil.lines(PLAY, change)
+
+
 SPENT = {"roles": {"memory": {"calls": 5}}, "calls": 5}
 
 REMARKS: dict[str, Callable[[Stranger], Any]] = {
@@ -261,6 +270,7 @@ REMARKS: dict[str, Callable[[Stranger], Any]] = {
     "flag.handed_in": manifest("system", "protocol", to="handed-in"),
     "flag.failures": summary("complete", to=False, flags=by_manifest),
     "flag.empty": summary("stored", to={"cases": 2, "empty": 2, "mean": 0.0}, flags=by_manifest),
+    "flag.state": spoiled(knows_of_another_case, by_manifest),
     "flag.claimed": answers_kept_back,
     "flag.unverified": lambda s: verify_form(open_bundle(s.path)).flags,
 }

@@ -304,6 +304,7 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
         lines.append(energy_line(summary.energy))
         lines.extend(unmetered_lines(summary))
     lines.extend(unrecorded_lines(summary))
+    lines.extend(state_lines(path))
     lines.extend(gate_lines(summary.reader_gate))
     lines.extend(judge_lines(summary.judge))
     if SCRIPTED in summary.models.values():
@@ -342,6 +343,18 @@ def unrecorded_lines(summary: Summary) -> Iterator[str]:
     if missing:
         listed = ", ".join(f"{calls} of the {role} model" for role, calls in missing.items())
         yield f"UNRECORDED CALLS: {listed} were paid and stand in no record; a bundle is flagged"
+
+
+def state_lines(path: Path | None) -> Iterator[str]:
+    """Whether the system knew in one case what it was told in another."""
+    if path is None:
+        return
+    counts = [line.get("carried_over", 0) for line in read_lines(path / "play.jsonl")]
+    if cases := sum(count > 0 for count in counts):
+        yield (
+            f"STATE KEPT BETWEEN CASES: {sum(counts)} recalled memories in {cases} cases are texts "
+            "of an earlier case; a bundle is flagged and never ranked"
+        )
 
 
 def sent_text(summary: Summary) -> str:

@@ -34,6 +34,7 @@ from membench.domain.clock import Clock
 from membench.domain.errors import Reason, SystemFault
 from membench.domain.labels import Phase
 from membench.domain.system import Memory, MemoryChange, MemorySystem, Query
+from membench.harness.lanes.earlier_cases import EarlierCases
 from membench.harness.lanes.resources import process_cpu_s, resources_of
 from membench.harness.lanes.store_count import StoreCount
 from membench.llm.phase_meter import PhaseMeter
@@ -127,6 +128,10 @@ class CasePlayer:
         meter: Meters model calls.
         clock: The run's clock.
         node: Index of the machine, where there are several.
+        earlier: The texts of the cases before; None to look for none of them.
+
+    Attributes:
+        carried_over: Recalled memories that are texts of an earlier case.
     """
 
     def __init__(
@@ -142,6 +147,7 @@ class CasePlayer:
         meter: PhaseMeter,
         clock: Clock,
         node: int | None = None,
+        earlier: EarlierCases | None = None,
     ) -> None:
         """Prepare; nothing of the system runs before the first event."""
         self.job = job
@@ -160,6 +166,10 @@ class CasePlayer:
         self._broken = False
         self._next = 0
         self.failed = 0
+        self.carried_over = 0
+        self._earlier = earlier
+        if earlier is not None:
+            earlier.begin(job.case)
 
     @property
     def done(self) -> bool:
@@ -185,6 +195,8 @@ class CasePlayer:
     def close(self) -> None:
         """Close the system; what it raises then is noted by the lane, and fails no event."""
         system, self._system = self._system, None
+        if self._earlier is not None:
+            self._earlier.end(self.job.case)
         if system is not None:
             system.close()
 
@@ -365,6 +377,9 @@ class CasePlayer:
             return with_answer(alone, answer), EventSize()
         query = self._query(index, event)
         check_recall(memories, query, ignores_k=self._ignores_k)
+        if self._earlier is not None:
+            texts = (memory.text for memory in memories)
+            self.carried_over += self._earlier.count(self.job.case, texts)
         numbers = [self._memories.index(memory) for memory in memories]
         tokens = sum(self._memories.tokens[n] for n in numbers)
         if query.token_budget is not None and tokens > query.token_budget:

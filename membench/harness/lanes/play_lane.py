@@ -16,6 +16,7 @@ from membench.domain.clock import Clock
 from membench.domain.labels import JsonObject, Phase, Scalar
 from membench.domain.system import SystemContext
 from membench.harness.lanes.case_player import CaseJob, CasePlayer, PlaySettings
+from membench.harness.lanes.earlier_cases import EarlierCases
 from membench.harness.lanes.engine import LaneLocation
 from membench.harness.lanes.work_folder import WorkFolder
 from membench.llm.phase_meter import GatewayAccess, NullPhaseMeter, PhaseMeter
@@ -81,6 +82,7 @@ class PlayLane:
         os.environ.update(client_variables(self._endpoints))
         self._folder = WorkFolder()
         self._servers = fork_servers(worker.isolation)
+        self._earlier = EarlierCases()
         self._players: dict[str, CasePlayer] = {}
 
     def handle(self, job: CaseJob | WaveStep) -> int:
@@ -130,6 +132,8 @@ class PlayLane:
             note["error"] = describe(error)
         if late := self._meter.late():
             note["late"] = [usage.to_json() for usage in late]
+        if player.carried_over:
+            note["carried_over"] = player.carried_over
         if note:
             self._records.append({"note": "close", "of": player.job.case.id, **note})
 
@@ -146,6 +150,7 @@ class PlayLane:
             meter=self._meter,
             clock=self._clock,
             node=self._node,
+            earlier=self._earlier,
         )
 
     def _context(self) -> SystemContext:

@@ -142,7 +142,7 @@ def play_lines(path: Path, *, text_allowed: bool) -> Iterator[JsonObject]:
     """Records of the play stage, then calls that came after a case was closed."""
     played = JournalIndex(path, is_play)
     yield from (redact.play(line, text_allowed=text_allowed) for line in indexed(played, "event"))
-    late = [line for line in played.notes if line.get("late")]
+    late = [line for line in played.notes if line.get("late") or line.get("carried_over")]
     yield from map(redact.note, sorted(late, key=lambda line: str(line.get("of", ""))))
 
 

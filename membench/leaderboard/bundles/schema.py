@@ -527,7 +527,8 @@ class Note(StrictModel):
 
     note: Literal["close", "late", "warm-up", "interrupted"]
     of: CaseId | None = None
-    late: Annotated[list[LateUsage], Field(max_length=100_000)]
+    late: Annotated[list[LateUsage], Field(max_length=100_000)] = []
+    carried_over: Count | None = None
 
 
 PLAY_LINES = ("event line", "note line")

@@ -214,6 +214,8 @@ def run_flags(bundle: ParsedBundle) -> list[str]:
         found.append("flag.handed_in")
     if bundle.manifest["subset"]:
         found.append("flag.partial")
+    if any(note.get("carried_over") for note in bundle.notes):
+        found.append("flag.state")
     if not bundle.summary["complete"]:
         found.append("flag.failures")
     stored = StoredMemories.from_json(bundle.summary.get("stored"))

@@ -185,6 +185,7 @@ FLAGS: dict[str, str] = {
     "flag.handed_in": "the answers were made elsewhere and handed in: self-reported, never ranked",
     "flag.failures": "some events failed; never ranked",
     "flag.empty": "nothing was stored in any history; never ranked",
+    "flag.state": "it recalled texts of an earlier case after its reset; never ranked",
     "flag.claimed": "some figures cannot be re-scored from this bundle",
     "flag.unverified": "the verifier has no data of this task, so nothing was re-scored",
 }

@@ -558,6 +558,8 @@ def why_unranked(run: JsonView, score: RowFigure | None) -> str:
         return "a scripted model took part"
     if run["subset"]:
         return "a subset of the questions"
+    if "flag.state" in str(run.get("flags", "")).split():
+        return "it recalled texts of an earlier case after its reset"
     if run.get("reader_fails_gate"):
         return "its reader answers no better with the evidence than without"
     if run.get("stores_nothing"):
