@@ -1,7 +1,7 @@
 import pytest
 
 from membench.domain.score import Score
-from membench.metrics.aggregate import aggregate
+from membench.metrics.aggregate import PackedEntries, aggregate
 
 CATEGORIES = {"single": "4", "multi": "1"}
 
@@ -82,3 +82,17 @@ def test_no_rows_make_no_metrics():
 def test_an_unknown_category_is_an_error():
     with pytest.raises(KeyError):
         aggregate([row(1.0, category="none")], CATEGORIES)
+
+
+@pytest.mark.parametrize("distinct", [1, 256, 257, 65_537])
+def test_packed_entries_are_those_that_were_put_in_however_many_differ(distinct):
+    entries = PackedEntries()
+    wanted = [number / 7 for number in range(distinct)] + ["failed", 0.0, "failed"]
+    for entry in wanted:
+        entries.append(entry)
+    assert list(entries) == wanted
+    assert (entries.count("failed"), entries.count("too short"), len(entries)) == (
+        2,
+        0,
+        distinct + 3,
+    )
