@@ -53,8 +53,9 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def packages() -> list[SystemCard]:
-    """Every system with an environment of its own."""
-    return [card for card in list_systems().values() if card.environment is not None]
+    """Every system with an environment of its own that runs on this machine."""
+    cards = list_systems().values()
+    return [card for card in cards if card.environment is not None and not card.hosted]
 
 
 def say(message: str) -> None:

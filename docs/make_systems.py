@@ -90,7 +90,10 @@ def profile(made: Profile) -> Iterator[str]:
 
 
 def unprofiled(card: SystemCard) -> Iterator[str]:
-    """A package whose profile is not yet measured."""
+    """A package whose profile is not yet measured; a service whose calls nobody here sees."""
+    if card.hosted:
+        yield "\n## Profile\n\nNone: what the service asks of its models is not seen from here."
+        return
     command = f"membench profile {card.name} --out results/profiles"
     yield f"\n## Profile\n\nNot yet measured: `{command}`."
 

@@ -10,7 +10,7 @@ from typing import Literal
 from membench.domain.labels import Role, Scalar
 
 ParameterType = Literal["str", "int", "float", "bool"]
-Fidelity = Literal["package", "weights", "native", "adapted", "control"]
+Fidelity = Literal["package", "hosted", "weights", "native", "adapted", "control"]
 Protocol = Literal["blind", "question-aware", "answer-only", "handed-in"]
 Replay = Literal["exact", "answers", "none"]
 Reference = Literal["ceiling", "floor", "full-context", "baseline"]
@@ -87,6 +87,7 @@ class EnvironmentCard:
         memory_mb: Most memory that it and what it starts may hold.
         timeout_s: Longest time per call, by operation; `start` covers import and reset.
         unrestricted: Why it cannot run under the rules of Landlock; empty where it can.
+        keys: Environment variables with its credentials: all of ours that its worker is given.
     """
 
     python: str = ">=3.11"
@@ -99,6 +100,7 @@ class EnvironmentCard:
     memory_mb: int = 8192
     timeout_s: Mapping[str, float] = field(default_factory=dict, hash=False)
     unrestricted: str = ""
+    keys: tuple[str, ...] = ()
 
 
 BUILT_IN = Path(__file__).parent / "systems"
@@ -181,6 +183,11 @@ class SystemCard:
     def built_in(self) -> bool:
         """Whether it is part of membench."""
         return BUILT_IN in self.folder.parents
+
+    @property
+    def hosted(self) -> bool:
+        """Whether it runs on its maker's machines; its parameter `base_url` says where."""
+        return self.fidelity == "hosted"
 
     @property
     def worker(self) -> EnvironmentCard:

@@ -94,6 +94,7 @@ class _Environment(BaseModel):
     memory_mb: Annotated[int, Field(ge=0)] = 8192
     timeout_s: dict[Operation, Annotated[float, Field(gt=0)]] = {}
     unrestricted: str = ""
+    keys: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], ...] = ()
 
     def card(self) -> EnvironmentCard:
         return EnvironmentCard(**self.model_dump())
@@ -148,6 +149,14 @@ class _System(BaseModel):
         texts = {name for name, given in self.parameters.items() if given.type == "str"}
         if self.drives and not {"name", "version"} <= texts:
             raise ValueError("with drives = true it needs the parameters 'name' and 'version'")
+        return self
+
+    @model_validator(mode="after")
+    def _hosted_ones_are_reached(self) -> Self:
+        """A service elsewhere has an address, and its worker the network to get there."""
+        reached = self.environment is not None and self.environment.network
+        if self.fidelity == "hosted" and not (reached and "base_url" in self.parameters):
+            raise ValueError("fidelity 'hosted' needs environment.network and a 'base_url'")
         return self
 
     @model_validator(mode="after")

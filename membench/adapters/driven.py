@@ -1,10 +1,11 @@
-"""Systems behind an adapter that drives whatever runs at an address: named by the run."""
+"""Systems that run at an address: named by the run, or on their maker's machines."""
 
 from __future__ import annotations
 
 import re
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from membench.adapters.registry import create, list_systems
 from membench.domain.case import CaseInfo
 from membench.domain.errors import SystemFault, UsageError
 from membench.domain.labels import Scalar
-from membench.domain.system import SystemContext
+from membench.domain.system import MemorySystem, SystemContext
 from membench.tokens import count_tokens
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -57,26 +58,49 @@ def driven_card(card: SystemCard, parameters: Mapping[str, Scalar]) -> SystemCar
 
 
 def check_answers(card: SystemCard, parameters: Mapping[str, Scalar], task: str) -> None:
-    """Open and leave an empty case of a driven system, before anything is played.
+    """Open and leave an empty case of a system elsewhere, before anything is played.
 
     Args:
-        card: What is run; nothing happens unless it drives another system.
+        card: What is run; nothing happens unless it drives another system or is hosted.
         parameters: Its parameters, checked.
         task: Name of the task to come.
 
     Raises:
-        UsageError: It was not told where the other system is, or nothing answers there.
+        UsageError: It was not told where the other system is, nothing answers there, or its key
+            is refused.
     """
-    if not card.drives:
+    if not (card.drives or card.hosted):
         return
     with tempfile.TemporaryDirectory(prefix="membench-reach-") as folder:
-        system = create(card, SystemContext(parameters, 0, Path(folder), count_tokens, {}))
         try:
-            system.reset(CaseInfo("reachable", task))
-            system.close()
+            context = SystemContext(parameters, 0, Path(folder), count_tokens, {})
+            open_and_leave(create(card, context), task)
         except SystemFault as fault:
             raise UsageError(
-                f"system '{card.name}' cannot be reached: {fault.detail}",
-                "Start it, and look at its address or command: "
-                f"`membench systems show {card.adapter or card.name}` lists the parameters.",
+                f"system '{card.name}' cannot be reached: {fault.detail}", _remedy(card)
             ) from None
+
+
+def open_and_leave(system: MemorySystem, task: str) -> None:
+    """Start an empty case and close the system, also where it does not start.
+
+    Raises:
+        SystemFault: It did not start, or not close.
+    """
+    try:
+        system.reset(CaseInfo("reachable", task))
+    except SystemFault:
+        with suppress(SystemFault):
+            system.close()
+        raise
+    system.close()
+
+
+def _remedy(card: SystemCard) -> str:
+    """What to look at when a system elsewhere does not answer."""
+    if card.hosted:
+        return f"Look at the key in {' and '.join(card.worker.keys)}, and at the network."
+    return (
+        "Start it, and look at its address or command: "
+        f"`membench systems show {card.adapter or card.name}` lists the parameters."
+    )

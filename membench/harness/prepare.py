@@ -14,6 +14,8 @@ from itertools import islice
 from membench.adapters import registry as systems
 from membench.adapters.configured import configured_card
 from membench.adapters.driven import driven_card
+from membench.adapters.environment.keys import check_keys
+from membench.adapters.hosted import NO_ENERGY
 from membench.adapters.isolation import Isolation, choose_isolation, exposed
 from membench.domain.case import Ask, Case, Ingest, opaque_ids
 from membench.domain.errors import UsageError
@@ -136,6 +138,7 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     check(spec, options, card, task.card)
     parameters = systems.checked_parameters(card, spec.set)
     systems.check_installed(card)
+    check_keys(card)
     card = configured_card(driven_card(card, parameters), parameters)
     check_roles(spec, card)
     choose_isolation(card, options.isolation)
@@ -144,7 +147,7 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     places = places_of(card, task_type)
     spec = replace(without_places(spec, places), split=source.split)
     version = task.identify(source)
-    selection = choose(options.energy)
+    selection = sensors(card, options.energy)
     prepared = ResolvedRun(
         spec, options, card, parameters, task, source, version, k, selection, places
     )
@@ -153,6 +156,15 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
 
         ray.check(models=bool(prepared.models))
     return prepared
+
+
+def sensors(system: systems.SystemCard, energy: str) -> Selection:
+    """The energy sources of a run; none for a hosted system, whose joules nobody here can read.
+
+    Raises:
+        UserError: There is no such source, or it cannot be read here.
+    """
+    return Selection("none", (), (NO_ENERGY,)) if system.hosted else choose(energy)
 
 
 def with_own_reader(spec: RunSpec, system: systems.SystemCard) -> RunSpec:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from membench.adapters.driven import check_answers
 from membench.adapters.environment import environments
+from membench.adapters.hosted import host_of, round_trip_ms
 from membench.adapters.isolation import Isolation
 from membench.domain.clock import Clock
 from membench.domain.errors import RunStateError, Stopped, UsageError
@@ -89,10 +90,11 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     environments.ensure(prepared.system, progress.note)
     check_reachable(prepared)
     warn(prepared, progress)
+    begun = with_distance(new_manifest(prepared, surveyed, run_id), prepared, progress)
     run = RunDir.create(options.out, run_id)
     with run.locked():
         run.write_places(prepared.places)
-        run.write_manifest(with_isolation(new_manifest(prepared, surveyed, run_id), prepared))
+        run.write_manifest(with_isolation(begun, prepared))
         return execute(prepared, run, surveyed, progress)
 
 
@@ -164,6 +166,7 @@ def derive(
             parent=origin,
             isolation=manifest.isolation,
             isolation_reason=manifest.isolation_reason,
+            round_trip_ms=manifest.round_trip_ms,
         )
         run.write_manifest(begun)
         return execute(prepared, run, surveyed, progress)
@@ -180,6 +183,18 @@ def with_isolation(manifest: Manifest, prepared: ResolvedRun) -> Manifest:
             return manifest
         now = Isolation(manifest.isolation, manifest.isolation_reason).weaker(now)
     return replace(manifest, isolation=now.level, isolation_reason=now.reason)
+
+
+def with_distance(manifest: Manifest, prepared: ResolvedRun, progress: Progress) -> Manifest:
+    """A manifest that says how far away a hosted system is; of any other, the manifest itself."""
+    taken = round_trip_ms(prepared.system, prepared.parameters)
+    if taken is None:
+        return manifest
+    progress.note(
+        f"{prepared.system.name}: hosted at {host_of(prepared.parameters)}, where a connection "
+        f"takes {taken:g} ms; every latency of the run holds the network"
+    )
+    return replace(manifest, round_trip_ms=taken)
 
 
 def refuse_handed_in(prepared: ResolvedRun) -> None:

@@ -164,7 +164,7 @@ class ParentEntry:
 
 ABSENT_WHERE_EMPTY = (
     *("energy", "energy_protocol", "local_models", "parameter_changes"),
-    *("isolation", "isolation_reason"),
+    *("isolation", "isolation_reason", "round_trip_ms"),
 )
 """Keys of a manifest that are not written without a value."""
 
@@ -202,6 +202,8 @@ class Manifest:
         isolation: Where the system's code ran: `isolated`, `process` or `in-process`; None where
             nothing was played, or the manifest is from before the key.
         isolation_reason: Why it was not isolated.
+        round_trip_ms: Time of a connection to a hosted system when the run began, in milliseconds;
+            latencies of the run hold it once or more. None for what runs on this machine.
         schema: Version of the file.
     """
 
@@ -230,6 +232,7 @@ class Manifest:
     parameter_changes: Mapping[str, JsonView] = field(default_factory=dict)
     isolation: IsolationLevel | None = None
     isolation_reason: str = ""
+    round_trip_ms: float | None = None
     schema: int = SCHEMA
 
     @property

@@ -163,7 +163,7 @@ def reset_empties(subject: Subject) -> None:
 
 def order_and_unicode(subject: Subject) -> None:
     """Any script survives; sessions may come between questions; scores fall along the ranking."""
-    verbatim = Role.MEMORY not in subject.card.roles
+    verbatim = Role.MEMORY not in subject.card.roles and not subject.card.hosted
     with subject.fresh() as system:
         for index, line in enumerate(SCRIPTS):
             given = session("case-a", index, (line,))

@@ -69,12 +69,17 @@ def check_release(
         report: Told in a line what is being done.
 
     Raises:
-        UsageError: It is no package, or shares another system's lock.
+        UsageError: It is no package, a hosted service, or shares another system's lock.
         DataError: Its first requirement is not pinned.
         EnvironmentProblem: uv is missing.
     """
     if card.environment is None:
         raise UsageError(f"system '{card.name}' is part of membench and has no releases")
+    if card.hosted:
+        raise UsageError(
+            f"system '{card.name}' is a hosted service: a new client says nothing of it",
+            f"Check it with its key: membench conformance {card.name}",
+        )
     if Path(card.environment.lock).parent != Path():
         other = (card.folder / card.environment.lock).parent.resolve().name
         raise UsageError(f"'{card.name}' has the lock of '{other}'", f"Check '{other}' instead.")

@@ -22,6 +22,7 @@ from pathlib import Path
 from membench.adapters.card import SystemCard
 from membench.adapters.environment import landlock
 from membench.adapters.environment.adapter_imports import imports_of
+from membench.adapters.environment.keys import without_keys
 from membench.adapters.environment.worker.supervisor import GRACE_S, MEMORY_EXIT
 from membench.adapters.environment.worker_folder import (
     import_name,
@@ -247,7 +248,7 @@ class ForkServer:
             tail = self._log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
             lines = [line for line in tail.splitlines() if line.strip()]
             if lines:
-                return f"its last output: {lines[-1][:300]}"
+                return f"its last output: {without_keys(lines[-1], self._key[0])[:300]}"
         return "it printed nothing"
 
 

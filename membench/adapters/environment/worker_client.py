@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from membench.adapters.card import METHODS, SystemCard
 from membench.adapters.environment.fork_server import ForkServers
+from membench.adapters.environment.keys import check_keys
 from membench.adapters.environment.worker import messages
 from membench.adapters.environment.worker_process import WorkerProcess
 from membench.adapters.parts.budget import cut
@@ -59,6 +60,7 @@ class WorkerSystem:
                 f"system '{card.name}' needs a model for: {', '.join(missing)}",
                 "Name one with --memory-model and --embedder.",
             )
+        check_keys(card)
         self._card = card
         self._context = context
         self._restricted = restricted
@@ -111,8 +113,12 @@ class WorkerSystem:
             self._close_servers()
 
     def resources(self) -> JsonObject:
-        """CPU seconds since the last call, peak memory and size of the store."""
-        return self._worker.take_resources()
+        """CPU seconds since the last call, peak memory and size of the store.
+
+        Nothing of a hosted system: what its client uses here is not what the system uses.
+        """
+        used = self._worker.take_resources()
+        return {} if self._card.hosted else used
 
     def sandbox_violations(self) -> dict[str, list[str]]:
         """Connections that were `refused` and files written `outside`, for conformance."""

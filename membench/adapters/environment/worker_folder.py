@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from membench.adapters.card import EnvironmentCard, SystemCard
+from membench.adapters.environment.keys import key_variables
 from membench.domain.labels import Role
 from membench.domain.system import ModelEndpoint, SystemContext
 
@@ -185,6 +186,7 @@ def worker_variables(
         **{name: os.environ[name] for name in INHERITED_ENV if name in os.environ},
         **TELEMETRY_OFF,
         **({} if card.environment else client_variables(context.models)),
+        **key_variables(card),
         "PATH": os.pathsep.join([str(python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": home,
         "TMPDIR": str(case / "tmp"),

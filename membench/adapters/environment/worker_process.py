@@ -12,6 +12,7 @@ from typing import Any
 
 from membench.adapters.card import EnvironmentCard, SystemCard
 from membench.adapters.environment.fork_server import ForkServers
+from membench.adapters.environment.keys import without_keys
 from membench.adapters.environment.worker import messages
 from membench.adapters.environment.worker.wire import decoded, encoded
 from membench.adapters.environment.worker_folder import hand_over
@@ -60,6 +61,7 @@ class WorkerProcess:
         self, card: SystemCard, context: SystemContext, servers: ForkServers, *, restricted: bool
     ) -> None:
         """Have it forked; import the adapter and construct the system."""
+        self._card = card
         self._environment: EnvironmentCard = card.worker
         self._number = 0
         self._rest = b""
@@ -184,7 +186,8 @@ class WorkerProcess:
         self._cpu_s += use.pop("cpu_s")
         self._use = {name: value for name, value in use.items() if value is not None}
         if not ok:
-            raise SystemFault(named_reason(reply["reason"]), reply["error"])
+            detail = without_keys(reply["error"], self._card)
+            raise SystemFault(named_reason(reply["reason"]), detail)
         return reply["result"]
 
     def _lost(self, fault: SystemFault) -> SystemFault:

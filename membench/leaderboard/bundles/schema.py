@@ -140,7 +140,7 @@ class SystemEntry(StrictModel):
     adapter: Identifier | None = None
     title: Title
     version: Label
-    fidelity: Literal["package", "weights", "native", "adapted", "control"]
+    fidelity: Literal["package", "hosted", "weights", "native", "adapted", "control"]
     deviations: list[ShortText] = []
     protocol: Literal["blind", "question-aware", "answer-only", "handed-in"]
     granularity: ShortText
@@ -272,6 +272,7 @@ class Manifest(StrictModel):
     parameter_changes: PlainJson = {}
     isolation: Literal["isolated", "process", "in-process"] | None = None
     isolation_reason: ShortText | None = None
+    round_trip_ms: Amount | None = None
 
 
 # --- summary -----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from membench.records.costs import COSTS
 
 SHAPES = {
     "package": "circle",
+    "hosted": "star",
     "weights": "hexagon",
     "native": "square",
     "adapted": "triangle-up",

@@ -18,8 +18,8 @@ from membench.adapters.environment.worker.wire import decoded, encoded
 from membench.domain.labels import JsonView
 from membench.domain.system import SystemContext
 
-FAULTS = "membench.domain.errors"
-"""Where the faults are defined that an adapter may raise; not every worker can import them."""
+FAULTS = ("membench.domain.errors", "membench.adapters.environment.worker.service")
+"""Where the faults are defined that an adapter may raise; not every worker can import the first."""
 CHANGES_STORE = frozenset({"reset", "ingest", "remember", "finalize", "feedback", "restore"})
 ERROR_CHARACTERS = 400
 
@@ -100,7 +100,7 @@ def _ports(urls: Any) -> list[int]:
 
 def _reason(error: Exception) -> str:
     """`system_bad_reply` if our own encoding refused it, or what a fault of ours says."""
-    if type(error).__module__ == FAULTS and hasattr(error, "reason"):
+    if type(error).__module__ in FAULTS and hasattr(error, "reason"):
         return str(error.reason)
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:

@@ -1,8 +1,8 @@
 """Drives a memory system that runs as a server of its own, in any language.
 
-The interface is docs/openapi.yaml: `/reset`, `/ingest`, `/recall`, `/close`, and, if the server
-has them, `/remember` and `/finalize`. Every request names a namespace; a case gets a new one, so
-that lanes and runs may share a server.
+The interface is that of docs/openapi.yaml unless another `preset` is chosen: `/reset`, `/ingest`,
+`/recall`, `/close`, and, if the server has them, `/remember` and `/finalize`. Every request names a
+namespace; a case gets a new one, so that lanes and runs may share a server.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from membench.adapters.parts.budget import cut
 from membench.adapters.parts.http import Connection
+from membench.adapters.systems.remote.http.add_search import AddSearchMemory
 from membench.domain.case import CaseInfo, Item, Session, Turn
 from membench.domain.errors import Reason, SystemFault
 from membench.domain.labels import JsonObject, JsonView
@@ -42,6 +43,13 @@ class _Recalled(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     memories: list[Memory]
+
+
+def http_memory(context: SystemContext) -> HttpMemory | AddSearchMemory:
+    """A memory system on the other side of the interface that `preset` names."""
+    if context.parameters["preset"] == "add-search":
+        return AddSearchMemory(context)
+    return HttpMemory(context)
 
 
 class HttpMemory:

@@ -1,0 +1,1 @@
+"""Mem0's hosted service as a memory system; nothing is imported here."""

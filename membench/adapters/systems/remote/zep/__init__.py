@@ -1,0 +1,1 @@
+"""Zep's hosted service as a memory system; nothing is imported here."""
