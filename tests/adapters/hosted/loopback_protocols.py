@@ -154,6 +154,10 @@ class ZepCloud(Service):
 class Supermemory(Service):
     """`/ns/{namespace}`: documents that are queued, search over what was made of them."""
 
+    def namespaces(self, body: Any) -> Reply:
+        pages = {"currentPage": 1, "limit": 1, "totalItems": 0, "totalPages": 0}
+        return 200, {"namespaces": [], "pagination": pages}
+
     def add(self, namespace: str, body: Any) -> Reply:
         document = self.name("doc_")
         for text in body["content"].splitlines():
@@ -185,11 +189,14 @@ class Supermemory(Service):
         return 200, {"results": results, "searchTime": 1.0}
 
     def delete(self, namespace: str, body: Any) -> Reply:
+        if namespace not in self.stored:
+            return 404, {"error": "there is no such namespace"}
         gone = len(self.stored.pop(namespace))
         counts = {"deletedDocumentsCount": 1, "deletedMemoriesCount": gone}
         return 200, {"status": "deleted", "namespace": namespace, **counts}
 
     routes = (
+        ("GET", "/ns", namespaces),
         ("POST", "/ns/([^/]+)/document", add),
         ("GET", "/ns/([^/]+)/document/([^/]+)", document),
         ("POST", "/ns/([^/]+)/search", search),

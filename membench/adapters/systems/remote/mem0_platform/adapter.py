@@ -54,11 +54,11 @@ class System:
         ]
         if not messages:
             return []
-        self._sessions[session.id] = session
         dated = {"timestamp": unix_s(session.time)} if session.time else {}
         reply = self._client.add(
             messages, user_id=self._user, metadata={"session": session.id}, **dated
         )
+        self._sessions[session.id] = session
         event = reply["event_id"]
         wait_until(lambda: self._succeeded(event), f"event {event}", self._patience_s)
         return None

@@ -28,7 +28,7 @@ class System:
     """One namespace of the service per case."""
 
     def __init__(self, context: SystemContext) -> None:
-        """Import the client."""
+        """Import the client, and see whether the key is good."""
         from supermemory import Supermemory
 
         self._given = context.parameters
@@ -40,6 +40,7 @@ class System:
             httpx_client=self._http,
             max_retries=0,
         )
+        self._client.namespaces.list(limit=1)
         self._sessions: dict[str, Session] = {}
 
     def reset(self, case: CaseInfo) -> None:
@@ -52,7 +53,6 @@ class System:
         lines = [spoken(turn) for turn in session.turns if turn.content.strip()]
         if not lines:
             return []
-        self._sessions[session.id] = session
         dated = {"date": zulu(session.time)} if session.time else {}
         document = self._client.add(
             self._namespace,
@@ -61,6 +61,7 @@ class System:
             dreaming=str(self._given["dreaming"]),
             **dated,
         ).id
+        self._sessions[session.id] = session
         wait_until(lambda: self._done(document), f"document {document}", self._patience_s)
         return None
 
