@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from membench.testing.browsing import CHROMIUM_FLAGS, served_board
@@ -23,6 +24,9 @@ CHART = ".js-plotly-plot .main-svg"
 TABLE = '[data-testid="stDataFrame"] canvas'
 DRAWN = {"run": TABLE, "question": TABLE, "glossary": TABLE, "profiles": TABLE}
 """What must be there before a picture is taken; a chart where nothing is named."""
+
+COLOURS = 128
+"""Colours of a picture: they are kept in the repository, so they are small."""
 
 PHONE = {"width": 390, "height": 844}
 
@@ -73,8 +77,11 @@ def take(browser: Any, address: str, shot: Shot) -> None:
         height = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
         page.set_viewport_size({**shot.viewport, "height": min(int(height) + 40, 1800)})
         page.wait_for_timeout(1_000)
-    page.screenshot(path=IMAGES / f"{shot.name}.png")
+    path = IMAGES / f"{shot.name}.png"
+    page.screenshot(path=path)
     page.close()
+    small = Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
 
 
 def main() -> None:

@@ -304,6 +304,39 @@ def test_the_same_of_every_page_of_an_export(browser: Any, site: Path, scheme: s
     context.close()
 
 
+def test_an_export_reads_joules_in_another_unit(browser: Any, site: Path) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto((site / "index.html").as_uri())
+    cell = page.locator('th[data-id="J / question"]').first
+    column = cell.evaluate("node => node.cellIndex")
+    figure = page.locator(f"table[data-sortable] tbody tr:first-child td:nth-child({column + 1})")
+    joules = float(figure.first.inner_text().split(" ")[0].replace(",", ""))
+    page.get_by_label("Energy in").select_option("kWh")
+    assert cell.inner_text() == "Energy (kWh) / million questions"
+    shown = float(figure.first.inner_text().split(" ")[0].replace(",", ""))
+    assert shown == pytest.approx(joules / 3.6, rel=0.01)
+    assert "kWh (measured) per million questions" in page.locator(".mb-answer").inner_text()
+    axis = page.locator(".js-plotly-plot:visible .xtitle").first
+    axis.get_by_text("Energy (kWh) per million questions").wait_for(state="attached")
+    page.get_by_label("Energy in").select_option("J")
+    assert float(figure.first.inner_text().split(" ")[0].replace(",", "")) == joules
+    page.close()
+
+
+def test_tables_of_an_export_are_sorted_and_searched(browser: Any, site: Path) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto((site / "profiles.html").as_uri())
+    page.get_by_role("button", name="prompt tokens / turn").first.click()
+    page.get_by_role("button", name="prompt tokens / turn").first.click()
+    assert page.locator("th[aria-sort=descending]").count() == 1
+    most = page.locator("table[data-sortable] tbody tr").first.inner_text()
+    assert most.startswith("memgpt")
+    page.get_by_label("Rows that contain").first.fill("mem0")
+    names = page.locator("table[data-sortable]").first.locator("tbody tr:visible td:first-child")
+    assert sorted(names.all_inner_texts()) == ["mem0", "mem0-raw"]
+    page.close()
+
+
 def as_tall_as_the_page(page: Any, width: int, scrolled: str) -> None:
     """Make the window so tall that nothing has to be scrolled to, within reason."""
     page.set_viewport_size({"width": width, "height": 900})
