@@ -125,7 +125,7 @@ def many(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boa
 def twenty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of twenty made-up runs, and the profiles of results/."""
     root = tmp_path_factory.mktemp("twenty")
-    write_store(root, BoardPlan(runs=20, questions=40, systems=8))
+    write_store(root, BoardPlan(runs=20, questions=40, systems=8, measured=1.0))
     shutil.copytree(ROOT / "results" / "profiles", root / "profiles")
     return root
 
@@ -309,7 +309,9 @@ def test_an_export_reads_joules_in_another_unit(browser: Any, site: Path) -> Non
     page.goto((site / "index.html").as_uri())
     cell = page.locator('th[data-id="J / question"]').first
     column = cell.evaluate("node => node.cellIndex")
-    figure = page.locator(f"table[data-sortable] tbody tr:first-child td:nth-child({column + 1})")
+    figure = page.locator(f"table[data-sortable] tbody td:nth-child({column + 1})").filter(
+        has_text="measured"
+    )
     joules = float(figure.first.inner_text().split(" ")[0].replace(",", ""))
     page.get_by_label("Energy in").select_option("kWh")
     assert cell.inner_text() == "Energy (kWh) / million questions"
