@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import json
 import os
 import platform
@@ -359,12 +360,10 @@ def uv_variables() -> dict[str, str]:
 
 def pip_settings() -> dict[str, str]:
     """What `pip config list` says of the settings uv has a word for; the environment's win."""
-    listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    pip = pip_command()
+    if not pip:
+        return {}
+    listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False)
     settings: dict[str, str] = {}
     for line in sorted(listed.stdout.splitlines(), key=lambda line: not line.startswith(":env:")):
         key, _, value = line.partition("=")
@@ -372,6 +371,14 @@ def pip_settings() -> dict[str, str]:
         if name in PIP_TO_UV:
             settings.setdefault(name, " ".join(shlex.split(value)))
     return settings
+
+
+def pip_command() -> list[str]:
+    """How pip is called: ours, else the one on the path; a virtual environment of uv has none."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    found = shutil.which("pip") or shutil.which("pip3")
+    return [found] if found else []
 
 
 # --- building ------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Environments: built from a lock, shared where locks agree, and clear about what is missing."""
 
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
@@ -220,6 +221,18 @@ def test_pip_settings_are_handed_to_uv_and_the_users_win(
     variables = environments.uv_variables()
     assert variables["UV_FIND_LINKS"] == "/mine"
     assert "UV_DEFAULT_INDEX" not in variables
+
+
+def test_where_our_python_has_no_pip_the_one_on_the_path_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environments.pip_settings() == {}
+    pip = tmp_path / "pip"
+    pip.write_text("#!/bin/sh\necho \"global.find-links='/wheels'\"\n")
+    pip.chmod(0o755)
+    assert environments.pip_settings() == {"find-links": "/wheels"}
 
 
 @pytest.mark.parametrize(
