@@ -183,6 +183,35 @@ def memos_memories(request: Request) -> Json:
     return Json({"memory list": memories, "summary": "They talked."})
 
 
+def cognee_lines(request: Request) -> list[str]:
+    """What was said, without the line of the date."""
+    return [line for line in said(request.last) if not line.startswith("Date: ")][:MOST]
+
+
+def cognee_graph(request: Request) -> Json:
+    """Speakers as nodes; an edge per line, from its speaker to the conversation."""
+    lines = cognee_lines(request)
+    speakers = dict.fromkeys(line.partition(":")[0] for line in lines)
+    names = [*speakers, "the conversation"]
+    nodes = [{"id": name, "name": name, "type": "Person", "description": name} for name in names]
+    edges = [
+        {
+            "source_node_id": line.partition(":")[0],
+            "target_node_id": "the conversation",
+            "relationship_name": "_".join(re.findall(r"[a-z]+", line.lower())[:8]),
+            "description": line,
+        }
+        for line in lines
+    ]
+    return Json({"nodes": nodes, "edges": edges})
+
+
+def cognee_summary(request: Request) -> Json:
+    """A fact per line of the chunk."""
+    facts = "\n".join(f"- {line}" for line in cognee_lines(request))
+    return Json({"summary": f"This chunk is about:\n- Topics: talk\nFacts:\n{facts}"})
+
+
 SIMPLEMEM_PLAN = {
     "question_type": "fact",
     "key_entities": [],
@@ -207,6 +236,10 @@ RULES: dict[str, list[ReplyRule]] = {
     "a-mem-fork": [
         ReplyRule(contains("Generate a structured analysis of the following"), a_mem_note),
         ReplyRule(contains("AI memory evolution agent"), a_mem_evolution),
+    ],
+    "cognee": [
+        ReplyRule(contains("structured formats to build a knowledge graph"), cognee_graph),
+        ReplyRule(contains("Summarize the chunk for retrieval"), cognee_summary),
     ],
     "mem0": [ReplyRule(contains("## New Messages"), mem0_extraction)],
     "langmem": [ReplyRule(lambda request: bool(request.tools), langmem_memories)],

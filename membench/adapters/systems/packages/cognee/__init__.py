@@ -1,0 +1,1 @@
+"""The package cognee as a memory system; nothing is imported here."""
