@@ -3,6 +3,7 @@
     python benchmarks/packages.py conformance       # from the stored results
     python benchmarks/packages.py check NAME...     # check again and store
     python benchmarks/packages.py metered NAME...   # play a conversation ($MEMBENCH_DATA)
+    python benchmarks/packages.py longer NAME...    # play histories of LongMemEval and HaluMem
     python benchmarks/packages.py together NAME...  # runs at once, two lanes each
 
 Models are scripted: calls, tokens, CPU seconds and sizes are the package's, answers mean nothing.
@@ -15,23 +16,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from membench.adapters.environment import environments
 from membench.adapters.environment.worker.processes import descendants
 from membench.adapters.registry import SystemCard, get_card, list_systems
-from membench.domain.case import Case, opaque_ids
+from membench.domain.case import Case, Ingest, opaque_ids
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
 from membench.testing.conformance import render
 from membench.testing.package_rules import RULES
 from membench.testing.packages import check_package
+from membench.testing.profile import prompt_tokens
 from membench.testing.scripted import ScriptedServer
 from membench.testing.stored import StoredReport, read_stored
 from membench.testing.trial import PhaseCost, Trial, play
 
 LANES = 2
+SESSIONS = 10
+"""Of the HaluMem user."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -46,7 +51,10 @@ def main(arguments: Sequence[str]) -> None:
                 environments.ensure(card, say)
                 print(render(check_package(card, write=True)[0]), flush=True)
         case "metered":
-            for line in metered_table(cards):
+            for line in metered_table(cards, {"": first_case("locomo")}):
+                print(line, flush=True)
+        case "longer":
+            for line in metered_table(cards, longer_histories()):
                 print(line, flush=True)
         case "together":
             together([card.name for card in cards])
@@ -84,9 +92,8 @@ def status_of(check: str, report: StoredReport) -> str:
     return next(found, "–")
 
 
-def metered_table(cards: Sequence[SystemCard]) -> Iterator[str]:
-    """One row per package and phase."""
-    case = conversation()
+def metered_table(cards: Sequence[SystemCard], cases: Mapping[str, Case]) -> Iterator[str]:
+    """One row per package, history and phase; a history is named where there are several."""
     yield (
         "| system | phase | events | calls | prompt tokens | completion tokens | "
         "embedding tokens | wall s | CPU s | start s | peak RSS MB | store MB |"
@@ -94,10 +101,19 @@ def metered_table(cards: Sequence[SystemCard]) -> Iterator[str]:
     yield "|---|---|" + "--:|" * 10
     for card in cards:
         environments.ensure(card, say)
-        trial = play(card, case)
-        check(trial)
-        for number, (phase, cost) in enumerate(trial.phases.items()):
-            yield row(card.name if number == 0 else "", phase, cost, trial if number == 0 else None)
+        for history, case in cases.items():
+            trial = play(card, case)
+            check(trial)
+            say(f"{card.name}: longest prompt {longest_prompt(trial)} tokens")
+            title = f"{card.name}{history}"
+            for number, (phase, cost) in enumerate(trial.phases.items()):
+                first = number == 0
+                yield row(title if first else "", phase, cost, trial if first else None)
+
+
+def longest_prompt(trial: Trial) -> int:
+    """Tokens of the messages of the longest chat request: a system's `min_context`."""
+    return max((prompt_tokens(asked) for asked in trial.requests), default=0)
 
 
 def check(trial: Trial) -> None:
@@ -125,11 +141,19 @@ def row(name: str, phase: str, cost: PhaseCost, trial: Trial | None) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def conversation() -> Case:
-    """The first LoCoMo conversation."""
-    task_type = get_task("locomo")
+def first_case(name: str) -> Case:
+    """The first case of a task."""
+    task_type = get_task(name)
     source = find_source(task_type, None, None)
-    return next(iter(task_type({}, 0).cases(source, opaque_ids("locomo", 0))))[0]
+    return next(iter(task_type({}, 0).cases(source, opaque_ids(name, 0))))[0]
+
+
+def longer_histories() -> dict[str, Case]:
+    """LongMemEval's first instance, and the first ten sessions of HaluMem's first user."""
+    user = first_case("halumem")
+    starts = [n for n, event in enumerate(user.timeline) if isinstance(event, Ingest)]
+    cut = replace(user, timeline=user.timeline[: starts[SESSIONS]])
+    return {", LongMemEval": first_case("longmemeval"), ", HaluMem": cut}
 
 
 def together(names: Sequence[str]) -> None:

@@ -113,7 +113,7 @@ def _length(case: Case, trial: Trial) -> LengthProfile:
         tokens=sum(map(count_tokens, texts)),
         questions=len(recalled),
         phases={phase: _phase(cost) for phase, cost in trial.phases.items()},
-        largest_prompt_tokens=max((_prompt_tokens(asked) for asked in trial.requests), default=0),
+        largest_prompt_tokens=max((prompt_tokens(asked) for asked in trial.requests), default=0),
         store_bytes=trial.store_bytes,
         peak_rss_bytes=trial.rss_bytes,
         start_s=round(trial.start_s, 3),
@@ -135,7 +135,7 @@ def _phase(cost: PhaseCost) -> PhaseProfile:
     return PhaseProfile(cost.events, roles, round(cost.cpu_s, 3), round(cost.wall_s, 3))
 
 
-def _prompt_tokens(request: Request) -> int:
+def prompt_tokens(request: Request) -> int:
     """Tokens of a chat request's messages; other requests have none."""
     messages = request.body.get("messages") or ()
     return sum(count_tokens(str(message.get("content") or "")) for message in messages)
