@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membench.readers.extractive.dates import Grain, When, mentions
+from membench.readers.extractive.dates import MONTHS, PRINTED, WEEKDAYS, Grain, When, mentions
 
 SAID = date(2022, 6, 15)  # a Wednesday
 
@@ -99,6 +99,29 @@ def test_any_text_can_be_searched(text: str, said: date) -> None:
     assert all(a.end <= b.start for a, b in pairwise(found))
     for mention in found:
         mention.resolve(said)
+
+
+SIDES = ("last", "this past", "this", "next", "on")
+NAMES = (*WEEKDAYS, *MONTHS, "week", "weekend", "month", "year", "summer", "fall", "winter")
+COUNTS = ("a", "two", "a few", "several", "17")
+
+
+@given(st.dates(date(1, 1, 9), date(9999, 12, 1)))
+def test_whatever_time_is_told_is_printed_in_one_of_the_known_ways(said: date) -> None:
+    texts = [f"{side} {name}" for side in SIDES for name in NAMES]
+    texts += [f"{n} {unit}s ago" for n in COUNTS for unit in ("day", "week", "weekend", "month")]
+    texts += [
+        "in a few years",
+        "recently",
+        "on Christmas",
+        "in May",
+        "2023-05-07",
+        "7/4",
+        "tonight",
+    ]
+    for text in texts:
+        for when in (mention.resolve(said) for mention in mentions(text)):
+            assert when is None or PRINTED.fullmatch(str(when)), text
 
 
 @given(st.dates(date(1900, 1, 1), date(2100, 1, 1)))

@@ -16,7 +16,7 @@ from membench.domain.case import Turn
 from membench.domain.system import Memory
 from membench.metrics.text import OFFICIAL_REFUSALS, refuses, token_f1
 from membench.readers.base import resolve
-from membench.readers.extractive.reader import ExtractiveReader
+from membench.readers.extractive.reader import ExtractiveReader, literal
 from membench.readers.refuse.reader import REFUSAL, RefuseReader
 
 SAID = datetime(2022, 6, 15, 18, 30)
@@ -218,6 +218,21 @@ def test_the_text_is_what_the_parts_resolve_to(question: str, memories: list[Mem
     assert answer.parts
     assert answer.text == resolve(answer.parts, CASE, memories)
     assert answer == ExtractiveReader().answer(given_, CASE)
+
+
+@pytest.mark.slow
+@given(QUESTIONS, MEMORIES)
+def test_what_it_writes_of_its_own_is_what_its_card_says(
+    question: str, memories: list[Memory]
+) -> None:
+    given_ = AnswerInput(question, tuple(memories), now="2023-06-09T10:00:00")
+    for part in ExtractiveReader().answer(given_, CASE).parts or ():
+        assert not isinstance(part, Generated) or literal(part.text)
+
+
+@pytest.mark.parametrize("text", ["a red bicycle", "7 May 2023 at noon", "yes", "", "2023 ", "May"])
+def test_it_writes_nothing_else(text: str) -> None:
+    assert not literal(text)
 
 
 def test_a_reader_keeps_nothing_from_one_case_to_the_next() -> None:

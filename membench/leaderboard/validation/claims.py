@@ -2,17 +2,21 @@
 
 The texts of memories are not in a bundle, but many of them are turns of the data, known by their
 hash. Of those, tokens are counted again, sources must name a turn of that text, and a reader that
-needs no model must answer from them as it did:
+needs no model must answer from them as it did. Where texts are not known, what such a reader wrote
+of its own must be something that it can write:
 
     texts.jsonl.gz  {"n": 0, "sha256": <hash of turn D1:3>, "tokens": 3, "sources": ["D9:9"]}
     -> rescore.memory: memory 0 is the text of turn D1:3 and names D9:9
+
+    answers.jsonl.gz  {"parts": [{"generated": "a red bicycle"}]}
+    -> rescore.reader: reader 'extractive' writes no 'a red bicycle'
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from membench.domain.answer import AnswerInput
 from membench.domain.case import Ask, Case, Remember
@@ -24,7 +28,7 @@ from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.parsing import ParsedBundle
 from membench.leaderboard.validation.rules import RuleViolation
 from membench.readers.base import LocalReader
-from membench.readers.registry import local_reader
+from membench.readers.registry import choose_reader, local_reader
 from membench.records.attempts import CaseAttempt
 from membench.records.memories import memory_from_line
 from membench.records.record import Record
@@ -50,7 +54,9 @@ class ClaimChecks:
         self._share = READ_AGAIN / max(manifest["task"]["questions"], 1)
         self._bounded = "ignores_k" not in manifest["system"]["capabilities"]
         self._asks_model = Role.READER in manifest["models"]
-        self._reader = known_reader(manifest["spec"]["reader"])
+        self._reader_name = manifest["spec"]["reader"]
+        self._reader = known_reader(self._reader_name)
+        self._literal = known_literal(self._reader_name) if self._reader is not None else None
         self._tokens: dict[str, int] = {}
 
     def check(self, case: Case, gold: Gold, attempt: CaseAttempt, known: Mapping[int, str]) -> None:
@@ -73,7 +79,9 @@ class ClaimChecks:
             place = f"{layout.ANSWERS}: case {case.id}, event {event}"
             if self._asks_model:
                 check_usage(answered, place)
-            elif self._reader is not None and self._is_drawn(case.id, event):
+                continue
+            self._check_literals(self._task.options_for(gold, event), answered, place)
+            if self._reader is not None and self._is_drawn(case.id, event):
                 self._read_again(case, gold, attempt, known, answered, place)
 
     def _check_texts(self, case: Case, attempt: CaseAttempt, known: Mapping[int, str]) -> None:
@@ -99,6 +107,18 @@ class ClaimChecks:
         if sha256 not in self._tokens:
             self._tokens[sha256] = count_tokens(text)
         return self._tokens[sha256]
+
+    def _check_literals(self, options: Sequence[str], answered: Record, place: str) -> None:
+        """What a reader wrote that stands in no text; an official option it may repeat."""
+        if self._literal is None:
+            return
+        for entry in answered.content["answers"]:
+            for part in entry.get("parts") or ():
+                text = part.get("generated")
+                if text is not None and text not in options and not self._literal(text):
+                    raise RuleViolation(
+                        "rescore.reader", place, f"reader '{self._reader_name}' writes no {text!r}"
+                    )
 
     def _is_drawn(self, case: str, event: int) -> bool:
         digest = hashlib.sha256(f"{self._seed} {case} {event}".encode()).digest()
@@ -144,6 +164,11 @@ def known_reader(name: str) -> LocalReader | None:
         return local_reader(name)
     except (UserError, KeyError):
         return None
+
+
+def known_literal(name: str) -> Callable[[str], bool] | None:
+    """What a reader can write of its own, as its card says it."""
+    return choose_reader(name).card.literal
 
 
 def same_answer(claimed: JsonView, own: JsonView) -> bool:

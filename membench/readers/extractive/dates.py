@@ -104,6 +104,16 @@ def printed_day(day: date) -> str:
     return str(When(day, Grain.DAY))
 
 
+_MONTH = "|".join(month.capitalize() for month in MONTHS)
+_DAY = rf"\d{{1,2}} (?:{_MONTH}) \d{{1,4}}"
+PRINTED = re.compile(
+    rf"{_DAY}|(?:{_MONTH}) \d{{1,4}}|\d{{1,4}}|(?:spring|summer|fall|autumn|winter) \d{{1,4}}"
+    rf"|a few (?:day|week|weekend|month|year)s (?:before|after) {_DAY}"
+    rf"|\d+ weekends (?:before|after) {_DAY}|the (?:week|weekend) (?:before|of|after) {_DAY}"
+)
+"""All that a time is printed as."""
+
+
 RULES: tuple[tuple[str, str], ...] = (
     ("iso", r"(?P<year>(?:19|20)\d\d)-(?P<number>\d\d)-(?P<day>\d\d)"),
     ("day", rf"(?:the )?{DAY}(?: of)? {MONTH}(?:,? {YEAR})?"),

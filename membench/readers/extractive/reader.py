@@ -17,7 +17,7 @@ from membench.domain.case import Turn
 from membench.metrics.text import OFFICIAL_REFUSALS, refuses
 from membench.readers.base import composed
 from membench.readers.card import ReaderCard
-from membench.readers.extractive.dates import When
+from membench.readers.extractive.dates import PRINTED, When
 from membench.readers.extractive.evidence import (
     CaseTexts,
     Evidence,
@@ -29,7 +29,7 @@ from membench.readers.extractive.phrases import Phrase, phrases
 from membench.readers.extractive.question import Kind, QuestionWords, analysed
 from membench.readers.extractive.times import days_ago, quantity, told_time
 from membench.readers.extractive.words import listed, stem, tokenise
-from membench.readers.refuse.reader import refusal
+from membench.readers.refuse.reader import REFUSAL, refusal
 
 LEAST_SCORE = 0.25
 """Evidence scored lower answers nothing. The right speaker alone reaches it, the wrong one needs
@@ -236,6 +236,18 @@ def option_support(option: str, ask: AnalysedQuestion, bears: bool) -> float:
     )
 
 
+WRITTEN = frozenset({", ", "Yes", "No", REFUSAL})
+
+
+def literal(text: str) -> bool:
+    """Whether the reader can write a text of its own: a time, a count, yes or no, a refusal."""
+    return text in WRITTEN or text.isdecimal() or PRINTED.fullmatch(text) is not None
+
+
 READER = ReaderCard(
-    "extractive", "local", "Selects its answer from the recalled memories.", ExtractiveReader
+    "extractive",
+    "local",
+    "Selects its answer from the recalled memories.",
+    ExtractiveReader,
+    literal=literal,
 )

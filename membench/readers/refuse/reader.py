@@ -26,5 +26,9 @@ class RefuseReader:
 
 
 READER = ReaderCard(
-    "refuse", "local", "Refuses every question, whatever was recalled.", RefuseReader
+    "refuse",
+    "local",
+    "Refuses every question, whatever was recalled.",
+    RefuseReader,
+    literal=REFUSAL.__eq__,
 )
