@@ -49,6 +49,7 @@ summary { cursor: pointer; padding: .2rem 0; }
 .chips { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; padding-bottom: .3rem; }
 @media (max-width: 640px) {
   .narrow { display: block; } .wide-only { display: none; }
+  td:first-child { white-space: normal; min-width: 8rem; }
   body { padding: .4rem .7rem; } h1 { font-size: 1.2rem; margin: .4rem 0; }
   nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; gap: .9rem; font-size: .95rem; }
 }
