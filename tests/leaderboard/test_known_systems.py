@@ -30,9 +30,14 @@ def published(name: str, settings: dict[str, object]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", sorted(built_in_systems()))
-def test_every_built_in_system_is_known_by_its_own_manifest(name: str) -> None:
-    if get_card(name).protocol == "handed-in":
+def test_every_built_in_system_is_known_by_its_own_manifest(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = get_card(name)
+    if card.protocol == "handed-in":
         pytest.skip("stands for predictions, and is never run")
+    for key in card.worker.keys:
+        monkeypatch.setenv(key, "a key of nobody")
     manifest = published(name, ASKED.get(name, {}))
     assert list(system_findings(manifest)) == []
 
