@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from example_servers import example_module, running
 from histories import CASE, session, turn
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,30 +28,16 @@ Answer = Callable[[str, dict[str, Any]], tuple[int, Any]]
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("add_search_server", EXAMPLE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = example_module("add_search_server")
     monkeypatch.setattr(add_search, "FIRST_PAUSE_S", 0.0)
     return module
-
-
-class Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that went away is what some tests are about."""
 
 
 @pytest.fixture
 def url(example: ModuleType) -> Iterator[str]:
     """The example server, running."""
-    with Quiet(("127.0.0.1", 0), example.Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with running(example.Handler) as address:
+        yield address
 
 
 @pytest.fixture

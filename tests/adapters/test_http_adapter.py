@@ -1,17 +1,16 @@
 """The generic http adapter: drives our example server, and types every way a server can fail."""
 
-import importlib.util
 import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from example_servers import example_module, running
 from histories import CASE, item, session
 
 from membench.adapters.parts.http import Connection
@@ -26,30 +25,14 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture
 def example() -> ModuleType:
-    place = DOCS / "examples" / "http_memory_server.py"
-    spec = importlib.util.spec_from_file_location("http_memory_server", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-class Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that went away is what some tests are about."""
+    return example_module("http_memory_server")
 
 
 @pytest.fixture
 def url(example: ModuleType) -> Iterator[str]:
     """The example server, running."""
-    with Quiet(("127.0.0.1", 0), example.Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with running(example.Handler) as address:
+        yield address
 
 
 @pytest.fixture

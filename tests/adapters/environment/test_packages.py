@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from installed_packages import ensure_or_skip
 
 from membench.adapters.environment import environments
 from membench.adapters.environment.environments import EnvironmentProblem
@@ -23,12 +24,7 @@ SMALL = ("langmem", "mem0", "qdrant")
 def installed(request: pytest.FixtureRequest) -> Iterator[SystemCard]:
     """A package with its environment, skipped where packages cannot be fetched."""
     card = get_card(request.param)
-    try:
-        environments.ensure(card, lambda _: None)
-    except EnvironmentProblem as problem:
-        if "could not be built" not in problem.problem:
-            raise
-        pytest.skip(problem.problem)
+    ensure_or_skip(card)
     yield card
 
 

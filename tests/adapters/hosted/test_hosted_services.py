@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 from histories import CASE, session
+from installed_packages import ensure_or_skip
 from loopback_protocols import Mem0Platform, Supermemory, ZepCloud
 from loopback_service import KEY, Service, serving
 
-from membench.adapters.environment import environments
-from membench.adapters.environment.environments import EnvironmentProblem
 from membench.adapters.registry import checked_parameters, create, get_card
 from membench.domain.errors import Reason, SystemFault, UsageError
 from membench.domain.system import Query, SystemContext
@@ -64,12 +63,7 @@ def hosted(
 ) -> Iterator[Hosted]:
     """Each service, with its client's environment; skipped where that cannot be fetched."""
     card = get_card(request.param)
-    try:
-        environments.ensure(card, lambda _: None)
-    except EnvironmentProblem as problem:
-        if "could not be built" not in problem.problem:
-            raise
-        pytest.skip(problem.problem)
+    ensure_or_skip(card)
     kind, path = SERVICES[card.name]
     (variable,) = card.worker.keys
     monkeypatch.setenv(variable, KEY)
