@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +21,6 @@ from membench.domain.errors import Reason, SystemFault, UsageError
 from membench.domain.system import Query
 from membench.testing.conformance import render, run_conformance
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "add_search_server.py"
 Answer = Callable[[str, dict[str, Any]], tuple[int, Any]]
 
 

@@ -6,6 +6,7 @@ silently: every outcome is counted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol, TypeVar
 
@@ -74,33 +75,64 @@ class Asks(Protocol):
         """A filled-in form, or None where no usable reply came."""
 
 
-class StructuredModel:
-    """Asks the run's memory model to fill in a form.
+class CountedModel:
+    """The run's memory model at temperature 0, and a count of what came of its replies.
 
     Args:
         context: Its `memory` endpoint is called.
-        text_tokens: Tokens of the text that one prompt may hold; the rest is cut off.
+        prompt_tokens: Tokens of text that one prompt may hold; the rest is cut off.
         reply_tokens: Tokens of a reply.
 
     Raises:
         UsageError: The run has no memory model, or `json-repair` is not installed.
     """
 
-    def __init__(self, context: SystemContext, text_tokens: int, reply_tokens: int) -> None:
+    def __init__(self, context: SystemContext, prompt_tokens: int, reply_tokens: int) -> None:
         """Nothing is called yet."""
         self.endpoint = Endpoint(context, Role.MEMORY)
         self.count_tokens = context.count_tokens
-        self.text_tokens = text_tokens
+        self.prompt_tokens = prompt_tokens
         self.reply_tokens = reply_tokens
         self.counts = ReplyCounts()
         needs_repair()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.endpoint.close()
+
+    def fitting(self, text: str, tokens: int) -> str:
+        """As much of a text as so many tokens hold; what is cut off is counted."""
+        kept = head(text, tokens, self.count_tokens)
+        self.counts.cut += kept != text
+        return kept
+
+    def reply(self, messages: Sequence[Mapping[str, str]], fields: JsonView) -> JsonObject:
+        """The message that follows a conversation.
+
+        Args:
+            messages: So far, as the protocol has them.
+            fields: What else the request says.
+
+        Raises:
+            ProviderFault: The endpoint failed, or what came is no message.
+        """
+        body = {"messages": messages, "temperature": 0.0, "max_tokens": self.reply_tokens}
+        reply = self.endpoint.post("/chat/completions", body | dict(fields))
+        try:
+            return dict(orjson.loads(reply)["choices"][0]["message"])
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise ProviderFault(Reason.PROVIDER_BAD_REPLY, f"chat: {error!r}") from error
+
+
+class StructuredModel(CountedModel):
+    """Asks the run's memory model to fill in a form."""
 
     def ask(self, instruction: str, text: str, form: type[F]) -> F | None:
         """A filled-in form.
 
         Args:
             instruction: What to do, in a few sentences.
-            text: What to do it with; cut to `text_tokens`.
+            text: What to do it with; cut to `prompt_tokens`.
             form: What the reply is to hold.
 
         Returns:
@@ -110,11 +142,9 @@ class StructuredModel:
             ProviderFault: The endpoint failed: nobody's bad reply.
         """
         self.counts.asked += 1
-        fitting = head(text, self.text_tokens, self.count_tokens)
-        self.counts.cut += fitting != text
         messages = [
             {"role": "system", "content": instruction},
-            {"role": "user", "content": fitting},
+            {"role": "user", "content": self.fitting(text, self.prompt_tokens)},
         ]
         for attempt in range(ATTEMPTS):
             self.counts.retried += attempt > 0
@@ -129,28 +159,11 @@ class StructuredModel:
         self.counts.unusable += 1
         return None
 
-    def close(self) -> None:
-        """Close the connection."""
-        self.endpoint.close()
-
-    def _say(self, messages: list[dict[str, str]], form: type[Form]) -> str:
+    def _say(self, messages: Sequence[Mapping[str, str]], form: type[Form]) -> str:
         """The words of a reply; empty for a refusal."""
-        schema = schema_of(form)
-        body: JsonObject = {
-            "messages": messages,
-            "temperature": 0.0,
-            "max_tokens": self.reply_tokens,
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": form.__name__, "schema": schema, "strict": True},
-            },
-        }
-        reply = self.endpoint.post("/chat/completions", body)
-        try:
-            message = orjson.loads(reply)["choices"][0]["message"]
-            return str(message.get("content") or "")
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise ProviderFault(Reason.PROVIDER_BAD_REPLY, f"chat: {error!r}") from error
+        schema = {"name": form.__name__, "schema": schema_of(form), "strict": True}
+        wanted = {"response_format": {"type": "json_schema", "json_schema": schema}}
+        return str(self.reply(messages, wanted).get("content") or "")
 
     def _read(self, said: str, form: type[F]) -> tuple[F | None, str]:
         """The form and no problem, or no form and what is wrong."""

@@ -16,20 +16,15 @@ from typing import ClassVar
 import orjson
 from pydantic import ValidationError
 
-from membench.adapters.parts.budget import head
-from membench.adapters.parts.endpoint import Endpoint
 from membench.adapters.parts.structured import (
+    CountedModel,
     Form,
-    ReplyCounts,
     clip,
-    needs_repair,
     parsed,
     schema_of,
 )
 from membench.domain.answer import Message
-from membench.domain.errors import ProviderFault, Reason
-from membench.domain.labels import JsonObject, Role
-from membench.domain.system import SystemContext
+from membench.domain.labels import JsonObject
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 WRITTEN = re.compile(f"{OPEN}(.*?)(?:{CLOSE}|$)", re.DOTALL)
@@ -60,26 +55,8 @@ class Said:
     tried: int = 0
 
 
-class ToolModel:
-    """The run's memory model in conversation.
-
-    Args:
-        context: Its `memory` endpoint is called.
-        prompt_tokens: Tokens of a prompt; the last message is cut to what the others leave.
-        reply_tokens: Tokens of a reply.
-
-    Raises:
-        UsageError: The run has no memory model, or `json-repair` is not installed.
-    """
-
-    def __init__(self, context: SystemContext, prompt_tokens: int, reply_tokens: int) -> None:
-        """Nothing is called yet."""
-        self.endpoint = Endpoint(context, Role.MEMORY)
-        self.count_tokens = context.count_tokens
-        self.prompt_tokens = prompt_tokens
-        self.reply_tokens = reply_tokens
-        self.counts = ReplyCounts()
-        needs_repair()
+class ToolModel(CountedModel):
+    """The run's memory model in conversation; the last message is cut to what the others leave."""
 
     def say(
         self, messages: Sequence[Message], tools: Sequence[type[Tool]] = (), *, field: bool = True
@@ -100,38 +77,15 @@ class ToolModel:
             described = "\n".join(orjson.dumps(offer(tool)).decode() for tool in tools)
             first = Message(messages[0].role, f"{messages[0].content}\n{HOW}\n{described}")
             messages = [first, *messages[1:]]
-        body: JsonObject = {
-            "messages": [
-                {"role": each.role, "content": each.content} for each in self._fitting(messages)
-            ],
-            "temperature": 0.0,
-            "max_tokens": self.reply_tokens,
-        }
-        if tools and field:
-            body["tools"] = [offer(tool) for tool in tools]
-        message = self._reply(body)
-        return self._read(message, {tool.named: tool for tool in tools})
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.endpoint.close()
+        sent = [{"role": each.role, "content": each.content} for each in self._fitting(messages)]
+        fields = {"tools": [offer(tool) for tool in tools]} if tools and field else {}
+        return self._read(self.reply(sent, fields), {tool.named: tool for tool in tools})
 
     def _fitting(self, messages: Sequence[Message]) -> list[Message]:
         """The messages with the last one cut to what a prompt may hold."""
         *before, last = messages
         left = self.prompt_tokens - sum(self.count_tokens(each.content) for each in before)
-        content = head(last.content, max(left, 0), self.count_tokens)
-        self.counts.cut += content != last.content
-        return [*before, Message(last.role, content)]
-
-    def _reply(self, body: JsonObject) -> JsonObject:
-        """The message of a reply."""
-        reply = self.endpoint.post("/chat/completions", body)
-        try:
-            message: JsonObject = orjson.loads(reply)["choices"][0]["message"]
-            return dict(message)
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise ProviderFault(Reason.PROVIDER_BAD_REPLY, f"chat: {error!r}") from error
+        return [*before, Message(last.role, self.fitting(last.content, max(left, 0)))]
 
     def _read(self, message: JsonObject, tools: Mapping[str, type[Tool]]) -> Said:
         """The words of a message and its calls; what cannot be used of them is counted."""
