@@ -17,6 +17,7 @@ from membench.leaderboard.app.serve import (
     warm,
 )
 from membench.leaderboard.bundles.bundle import make_bundle
+from membench.leaderboard.store.index import refresh
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views.board import BoardQuery, board
@@ -164,10 +165,18 @@ def test_the_server_asks_nobody_for_anything(tmp_path: Path, host: str) -> None:
     assert options["browser.serverAddress"], "else Streamlit asks the world for its address"
 
 
-def test_the_first_page_computes_nothing_anew(
+def test_the_first_index_is_no_change_of_the_store_and_a_bundle_is(tmp_path: Path) -> None:
+    write_store(tmp_path, BoardPlan(runs=1, questions=5))
+    before = state.stamp(tmp_path)
+    refresh(Store(tmp_path))
+    assert state.stamp(tmp_path) == before
+    (tmp_path / "locomo" / "another").mkdir()
+    assert state.stamp(tmp_path) != before
+
+
+def test_a_page_after_warming_computes_nothing_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first index is written into the store, which must not count as a change of it."""
     write_store(tmp_path, BoardPlan(runs=3, questions=10))
     for name, value in environment(ServeOptions(tmp_path)).items():
         monkeypatch.setenv(name, value)

@@ -14,6 +14,7 @@ import pytest
 
 from membench.domain.errors import ProviderFault, UsageError
 from membench.llm import openai_protocol
+from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.llama.engine import PACKAGE, VARIABLE, Engine, find_engine
 from membench.llm.upstreams.local.llama.program import command
 from membench.llm.upstreams.local.llama.server import LlamaServer, ServerSettings
@@ -83,8 +84,6 @@ def test_the_program_that_the_environment_names_comes_before_the_package(
 def test_it_is_part_of_what_a_comparison_key_says(
     program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from membench.llm.config import ModelSpec
-
     monkeypatch.setenv(VARIABLE, str(program))
     model, spec = get_local("smollm2"), ModelSpec("smollm2")
     assert model.identity(spec)["engine"] == "llama-server 11434 (1a2b3c4)"

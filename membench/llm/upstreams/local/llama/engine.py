@@ -1,6 +1,6 @@
 """What runs GGUF files on this machine: the package xllamacpp, or a llama.cpp server of one's own.
 
-The package works at once, but is built for any processor of the last ten years. A `llama-server`
+The package works at once, but is built for common processors (AVX2 on x86-64). A `llama-server`
 that was built on a machine uses all that its processor or its GPU can do; the environment variable
 `MEMBENCH_LLAMA_SERVER` names it. Which of them there is belongs to the machine and not to a run;
 what ran is in the manifest and the comparison key.
