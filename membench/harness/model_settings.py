@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from membench.domain.errors import MembenchError, UnknownName
 from membench.domain.labels import JsonObject, JsonView, Role
+from membench.llm.upstreams.local.entry import PromptCache
 from membench.llm.upstreams.local.llama.model import template_text
 
 
@@ -37,7 +38,7 @@ class ModelSettings(BaseModel):
     servers: int | None = Field(None, ge=1)
     slots: int | None = Field(None, ge=1)
     threads: int | None = Field(None, ge=1)
-    cache_prompt: bool | None = None
+    cache_prompt: PromptCache | None = None
     chat_template: Annotated[str, AfterValidator(template_text)] | None = None
     timeout_s: float | None = Field(None, gt=0)
     attempts: int | None = Field(None, ge=1)

@@ -17,6 +17,7 @@ from membench.llm.cassette.cassette import Cassette
 from membench.llm.config import SERVERS, Budget, GatewayConfig, ModelSpec, Price
 from membench.llm.phase_meter import GatewayAccess
 from membench.llm.spending import spent
+from membench.llm.upstreams.local.entry import EXAMPLES
 from membench.llm.windows import window_of
 from membench.readers.registry import choose_reader
 from membench.records.journal import Appender
@@ -238,6 +239,8 @@ SENT = ("temperature", "max_tokens")
 def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
     """A model with the settings of the run: those of its role over those of every role.
 
+    Where nothing is set, a local server computes the examples of a reader's prompts once.
+
     Raises:
         UnknownName: There is no such setting.
     """
@@ -246,10 +249,18 @@ def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
     for name in settings:
         if name not in known:
             raise UnknownName("model setting", name, known)
+    if settings.get("cache_prompt") is None and has_examples(prepared, role, spec):
+        settings["cache_prompt"] = EXAMPLES if settings.get("slots") in (None, 1) else False
     if settings.get("price") is not None:
         settings["price"] = Price(**settings["price"])
     nulls = frozenset(n for n in SENT if n in settings and settings[n] is None)
     return replace(spec, **settings, unsent=spec.unsent | nulls)
+
+
+def has_examples(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> bool:
+    """Whether a local model is asked with prompts that begin with the same examples."""
+    read = role == Role.READER and spec.is_local
+    return read and choose_reader(prepared.spec.reader).card.examples
 
 
 def settings_of(prepared: ResolvedRun, role: Role) -> JsonObject:

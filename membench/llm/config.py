@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from membench.domain.errors import UsageError
 from membench.domain.labels import JsonView, Role
-from membench.llm.upstreams.local.entry import LocalModel
+from membench.llm.upstreams.local.entry import LocalModel, PromptCache
 from membench.llm.upstreams.local.registry import find_local
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -78,7 +78,9 @@ class ModelSpec:
         servers: Processes that run a local language model; None: one per core, up to a few.
         slots: Requests that each of them works on at once; None for one.
         threads: Threads of each of them; None: the model's own default.
-        cache_prompt: Whether they reuse a prompt's beginning; None for no.
+        cache_prompt: What of a prompt they reuse: whatever it has in common with the one before
+            it (True), or a state computed once from its example turns (`EXAMPLES`), which gives
+            the same replies in any order; None for nothing.
         chat_template: A Jinja chat template or a file with one, instead of the model's own.
     """
 
@@ -103,7 +105,7 @@ class ModelSpec:
     servers: int | None = None
     slots: int | None = None
     threads: int | None = None
-    cache_prompt: bool | None = None
+    cache_prompt: PromptCache | None = None
     chat_template: str | None = None
     unsent: frozenset[str] = frozenset()
 

@@ -25,6 +25,8 @@ class ReaderCard:
             with the task's. Its hash is published in place of the task's.
         answer_limit: Tokens an answer may have, where nothing else is set; None for the task's.
         few_words: Whether it can give short answers only.
+        examples: Whether its prompts begin with the same example turns, which a local server then
+            computes once.
         literal: Whether a local reader can write a text that stands nowhere in what it reads, such
             as a date that it worked out; None where nobody has said, so that nothing is refused.
     """
@@ -36,4 +38,5 @@ class ReaderCard:
     prompt: str = ""
     answer_limit: int | None = None
     few_words: bool = False
+    examples: bool = False
     literal: Callable[[str], bool] | None = None

@@ -63,7 +63,7 @@ def test_the_key_names_weights_engine_and_how_they_were_run(first: RunResult) ->
     assert model["gguf_sha256"].startswith("b179c9523d0e")
     assert model["quantisation"] == "Q4_1"
     assert model["engine"].startswith("xllamacpp ")
-    assert (model["slots"], model["threads"], model["cache_prompt"]) == (1, 1, False)
+    assert (model["slots"], model["threads"], model["cache_prompt"]) == (1, 1, "examples")
     assert first.run.manifest().local_models["reader"] == model
     assert (first.run.path / "logs" / "reader-0.log").is_file()
 

@@ -108,6 +108,7 @@ def test_the_identity_holds_all_that_may_move_a_word(tmp_path: Path) -> None:
         identity(threads=1),
         identity(slots=2),
         identity(cache_prompt=True),
+        identity(cache_prompt="examples"),
         identity(context_length=512),
         identity(chat_template="{{ other }}"),
     ]
@@ -115,6 +116,15 @@ def test_the_identity_holds_all_that_may_move_a_word(tmp_path: Path) -> None:
     assert identity(servers=3) == identity()
     write(path, LANGUAGE_MODEL | {"general.file_type": 7}, tensors=2)
     assert identity() != plain
+
+
+def test_a_state_of_examples_is_refused_where_slots_would_share_it(tmp_path: Path) -> None:
+    spec = ModelSpec(
+        f"gguf:{write(tmp_path / 'm.gguf', LANGUAGE_MODEL)}", cache_prompt="examples", slots=2
+    )
+    assert spec.local is not None
+    with pytest.raises(UsageError, match="keeps one state, for 2 slots"):
+        spec.local.check(spec)
 
 
 def test_names_that_leave_the_machine_hold_no_folder(tmp_path: Path) -> None:

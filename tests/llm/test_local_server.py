@@ -85,6 +85,37 @@ def test_one_slot_without_a_cache_says_the_same_in_any_order(gateway: Gateway) -
     assert first == again[::-1]
 
 
+def conversation(question: str) -> list[dict[str, str]]:
+    """A question after an example."""
+    example = (
+        'Notes:\n2 May 2011: Bo said, "I sold the boat."\n\nQuestion: What was sold?',
+        "a boat",
+    )
+    turns = [("user", example[0]), ("assistant", example[1]), ("user", question)]
+    return [{"role": role, "content": content} for role, content in turns]
+
+
+@pytest.mark.model
+def test_examples_are_computed_once_and_change_no_answer_whatever_came_before(
+    weights: None,
+) -> None:
+    model = ModelSpec("smollm2", servers=1, context_length=1024, cache_prompt="examples")
+    with Gateway(GatewayConfig({Role.READER: model})) as gateway:
+        client = gateway.client()
+
+        def answer(turns: list[dict[str, str]]) -> ChatResult:
+            wishes = {"temperature": 0.0, "max_tokens": 12}
+            return gateway.run(client.chat(Role.READER, turns, case="c", key="k", **wishes))
+
+        questions = [f"{FACTS[0]} Answer in {n} words." for n in (1, 2, 3)]
+        first = [answer(conversation(question)) for question in questions]
+        answer([{"role": "user", "content": "Hello"}])
+        again = [answer(conversation(question)) for question in reversed(questions)]
+    assert [reply.text for reply in first] == [reply.text for reply in reversed(again)]
+    cached = {reply.usage.cached_tokens for reply in (*first, *again)}
+    assert len(cached) == 1 and cached.pop() > 30
+
+
 @pytest.mark.model
 def test_the_output_limit_ends_a_reply_that_would_go_on(gateway: Gateway) -> None:
     reply = ask(gateway, "Count from 1 to 1000, one number a line.", "count", max_tokens=9)

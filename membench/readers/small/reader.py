@@ -79,4 +79,5 @@ READER = ReaderCard(
     prompt=PROMPT,
     answer_limit=32,
     few_words=True,
+    examples=True,
 )

@@ -6,13 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 from membench.domain.labels import Role, Scalar
 
 if TYPE_CHECKING:
     from membench.llm.config import ModelSpec
     from membench.llm.upstreams.base import Upstream
+
+EXAMPLES: Final = "examples"
+"""The state after a prompt's example turns is computed once and each request starts from it."""
+
+PromptCache = bool | Literal["examples"]
+"""What a server reuses of a prompt: nothing, what the one before has in common, or `EXAMPLES`."""
 
 Report = Callable[[str], None]
 """Told, in a sentence, what takes a while."""

@@ -1,8 +1,8 @@
 """Serves one GGUF file in a process of its own; `server.LlamaServer` starts it.
 
 Settings come as one line of JSON on standard input, so that no key shows in a list of processes.
-Address and process id go out as one line on standard output; what the engine says goes to standard
-error.
+Address, process id and the name of the file for a slot's state (see `examples`) go out as one line
+on standard output; what the engine says goes to standard error.
 The process ends when its parent does: the kernel is asked for a signal, and the end of standard
 input says the same where it cannot be asked.
 """
@@ -29,7 +29,7 @@ def engine_settings(given: JsonObject) -> Any:
     parameters.n_parallel = given["slots"]
     parameters.cpuparams.n_threads = given["threads"]
     parameters.cpuparams_batch.n_threads = given["threads"]
-    parameters.cache_prompt = given["cache_prompt"]
+    parameters.cache_prompt = given["cache_prompt"] is True
     parameters.cache_ram_mib = 0
     parameters.fit_params = False
     parameters.hostnames = ["127.0.0.1"]
@@ -37,6 +37,7 @@ def engine_settings(given: JsonObject) -> Any:
     parameters.api_keys = [given["key"]]
     parameters.ui = False
     parameters.endpoint_slots = False
+    parameters.slot_save_path = program.STATES
     if given["chat_template"]:
         parameters.chat_template = given["chat_template"]
     return parameters
@@ -47,14 +48,15 @@ def main() -> None:
     given = json.loads(sys.stdin.readline())
     program.follow_parent(given["parent"])
     server: Any = None
+    state = os.memfd_create("examples", 0)  # nothing is left of it when the process is killed
     if given["program"]:
-        address, pid = program.start(given)
+        address, pid = program.start(given, state)
     else:
         import xllamacpp
 
         server = xllamacpp.Server(engine_settings(given))
         address, pid = server.listening_address, os.getpid()
-    print(json.dumps({"address": address, "pid": pid}), flush=True)  # noqa: T201
+    print(json.dumps({"address": address, "pid": pid, "state": str(state)}), flush=True)  # noqa: T201
     sys.stdin.read()
     os._exit(0)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from membench.domain.errors import DataError, UsageError
 from membench.domain.labels import Role, Scalar
-from membench.llm.upstreams.local.entry import LocalModel, ModelSpeed, Report
+from membench.llm.upstreams.local.entry import EXAMPLES, LocalModel, ModelSpeed, PromptCache, Report
 from membench.llm.upstreams.local.llama.engine import PACKAGE, find_engine
 from membench.llm.upstreams.local.llama.gguf import GgufHead, read_head
 
@@ -93,6 +93,11 @@ class GgufModel(LocalModel):
                 f"context_length {wanted:,}: '{self.name}' was trained with {trained:,} tokens",
                 f"Set --model-set context_length={trained} or less.",
             )
+        if spec.cache_prompt == EXAMPLES and (spec.slots or 1) > 1:
+            raise UsageError(
+                f"cache_prompt={EXAMPLES}: a server keeps one state, for {spec.slots} slots",
+                "Set slots=1 and servers=N instead, or cache_prompt=false.",
+            )
         self._check_memory(spec, head)
 
     def _check_memory(self, spec: ModelSpec, head: GgufHead) -> None:
@@ -125,6 +130,11 @@ class GgufModel(LocalModel):
         """Threads of each server."""
         return spec.threads or self.threads or cores()
 
+    @staticmethod
+    def cache_prompt(spec: ModelSpec) -> PromptCache:
+        """What of a prompt is reused; by default nothing."""
+        return spec.cache_prompt or False
+
     def settings(self, spec: ModelSpec) -> ServerSettings:
         """What each server is started with."""
         from membench.llm.upstreams.local.llama.server import ServerSettings
@@ -135,7 +145,7 @@ class GgufModel(LocalModel):
             context_length=self.window(spec) or self.max_context,
             slots=spec.slots or 1,
             threads=self.thread_count(spec),
-            cache_prompt=bool(spec.cache_prompt),
+            cache_prompt=self.cache_prompt(spec),
             chat_template=template_text(spec.chat_template),
             program=engine.program if (engine := find_engine()) else "",
         )
@@ -157,7 +167,7 @@ class GgufModel(LocalModel):
             "engine": self.engine or None,
             "context_length": self.window(spec),
             "slots": spec.slots or 1,
-            "cache_prompt": bool(spec.cache_prompt),
+            "cache_prompt": self.cache_prompt(spec),
             "threads": self.thread_count(spec),
             "chat_template_sha256": _sha256(template.encode()) if template else None,
         }

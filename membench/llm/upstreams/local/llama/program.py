@@ -21,6 +21,9 @@ ASKED_S = 5.0
 """How long one question for its health may take."""
 
 BETWEEN_S = 0.05
+STATES = "/proc/self/fd/"
+"""The folder for states of slots: files in memory that the server's process holds open."""
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -40,17 +43,22 @@ def command(given: JsonObject, port: int) -> Iterator[str]:
     yield from (given["program"], "--model", given["file"], "--alias", given["name"])
     yield from ("--ctx-size", str(given["context_length"] * slots), "--parallel", str(slots))
     yield from ("--threads", threads, "--threads-batch", threads, "--jinja")
+    yield from ("--slot-save-path", STATES)
     yield from ("--host", LOOPBACK, "--port", str(port), "--no-ui", "--no-slots")
     yield from ("--cache-ram", "0", "--fit", "off")
-    yield "--cache-prompt" if given["cache_prompt"] else "--no-cache-prompt"
+    yield "--cache-prompt" if given["cache_prompt"] is True else "--no-cache-prompt"
     if given["chat_template"]:
         yield from ("--chat-template", given["chat_template"])
 
 
-def start(given: JsonObject) -> tuple[str, int]:
+def start(given: JsonObject, state: int) -> tuple[str, int]:
     """Start the program and wait until it has loaded the file.
 
     The process of the caller ends when the program does.
+
+    Args:
+        given: What it is started with.
+        state: Descriptor of the file for the state of a slot, which the program inherits.
 
     Returns:
         Address, and process id of the program.
@@ -61,6 +69,7 @@ def start(given: JsonObject) -> tuple[str, int]:
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
         env=os.environ | {"LLAMA_API_KEY": given["key"]},
+        pass_fds=(state,),
         preexec_fn=lambda: follow_parent(own),
     )
     threading.Thread(target=lambda: os._exit(process.wait() or 1), daemon=True).start()

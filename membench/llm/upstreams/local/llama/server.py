@@ -13,8 +13,12 @@ from typing import IO
 import orjson
 
 from membench.domain.errors import ProviderFault, Reason
+from membench.llm import openai_protocol
+from membench.llm.upstreams.base import Reply
 from membench.llm.upstreams.http import HttpUpstream
+from membench.llm.upstreams.local.entry import EXAMPLES, PromptCache
 from membench.llm.upstreams.local.llama.cpu import CpuShares, process_cpu_s
+from membench.llm.upstreams.local.llama.examples import ExampleState
 
 LOAD_S = 600.0
 """Longest time that loading may take; large files are read from slow disks."""
@@ -33,7 +37,8 @@ class ServerSettings:
         context_length: Tokens of prompt and reply together, for each slot.
         slots: Requests it works on at once.
         threads: Threads that compute.
-        cache_prompt: Whether a prompt's beginning is reused from the request before.
+        cache_prompt: Whether a prompt's beginning is reused from the request before, or its
+            examples from a state of their own.
         chat_template: A Jinja template; empty for the one inside the file.
         program: Path of a llama.cpp server program; empty for the package.
     """
@@ -43,7 +48,7 @@ class ServerSettings:
     context_length: int
     slots: int = 1
     threads: int = 1
-    cache_prompt: bool = False
+    cache_prompt: PromptCache = False
     chat_template: str = ""
     program: str = ""
 
@@ -66,6 +71,8 @@ class LlamaServer:
         self._process: asyncio.subprocess.Process | None = None
         self._pid: int | None = None
         self.http: HttpUpstream | None = None
+        self._control: HttpUpstream | None = None
+        self._examples: ExampleState | None = None
         self.cpu: CpuShares | None = None
 
     @property
@@ -102,10 +109,26 @@ class LlamaServer:
                 Reason.PROVIDER_ERROR, f"the server did not start: {self.last_words()}"
             )
         said = orjson.loads(line)
-        self.http = HttpUpstream(f"{said['address']}/v1", key, direct=True)
+        self._connect(said["address"], key, said["state"])
         self._pid = pid = int(said["pid"])
         self.cpu = CpuShares(lambda: process_cpu_s(pid))
         self.load_cpu_s += process_cpu_s(pid) or 0.0
+
+    def _connect(self, address: str, key: str, state: str) -> None:
+        """Say where requests go, and what holds the state after their examples."""
+        self.http = HttpUpstream(f"{address}/v1", key, direct=True)
+        if self.settings.cache_prompt == EXAMPLES:
+            self._control = HttpUpstream(address, key, direct=True)
+            self._examples = ExampleState(self.http, self._control, state)
+
+    async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
+        """Send a request to the process, which must have been started.
+
+        Raises:
+            ProviderFault: It died.
+        """
+        assert self.http is not None
+        return await (self._examples or self.http).send(endpoint, body)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         """The process, out of reach of the terminal's Ctrl-C: the run ends it."""
@@ -132,9 +155,10 @@ class LlamaServer:
     async def stop(self) -> None:
         """End the process; kill it where it does not end. A second call does nothing."""
         process, self._process = self._process, None
-        if self.http is not None:
-            await self.http.close()
-            self.http = None
+        for connection in (self.http, self._control):
+            if connection is not None:
+                await connection.close()
+        self.http = self._control = self._examples = None
         if process is None:
             return
         assert process.stdin is not None

@@ -71,12 +71,12 @@ class LlamaUpstream(BaseUpstream):
         if not alive:
             raise ProviderFault(Reason.PROVIDER_ERROR, f"no server of '{self.settings.name}' runs")
         server = min(alive, key=lambda server: server.in_flight)
-        assert server.http is not None and server.cpu is not None
+        assert server.cpu is not None
         cpu, number = server.cpu, server.cpu.begin()
         server.in_flight += 1
         reply = None
         try:
-            reply = await server.http.send(endpoint, body)
+            reply = await server.send(endpoint, body)
         finally:
             server.in_flight -= 1
             spent = cpu.end(number)
