@@ -11,7 +11,7 @@ from membench.adapters.registry import SystemCard, list_systems
 from membench.domain.labels import Phase, Role
 from membench.experiments.profile import Profile, read
 from membench.experiments.profile_costs import STORING, asked, tables_growth
-from membench.testing.stored import StoredReport, read_stored
+from membench.testing.stored import LOOPBACK, StoredReport, read_stored
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).with_name("systems")
@@ -56,11 +56,21 @@ def page(card: SystemCard) -> Iterator[str]:
 
 def conformance(report: StoredReport) -> Iterator[str]:
     """Every check that was not simply passed, and the measured class of replay."""
-    yield f"\n## Conformance\n\n{report.summary}. Replay, measured: {report.replay}.\n"
+    yield f"\n## Conformance\n\n{report.summary}. {beside(report)}\n"
     yield "| check | outcome | remark |\n|---|---|---|"
     for result in report.results:
         remark = result.detail.replace("|", "/")
         yield f"| {result.name} | {result.status} | {remark} |"
+
+
+def beside(report: StoredReport) -> str:
+    """What else a report says: its class of replay, or what of a service was not checked."""
+    if report.service == LOOPBACK:
+        return (
+            "The server speaks the service's protocol: adapter and client were checked, and not "
+            "what the service does."
+        )
+    return f"Replay, {'declared' if report.service else 'measured'}: {report.replay}."
 
 
 def profile(made: Profile) -> Iterator[str]:

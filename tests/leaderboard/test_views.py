@@ -15,7 +15,7 @@ from membench.energy.verification.repeats import Repeat
 from membench.energy.verification.validity import Check
 from membench.leaderboard.rendering import charts
 from membench.leaderboard.store.index import Index, refresh, verified_joules
-from membench.leaderboard.store.rows import reference_of
+from membench.leaderboard.store.rows import facts_of, reference_of
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views import amortisation, catalogue, claims, compare, question, run
@@ -246,6 +246,20 @@ def test_a_run_page_names_how_each_metric_came_about(real: Store) -> None:
     records = run.metric_records(page.loaded)
     assert {record["came about"] for record in records} == {"re-scored"}
     assert any("commit" in str(fact["value"]) for fact in run.facts(page.loaded))
+
+
+def test_a_hosted_system_says_how_far_away_it_is(real: Store, index: Index) -> None:
+    page = run.run_page(real, "story")
+    assert page.loaded is not None
+    here, summary = page.loaded.manifest, page.loaded.summary
+    far = replace(here, round_trip_ms=41.53)
+    assert facts_of(here, summary)["network"] == ""
+    assert facts_of(far, summary)["network"] == "41.5 ms"
+    assert run.network_words(here) == "–"
+    assert "took 41.5 ms" in run.network_words(far)
+    assert "network" not in board_records(board(index, BoardQuery()))[0]
+    hosted = replace(index, runs=index.runs.assign(network="41.5 ms"))
+    assert board_records(board(hosted, BoardQuery()))[0]["network"] == "41.5 ms"
 
 
 def test_questions_can_be_filtered(real: Store) -> None:

@@ -11,7 +11,7 @@ from membench.cli.output.listing import print_json
 from membench.domain.errors import UsageError
 from membench.domain.labels import Scalar
 from membench.testing.conformance import Report, render, run_conformance
-from membench.testing.stored import write_stored
+from membench.testing.stored import service_of, write_stored
 
 
 def print_conformance(
@@ -25,13 +25,13 @@ def print_conformance(
     Raises:
         UsageError: What is to be stored was not made at the defaults.
     """
-    if write and parameters:
-        raise UsageError("the result at the defaults is what is stored", "Leave out --set.")
     card = get_card(name)
+    if write and set(parameters) - ({"base_url"} if card.hosted else set()):
+        raise UsageError("the result at the defaults is what is stored", "Leave out --set.")
     if card.environment is None or card.hosted:
         made = run_conformance(name, parameters)
         if write:
-            write_stored(card, made, card.replay)
+            write_stored(card, made, card.replay, service_of(card, parameters))
     else:
         made = checked(card, write)
     if as_json:

@@ -44,7 +44,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 20
+VERSION = 21
 """Of the tables' shape: an index of another version is built anew."""
 
 

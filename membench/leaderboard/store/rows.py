@@ -187,7 +187,14 @@ def facts_of(manifest: Manifest, summary: Summary) -> JsonObject:
         "handed_in": system.protocol == "handed-in",
         "reference": reference_of(system),
         "isolation": manifest.isolation or "",
+        "network": distance(manifest),
     }
+
+
+def distance(manifest: Manifest) -> str:
+    """How long a connection to a hosted system took when the run began; empty for any other."""
+    taken = manifest.round_trip_ms
+    return "" if taken is None else f"{taken:.3g} ms"
 
 
 def reference_of(system: SystemEntry) -> str:

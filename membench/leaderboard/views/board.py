@@ -162,6 +162,7 @@ class BoardRow:
         created: Date of the run.
         flags: Remarks, keys of `FLAGS`.
         isolation: Where its code ran; empty where nobody wrote that down.
+        network: How long a connection to a hosted system takes; empty for any other.
     """
 
     run_id: str
@@ -190,6 +191,7 @@ class BoardRow:
     created: str
     flags: tuple[str, ...]
     isolation: str = ""
+    network: str = ""
 
 
 @dataclass(frozen=True)
@@ -522,6 +524,7 @@ def plain_row(
         created=run["created"][:10],
         flags=tuple(run["flags"].split()),
         isolation=run["isolation"],
+        network=run["network"],
     )
 
 

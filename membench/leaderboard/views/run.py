@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Metric, Score
-from membench.leaderboard.store.rows import RowFigure, figure_of, task_class
+from membench.leaderboard.store.rows import RowFigure, distance, figure_of, task_class
 from membench.leaderboard.store.store import Adjudication, Store, tombstones
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.bundles import LoadedBundle, load
@@ -15,6 +15,7 @@ from membench.leaderboard.views.isolation import isolation_words
 from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS, phase_cost
+from membench.records.manifest import Manifest
 from membench.records.summary import EnergyEntry, PhaseEnergy, Summary, never_scored
 from membench.tasks.wording import metric_words
 
@@ -59,6 +60,7 @@ def facts(loaded: LoadedBundle) -> list[Record]:
     entries = {
         "system": f"{system.name} {system.version} ({system.fidelity})",
         "isolation": isolation_words(manifest),
+        "network": network_words(manifest),
         "parameters": words(system.parameters),
         "deviations": "; ".join(system.deviations) or "none known",
         "task": f"{task.name}, split {task.split} ({task.dataset_version} data)",
@@ -82,6 +84,14 @@ def facts(loaded: LoadedBundle) -> list[Record]:
         "bundle sha256": loaded.opened.sha256,
     }
     return [{"fact": name, "value": str(value)} for name, value in entries.items()]
+
+
+def network_words(manifest: Manifest) -> str:
+    """How far away a hosted system is, and what that is in; a dash for any other."""
+    taken = distance(manifest)
+    if not taken:
+        return "–"
+    return f"a connection to the service took {taken}; every latency of the run holds the network"
 
 
 def words(values: JsonView) -> str:

@@ -161,6 +161,7 @@ def board_records(board: Board) -> list[Record]:
             "score badge": BADGES.get(row.badge, row.badge),
             "energy badge": energy_badge(row),
             "isolation": row.isolation,
+            "network": row.network,
             "n": row.questions,
             "attempts": row.attempts,
             "date": row.created,
@@ -234,6 +235,10 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
         "isolation": (
             "Isolation",
             " ".join(f"{label}: {words}." for label, words in ISOLATION_MEANINGS.items()),
+        ),
+        "network": (
+            "Network",
+            "Time to open a connection to a hosted system when the run began; its seconds hold it.",
         ),
         "n": ("Questions", "Questions asked."),
         "attempts": ("Attempts", "Bundles of this configuration; the median one is shown."),

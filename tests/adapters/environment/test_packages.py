@@ -1,6 +1,7 @@
 """Packages, installed for real, keep the contract; what is stored of them is current."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,16 @@ from installed_packages import ensure_or_skip
 
 from membench.adapters.environment import environments
 from membench.adapters.environment.environments import EnvironmentProblem
-from membench.adapters.registry import SystemCard, get_card, list_systems
+from membench.adapters.registry import SystemCard, create, get_card, list_systems
+from membench.domain.case import CaseInfo
+from membench.domain.labels import Role
+from membench.domain.system import ModelEndpoint, Query, SystemContext
 from membench.testing.conformance import render
+from membench.testing.histories import session
 from membench.testing.packages import check_package
+from membench.testing.scripted import ScriptedServer
 from membench.testing.stored import read_stored
+from membench.tokens import count_tokens
 
 INSTALLED = [card for card in list_systems().values() if card.environment is not None]
 PACKAGES = [card for card in INSTALLED if card.folder.parent.name == "packages"]
@@ -37,6 +44,20 @@ def test_a_package_keeps_the_contract_and_its_own_card(installed: SystemCard) ->
     stored = read_stored(installed)
     assert stored is not None
     assert replay == stored.replay
+
+
+@pytest.mark.packages
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_text_that_is_said_twice_in_a_session_is_stored_twice(tmp_path: Path) -> None:
+    card = get_card("langgraph-store")
+    ensure_or_skip(card)
+    with ScriptedServer() as server:
+        models = {Role.EMBEDDER: ModelEndpoint(server.base_url, "key", "scripted")}
+        with closing(create(card, SystemContext({}, 0, tmp_path, count_tokens, models))) as store:
+            store.reset(CaseInfo("case", "test", ("Ines", "Tom")))
+            store.ingest(session("case", 0, (("Ines", "Bye."), ("Tom", "Bees."), ("Ines", "Bye."))))
+            assert len(store.recall(Query("Bye.", 5))) == 3
 
 
 @pytest.mark.parametrize("card", PACKAGES, ids=lambda card: card.name)

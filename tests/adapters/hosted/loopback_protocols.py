@@ -1,15 +1,21 @@
 """The protocols of the services: Mem0 Platform, Zep Cloud, Supermemory.
 
 Recorded from mem0ai 2.2.1, zep-cloud 4.0.1 and supermemory 5.0.1 and the vendors' references of
-November 2026; not from the live services.
+November 2026; not from the live services. To check an adapter's conformance without a key:
+
+    python tests/adapters/hosted/loopback_protocols.py zep 8001
+    ZEP_API_KEY=secret-of-the-tests membench conformance zep \\
+      --set base_url=http://127.0.0.1:8001/api/v4 --write
 """
 
 from __future__ import annotations
 
+import sys
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from loopback_service import KEY, Reply, Service
+from loopback_service import KEY, Reply, Service, serving
 
 WALL_CLOCK = "2026-11-29T12:00:00Z"
 """When the services believe to be: no memory of a run may carry it."""
@@ -202,3 +208,24 @@ class Supermemory(Service):
         ("POST", "/ns/([^/]+)/search", search),
         ("DELETE", "/ns/([^/]+)", delete),
     )
+
+
+SERVICES: dict[str, tuple[type[Service], str]] = {
+    "mem0-platform": (Mem0Platform, ""),
+    "zep": (ZepCloud, "/api/v4"),
+    "supermemory": (Supermemory, ""),
+}
+"""By system: what answers its client, and the path of its `base_url`."""
+
+
+def main(name: str, port: str) -> None:
+    """Serve a protocol until interrupted."""
+    kind, path = SERVICES[name]
+    with serving(kind(polls=0), int(port)) as url:
+        sys.stdout.write(f"{name}: --set base_url={url}{path}, key {KEY}\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -86,8 +86,8 @@ class Service:
 
 
 @contextmanager
-def serving(service: Service) -> Iterator[str]:
-    """The address of a server with a service in it."""
+def serving(service: Service, port: int = 0) -> Iterator[str]:
+    """The address of a server with a service in it, on a free port unless one is named."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -115,7 +115,7 @@ def serving(service: Service) -> Iterator[str]:
         daemon_threads = True
         disable_nagle_algorithm = True
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -15,11 +16,14 @@ from membench.adapters.environment.worker.service import ServiceFault, answered,
 from membench.adapters.hosted import round_trip_ms
 from membench.adapters.registry import SystemCard, get_card, list_systems
 from membench.adapters.scaffold import new_system
+from membench.cli.output.conformance import print_conformance
 from membench.domain.case import CaseInfo
 from membench.domain.errors import DataError, UsageError
 from membench.harness.run import start
 from membench.records.spec import ExecOptions, RunSpec
+from membench.testing.conformance import Report
 from membench.testing.release_check import check_release
+from membench.testing.stored import LOOPBACK, read_stored, service_of, write_stored
 
 HOSTED = [card for card in list_systems().values() if card.hosted]
 REQUEST = httpx.Request("POST", "https://memory.example/add")
@@ -43,6 +47,34 @@ def test_a_card_says_what_was_not_verified(card: SystemCard) -> None:
     notes = (card.folder / "README.md").read_text(encoding="utf-8")
     for heading in ("## How it is run", "## Dates", "## Where the tests come from", "## Reproduce"):
         assert heading in notes
+
+
+@pytest.mark.parametrize("card", HOSTED, ids=lambda card: card.name)
+def test_a_stored_conformance_says_what_answered(card: SystemCard) -> None:
+    stored = read_stored(card)
+    assert stored is not None, "see loopback_protocols.py"
+    assert stored.current
+    assert stored.service == LOOPBACK
+    assert "failed" not in stored.summary
+    assert stored.summary.endswith(LOOPBACK)
+
+
+def test_a_report_names_the_machine_of_the_service(tmp_path: Path) -> None:
+    card = replace(get_card("zep"), folder=tmp_path)
+    (tmp_path / "requirements.lock").touch()
+    assert service_of(card, {}) == "api.getzep.com"
+    assert service_of(card, {"base_url": "http://127.0.0.1:80/api/v4"}) == LOOPBACK
+    assert service_of(get_card("bm25"), {}) == ""
+    write_stored(card, Report("zep", card.version, ()), "none", "api.getzep.com")
+    stored = read_stored(card)
+    assert stored is not None
+    assert stored.summary == "0 passed, answered by api.getzep.com"
+
+
+def test_only_where_a_service_is_may_be_set_for_a_stored_result() -> None:
+    given = {"base_url": "http://127.0.0.1:9", "timeout_s": 1.0}
+    with pytest.raises(UsageError, match="defaults"):
+        print_conformance("zep", given, write=True, as_json=False)
 
 
 def test_only_the_key_of_a_system_reaches_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from histories import CASE, session
 from installed_packages import ensure_or_skip
-from loopback_protocols import Mem0Platform, Supermemory, ZepCloud
+from loopback_protocols import SERVICES
 from loopback_service import KEY, Service, serving
 
 from membench.adapters.registry import checked_parameters, create, get_card
@@ -22,12 +22,6 @@ from membench.harness.run import start
 from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.conformance import render, run_conformance
 from membench.tokens import count_tokens
-
-SERVICES: dict[str, tuple[type[Service], str]] = {
-    "mem0-platform": (Mem0Platform, ""),
-    "zep": (ZepCloud, "/api/v4"),
-    "supermemory": (Supermemory, ""),
-}
 
 
 @dataclass

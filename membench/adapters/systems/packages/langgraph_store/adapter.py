@@ -18,11 +18,10 @@ class System(TurnStore):
 
     def __init__(self, context: SystemContext) -> None:
         """Import the package."""
-        from langgraph.store.base import PutOp
         from langgraph.store.memory import InMemoryStore
 
         super().__init__(context)
-        self._new_store, self._new_put = InMemoryStore, PutOp
+        self._new_store = InMemoryStore
 
     def open(self, width: int) -> None:
         """An empty store; the package takes vectors from a function over texts."""
@@ -31,19 +30,14 @@ class System(TurnStore):
         self._store = self._new_store(index={"dims": width, "embed": self._known})
 
     def add(self, rows: Sequence[Row], vectors: Sequence[Vector]) -> None:
-        """Put rows, of which the text alone is indexed."""
+        """Put rows, of which the text alone is indexed.
+
+        One by one: a batch that holds one text twice is an error of the package.
+        """
         self._vectors = {row.text: vector for row, vector in zip(rows, vectors, strict=True)}
-        self._store.batch(
-            [
-                self._new_put(
-                    NAMESPACE,
-                    str(row.number),
-                    {"text": row.text, "source": row.source, "time": row.time},
-                    index=["text"],
-                )
-                for row in rows
-            ]
-        )
+        for row in rows:
+            value = {"text": row.text, "source": row.source, "time": row.time}
+            self._store.put(NAMESPACE, str(row.number), value, index=["text"])
 
     def search(self, text: str, vector: Vector, k: int) -> list[Found]:
         """The most similar rows."""
