@@ -24,7 +24,7 @@ from membench.harness.run_models import answer_limit, check_window, configured, 
 from membench.judging.calibration import placeholder_case
 from membench.llm import prices
 from membench.llm.config import ModelSpec
-from membench.llm.upstreams.local.entry import ModelSpeed
+from membench.llm.upstreams.local.entry import EXAMPLES, ModelSpeed
 from membench.records.usage import Usage
 from membench.tasks.base import AnyTask
 
@@ -195,6 +195,7 @@ class Setting:
         speeds: How fast local models are on this machine, as probed.
         answer_tokens: Output tokens of an answer; None takes the pace's.
         memory_overhead: Tokens that a prompt adds to each memory: its number, date and sources.
+        example_tokens: Tokens of a question's prompt that the model computes once for all.
     """
 
     models: Mapping[Role, ModelSpec]
@@ -210,6 +211,7 @@ class Setting:
     speeds: Mapping[Role, ModelSpeed] = field(default_factory=dict)
     answer_tokens: int | None = None
     memory_overhead: float = 0.0
+    example_tokens: int = 0
 
     @property
     def answer_length(self) -> int:
@@ -264,6 +266,7 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
         speeds=probed(specs),
         answer_tokens=_answer_tokens(prepared, specs.get(Role.READER)),
         memory_overhead=memory_overhead(ask),
+        example_tokens=example_tokens(ask, specs.get(Role.READER)),
     )
     return estimate(size_of(prepared.task, prepared.cases(), ask), setting)
 
@@ -278,6 +281,15 @@ def memory_overhead(ask: Prompting) -> float:
     memory = Memory("Ada said something.", ("D10:12",), datetime(2031, 5, 12, 16, 5))
     own = count_tokens(memory.text)
     return max(0.0, tokens((memory, memory)) - tokens((memory,)) - own)
+
+
+def example_tokens(ask: Prompting, spec: ModelSpec | None) -> int:
+    """Tokens of the turns before a question, where a model computes them once."""
+    from membench.tokens import count_tokens
+
+    if spec is None or spec.cache_prompt != EXAMPLES:
+        return 0
+    return sum(count_tokens(turn.content) for turn in ask(AnswerInput("Who?", ()))[:-1])
 
 
 def probed(specs: Mapping[Role, ModelSpec]) -> dict[Role, ModelSpeed]:
@@ -389,6 +401,7 @@ def _row(
     prompt: float = 0,
     completion: float = 0,
     embedding: float = 0,
+    cached: float = 0,
     in_flight: int,
 ) -> list[EstimateRow]:
     """A row, if the run has a model for the role."""
@@ -402,6 +415,7 @@ def _row(
         prompt_tokens=round(prompt),
         completion_tokens=round(completion),
         embedding_tokens=round(embedding),
+        cached_tokens=round(cached),
     )
     return [
         EstimateRow(
@@ -422,7 +436,8 @@ def _hours(speed: ModelSpeed | None, usage: Usage, assumed_s: float) -> float:
     """Hours by the speed that was probed, else as assumed."""
     if speed is None:
         return assumed_s / 3600
-    return speed.seconds(usage.prompt_tokens, usage.completion_tokens) / 3600
+    computed = usage.prompt_tokens - usage.cached_tokens
+    return speed.seconds(computed, usage.completion_tokens) / 3600
 
 
 def _ingest(size: TaskSize, run: Setting) -> list[EstimateRow]:
@@ -488,6 +503,7 @@ def _answer(size: TaskSize, run: Setting) -> list[EstimateRow]:
         calls=size.answers,
         prompt=size.answer_prompt_tokens + size.answers * _shown_tokens(size, run),
         completion=size.answers * run.answer_length,
+        cached=size.answers * run.example_tokens,
         in_flight=run.read_concurrency,
     )
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from membench.domain.labels import Role
-from membench.experiments.estimate import Setting, TaskSize, estimate, memory_overhead, plan_of
+from membench.experiments.estimate import (
+    Setting,
+    TaskSize,
+    estimate,
+    example_tokens,
+    memory_overhead,
+    plan_of,
+)
 from membench.harness.prepare import prepare
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.entry import ModelSpeed
@@ -41,6 +48,18 @@ def test_what_a_prompt_adds_to_a_memory_is_counted() -> None:
     assert dressed.rows[0].prompt_tokens == plain.rows[0].prompt_tokens + 4 * 2 * 6
     task = get_task("locomo")()
     assert memory_overhead(task.answer_messages) > memory_overhead(small_messages) > 0
+
+
+def test_examples_that_are_computed_once_cost_tokens_and_no_time() -> None:
+    once, each = (
+        example_tokens(small_messages, ModelSpec("smollm2", cache_prompt=cache))
+        for cache in ("examples", False)
+    )
+    assert once > 200 and each == 0
+    assert example_tokens(get_task("locomo")().answer_messages, ModelSpec("m")) == 0
+    (row,) = estimate(SIZE, setting(example_tokens=50)).rows
+    assert row.prompt_tokens == 400 + 4 * 20
+    assert row.hours == pytest.approx(SPEED.seconds(480 - 4 * 50, 40) / 3600)
 
 
 @pytest.mark.slow
