@@ -41,6 +41,7 @@ MODES: list[tuple[str, dict[str, Any]]] = [
     ("unifiedmem", {}),
     ("unifiedmem", {"keys": "none", "index": "bm25"}),
     ("unifiedmem", {"keys": "graph"}),
+    ("unifiedmem", {"keys": "agentic"}),
     ("keep-me-updated", {}),
     ("think-in-memory", {}),
     ("think-in-memory", {"extract": "none"}),

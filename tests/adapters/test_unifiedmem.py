@@ -95,3 +95,72 @@ def test_without_usable_entities_sessions_are_found_by_their_own_words(tmp_path:
         _,
     ):
         assert filled(system).recall(Query("bread", 1))[0].sources == ("s1:0", "s1:1")
+
+
+def compares(request: Any) -> Any:
+    """The feline adds to the cat, jam adds nothing, all else is new; `?` is an unknown action."""
+    new = request.last.partition("Earlier:")[0]
+    if "feline" in new:
+        return {"action": "update", "numbers": [0, 9]}
+    return {"action": "pass" if "jam" in new else "create", "numbers": []}
+
+
+def agentic_facts(request: Any) -> Any:
+    words = ("Miso", "feline", "jam", "bread")
+    return {"facts": [word for word in words if word in request.last]}
+
+
+AGENTIC: dict[str, Any] = {
+    "Facts": agentic_facts,
+    "Keyphrases": {"keyphrases": []},
+    "Summary": {"summary": ""},
+    "Decision": compares,
+    "Key": {"facts": ["Miso is a feline."], "keyphrases": ["pet"], "summary": ""},
+}
+
+
+def told(system: Any) -> Any:
+    for index, line in enumerate(("Miso sleeps", "bread", "a feline, my Miso", "jam and bread")):
+        system.ingest(talk(index, line, day=DAY))
+    return system
+
+
+def test_what_a_later_session_adds_finds_the_earlier_one(tmp_path: Path) -> None:
+    """The question shares no word with the first session, nor with its first key."""
+    given = {"keys": "agentic", "index": "bm25", "keep_updating": False}
+    with playing("unifiedmem", tmp_path, AGENTIC, **given) as (system, server):
+        (found, *_) = told(system).recall(Query("Which pet is there?", 5))
+        assert (found.text, found.sources) == ("Ann: Miso sleeps", ("s0:0",))
+        assert len(asked(server, "Decision")) == 3
+        assert len(asked(server, "Key")) == 1
+        assert system.reply_counts().unknown == 1
+
+
+@pytest.mark.parametrize(("keep", "stored"), [(True, [0, 1, 2]), (False, [0, 1])])
+def test_a_session_that_says_nothing_new_is_passed_over(
+    tmp_path: Path, keep: bool, stored: list[int]
+) -> None:
+    given = {"keys": "agentic", "index": "bm25", "keep_updating": keep}
+    with playing("unifiedmem", tmp_path, AGENTIC, **given) as (system, _):
+        kept = [memory.sources for memory in told(system).memories()]
+        assert kept == [(f"s{n}:0",) for n in stored]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"Decision": "no"},
+        {"Decision": {"action": "fly", "numbers": []}},
+        {"Decision": {"action": "update", "numbers": [77]}},
+        {"Key": "no"},
+    ],
+)
+def test_no_session_is_lost_by_a_decision_or_a_key_of_no_use(
+    tmp_path: Path, broken: dict[str, Any]
+) -> None:
+    given = {"keys": "agentic", "index": "bm25", "keep_updating": False}
+    with playing("unifiedmem", tmp_path, {**AGENTIC, **broken}, **given) as (system, _):
+        kept = {memory.sources for memory in told(system).memories()}
+        assert {("s0:0",), ("s1:0",), ("s2:0",)} <= kept
+        counts = system.reply_counts()
+        assert counts.unknown + counts.unusable > 0

@@ -57,9 +57,7 @@ class Caim(ItemMemory):
         rows = self._tagged(question)
         texts = [row.text for row in rows]
         helping = [rows[n] for n in self._picked(forms.FILTER, question, texts)]
-        timed = affirmed(self.model, forms.TIMED, question)
-        said = self.model.ask(forms.DAYS, question, forms.Days) if timed else None
-        days = {day for words in (said.days if said else ()) if (day := day_of(words))}
+        days = forms.days_asked_about(self.model, question)
         dated = [item for item in self.store if item.time and item.time.date() in days]
         yield from {item.id: item.memory() for item in (*helping, *dated)}.values()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import Field
 
 from membench.adapters.parts.extractors import Line, Word
-from membench.adapters.parts.structured import Form
+from membench.adapters.parts.rescoring import affirmed
+from membench.adapters.parts.structured import Asks, Form
+from membench.adapters.parts.units import day_of
 
 ITEMS = (
     "List what in this conversation is worth remembering, one short sentence each, with the "
@@ -69,3 +72,9 @@ class Days(Form):
     """Days."""
 
     days: Annotated[list[Day], Field(max_length=10)]
+
+
+def days_asked_about(model: Asks, question: str) -> set[date]:
+    """The days of a question: one call tells whether it has any, and one more which."""
+    said = model.ask(DAYS, question, Days) if affirmed(model, TIMED, question) else None
+    return {day for words in (said.days if said else ()) if (day := day_of(words))}

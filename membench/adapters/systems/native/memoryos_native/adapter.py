@@ -103,17 +103,13 @@ class MemoryOS(ItemMemory):
         if hottest is None or self.heat(hottest) < float(self.given["promote_at"]):
             return
         pages = [self.store.get(name) for name in self.tiers.pages[hottest.id]]
-        text = "\n".join(page.text for page in pages if page is not None)
-        said = f"Profile: {self.tiers.profile or '-'}\n{text}"
-        told = self.model.ask(forms.PROMOTE, said, forms.Promotion)
+        told = forms.promotion(self.model, self.tiers.profile, [p.text for p in pages if p])
         if told is not None:
             self.tiers.profile = told.profile or self.tiers.profile
             for fact in told.knowledge:
                 self.store.add(replace(hottest, text=fact, key="", kind=KNOWLEDGE, tags=()))
         self.store.keep_newest(KNOWLEDGE, int(self.given["most_knowledge"]))
-        # `strength` - 1 is the number of pages that were promoted before.
-        counted = 1.0 + len(self.tiers.pages[hottest.id])
-        self.store.put(replace(hottest, visits=0, strength=counted))
+        self.store.put(self.tiers.cooled(hottest))
 
     def _drop_least_used(self) -> None:
         """Drop a segment, and the pages that no other one owns."""

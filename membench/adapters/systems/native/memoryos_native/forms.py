@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -68,6 +68,12 @@ def page_topics(model: Asks, chain: Chained, page: str) -> tuple[Chained, list[T
     found = model.ask(TOPICS, f"{after}\n{page}", Topics)
     topics = [topic for topic in found.topics if topic.summary.strip()] if found else []
     return (after, page), topics or [Topic(summary=page, keywords=[])]
+
+
+def promotion(model: Asks, profile: str, pages: Iterable[str]) -> Promotion | None:
+    """What the pages of a segment add to the profile and to the knowledge: one call."""
+    text = "\n".join(pages)
+    return model.ask(PROMOTE, f"Profile: {profile or '-'}\n{text}", Promotion)
 
 
 def overlap(one: Collection[str], other: Collection[str]) -> float:

@@ -38,6 +38,10 @@ class Tiers:
         grown = len(self.pages.get(item.id, ())) - (item.strength - 1.0)
         return visits * item.visits + length * grown + recency * fresh
 
+    def cooled(self, segment: StoredItem) -> StoredItem:
+        """A segment after its promotion: no visits, and its pages no longer count as grown."""
+        return replace(segment, visits=0, strength=1.0 + len(self.pages[segment.id]))
+
     def disowned(self, segment: str) -> list[str]:
         """Forget a segment; the pages that belong to no other one."""
         left = self.pages.pop(segment)

@@ -1,33 +1,21 @@
 """UnifiedMem's baselines (arXiv 2601.01280): one thing is indexed, another is recalled.
 
 Sessions are recalled whole; their keys are facts, keyphrases and a summary, together or apart, or
-the entities that they tell of.
+the entities that they tell of. The agentic variant compares a new session with those like it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated
+from dataclasses import replace
 
-from pydantic import Field
-
-from membench.adapters.parts import extractors
 from membench.adapters.parts.entities import ENTITY, RELATION, Entities
-from membench.adapters.parts.extractors import Word
 from membench.adapters.parts.item_memory import ItemMemory
 from membench.adapters.parts.segments import Segment, whole
-from membench.adapters.parts.structured import Form
+from membench.adapters.systems.native.unifiedmem import forms
 from membench.domain.case import Session
 from membench.domain.system import Memory, Query
-
-PHRASES = "List the keyphrases of this conversation: names, things, places, topics."
-
-
-class Keyphrases(Form):
-    """What a session is about, in single words and phrases."""
-
-    keyphrases: Annotated[list[Word], Field(max_length=15)]
 
 
 class UnifiedMem(ItemMemory):
@@ -41,10 +29,16 @@ class UnifiedMem(ItemMemory):
         self.entities = Entities(self.store)
 
     def keep(self, session: Session) -> None:
-        """Three calls per session, one for a graph, none where its words are the key."""
+        """Three calls per session, one for a graph, none where its words are the key.
+
+        The agentic variant asks once more, and once for each key that is rewritten.
+        """
         for value in whole(session):
             if self.given["keys"] == "graph":
                 self.entities.extract(self.model, value.dated, self.add(value))
+                continue
+            if self.given["keys"] == "agentic":
+                self._compare(value)
                 continue
             for key in self._keys(value):
                 self.add(value, key=key)
@@ -79,11 +73,22 @@ class UnifiedMem(ItemMemory):
         how = self.given["keys"]
         if how == "none":
             return [value.text]
-        facts = extractors.facts(self.model, value.dated) or []
-        said = self.model.ask(PHRASES, value.dated, Keyphrases)
-        phrases = ", ".join(said.keyphrases) if said else ""
-        summary = extractors.summary(self.model, value.dated) or ""
-        keys = [key for key in (" ".join(facts), phrases, summary) if key.strip()]
+        keys = forms.key_of(self.model, value.dated).parts
         if how == "merge_raw":
             keys.append(value.text)
         return (keys if how == "separate" else ["\n".join(keys)]) if keys else [value.text]
+
+    def _compare(self, value: Segment) -> None:
+        """Keep a session unless one like it says all of it; what it adds goes into their keys."""
+        (key,) = self._keys(value)
+        near = [hit.item for hit in self.store.search(key, int(self.given["compared"]))]
+        action, named = forms.compared(self.model, key, [item.indexed for item in near])
+        if action == forms.PASS:
+            return
+        lost = False
+        for item in (near[n] for n in named):
+            again = forms.rewritten(self.model, item.indexed, key)
+            self.store.put(replace(item, key=again or item.key))
+            lost |= again is None
+        if lost or action == forms.CREATE or self.given["keep_updating"]:
+            self.add(value, key=key)
