@@ -1,4 +1,4 @@
-"""What the run's own process, `submit`, `verify` and the index keep in memory of each question.
+"""What a run's own process, scoring, `submit`, `verify` and the index keep of each question.
 
 ConvoMem-shaped histories are made up on the spot: one conversation of a few messages and one
 question each, the shape in which a question costs most. They are played by `recent` and read by
@@ -6,8 +6,9 @@ question each, the shape in which a question costs most. They are played by `rec
 peak resident memory is printed; lanes are children of it and do not count. CPU seconds do count
 them. The last column is the slope from the smallest number of questions.
 
-Usage: python benchmarks/memory.py [--questions 2000,20000,60000] [--steps run,submit,verify,index]
-           [--messages 12] [--system recent] [--reader refuse] [--keep FOLDER] [--json]
+Usage: python benchmarks/memory.py [--questions 2000,20000,60000] [--messages 12]
+           [--steps run,score,submit,verify,index] [--system recent] [--reader refuse]
+           [--keep FOLDER] [--json]
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class StepResult:
     """One step with one number of questions.
 
     Attributes:
-        step: `run`, `submit`, `verify` or `index`.
+        step: `run`, `score`, `submit`, `verify` or `index`.
         questions: How many.
         peak_mb: Peak resident memory of its process, 10^6 bytes.
         cpu_s: CPU seconds, children included.
@@ -106,6 +107,14 @@ def run_step(folder: Path, system: str, reader: str) -> None:
     assert start(spec, options).complete
 
 
+def score_step(folder: Path) -> None:
+    """Score again what was recorded."""
+    from membench.harness.run import rescore
+    from membench.records.spec import ExecOptions
+
+    assert rescore(folder / "runs" / RUN_ID, ExecOptions(data=folder / "data")).complete
+
+
 def submit_step(folder: Path) -> None:
     """Make the bundle, verify it and put it into a store."""
     from membench.leaderboard.submission.submission import submit_to
@@ -135,6 +144,7 @@ def bundle_of(folder: Path) -> Path:
 
 
 STEPS: dict[str, Callable[[Path], None]] = {
+    "score": score_step,
     "submit": submit_step,
     "verify": verify_step,
     "index": index_step,
@@ -216,7 +226,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--questions", default="2000,20000,60000")
-    parser.add_argument("--steps", default="run,submit,verify,index")
+    parser.add_argument("--steps", default="run,score,submit,verify,index")
     parser.add_argument("--messages", type=int, default=12, help="in each conversation")
     parser.add_argument("--system", default="recent")
     parser.add_argument("--reader", default="refuse")

@@ -5,7 +5,6 @@ Everything a user can get wrong is refused here, with one message, before a run 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +24,7 @@ from membench.energy.sources import Selection, choose
 from membench.harness import divisions
 from membench.harness.places import places_of, without_places
 from membench.readers.registry import OWN_READER, choose_reader, reads_nothing
+from membench.records.question_set import QuestionSet
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import AnyTask
@@ -281,7 +281,7 @@ def survey(prepared: ResolvedRun) -> DatasetStats:
         UsageError: There is no case at all.
     """
     cases = questions = events = turns = 0
-    ids: list[str] = []
+    asked = QuestionSet()
     generations: set[int] = set()
     for case, gold in prepared.cases():
         cases += 1
@@ -290,8 +290,7 @@ def survey(prepared: ResolvedRun) -> DatasetStats:
         questions += len(asks)
         generations.update(ask.generations for ask in asks)
         turns += sum(len(e.session.turns) for e in case.timeline if isinstance(e, Ingest))
-        ids.extend(question.question_id for question in gold.questions.values())
+        asked.add(question.question_id for question in gold.questions.values())
     if not cases:
         raise UsageError(f"{prepared.source.path} holds no case")
-    digest = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
-    return DatasetStats(cases, questions, events, turns, digest, tuple(sorted(generations)))
+    return DatasetStats(cases, questions, events, turns, asked.sha256(), tuple(sorted(generations)))

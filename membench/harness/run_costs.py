@@ -15,6 +15,7 @@ import numpy.typing as npt
 from membench.domain.case import Ask, Case
 from membench.domain.labels import JsonView, Phase
 from membench.energy.attribution.integrate import union_length
+from membench.energy.span_columns import SpanColumns
 from membench.records.attempts import CaseAttempt
 from membench.records.record import Record
 from membench.records.summary import (
@@ -36,14 +37,12 @@ class CostTally:
 
     def __init__(self) -> None:
         """Start with nothing spent."""
-        self._starts: dict[str, array[float]] = {}
-        self._ends: dict[str, array[float]] = {}
         self._cpu_s: dict[str, float | None] = {}
         self._usage: dict[str, PhaseUsage] = {}
         self._abandoned_usage: dict[str, PhaseUsage] = {}
         self._context = array("d")
-        self._recalled = array("d")
-        self._stored = array("d")
+        self._recalls = self._recalled = 0
+        self._stores = self._empty_stores = self._stored = 0
         self._cut_questions = self._cut_memories = 0
         self._replies: Counter[str] = Counter()
         self._late_calls = 0
@@ -61,7 +60,7 @@ class CostTally:
             if isinstance(case.timeline[record.event], Ask):
                 self._add_context(record)
             elif record.telemetry.stored is not None:
-                self._stored.append(record.telemetry.stored)
+                self._add_stored(record.telemetry.stored)
         for record in loaded.abandoned:
             self._abandoned_s += record.telemetry.seconds or 0.0
             self._abandoned_cpu_s = known_sum(self._abandoned_cpu_s, record.telemetry.cpu_seconds)
@@ -70,9 +69,6 @@ class CostTally:
 
     def merge(self, other: CostTally) -> None:
         """Take in what was added up elsewhere."""
-        for mine, theirs in ((self._starts, other._starts), (self._ends, other._ends)):
-            for phase, times in theirs.items():
-                mine.setdefault(phase, array("d")).extend(times)
         for phase, seconds in other._cpu_s.items():
             self._cpu_s[phase] = known_sum(self._cpu_s.get(phase, 0.0), seconds)
         for total, part in (
@@ -82,8 +78,11 @@ class CostTally:
             for phase, usage in part.items():
                 add_usage(total, phase, usage)
         self._context.extend(other._context)
-        self._recalled.extend(other._recalled)
-        self._stored.extend(other._stored)
+        self._recalls += other._recalls
+        self._recalled += other._recalled
+        self._stores += other._stores
+        self._empty_stores += other._empty_stores
+        self._stored += other._stored
         self._cut_questions += other._cut_questions
         self._cut_memories += other._cut_memories
         self._replies.update(other._replies)
@@ -119,18 +118,22 @@ class CostTally:
     def _add_context(self, record: Record) -> None:
         """What an ask recalled; probes are not answered and do not count."""
         if "memories" in record.content:
-            self._recalled.append(len(record.content["memories"]))
+            self._recalls += 1
+            self._recalled += len(record.content["memories"])
             if record.telemetry.context_tokens is not None:
                 self._context.append(record.telemetry.context_tokens)
+
+    def _add_stored(self, memories: int) -> None:
+        """How many memories a case left in the store."""
+        self._stores += 1
+        self._empty_stores += memories == 0
+        self._stored += memories
 
     def _add_telemetry(self, phase: str, telemetry: Telemetry) -> None:
         self.turns += telemetry.turns or 0
         self.tokens += telemetry.tokens or 0
         if telemetry.unseen:
             return
-        if telemetry.start is not None and telemetry.end is not None:
-            self._starts.setdefault(phase, array("d")).append(telemetry.start)
-            self._ends.setdefault(phase, array("d")).append(telemetry.end)
         self._cpu_s[phase] = known_sum(self._cpu_s.get(phase, 0.0), telemetry.cpu_seconds)
         self._cut_questions += bool(telemetry.cut)
         self._cut_memories += telemetry.cut or 0
@@ -140,8 +143,12 @@ class CostTally:
         if telemetry.usage is not None:
             add_usage(self._usage, phase, telemetry.usage)
 
-    def costs(self) -> RunCosts:
-        """The cost part of a summary."""
+    def costs(self, spans: SpanColumns) -> RunCosts:
+        """The cost part of a summary.
+
+        Args:
+            spans: When the same records were made; what was abandoned takes none of the time.
+        """
         phases = [phase.value for phase in Phase if phase.value in self._cpu_s]
         return RunCosts(
             usage={phase: self._usage.get(phase, PhaseUsage()) for phase in phases},
@@ -153,11 +160,13 @@ class CostTally:
             ),
             context_cut=ContextCut(self._cut_questions, self._cut_memories),
             replies=dict(self._replies),
-            recalled=mean_of(self._recalled),
+            recalled=self._recalled / self._recalls if self._recalls else None,
             stored=StoredMemories(
-                len(self._stored), self._stored.count(0.0), mean_of(self._stored)
+                self._stores,
+                self._empty_stores,
+                self._stored / self._stores if self._stores else None,
             ),
-            time_s={phase: self._time(phase) for phase in phases},
+            time_s={phase: phase_time(*spans.times(phase)) for phase in phases},
             cpu_s={phase: self._cpu_s[phase] for phase in phases},
             peak_rss_bytes=self.peak_rss_bytes,
             store_bytes=self.store_bytes,
@@ -167,16 +176,16 @@ class CostTally:
             ),
         )
 
-    def _time(self, phase: str) -> PhaseTime:
-        starts = np.asarray(self._starts.get(phase, ()), dtype=float)
-        ends = np.asarray(self._ends.get(phase, ()), dtype=float)
-        spent = ends - starts
-        return PhaseTime(
-            total=float(spent.sum()),
-            wall=union_length(starts, ends),
-            p50=quantile_of(spent, 0.5),
-            p95=quantile_of(spent, 0.95),
-        )
+
+def phase_time(starts: Floats, ends: Floats) -> PhaseTime:
+    """The time of a phase, from when each of its n events began and ended, shape (n,)."""
+    spent = ends - starts
+    return PhaseTime(
+        total=float(spent.sum()),
+        wall=union_length(starts, ends),
+        p50=quantile_of(spent, 0.5),
+        p95=quantile_of(spent, 0.95),
+    )
 
 
 def add_usage(usage: dict[str, PhaseUsage], phase: str, more: PhaseUsage) -> None:

@@ -25,6 +25,7 @@ def summarise(manifest: Manifest, scored: ScoreResults, energy: EnergySummary) -
         metrics=scored.figures.metrics,
         categories=scored.figures.categories,
         notes=scored.figures.notes,
-        costs=scored.totals.cost.costs(),
+        costs=scored.totals.cost.costs(scored.totals.spans.spans),
         energy=energy,
+        carried_over=scored.totals.carried_over,
     )

@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
 from typing import TypeVar
 
 from membench.domain.score import Metric
@@ -174,8 +173,22 @@ def groups_of(
     """Values by cluster; numbers of clusters are sorted and not hashed, which takes less memory."""
     if not isinstance(clusters, array):
         return grouped(values, clusters).values()
-    order = sorted(range(len(clusters)), key=clusters.__getitem__)
-    return ([values[at] for at in mine] for _, mine in groupby(order, clusters.__getitem__))
+    return sorted_groups(values, clusters)
+
+
+def sorted_groups(values: Sequence[float], clusters: array[int]) -> Iterator[list[float]]:
+    """Values by the number of their cluster."""
+    import numpy as np  # scoring a run needs it anyway, a command that shows figures does not
+
+    numbers = np.asarray(clusters)
+    order = np.argsort(numbers, kind="stable")
+    numbers, ordered = numbers[order], np.asarray(values, np.float64)[order]
+    begin = 0
+    bounds = np.flatnonzero(numbers[1:] != numbers[:-1]) + 1
+    for end in array("q", bounds.tobytes()):
+        yield ordered[begin:end].tolist()
+        begin = end
+    yield ordered[begin:].tolist()
 
 
 def grouped(rows: Iterable[T], clusters: Sequence[K]) -> dict[K, list[T]]:

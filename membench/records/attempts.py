@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -20,6 +20,7 @@ import orjson
 from membench.domain.case import Ask, Case, Probe, Turn
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
+from membench.domain.packed import PackedNumbers
 from membench.domain.system import Memory
 from membench.records.journal import read_offsets
 from membench.records.memories import changes_from_content, memory_from_line
@@ -35,16 +36,17 @@ Lines = Mapping[int, Sequence[bytes]]
 class JournalIndex:
     """Where the lines of each (case, attempt) stand in a journal; `notes` belong to none.
 
-    Kept is one **stretch** for lines of one attempt that follow each other, 32 bytes each: a
-    million cases with one question are a million stretches.
+    Kept is one **stretch** for lines of one attempt that follow each other, about 20 bytes
+    each: a million cases with one question are a million stretches.
     """
 
     def __init__(self, path: Path, shape: Shape) -> None:
         """Scan the file once; a missing file has no lines, nor has one line another shape."""
         self._path = path
         self.notes: list[JsonObject] = []
-        self._cases, self._attempts = array("Q"), array("Q")
-        self._starts, self._ends = array("Q"), array("Q")
+        self._cases = array("Q")
+        self._attempts, self._starts = PackedNumbers(), PackedNumbers()
+        self._sizes = PackedNumbers()
         for start, end, line in read_offsets(path):
             if "case" not in line:
                 if is_note(line):
@@ -55,25 +57,27 @@ class JournalIndex:
 
     def _extend(self, case: int, attempt: int, start: int, end: int) -> None:
         """Take in a line: it goes on with the last stretch, or begins another."""
-        if self._ends and (self._cases[-1], self._attempts[-1], self._ends[-1]) == (
-            case,
-            attempt,
-            start,
-        ):
-            self._ends[-1] = end
+        if self._cases and (case, attempt, start) == self._last():
+            self._sizes[-1] = end - self._starts[-1]
             return
-        for column, value in zip(self._columns(), (case, attempt, start, end), strict=True):
-            column.append(value)
+        self._cases.append(case)
+        self._attempts.append(attempt)
+        self._starts.append(start)
+        self._sizes.append(end - start)
 
-    def _columns(self) -> tuple[array[int], ...]:
-        return self._cases, self._attempts, self._starts, self._ends
+    def _last(self) -> tuple[int, int, int]:
+        """Case and attempt of the last stretch, and where it ends."""
+        return self._cases[-1], self._attempts[-1], self._starts[-1] + self._sizes[-1]
 
     def _sort(self) -> None:
         """Order the stretches by case; those of one case stay as they were written."""
-        order = sorted(range(len(self._cases)), key=self._cases.__getitem__)
-        self._cases, self._attempts, self._starts, self._ends = (
-            array("Q", (column[at] for at in order)) for column in self._columns()
-        )
+        import numpy as np  # lanes import this module, and index nothing
+
+        order = np.argsort(np.asarray(self._cases), kind="stable")
+        self._cases = array("Q", np.asarray(self._cases)[order].tobytes())
+        for column in (self._attempts, self._starts, self._sizes):
+            values = column.values
+            column.values = array(values.typecode, np.asarray(values)[order].tobytes())
 
     def _stretches(self, case: str) -> range:
         """The stretches of a case."""
@@ -86,9 +90,9 @@ class JournalIndex:
         """Attempts at a case, oldest first."""
         return sorted({self._attempts[at] for at in self._stretches(case)})
 
-    def cases(self) -> list[str]:
+    def cases(self) -> Iterator[str]:
         """Every case with a line, sorted."""
-        return [f"{number:016x}" for number, _ in groupby(self._cases)]
+        return (f"{number:016x}" for number, _ in groupby(self._cases))
 
     def lines(self, case: str) -> Lines:
         """The lines of every attempt at a case, oldest attempt first."""
@@ -99,7 +103,7 @@ class JournalIndex:
         with self._path.open("rb") as file:
             for at in stretches:
                 file.seek(self._starts[at])
-                data = file.read(self._ends[at] - self._starts[at])
+                data = file.read(self._sizes[at])
                 found[self._attempts[at]] += filter(None, data.split(b"\n"))
         return found
 

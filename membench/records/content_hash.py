@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from membench.domain.case import Case
 from membench.records.attempts import CaseAttempt
 from membench.records.canonical import canonical_json
+
+SIZE = hashlib.sha256().digest_size
 
 
 class ContentHash:
@@ -21,7 +26,8 @@ class ContentHash:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._cases: dict[bytes, bytes] = {}
+        self._cases: array[int] = array("Q")
+        self._digests = bytearray()
         self._complete = True
 
     def add(self, case: Case, loaded: CaseAttempt) -> None:
@@ -38,11 +44,13 @@ class ContentHash:
         for line in loaded.texts:
             kept = {key: line[key] for key in ("n", "sha256", "tokens", "sources", "time")}
             digest.update(canonical_json(kept) + b"\n")
-        self._cases[case.id.encode()] = digest.digest()
+        self._cases.append(int(case.id, 16))
+        self._digests += digest.digest()
 
     def merge(self, other: ContentHash) -> None:
         """Take in other cases."""
-        self._cases.update(other._cases)
+        self._cases.extend(other._cases)
+        self._digests += other._digests
         self._complete &= other._complete
 
     def hexdigest(self) -> str | None:
@@ -50,9 +58,11 @@ class ContentHash:
         if not self._complete:
             return None
         whole = hashlib.sha256(b"[")
-        for number, (case, digest) in enumerate(sorted(self._cases.items())):
-            pair = canonical_json([case.decode(), digest.hex()])
-            whole.update(b"," + pair if number else pair)
+        numbers = np.asarray(self._cases)
+        for place, at in enumerate(np.argsort(numbers)):
+            digest = self._digests[SIZE * at : SIZE * (at + 1)]
+            pair = canonical_json([f"{self._cases[at]:016x}", digest.hex()])
+            whole.update(b"," + pair if place else pair)
         whole.update(b"]")
         return whole.hexdigest()
 

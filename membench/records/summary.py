@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -98,6 +98,30 @@ class StoredMemories:
     @classmethod
     def from_json(cls, stored: JsonView | None) -> Self:
         """Read it back; a summary without the entry counted no store."""
+        return cls(**known_fields(cls, stored or {}))
+
+
+@dataclass(frozen=True)
+class CarriedOver:
+    """What a system knew in one case and was told in another: state that outlived its reset.
+
+    Attributes:
+        memories: Recalled memories that are texts of an earlier case.
+        cases: Cases that recalled some.
+    """
+
+    memories: int = 0
+    cases: int = 0
+
+    @classmethod
+    def of(cls, notes: Iterable[JsonView]) -> Self:
+        """From what the lanes noted when they closed each case."""
+        counts = [count for note in notes if (count := note.get("carried_over"))]
+        return cls(sum(counts), len(counts))
+
+    @classmethod
+    def from_json(cls, stored: JsonView | None) -> Self:
+        """Read it back; a summary without the entry knows of none."""
         return cls(**known_fields(cls, stored or {}))
 
 
@@ -319,6 +343,7 @@ class Summary:
         reader_gate: What the reader made of a fixed set with and without evidence; None where it
             was not asked.
         spent: What this run paid upstream, replays left out; None in a bundle.
+        carried_over: What was recalled of earlier cases; not written without any.
         schema: Version of the file.
     """
 
@@ -340,6 +365,7 @@ class Summary:
     judge: JsonView | None = None
     reader_gate: JsonView | None = None
     spent: PhaseUsage | None = None
+    carried_over: CarriedOver = field(default_factory=CarriedOver)
     schema: int = SCHEMA
 
     def to_json(self) -> JsonObject:
@@ -353,7 +379,9 @@ class Summary:
             **self.costs.to_json(),
         }
         entry.pop("costs")
-        spent = entry.pop("spent")
+        spent, carried = entry.pop("spent"), entry.pop("carried_over")
+        if carried.cases:
+            entry["carried_over"] = plain_fields(carried)
         return entry if spent is None else entry | {"spent": spent.to_json()}
 
     @classmethod
@@ -374,6 +402,7 @@ class Summary:
             "costs": RunCosts.from_json(stored),
             "energy": EnergySummary.from_json(stored["energy"]),
             "spent": None if spent is None else PhaseUsage.from_json(spent),
+            "carried_over": CarriedOver.from_json(stored.get("carried_over")),
         }
         return cls(**values)
 

@@ -58,7 +58,7 @@ def plain(totals: Totals) -> Any:
     """Everything a summary takes from totals."""
     return (
         totals.tally.counts(),
-        totals.cost.costs().to_json(),
+        totals.cost.costs(totals.spans.spans).to_json(),
         sorted(totals.spans.spans, key=lambda span: (span.start, span.case)),
         totals.spans.from_cassette,
         totals.content.hexdigest(),

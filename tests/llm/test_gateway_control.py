@@ -10,6 +10,7 @@ import pytest
 
 from membench.domain.errors import HarnessFault
 from membench.domain.labels import Phase, Role
+from membench.energy.span_columns import SpanColumns
 from membench.harness.run_costs import CostTally
 from membench.llm.config import GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
@@ -102,7 +103,7 @@ def test_a_call_of_a_killed_lane_is_a_cost_of_the_abandoned_attempt(gateway: Gat
     assert (late.abandoned, late.event, late.usage.total.calls) == (True, 3, 1)
     costs = CostTally()
     costs.add_late([{"note": "close", "late": [late.to_json()]}])
-    told = costs.costs()
+    told = costs.costs(SpanColumns())
     assert told.abandoned.usage["ingest"].total.calls == 1
     assert "ingest" not in told.usage
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 
 import numpy as np
 import pytest
@@ -136,3 +137,10 @@ def test_order_of_rows_does_not_matter(rows: list[tuple[float, str]], random: ob
 def test_mean_is_the_ratio_with_unit_denominators(rows: list[tuple[float, str]]) -> None:
     values, clusters = columns(rows)
     assert mean_metric(values, clusters) == ratio_metric(values, [1.0] * len(rows), clusters)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(-3, 3)), min_size=1, max_size=30))
+def test_clusters_by_number_come_to_what_clusters_by_name_do(rows: list[tuple[float, int]]) -> None:
+    values = [value for value, _ in rows]
+    by_name = mean_metric(values, [f"case {case}" for _, case in rows])
+    assert mean_metric(values, array("q", [case for _, case in rows])) == by_name

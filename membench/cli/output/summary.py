@@ -304,7 +304,7 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
         lines.append(energy_line(summary.energy))
         lines.extend(unmetered_lines(summary))
     lines.extend(unrecorded_lines(summary))
-    lines.extend(state_lines(path))
+    lines.extend(state_lines(summary))
     lines.extend(gate_lines(summary.reader_gate))
     lines.extend(judge_lines(summary.judge))
     if SCRIPTED in summary.models.values():
@@ -345,15 +345,13 @@ def unrecorded_lines(summary: Summary) -> Iterator[str]:
         yield f"UNRECORDED CALLS: {listed} were paid and stand in no record; a bundle is flagged"
 
 
-def state_lines(path: Path | None) -> Iterator[str]:
+def state_lines(summary: Summary) -> Iterator[str]:
     """Whether the system knew in one case what it was told in another."""
-    if path is None:
-        return
-    counts = [line.get("carried_over", 0) for line in read_lines(path / "play.jsonl")]
-    if cases := sum(count > 0 for count in counts):
+    found = summary.carried_over
+    if found.cases:
         yield (
-            f"STATE KEPT BETWEEN CASES: {sum(counts)} recalled memories in {cases} cases are texts "
-            "of an earlier case; a bundle is flagged and never ranked"
+            f"STATE KEPT BETWEEN CASES: {found.memories} recalled memories in {found.cases} cases "
+            "are texts of an earlier case; a bundle is flagged and never ranked"
         )
 
 

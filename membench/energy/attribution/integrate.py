@@ -12,7 +12,6 @@ a second.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from membench.energy.attribution.plausible import most_joules
 from membench.energy.samples import Array, Span, Trace
+from membench.energy.span_columns import SpanColumns
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -53,24 +53,18 @@ class SpanTable:
     @classmethod
     def of(cls, spans: Sequence[Span]) -> SpanTable:
         """From spans in any order."""
-        starts, ends, seen, elsewhere = array("d"), array("d"), array("q"), bytearray()
-        names: dict[str, int] = {}
-        for span in spans:
-            name = ABANDONED if span.abandoned else span.phase
-            seen.append(names.setdefault(name, len(names)))
-            starts.append(span.start)
-            ends.append(span.end)
-            elsewhere.append(span.node > 0)
-        buckets = tuple(sorted(names, key=lambda name: name in {JUDGE, ABANDONED}))
+        columns = SpanColumns.of(spans)
+        names = [ABANDONED if abandoned else phase for phase, abandoned in columns.label_names]
+        buckets = tuple(sorted(dict.fromkeys(names), key=lambda name: name in {JUDGE, ABANDONED}))
         codes = np.array([buckets.index(name) for name in names], np.int64)
-        start, end = np.asarray(starts, np.float64), np.asarray(ends, np.float64)
+        start, end = np.array(columns.starts, np.float64), np.asarray(columns.ends, np.float64)
         return cls(
             start=start,
             end=np.maximum(start, end),
-            bucket=codes[np.asarray(seen, np.int64)] if names else np.array([], np.int64),
+            bucket=codes[np.asarray(columns.labels.values)],
             buckets=buckets,
             reversed=np.asarray(end < start, np.bool_),
-            elsewhere=np.array(elsewhere, np.bool_),
+            elsewhere=np.asarray(columns.nodes.values) > 0,
         )
 
     def here(self) -> SpanTable:

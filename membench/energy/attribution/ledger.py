@@ -47,7 +47,7 @@ from membench.energy.attribution.integrate import (
 from membench.energy.attribution.split import Fit, fit
 from membench.energy.figure import Allocation, EnergyFigure, combine, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span
-from membench.energy.span_columns import ChosenSpans
+from membench.energy.span_columns import ChosenSpans, SpanColumns
 from membench.records.costs import QUESTION_PHASES
 from membench.records.summary import EnergyEntry, EnergySummary, PhaseEnergy
 
@@ -236,9 +236,10 @@ def attribute(
     """
     baseline = baseline_of(log) if baseline is None else baseline
     mixed = log.allow_mixed if allow_mixed is None else allow_mixed
-    table = SpanTable.of(spans)
+    columns = SpanColumns.of(spans)
+    table = SpanTable.of(columns)
     curves = [curve for t in log.traces if (curve := CounterCurve.of(t)) is not None]
-    seen = [span for span in spans if span.node == 0] if curves else []
+    seen = [span for span in spans if span.node == 0] if curves and columns.have_usage else []
     fitted = fit(curves, seen, seed)
     parts = channel_figures.all_channels(log, table, spans, baseline, fitted)
     bare = EnergyLedger(

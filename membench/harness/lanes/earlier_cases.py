@@ -2,21 +2,28 @@
 
 A fresh process for each case rules it out for code that runs beyond the lane's own process. What
 runs in the lane, or on a server, can keep what it likes: every case that was played is a canary for
-those after it, at no cost to any phase. Only texts that are told as they were are recognised.
+those after it, at no cost to any phase. Only texts that are told as they were are recognised, with
+or without what adapters set before them (a date, a speaker).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 
 from membench.domain.case import Case, Remember
 
 LEAST_CHARACTERS = 20
 """Shorter texts may be anybody's: "Yes.", "Thank you!"."""
 
+MOST_PREFIXES = 2
+"""Before a text there may be its date and its speaker."""
+
+REMEMBERED = 200_000
+"""Texts of earlier cases that a lane looks for: canaries enough, in 20 MB."""
+
 
 class EarlierCases:
-    """The texts of the cases that a lane has played; hashes of them, 8 bytes a text."""
+    """The texts of the cases that a lane has played, by their hashes; of very many, the first."""
 
     def __init__(self) -> None:
         """None has been played."""
@@ -29,13 +36,33 @@ class EarlierCases:
 
     def end(self, case: Case) -> None:
         """A case was closed: nobody should know of it any more."""
-        self._earlier |= self._open.pop(case.id, frozenset())
+        told = self._open.pop(case.id, frozenset())
+        if len(self._earlier) < REMEMBERED:
+            self._earlier |= told
 
     def count(self, case: Case, texts: Iterable[str]) -> int:
         """How many of the texts that a case recalled are of an earlier case, and not of its own."""
         own = self._open.get(case.id, frozenset())
-        known = [hash(text) for text in texts if len(text) >= LEAST_CHARACTERS]
-        return sum(text in self._earlier and text not in own for text in known)
+        return sum(self._is_earlier(set(map(hash, parts_of(text))), own) for text in texts)
+
+    def _is_earlier(self, parts: Set[int], own: Set[int]) -> bool:
+        """Whether a text, whole or without what stands before it, is of earlier cases alone."""
+        return not parts.isdisjoint(self._earlier) and parts.isdisjoint(own)
+
+
+def parts_of(text: str) -> Iterator[str]:
+    """A text, and what follows its first colons, if that is long enough: see `LEAST_CHARACTERS`.
+
+    "8 May 2024 13:56: Ines: I moved to Porto"
+    -> itself, "Ines: I moved to Porto", and "I moved to Porto" were it longer
+    """
+    for _ in range(MOST_PREFIXES + 1):
+        if len(text) < LEAST_CHARACTERS:
+            return
+        yield text
+        _, colon, text = text.partition(": ")
+        if not colon:
+            return
 
 
 def texts_of(case: Case) -> Iterable[str]:

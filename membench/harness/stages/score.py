@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from membench.domain.case import Ask, Case
 from membench.domain.errors import HarnessFault, Reason
-from membench.domain.labels import Phase, Role
+from membench.domain.labels import JsonView, Phase, Role
 from membench.domain.outcome import PlayedCase
 from membench.domain.score import Aggregate, Gold, Score, Verdict
 from membench.harness.lanes.engine import JobLost, LaneLocation
@@ -24,7 +24,7 @@ from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, p
 from membench.records.content_hash import ContentHash
 from membench.records.run_directory import RunDir
 from membench.records.scores import written_scores
-from membench.records.summary import Counts
+from membench.records.summary import CarriedOver, Counts
 from membench.records.telemetry import Telemetry
 from membench.tasks.base import AnyTask
 
@@ -126,12 +126,14 @@ class Totals:
         cost: Costs by phase.
         spans: When what was done, for the energy ledger.
         content: The content hash.
+        carried_over: What was recalled of earlier cases.
     """
 
     def __init__(self, models: Mapping[Role, str]) -> None:
         """Start with nothing."""
         self.tally, self.cost, self.content = OutcomeTally(), CostTally(), ContentHash()
         self.spans = SpanTally(models)
+        self.carried_over = CarriedOver()
 
     def add(self, loaded: CaseAttempt, played: PlayedCase, rows: list[Score]) -> None:
         """Take in one case: as recorded, as scoring saw it, and its rows."""
@@ -145,6 +147,11 @@ class Totals:
         self.tally.add_verdicts(failures)
         self.cost.add_spans(Phase.JUDGE, telemetry)
         self.spans.add_spans(Phase.JUDGE, telemetry)
+
+    def add_notes(self, notes: Sequence[JsonView]) -> None:
+        """Take in what lanes noted outside any event."""
+        self.cost.add_late(notes)
+        self.carried_over = CarriedOver.of(notes)
 
     def merge(self, other: Totals) -> None:
         """Take in what was added up elsewhere."""
@@ -166,14 +173,12 @@ def score(
     prepared: ResolvedRun, run: RunDir, verdicts: Mapping[str, Verdict] | None = None
 ) -> ScoreResults:
     """Score every case of a run and write scores.jsonl; rows are held for no longer than a case."""
-    recorded = RunRecords(run.play, run.texts, run.answers)
     unread = reads_nothing(prepared.spec.reader)
     worker = ScoreWorker(prepared.task, prepared.models, verdicts or {}, unread)
-    jobs = (
-        ScoreJob(number, case, gold, recorded.lines(case))
-        for number, (case, gold) in enumerate(prepared.cases())
-    )
     totals = Totals(prepared.models)
+    recorded = RunRecords(run.play, run.texts, run.answers)
+    notes, jobs = recorded.notes, score_jobs(prepared, recorded)
+    del recorded  # its index ends with the last job: aggregating needs the memory
 
     def rows() -> Iterator[Score]:
         for of_case, part in in_order(scored_jobs(worker, jobs, prepared.options.concurrency)):
@@ -182,8 +187,14 @@ def score(
 
     with written_scores(run.scores, rows()) as written:
         figures = prepared.task.aggregate(written)
-    totals.cost.add_late(recorded.notes)
+    totals.add_notes(notes)
     return ScoreResults(figures, totals)
+
+
+def score_jobs(prepared: ResolvedRun, recorded: RunRecords) -> Iterator[ScoreJob]:
+    """Every case with what is recorded of it."""
+    for number, (case, gold) in enumerate(prepared.cases()):
+        yield ScoreJob(number, case, gold, recorded.lines(case))
 
 
 @dataclass(frozen=True)

@@ -386,6 +386,13 @@ class StoredEntry(StrictModel):
     mean: Amount | None
 
 
+class CarriedOverEntry(StrictModel):
+    """What was recalled of earlier cases."""
+
+    memories: Count
+    cases: Count
+
+
 class RecalledEntry(StrictModel):
     """Memories per ask."""
 
@@ -457,6 +464,7 @@ class Summary(StrictModel):
     replies: dict[Label, Count] | None = None
     abandoned: AbandonedEntry = AbandonedEntry(time_s=0.0, cpu_s=0.0)
     late_calls: Count = 0
+    carried_over: CarriedOverEntry | None = None
     energy: EnergyPart
     judge: PlainJson | None = None
     reader_gate: PlainJson | None = None

@@ -10,9 +10,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import orjson
 
 from membench.domain.labels import JsonObject, JsonView
@@ -71,30 +74,38 @@ class ScoreFile:
 
 
 class ClaimedRows:
-    """Score rows by key: the place of each is kept, the row is read when it is asked for."""
+    """Score rows by key: the place of each is kept (16 bytes), the row is read when asked for."""
 
     def __init__(self, path: Path) -> None:
         """Scan the file once; of two rows with one key the last counts."""
         self._file = path.open("rb")
         weakref.finalize(self, self._file.close)
         self._table = ScoreLines()
-        self._places: dict[int, int] = {}
-        at = 0
+        keys, places, at = array("q"), array("Q"), 0
         for raw in self._file:
             row = self._table.row(orjson.loads(raw))
             if row is not None:
-                self._places[hash(row_key(row))] = at
+                keys.append(hash(row_key(row)))
+                places.append(at)
             at += len(raw)
+        order = np.argsort(np.asarray(keys), kind="stable")
+        self._keys = array("q", np.asarray(keys)[order].tobytes())
+        self._places = array("Q", np.asarray(places)[order].tobytes())
 
     def get(self, key: RowKey) -> Score | None:
         """The row of a key; None if there is none."""
-        at = self._places.get(hash(key))
-        row = None if at is None else self._at(at)
-        return row if row is not None and row_key(row) == key else None
+        number = bisect_right(self._keys, hash(key)) - 1
+        if number < 0 or self._keys[number] != hash(key):
+            return None
+        row = self._at(self._places[number])
+        return row if row_key(row) == key else None
 
-    def others(self, known: set[int]) -> Iterator[Score]:
-        """The rows whose key has none of these hashes."""
-        yield from (self._at(at) for key, at in self._places.items() if key not in known)
+    def others(self, known: array[int]) -> Iterator[Score]:
+        """The rows whose key has none of these hashes, in the order of the file."""
+        keys = np.asarray(self._keys)
+        last = np.append(keys[1:] != keys[:-1], np.ones(min(len(keys), 1), np.bool_))
+        others = np.asarray(self._places)[last & ~np.isin(keys, np.asarray(known))]
+        yield from (self._at(int(at)) for at in np.sort(others))
 
     def _at(self, at: int) -> Score:
         self._file.seek(at)

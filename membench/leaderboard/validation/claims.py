@@ -34,7 +34,7 @@ from membench.records.memories import memory_from_line
 from membench.records.record import Record
 from membench.records.summary import Summary, unrecorded_calls
 from membench.tasks.base import AnyTask
-from membench.tokens import count_tokens
+from membench.tokens import count_tokens_once
 
 READ_AGAIN = 100
 """Questions of a bundle that its reader answers again, drawn by the hash of the bundle."""
@@ -57,7 +57,6 @@ class ClaimChecks:
         self._reader_name = manifest["spec"]["reader"]
         self._reader = known_reader(self._reader_name)
         self._literal = known_literal(self._reader_name) if self._reader is not None else None
-        self._tokens: dict[str, int] = {}
 
     def check(self, case: Case, gold: Gold, attempt: CaseAttempt, known: Mapping[int, str]) -> None:
         """Check one case.
@@ -92,7 +91,7 @@ class ClaimChecks:
             if text is None:
                 continue
             place = f"{layout.TEXTS}: case {case.id}, memory {line['n']}"
-            if line["tokens"] != (tokens := self._count(line["sha256"], text)):
+            if line["tokens"] != (tokens := count_tokens_once(text)):
                 raise RuleViolation(
                     "rescore.tokens", place, f"says {line['tokens']} tokens, its text has {tokens}"
                 )
@@ -101,12 +100,6 @@ class ClaimChecks:
                 raise RuleViolation(
                     "rescore.memory", place, f"is the text of {min(of_this_text)}, which it lacks"
                 )
-
-    def _count(self, sha256: str, text: str) -> int:
-        """Tokens of a text, counted once however often it returns."""
-        if sha256 not in self._tokens:
-            self._tokens[sha256] = count_tokens(text)
-        return self._tokens[sha256]
 
     def _check_literals(self, options: Sequence[str], answered: Record, place: str) -> None:
         """What a reader wrote that stands in no text; an official option it may repeat."""

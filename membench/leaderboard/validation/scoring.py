@@ -17,6 +17,7 @@ changes depends on what was changed.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -105,7 +106,8 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
     recorded = RunRecords(run.play, run.texts, run.answers)
     for case, gold in reference.cases():
         scorer.add(case, gold, recorded)
-    scorer.totals.cost.add_late(bundle.notes)
+    del recorded
+    scorer.totals.add_notes(bundle.notes)
     add_judging(bundle, scorer.totals)
     energy = recomputed_energy(run, scorer.totals)
     compared = ComparedRows(scorer, bundle.scores.by_key())
@@ -308,10 +310,10 @@ class ComparedRows:
 
     def final_rows(self) -> Iterator[Score]:
         """The rows, with the claimed values of metrics that cannot be re-scored."""
-        known: set[int] = set()
+        known = array("q")
         for hidden, own in self._scorer.rows:
             key = row_key(own)
-            known.add(hash(key))
+            known.append(hash(key))
             claim = self._claims.get(key)
             row = own if claim is None else with_claimed(own, claim, self._scorer.claimed(hidden))
             self._note(row_findings(row, claim))

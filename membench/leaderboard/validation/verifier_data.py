@@ -7,19 +7,26 @@ the bundle is then accepted as unchecked, and says so.
 from __future__ import annotations
 
 import hashlib
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+import numpy as np
+
 from membench.domain.case import Ask, Case, opaque_ids
 from membench.domain.errors import DataError, UserError
 from membench.domain.labels import JsonObject, Role
+from membench.domain.packed import PackedNumbers
 from membench.domain.score import Gold
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.validation.parsing import MANY, ParsedBundle
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.readers.registry import choose_reader
+from membench.records.attempts import case_number
+from membench.records.question_set import QuestionSet
 from membench.tasks.base import AnyTask
 from membench.tasks.card import TaskCard
 from membench.tasks.files.source import Source, file_sha256
@@ -178,20 +185,79 @@ def published(card: TaskCard, split: str) -> set[str]:
 
 def question_findings(bundle: ParsedBundle, reference: VerifierData) -> list[Finding]:
     """The bundle's cases, events and questions must be those of the data."""
-    asked: dict[str, None] = {}
-    sizes: dict[str, int] = {}
-    generations: set[int] = set()
-    for case, gold in reference.cases():
-        asked.update(dict.fromkeys(q.question_id for q in gold.questions.values()))
-        sizes[case.id] = len(case.timeline)
-        generations |= {e.generations for e in case.timeline if isinstance(e, Ask)}
+    outline = DataOutline(reference)
     found = chain(
-        generation_findings(bundle, sorted(generations)),
-        set_findings(bundle, asked),
-        row_findings(bundle, asked),
-        case_findings(bundle, sizes),
+        generation_findings(bundle, sorted(outline.generations)),
+        set_findings(bundle, outline.questions),
+        () if asks_each_once(bundle, outline) else row_findings(bundle, asked_by(reference)),
+        case_findings(bundle, outline.sizes),
     )
     return list(islice(found, MANY))
+
+
+class DataOutline:
+    """What the data asks, without its text: about 60 bytes for a case with one question.
+
+    Attributes:
+        generations: The numbers of generations that are asked for.
+        questions: The ids of the questions, packed.
+        hashes: The hash of each id.
+        sizes: How many events each case has.
+    """
+
+    def __init__(self, reference: VerifierData) -> None:
+        """Read every case once."""
+        self.generations: set[int] = set()
+        self.questions, self.hashes, self.sizes = QuestionSet(), array("q"), CaseSizes()
+        for case, gold in reference.cases():
+            ids = [question.question_id for question in gold.questions.values()]
+            self.questions.add(ids)
+            self.hashes.extend(map(hash, ids))
+            self.sizes.add(case)
+            self.generations |= {e.generations for e in case.timeline if isinstance(e, Ask)}
+
+
+class CaseSizes:
+    """How many events each case has."""
+
+    def __init__(self) -> None:
+        """Start without a case."""
+        self._numbers, self._sizes = array("Q"), PackedNumbers()
+
+    def add(self, case: Case) -> None:
+        """Take in a case."""
+        self._numbers.append(int(case.id, 16))
+        self._sizes.append(len(case.timeline))
+
+    def sort(self) -> None:
+        """Be ready to be asked."""
+        order = np.argsort(np.asarray(self._numbers))
+        self._numbers = array("Q", np.asarray(self._numbers)[order].tobytes())
+        sizes = self._sizes.values
+        self._sizes.values = array(sizes.typecode, np.asarray(sizes)[order].tobytes())
+
+    def of(self, case: str) -> int:
+        """The events of a case; 0 of one that there is not."""
+        number = case_number(case)
+        at = len(self._numbers) if number is None else bisect_left(self._numbers, number)
+        known = at < len(self._numbers) and self._numbers[at] == number
+        return self._sizes[at] if known else 0
+
+
+def asks_each_once(bundle: ParsedBundle, outline: DataOutline) -> bool:
+    """Whether there is one score row for each question and none of others, by their hashes."""
+    rows = array("q", (hash(row.item_id) for row in bundle.scores if row.kind == "question"))
+    asked = np.sort(np.asarray(outline.hashes))
+    return bool(np.array_equal(np.sort(np.asarray(rows)), asked) and np.diff(asked).all())
+
+
+def asked_by(reference: VerifierData) -> dict[str, None]:
+    """The ids of the questions of the data, in their order."""
+    return {
+        question.question_id: None
+        for _, gold in reference.cases()
+        for question in gold.questions.values()
+    }
 
 
 def generation_findings(bundle: ParsedBundle, asked: list[int]) -> Iterator[Finding]:
@@ -201,10 +267,9 @@ def generation_findings(bundle: ParsedBundle, asked: list[int]) -> Iterator[Find
         yield Finding("schema.spec", location, f"the data asks for {asked}")
 
 
-def set_findings(bundle: ParsedBundle, asked: dict[str, None]) -> Iterator[Finding]:
+def set_findings(bundle: ParsedBundle, asked: QuestionSet) -> Iterator[Finding]:
     """The hash of the question set."""
-    digest = hashlib.sha256("\n".join(sorted(asked)).encode()).hexdigest()
-    if digest != bundle.manifest["task"]["question_set_sha256"]:
+    if asked.sha256() != bundle.manifest["task"]["question_set_sha256"]:
         yield Finding(
             "known.questions",
             f"{layout.MANIFEST}: task.question_set_sha256",
@@ -228,16 +293,17 @@ def row_findings(bundle: ParsedBundle, asked: dict[str, None]) -> Iterator[Findi
         yield Finding("questions.duplicate", layout.SCORES, f"'{twice[:80]}' has several rows")
 
 
-def case_findings(bundle: ParsedBundle, sizes: dict[str, int]) -> Iterator[Finding]:
+def case_findings(bundle: ParsedBundle, sizes: CaseSizes) -> Iterator[Finding]:
     """Records of cases and events that exist."""
+    sizes.sort()
     files = ((layout.PLAY, bundle.play), (layout.ANSWERS, bundle.answers))
     for name, lines in files:
         for number, line in enumerate(lines, start=1):
-            if line["event"] >= sizes.get(line["case"], 0):
+            if line["event"] >= sizes.of(line["case"]):
                 where = f"{line['case']}, event {line['event']}"
                 yield Finding(
                     "questions.cases", f"{name}: line {number}", f"no such event: {where}"
                 )
     for number, line in enumerate(bundle.texts, start=1):
-        if line["case"] not in sizes:
+        if not sizes.of(line["case"]):
             yield Finding("questions.cases", f"{layout.TEXTS}: line {number}", "no such case")

@@ -29,16 +29,23 @@ class Entry:
     """One history as it stands in a file.
 
     Attributes:
-        name: What it is called: from its folders, file and position.
+        stem: What its file is called: from its folders and its own name.
+        index: Its position in the file.
         kind: The folder name of its kind of evidence.
         conversations: Its conversations.
         items: Its questions.
     """
 
-    name: str
+    stem: str
+    index: int
     kind: str
     conversations: Node
     items: tuple[Node, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"{self.stem}/{self.index}"
 
 
 def find_files(folder: Path, split: str) -> list[Path]:
@@ -63,7 +70,7 @@ def entries(source: Source) -> Iterator[Entry]:
             count = path.parent.name.removesuffix("_evidence") if in_folders(path) else "0"
             stem = f"{kind}/{count}/{path.name.partition('.')[0]}"
             for node, items in histories(owner):
-                yield Entry(f"{stem}/{index}", kind, node["conversations"], items)
+                yield Entry(stem, index, kind, node["conversations"], items)
                 index += 1
 
 

@@ -66,11 +66,11 @@ class ConvoMem(Task[ConvoMemGold]):
         from membench.tasks.convomem.layouts import entries
         from membench.tasks.convomem.loader import read_case
 
-        seen: set[str] = set()
+        seen: dict[str, int] = {}  # positions in a file ascend: the next one of each is enough
         for entry in entries(source):
-            if entry.name in seen:
+            if entry.index < seen.get(entry.stem, 0):
                 raise entry.conversations.error(f"'{entry.name}' is already there")
-            seen.add(entry.name)
+            seen[entry.stem] = entry.index + 1
             yield read_case(entry, opaque)
         if not seen:
             raise DataError(source.path, "", "the file holds no history")
