@@ -1,4 +1,4 @@
-"""Write the tables of results in README.md and docs/local-models.md, from results/.
+"""Write docs/results.md and the tables of README.md and docs/local-models.md, from results/.
 
 Usage: python docs/make_results.py
 """
@@ -9,12 +9,21 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from membench.tasks.card import TaskCard
+from membench.tasks.registry import get_task
+from membench.tasks.wording import leading_metrics, metric_words
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LOCAL_MODELS = ROOT / "docs" / "local-models.md"
+RESULTS = ROOT / "docs" / "results.md"
+
+MOST_METRICS = 4
+"""Metrics of a table on the page of all results."""
 
 Run = tuple[dict[str, Any], dict[str, Any]]
 """Manifest and summary of a bundle."""
@@ -83,24 +92,95 @@ OF_MEMORY_MODEL: Mapping[str, Column] = {
 
 
 @dataclass(frozen=True)
+class Group:
+    """Rows that are compared with each other.
+
+    Attributes:
+        task: Name of the task.
+        split: Its split.
+        division: Division of the rows.
+    """
+
+    task: str
+    split: str
+    division: str
+
+    @property
+    def runs(self) -> list[Run]:
+        """Its bundles, the best first by the metric that the task leads with."""
+        found = [run for run in bundles(self.task) if group_of(run) == self]
+        first = leading_metrics(get_task(self.task).card, found[0][1]["metrics"] if found else ())
+        return sorted(found, key=lambda run: -(run[1]["metrics"][first[0]]["value"] or 0.0))
+
+
+def group_of(run: Run) -> Group:
+    """The group that a bundle belongs to."""
+    spec = run[0]["spec"]
+    return Group(spec["task"], spec["split"], run[0]["division"])
+
+
+def groups() -> list[Group]:
+    """Every group that has a bundle."""
+    tasks = sorted(path.name for path in (ROOT / "results").iterdir() if path.is_dir())
+    runs = [run for task in tasks for run in bundles(task)]
+    return sorted(
+        {group_of(run) for run in runs}, key=lambda each: (each.task, each.division, each.split)
+    )
+
+
+def table(runs: list[Run], metrics: Mapping[str, str], columns: Mapping[str, Column]) -> str:
+    """A line per bundle: what it is, metrics with their intervals, costs.
+
+    Args:
+        runs: The bundles, in the order of the lines.
+        metrics: Metric -> heading.
+        columns: Heading -> cell.
+    """
+    head = ["system", "what it is", *metrics.values(), *columns]
+    rule = "|---|---|" + "---|" * len(metrics) + "--:|" * len(columns)
+    lines = ["| " + " | ".join(cells(run, metrics, columns)) + " |" for run in runs]
+    return "\n".join(["| " + " | ".join(head) + " |", rule, *lines])
+
+
+def cells(run: Run, metrics: Mapping[str, str], columns: Mapping[str, Column]) -> Iterator[str]:
+    """The cells of one run."""
+    manifest, summary = run
+    named = ", ".join(f"{name}={value}" for name, value in manifest["spec"]["set"].items())
+    yield f"{summary['system']} ({named})" if named else summary["system"]
+    yield manifest["system"]["fidelity"]
+    for name in metrics:
+        yield figure(summary["metrics"].get(name, UNKNOWN))
+    for cell in columns.values():
+        yield cell(summary)
+
+
+def best_of_each(runs: list[Run]) -> list[Run]:
+    """The first run of each system."""
+    best: dict[str, Run] = {}
+    for run in runs:
+        best.setdefault(run[1]["system"], run)
+    return list(best.values())
+
+
+@dataclass(frozen=True)
 class Table:
-    """One table of a page.
+    """One table between the words of a page.
 
     Attributes:
         mark: What the comment above it calls it.
         file: The page.
-        task: Folder of the bundles under results/.
-        division: Division of the rows.
-        metrics: Metric -> heading; the first one orders the rows.
+        group: Whose rows it shows.
+        metrics: Metric -> heading.
         columns: Heading -> cell, behind the metrics.
+        every: Whether it shows every configuration, or the best of each system.
     """
 
     mark: str
     file: Path
-    task: str
-    division: str
+    group: Group
     metrics: dict[str, str]
     columns: Mapping[str, Column]
+    every: bool = False
 
     def place(self) -> re.Pattern[str]:
         """Where it stands: behind its comment, up to the next empty line."""
@@ -109,72 +189,40 @@ class Table:
 
     def text(self) -> str:
         """A line per bundle, the best first."""
-        runs = [run for run in bundles(self.task) if run[0]["division"] == self.division]
-        first = next(iter(self.metrics))
-        runs.sort(key=lambda run: -(run[1]["metrics"][first]["value"] or 0.0))
-        head = ["system", *self.metrics.values(), *self.columns]
-        rule = "|---|" + "---|" * len(self.metrics) + "--:|" * len(self.columns)
-        rows = ["| " + " | ".join(self.cells(*run)) + " |" for run in runs]
-        return "\n".join(["| " + " | ".join(head) + " |", rule, *rows])
-
-    def cells(self, manifest: dict[str, Any], summary: dict[str, Any]) -> Iterator[str]:
-        """The cells of one run."""
-        settings = (f"{name}={value}" for name, value in manifest["spec"]["set"].items())
-        named = ", ".join(settings)
-        yield f"{summary['system']} ({named})" if named else summary["system"]
-        for name in self.metrics:
-            yield figure(summary["metrics"][name])
-        for cell in self.columns.values():
-            yield cell(summary)
+        runs = self.group.runs if self.every else best_of_each(self.group.runs)
+        return table(runs, self.metrics, self.columns)
 
 
+SMALL_READER = {
+    "accuracy": "accuracy (SmolLM2-135M)",
+    "evidence.turn.recall@10": "evidence recall@10",
+}
 TABLES = (
     Table(
         "results",
         README,
-        "locomo",
-        "offline",
-        {
-            "evidence.turn.recall@10": "evidence recall@10",
-            "evidence.turn.ndcg@10": "nDCG@10",
-            "f1": "F1 (extractive)",
-        },
-        PER_QUESTION,
-    ),
-    Table(
-        "results of synthetic",
-        README,
-        "synthetic",
-        "offline",
-        {
-            "evidence.turn.recall@10": "evidence recall@10",
-            "evidence.turn.ndcg@10": "nDCG@10",
-        },
+        Group("locomo", "locomo10", "offline"),
+        {"evidence.turn.recall@10": "evidence recall@10", "f1": "F1 (extractive)"},
         PER_QUESTION,
     ),
     Table(
         "results of tiny-local",
         README,
-        "synthetic",
-        "tiny-local",
-        {
-            "accuracy": "accuracy (SmolLM2-135M)",
-            "f1": "F1",
-            "evidence.turn.recall@10": "evidence recall@10",
-        },
+        Group("synthetic", "mini", "tiny-local"),
+        SMALL_READER,
         PER_QUESTION,
     ),
     Table(
         "results of a small memory model",
         LOCAL_MODELS,
-        "synthetic",
-        "open",
+        Group("synthetic", "mini", "open"),
         {
             "evidence.turn.recall@10": "evidence recall@10",
             "memory.recall": "facts stored",
             "accuracy": "accuracy (extractive)",
         },
         OF_MEMORY_MODEL,
+        every=True,
     ),
 )
 
@@ -182,13 +230,67 @@ TABLES = (
 def page(file: Path = README) -> str:
     """A page with its tables as the bundles have them."""
     text = file.read_text(encoding="utf-8")
-    for table in TABLES:
-        if table.file == file:
-            made = table.text()
-            text = table.place().sub(lambda _, made=made: made, text)
+    for each in TABLES:
+        if each.file == file:
+            made = each.text()
+            text = each.place().sub(lambda _, made=made: made, text)
     return text
 
 
+INTRODUCTION = """# Results
+
+Every row of [results/](../results/README.md), which says how they were made and on what machine.
+This page is written by `docs/make_results.py`; ranks, plots and single questions of the same rows
+are what `membench leaderboard --results results` shows.
+
+- Only rows of one table compare: same task, split and [division](divisions.md).
+- 95 % intervals are over cases ([statistics](method/statistics.md)). Where two overlap, the order
+  of two rows says little.
+- *What it is*: `control` is a floor, a ceiling or a yardstick and no system; `native` is ours,
+  after the paper; `adapted` is ours and departs from it in what it must; `package` is the released
+  package.
+- Joules are modelled from CPU seconds at a declared 7.5 W per core, ±50 %; much else ran on the
+  machine, so CPU times of rows made at other times differ by some tens of percent.
+"""
+
+
+def all_results() -> str:
+    """The page of every row, a table for each group."""
+    parts = [INTRODUCTION]
+    for group in groups():
+        card, runs = get_task(group.task).card, group.runs
+        names = leading_metrics(card, known_metrics(runs))[:MOST_METRICS]
+        metrics = {name: metric_words(card, name).title for name in names}
+        columns = {**PER_QUESTION, **(OF_MEMORY_MODEL if has_memory_model(runs) else {})}
+        parts += [heading(card, group, runs), table(runs, metrics, columns) + "\n"]
+    return "\n".join(parts)
+
+
+def heading(card: TaskCard, group: Group, runs: list[Run]) -> str:
+    """Task, split and division, and how much was asked."""
+    counts = runs[0][1]["counts"]
+    asked = f"{counts['cases']:,} cases, {counts['questions']:,} questions"
+    subset = "; a subset of the benchmark, never ranked" if runs[0][0]["subset"] else ""
+    title = f"## {card.title}, split `{group.split}`, division `{group.division}`"
+    return f"{title}\n\n{asked}{subset}.\n"
+
+
+def known_metrics(runs: list[Run]) -> set[str]:
+    """The metrics that any of the rows has a value of."""
+    return {
+        name
+        for _, summary in runs
+        for name, metric in summary["metrics"].items()
+        if metric["value"] is not None
+    }
+
+
+def has_memory_model(runs: list[Run]) -> bool:
+    """Whether any of the rows called a memory model."""
+    return any(memory_usage(summary, "calls") for _, summary in runs)
+
+
+@cache
 def bundles(task: str) -> list[Run]:
     """Manifest and summary of every bundle of a task."""
     folders = sorted(path.parent for path in (ROOT / "results" / task).glob("*/manifest.json"))
@@ -201,7 +303,10 @@ def bundles(task: str) -> list[Run]:
     ]
 
 
-def figure(metric: dict[str, Any]) -> str:
+UNKNOWN: Mapping[str, Any] = {"value": None}
+
+
+def figure(metric: Mapping[str, Any]) -> str:
     """A figure with its interval; a dash where it is unknown."""
     if metric["value"] is None:
         return "–"
@@ -212,5 +317,6 @@ def figure(metric: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    RESULTS.write_text(all_results(), encoding="utf-8")
     for written in (README, LOCAL_MODELS):
         written.write_text(page(written), encoding="utf-8")

@@ -235,6 +235,7 @@ GENERATED = {
     "make_fields.page()": "docs/new-system.md",
     "make_native.page()": "docs/native-systems.md",
     "make_profiles.page()": "docs/profiles.md",
+    "make_results.all_results()": "docs/results.md",
     "make_results.page()": "README.md",
     "make_results.page(make_results.LOCAL_MODELS)": "docs/local-models.md",
 }
