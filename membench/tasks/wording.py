@@ -117,6 +117,12 @@ def leading_metrics(card: TaskCard, there: Container[str]) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: name in card.never_ranks))
 
 
+def is_accuracy(card: TaskCard, name: str) -> bool:
+    """Whether a metric says how many answers are right, so that a right one has a cost."""
+    words = metric_words(card, name)
+    return name == card.main_metric and is_fraction(name) and words.ranks and not words.lower
+
+
 def judge_wanted(card: TaskCard, there: Container[str]) -> str:
     """What is missing where a task was not judged, and how to get it; empty where nothing is."""
     if not card.judges or card.main_metric in there:

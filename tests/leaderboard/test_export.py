@@ -71,6 +71,12 @@ def test_a_report_is_one_file_without_a_word_of_the_data(run_path: Path, tmp_pat
     assert "evidence.turn.recall@10" in words
 
 
+def test_a_cell_leads_where_another_column_says() -> None:
+    records = [{"system": "mine", "run": "r-1"}]
+    made = html.table(records, links={"system": ("runs/{}.html", "run")})
+    assert '<td><a href="runs/r-1.html">mine</a></td><td>r-1</td>' in made
+
+
 def test_markup_in_a_cell_stays_words() -> None:
     made = html.table([{"name": "<img src=x onerror=alert(1)>"}])
     assert "<img" not in made

@@ -101,7 +101,7 @@ def test_names_in_the_answer_and_on_cards_are_never_markup(tokens: Board) -> Non
 def test_a_card_shows_score_and_cost(tokens: Board) -> None:
     words = cards_html(tokens, lambda run: f"run?run={run}")
     assert words.count("<li>") == 12
-    assert words.count("context tokens per question") == 12
+    assert words.count("<dt>Context tokens / question</dt><dd>") == 12
     assert f"run?run={tokens.rows[0].run_id}" in words
 
 
@@ -137,6 +137,33 @@ def test_marks_of_a_cost_axis_are_few_and_inside(low: float, times: float) -> No
     made = charts.ticks(left, right)
     assert len(made["tickvals"]) == len(made["ticktext"]) <= 13
     assert all(left <= math.log10(value) <= right for value in made["tickvals"])
+
+
+@given(st.floats(1e-6, 1e6))
+def test_a_cost_axis_of_one_value_has_marks_too(cost: float) -> None:
+    import math
+
+    middle = math.log10(cost)
+    assert 2 <= len(charts.ticks(middle - 0.1, middle + 0.1)["tickvals"]) <= 6
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#16181c", "#0e1117"])
+def test_lines_stand_out_from_a_light_and_a_dark_page(page: str) -> None:
+    enough = 3.0  # WCAG, of graphics
+    assert all(contrast(colour, page) > enough for colour in charts.LINES)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's ratio of two colours' luminance."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """Of an sRGB colour, 0 to 1."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @pytest.mark.parametrize(

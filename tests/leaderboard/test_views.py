@@ -240,6 +240,28 @@ def test_break_even_is_against_the_chosen_reference(index: Index) -> None:
     assert record["breaks even at"] == "(reference)"
 
 
+def test_only_an_accuracy_gives_a_cost_per_correct_answer(index: Index) -> None:
+    shown = board(index, BoardQuery(axis="seconds"))
+    assert "recall" in shown.choice.metric
+    page = amortisation.amortisation(shown)
+    assert not any("correct" in column for column in amortisation.records(page)[0])
+    judged = replace(shown, choice=replace(shown.choice, metric="judged.accuracy"))
+    record = amortisation.records(amortisation.amortisation(judged))[0]
+    assert any("correct" in column for column in record)
+
+
+def test_rows_without_a_line_are_left_out_for_what_is_true_of_them(index: Index) -> None:
+    shown = board(index, BoardQuery(axis="seconds"))
+    first, other, *rest = shown.all_rows
+    rows = (replace(first, joined=False), replace(other, setup=None), *rest)
+    page = amortisation.amortisation(replace(shown, all_rows=rows))
+    assert page.left_out == (
+        "1 row is left out: this cost was counted on another machine or by another meter. "
+        "1 row is left out: this cost is unknown for ingestion or for questions."
+    )
+    assert len(page.lines) == len(shown.all_rows) - 2
+
+
 def test_a_run_page_names_how_each_metric_came_about(real: Store) -> None:
     page = run.run_page(real, "story")
     assert page.loaded is not None

@@ -14,7 +14,7 @@ from membench.leaderboard.rendering.charts import CONFIG
 from membench.leaderboard.rendering.standing import STANDING_STYLE
 from membench.leaderboard.views.board import BoardQuery, RowFilter, limited
 from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
-from membench.leaderboard.views.tables import to_csv, to_json
+from membench.leaderboard.views.tables import to_csv, to_json, without_empty
 from membench.records.costs import COSTS, MAIN_COSTS
 
 Records = Sequence[Mapping[str, Any]]
@@ -24,6 +24,8 @@ BIND: object = "query-params"
 STYLE = """
 [data-testid="stMainBlockContainer"] { padding-top: 3.6rem; padding-bottom: 3rem; }
 h1 { font-size: 1.6rem !important; padding: .2rem 0 .3rem !important; }
+h2 { font-size: 1.3rem !important; padding: .6rem 0 .2rem !important; }
+[data-testid="stPlotlyChart"] text { fill: currentColor !important; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
   color: inherit !important; opacity: 1; }
 .st-key-look * { color: inherit !important; }
@@ -31,11 +33,12 @@ h1 { font-size: 1.6rem !important; padding: .2rem 0 .3rem !important; }
 @media (max-width: 640px) {
   .st-key-cards, .st-key-chart-narrow, [class*="st-key-narrow-"] { display: flex; }
   .st-key-rows, .st-key-chart-wide, [class*="st-key-wide-"] { display: none; }
+  .modebar-container { display: none; }
   .st-key-chips { flex-wrap: nowrap !important; overflow-x: auto; padding-bottom: .3rem; }
   [data-testid="stMainBlockContainer"] { padding-left: .8rem; padding-right: .8rem; }
 }
 """
-"""On narrow screens rows are cards, the chart has fewer names, and chips are one line."""
+"""On narrow screens rows are cards, the chart has fewer names and no tools, chips are one line."""
 
 TABLE_STYLE = """
 .scroll { overflow-x: auto; }
@@ -58,6 +61,11 @@ def heading(title: str, words: str = "") -> None:
     st.title(title)
     if words:
         st.caption(words)
+
+
+def section(title: str) -> None:
+    """A headed part of a page: of the level below its title, as screen readers expect."""
+    st.header(title)
 
 
 def nothing_yet() -> bool:
@@ -93,11 +101,12 @@ def table(
         return
     with st.container(key=f"wide-{key}"):
         st.dataframe(
-            list(records),
+            without_empty(records),
             hide_index=True,
             width="stretch",
             alt=alt,
             height=height,
+            placeholder=UNKNOWN,
             column_config=widths(records, words or {}),
         )
     with st.container(key=f"narrow-{key}"):
@@ -120,18 +129,22 @@ def selectable(
         Positions of the selected rows.
     """
     event: Any = st.dataframe(
-        list(records),
+        without_empty(records),
         hide_index=True,
         width="stretch",
         alt=alt,
         key=key,
         on_select="rerun",
         selection_mode="multi-row",
+        placeholder=UNKNOWN,
         column_config=widths(records, words or {}),
     )
     downloads(records, key)
     return [row for row in event.selection.rows if row < len(records)]
 
+
+UNKNOWN = "–"
+"""In place of a value that is not there."""
 
 WIDTHS = {
     "gain over baselines": 130,
@@ -145,7 +158,7 @@ WIDTHS = {
 NAMES = "system", "other"
 """Columns that hold names of rows: as wide as these."""
 
-LETTER, WIDEST = 7.0, 330
+LETTER, WIDEST = 6.6, 400
 """Pixels of a letter in a table, and of the widest column of names."""
 
 

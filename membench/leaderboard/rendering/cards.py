@@ -11,12 +11,13 @@ from membench.leaderboard.views.board import Board, BoardRow
 from membench.leaderboard.views.tables import (
     BADGES,
     context_text,
-    cost_text,
+    cost_figure,
     energy_badge,
     frontier_text,
     rank_text,
     scored_text,
 )
+from membench.records.costs import COSTS
 
 MOST_CARDS = 30
 
@@ -100,22 +101,23 @@ def record_cards(
 
 def record_card(record: JsonView, words: Mapping[str, tuple[str, str]]) -> str:
     """One line of a table; what it says nothing about is left out."""
-    (_, title), *rest = record.items()
+    (column, first), *rest = record.items()
+    title = cell_text(first)
+    if not isinstance(first, str):
+        title = f"{words.get(column, (column, ''))[0]} {title}"
     fields = [
         f"<dt>{escaped(words.get(name, (name, ''))[0])}</dt><dd>{escaped(cell_text(value))}</dd>"
         for name, value in rest
         if cell_text(value) not in ("", "–")
     ]
     shown, folded = fields[:FIELDS_AT_ONCE], fields[FIELDS_AT_ONCE:]
+    fields_said = "1 more field" if len(folded) == 1 else f"{len(folded)} more fields"
     more = (
-        f"<details><summary>{len(folded)} more of it</summary><dl>{''.join(folded)}</dl></details>"
+        f"<details><summary>{fields_said}</summary><dl>{''.join(folded)}</dl></details>"
         if folded
         else ""
     )
-    return (
-        f'<li><span class="mb-name">{escaped(cell_text(title))}</span>'
-        f"<dl>{''.join(shown)}</dl>{more}</li>"
-    )
+    return f'<li><span class="mb-name">{escaped(title)}</span><dl>{"".join(shown)}</dl>{more}</li>'
 
 
 def card(row: BoardRow, board: Board, address: Address) -> str:
@@ -129,9 +131,11 @@ def card(row: BoardRow, board: Board, address: Address) -> str:
         signs.append(f"not ranked: {row.why}")
     link = f'<a href="{escaped(address(row.run_id))}" target="_self">{escaped(row.label)}</a>'
     figures = [(words.title, scored_text(board.choice.metric, row.score))]
-    figures.append(("Cost", cost_text(row, board, with_context=False)))
+    cost = board.choice.cost
+    per_question = cost_figure(row, board, interval=False)
+    figures.append((f"{cost.title} / {cost.per('question')}", per_question))
     if board.choice.axis != "context_tokens" and row.context is not None:
-        figures.append(("Context", f"{context_text(row)} tokens"))
+        figures.append((COSTS["context_tokens"].title, context_text(row)))
     listed = "".join(f"<dt>{escaped(a)}</dt><dd>{escaped(b)}</dd>" for a, b in figures)
     return (
         f'<li>{rank}<span class="mb-name">{link}</span><dl>{listed}</dl>'

@@ -156,7 +156,14 @@ def scale(board: Board) -> float:
     return 100.0 if is_fraction(board.choice.metric) else 1.0
 
 
+LINES = (
+    "#0b78a8", "#b9855a", "#5a8f5a", "#8a6bb0", "#c2506b",
+    "#2a968c", "#d0672f", "#5b6fd6", "#8f8029", "#8a8f98",
+)  # fmt: skip
+"""Colours of lines and bars side by side: each stands out from a white and from a dark page."""
+
 LAYOUT: JsonObject = {
+    "colorway": LINES,
     "height": HEIGHT,
     "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
     "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
@@ -213,16 +220,26 @@ def frame_of(rows: Sequence[BoardRow], factor: float, width: int) -> PlotFrame:
     )
 
 
+FINE_STEPS = (1, 1.2, 1.5, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
+"""Marks within a power of ten where the axis is so short that coarser ones would be one or none."""
+
+
 def ticks(left: float, right: float) -> JsonObject:
     """Readable marks of a logarithmic axis: 1, 2, 5, or whole powers of ten where it is long."""
-    steps = (1, 2, 5) if right - left < 2.5 else (1,)
-    values = [
+    values = marks(left, right, (1, 2, 5) if right - left < 2.5 else (1,))
+    if len(values) < 2:
+        values = marks(left, right, FINE_STEPS)
+    return {"tickvals": values, "ticktext": [tick_text(value) for value in values]}
+
+
+def marks(left: float, right: float, steps: Sequence[float]) -> list[float]:
+    """Some multiples of the powers of ten between two ends, which are powers of ten themselves."""
+    return [
         step * 10.0**power
         for power in range(math.floor(left), math.ceil(right) + 1)
         for step in steps
         if left <= math.log10(step * 10.0**power) <= right
     ]
-    return {"tickvals": values, "ticktext": [tick_text(value) for value in values]}
 
 
 def tick_text(value: float) -> str:
@@ -540,7 +557,7 @@ def by_category(view: ComparisonView, title: str) -> Any:
                 y=[factor * value for value in values.values()],
                 name=label,
                 marker={
-                    "color": BARS[number % len(BARS)],
+                    "color": LINES[number % len(LINES)],
                     "pattern": {"shape": PATTERNS[number % len(PATTERNS)]},
                 },
             )
@@ -550,9 +567,8 @@ def by_category(view: ComparisonView, title: str) -> Any:
     return figure
 
 
-BARS = ("#0b78a8", "#b9855a", "#5a8f5a", "#8a6bb0", "#8a8f98")
 PATTERNS = ("", "/", ".", "x", "-")
-"""Colours of runs side by side, repeated by a pattern."""
+"""Of bars side by side: they repeat what colours say."""
 
 
 def category_values(view: ComparisonView) -> dict[str, dict[str, float]]:
@@ -594,7 +610,7 @@ def under_limit(board: Board) -> Any:
 
 
 DASHES = ("solid", "dash", "dot")
-"""With the ten colours of the theme, thirty kinds of line."""
+"""With the ten colours, thirty kinds of line."""
 
 
 def category_bars(values: Mapping[str, Mapping[str, float]], board: Board) -> Any:

@@ -22,6 +22,7 @@ nav { border-bottom: 1px solid var(--line); }
 nav button { margin-left: auto; }
 button, select { font: inherit; padding: .2rem .6rem; border: 1px solid var(--line);
   border-radius: .4rem; background: var(--ground); color: inherit; max-width: 100%; }
+.unit select { max-width: 14rem; }
 h1 { font-size: 1.5rem; margin: .6rem 0; } h2 { font-size: 1.2rem; margin-top: 1.6rem; }
 .scroll { overflow-x: auto; max-width: 100%; }
 .pickers, .chips { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
@@ -48,7 +49,7 @@ summary { cursor: pointer; padding: .2rem 0; }
 .narrow { display: none; }
 .chips { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; padding-bottom: .3rem; }
 @media (max-width: 640px) {
-  .narrow { display: block; } .wide-only { display: none; }
+  .narrow { display: block; } .wide-only, .modebar-container { display: none; }
   td:first-child { white-space: normal; min-width: 8rem; }
   body { padding: .4rem .7rem; } h1 { font-size: 1.2rem; margin: .4rem 0; }
   nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; gap: .9rem; font-size: .95rem; }
@@ -96,7 +97,7 @@ def page(
 def table(
     records: Records,
     caption: str = "",
-    links: Mapping[str, str] | None = None,
+    links: Mapping[str, tuple[str, str]] | None = None,
     words: Mapping[str, tuple[str, str]] | None = None,
     *,
     sortable: bool = False,
@@ -106,7 +107,7 @@ def table(
     Args:
         records: Lines; the first one names the columns.
         caption: What it shows.
-        links: Column -> address with `{}` for the cell's words.
+        links: Column -> address with `{}`, and the column whose words go there.
         words: Column -> title and meaning, where its name is an id.
         sortable: Whether the site's script lets readers sort and search it.
     """
@@ -115,7 +116,7 @@ def table(
     names = list(records[0])
     head = "".join(header(name, *(words or {}).get(name, (name, ""))) for name in names)
     body = "".join(
-        "<tr>" + "".join(cell(name, record.get(name), links or {}) for name in names) + "</tr>"
+        "<tr>" + "".join(cell(name, record, links or {}) for name in names) + "</tr>"
         for record in records
     )
     said = f"<caption>{escaped(caption)}</caption>" if caption else ""
@@ -133,12 +134,13 @@ def header(name: str, title: str, meaning: str) -> str:
     return f'<th scope="col" data-id="{escaped(name)}"{tooltip}>{escaped(title)}</th>'
 
 
-def cell(name: str, value: object, links: Mapping[str, str]) -> str:
+def cell(name: str, record: JsonView, links: Mapping[str, tuple[str, str]]) -> str:
     """One cell; unknown is a dash."""
-    text = cell_text(value)
+    text = cell_text(record.get(name))
     words = escaped(text)
-    if name in links and value:
-        words = f'<a href="{escaped(links[name].format(text))}">{words}</a>'
+    if name in links:
+        address, target = links[name]
+        words = f'<a href="{escaped(address.format(cell_text(record[target])))}">{words}</a>'
     return f"<td{' class=words' if len(text) > 60 else ''}>{words}</td>"
 
 
@@ -152,8 +154,8 @@ def cell_text(value: object) -> str:
 
 
 def note(words: str) -> str:
-    """A remark."""
-    return f'<p class="note">{escaped(words)}</p>'
+    """A remark; nothing where there are no words."""
+    return f'<p class="note">{escaped(words)}</p>' if words else ""
 
 
 def section(title: str, *parts: str) -> str:

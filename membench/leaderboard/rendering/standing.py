@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from membench.domain.labels import JsonObject
 from membench.leaderboard.rendering.html import escaped, note, table
+from membench.leaderboard.views.amortisation import NO_ACCURACY
 from membench.leaderboard.views.board import scaled
 from membench.leaderboard.views.cost_origin import cost_origin, origin_note
 from membench.leaderboard.views.cost_units import cost_unit
@@ -80,7 +81,7 @@ def costs_table(shown: Standing, unit: str = "") -> str:
     records = [cost_record(item, unit, correct=bool(shown.accuracy)) for item in shown.costs]
     notes = [cost_unit(item.cost.id, unit).note for item in shown.costs]
     if not shown.accuracy:
-        notes.append("A cost per correct answer needs an accuracy, so a judge.")
+        notes.append(NO_ACCURACY)
     notes.append(origin_note(item.cost for item in shown.costs))
     return table(records, "Costs") + note(" ".join(words for words in notes if words))
 

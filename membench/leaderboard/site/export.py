@@ -23,6 +23,7 @@ from membench.leaderboard.rendering.cards import (
     cards_html,
     record_cards,
 )
+from membench.leaderboard.rendering.chart_notes import chart_notes
 from membench.leaderboard.rendering.standing import STANDING_STYLE, standing_html
 from membench.leaderboard.site.data import (
     answer_data,
@@ -181,7 +182,8 @@ def landing(view: Board, up: str, chips: str = "") -> str:
     words = view.choice.words if view.choice.metric else None
     reading = f"{words.titled}: {words.meaning}; {words.direction}." if words else ""
     chart = charts_of(view) if charts.drawable(view) else html.note("No cost here is known.")
-    remarks = [reading, origin_help(COSTS[view.choice.axis]), view.energy_wanted, view.judge_wanted]
+    chart += html.note(" ".join(chart_notes(view)))
+    remarks = [reading, origin_help(COSTS[view.choice.axis]), view.judge_wanted]
     table = rows_table(view, "Rows", up)
     return "".join(
         [
@@ -199,7 +201,7 @@ def landing(view: Board, up: str, chips: str = "") -> str:
 
 def rows_table(view: Board, caption: str, up: str) -> str:
     """The rows of a board under titles, each run a link."""
-    links = {"run": f"{up}runs/{{}}.html"}
+    links = {"system": (f"{up}runs/{{}}.html", "run")}
     return html.table(board_records(view), caption, links, column_words(view), sortable=True)
 
 
@@ -235,6 +237,7 @@ def axis_section(view: Board) -> str:
     return html.section(
         axis.title,
         charts_of(view),
+        html.note(" ".join(chart_notes(view))),
         folded("Rows", rows_table(view, f"Rows by {axis.title.lower()}", "../")),
         folded("The frontier as text", html.table(frontier_records(view))),
     )
@@ -259,7 +262,11 @@ def amortised(site: SiteFolder, choice: BoardQuery) -> str:
     return html.section(
         "Amortisation",
         drawn(charts.amortised_lines(page)),
-        html.table(amortisation.records(page), "Cost per history, question and correct answer"),
+        html.table(
+            amortisation.records(page), amortisation.TABLE, words=amortisation.column_words(page)
+        ),
+        html.note(page.left_out),
+        html.note("" if page.accuracy else amortisation.NO_ACCURACY),
         html.note(origin_help(COSTS[page.axis])),
     )
 

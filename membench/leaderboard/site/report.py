@@ -52,9 +52,11 @@ def body(loaded: LoadedBundle) -> str:
             html.section(
                 "Costs", html.table(view.cost_records(loaded), "By phase"), html.note(origin_note())
             ),
-            html.section("All metrics", html.table(view.metric_records(loaded))),
-            html.section("Facts", html.table(view.facts(loaded))),
-            html.section("Questions", html.table(view.question_records(rows, names))),
+            html.section("All metrics", html.table(view.metric_records(loaded), "Metrics")),
+            html.section("Facts", html.table(view.facts(loaded), "What the manifest says")),
+            html.section(
+                "Questions", html.table(view.question_records(rows, names), "Every question")
+            ),
         ]
     )
 

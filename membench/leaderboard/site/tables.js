@@ -95,6 +95,9 @@ function energyCells() {
     const cells = [...head.closest("table").tBodies[0].rows].map((row) => row.cells[column]);
     found.push({ title: head.querySelector("button") || head, cells });
   }
+  for (const title of document.querySelectorAll(".mb-cards dt")) {
+    if (kept(title).startsWith("Energy (J) /")) found.push({ title, cells: [title.nextElementSibling] });
+  }
   for (const row of document.querySelectorAll("td:first-child")) {
     if (kept(row) !== "Energy (J)" || !row.closest("table").querySelector('[data-id="per question"]')) continue;
     found.push({ title: row, cells: [...row.parentElement.cells].slice(1) });
@@ -104,7 +107,7 @@ function energyCells() {
 
 function sentences() {
   const found = [];
-  for (const place of document.querySelectorAll(".mb-answer, .mb-cards")) {
+  for (const place of document.querySelectorAll(".mb-answer")) {
     const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) if (kept(walker.currentNode).match(SENTENCE)) found.push(walker.currentNode);
   }
@@ -128,8 +131,9 @@ function axisOf(chart) {
   return chart.membenchAxis;
 }
 
-function marks(low, high) {
-  const steps = high - low < 2.5 ? [1, 2, 5] : [1];
+const FINE = [1, 1.2, 1.5, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9];
+
+function marksOf(low, high, steps) {
   const found = [];
   for (let power = Math.floor(low); power <= Math.ceil(high); power += 1) {
     for (const step of steps) {
@@ -138,6 +142,11 @@ function marks(low, high) {
     }
   }
   return found;
+}
+
+function marks(low, high) {
+  const found = marksOf(low, high, high - low < 2.5 ? [1, 2, 5] : [1]);
+  return found.length > 1 ? found : marksOf(low, high, FINE);
 }
 
 function rescaled(chart, unit) {
@@ -194,7 +203,8 @@ async function unitPicker() {
   const box = picker("Energy in", [["J", "J"], ...units.map((unit) => [unit.id, unit.words])], "J",
     (chosen) => readIn(units.find((unit) => unit.id === chosen)));
   box.className = "unit";
-  const place = document.querySelector(".chips") || document.querySelector(".mb-lead, main h1");
+  const places = [".chips", ".mb-answer", ".mb-lead", "main h1"];
+  const place = places.map((name) => document.querySelector(name)).find((found) => found);
   place.after(box, note);
 }
 

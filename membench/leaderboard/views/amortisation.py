@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from membench.domain.labels import JsonObject
+from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views.board import Board, BoardRow
 from membench.leaderboard.views.cost_units import CostUnit
 from membench.leaderboard.views.tables import significant
 from membench.metrics.frontier import QUESTIONS
-from membench.metrics.names import is_fraction
 from membench.records.lifecycle import Lifecycle, break_even_text
+from membench.tasks.wording import is_accuracy
 
 NUMBERS = tuple(round(10 ** (step / 10)) for step in range(41))
 """Questions per history that lines are drawn at: 1 to 10,000."""
+
+TABLE = "Cost per history, question and correct answer"
+NO_ACCURACY = "A cost per correct answer needs an accuracy, so a judge."
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Amortisation:
         reference: The row that break-even refers to; None without one.
         candidates: Rows that could be the reference.
         lines: One per row with known costs.
-        missing: Rows whose setup or query cost is unavailable.
+        left_out: Why ranked rows have no line, in words; empty where each has one.
         accuracy: Whether the metric is an accuracy, so that a cost per correct answer exists.
     """
 
@@ -55,7 +59,7 @@ class Amortisation:
     reference: BoardRow | None
     candidates: tuple[BoardRow, ...]
     lines: tuple[AmortisationLine, ...]
-    missing: tuple[BoardRow, ...]
+    left_out: str
     accuracy: bool
 
 
@@ -70,10 +74,24 @@ def amortisation(board: Board, reference: str = "") -> Amortisation:
     known = [row for row in ranked if row.joined and row.cost is not None and row.setup is not None]
     head = pick(known, reference)
     lines = tuple(line(row, head) for row in known)
-    missing = tuple(row for row in ranked if row not in known)
-    accuracy = is_fraction(board.choice.metric) and not board.choice.lower
     choice = board.choice
-    return Amortisation(choice.axis, choice.cost, head, tuple(known), lines, missing, accuracy)
+    accuracy = bool(ranked) and is_accuracy(task_class(choice.task_name).card, choice.metric)
+    out = left_out([row for row in ranked if row not in known])
+    return Amortisation(choice.axis, choice.cost, head, tuple(known), lines, out, accuracy)
+
+
+def left_out(rows: Sequence[BoardRow]) -> str:
+    """Why rows have no line: what of the cost is missing, or whose it is."""
+    apart = sum(not row.joined for row in rows)
+    counts = {
+        "this cost was counted on another machine or by another meter": apart,
+        "this cost is unknown for ingestion or for questions": len(rows) - apart,
+    }
+    return " ".join(
+        f"{count} {'row is' if count == 1 else 'rows are'} left out: {why}."
+        for why, count in counts.items()
+        if count
+    )
 
 
 def pick(rows: Sequence[BoardRow], reference: str) -> BoardRow | None:
@@ -116,6 +134,25 @@ def records(page: Amortisation) -> list[JsonObject]:
         }
         for line in page.lines
     ]
+
+
+def column_words(page: Amortisation) -> dict[str, tuple[str, str]]:
+    """Titles and meanings of the columns of `records` whose names do not say everything."""
+    unit = page.cost.sign
+    right = "correct" if page.cost.count == 1 else "million correct"
+    titles = {
+        f"{unit} / {right}, N={n}": (
+            f"{unit} / {right}, {n} asked",
+            f"{page.cost.title} of a correct answer when {n} questions share a history.",
+        )
+        for n in QUESTIONS
+    }
+    if page.reference is not None:
+        titles["breaks even at"] = (
+            f"pays against {page.reference.system}",
+            f"Questions per history from which it costs no more than {page.reference.label}.",
+        )
+    return titles
 
 
 def correct(line: AmortisationLine, questions: int) -> str:

@@ -124,10 +124,15 @@ class BoardQuery:
         """Whether less of the metric is better."""
         return bool(self.metric) and self.words.lower
 
+    @property
+    def task_name(self) -> str:
+        """The task without its split."""
+        return self.task.partition(":")[0]
+
     @cached_property
     def words(self) -> MetricWords:
         """The metric for people; every row asks."""
-        return metric_words(task_class(self.task.partition(":")[0]).card, self.metric)
+        return metric_words(task_class(self.task_name).card, self.metric)
 
 
 @dataclass(frozen=True)
@@ -287,7 +292,7 @@ def board(index: Index, choice: BoardQuery) -> Board:
     known = choice.machine in machines or (choice.machine == ANY_METER and len(machines) > 1)
     choice = replace(choice, machine=choice.machine if known else first(machines))
     rows = build_rows(index, runs, choice)
-    card = task_class(choice.task.partition(":")[0]).card if rows else None
+    card = task_class(choice.task_name).card if rows else None
     whole = Board(
         choice,
         rows,

@@ -8,6 +8,7 @@ recognised by its hash; the words of others are in the run's own directory (`own
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -372,12 +373,22 @@ def each_call_records(calls: QuestionCalls) -> list[JsonObject]:
 def score_records(page: QuestionPage) -> list[JsonObject]:
     """Scores of every run side by side."""
     names = dict.fromkeys(name for run in page.runs for name in run.score.values)
+    labels = distinct_labels(page.runs)
     card = get_task(page.task).card
     return [
         {
             "score": metric_words(card, name).title,
-            **{f"{run.label} · {run.run_id}": run.score.values.get(name) for run in page.runs},
+            **{labels[run.run_id]: run.score.values.get(name) for run in page.runs},
             "metric": name,
         }
         for name in names
     ]
+
+
+def distinct_labels(runs: Sequence[AttemptView]) -> dict[str, str]:
+    """Run id -> label, with the id beside it where two runs have the same one."""
+    count = Counter(run.label for run in runs)
+    return {
+        run.run_id: run.label if count[run.label] == 1 else f"{run.label} · {run.run_id}"
+        for run in runs
+    }

@@ -9,9 +9,8 @@ from membench.leaderboard.store.index import Frame, Index
 from membench.leaderboard.store.ranking import Rank
 from membench.leaderboard.store.rows import RowFigure, task_class
 from membench.leaderboard.views.board import BoardQuery, board, number
-from membench.metrics.names import is_fraction
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP, Cost
-from membench.tasks.wording import MetricWords, leading_metrics, metric_words
+from membench.tasks.wording import MetricWords, is_accuracy, leading_metrics, metric_words
 
 REFERENCES = ("floor", "ceiling")
 """What knowing nothing, and knowing the evidence, give under the same conditions."""
@@ -135,8 +134,7 @@ def accuracy_metric(task: str, figures: Mapping[str, RowFigure]) -> str:
     """The metric that says how many answers are right; empty where none was determined."""
     card = task_class(task).card
     name = card.main_metric
-    words = metric_words(card, name)
-    usable = name in figures and is_fraction(name) and not words.lower and words.ranks
+    usable = name in figures and is_accuracy(card, name)
     return name if usable and figures[name].value > 0 else ""
 
 

@@ -105,14 +105,23 @@ def scored_text(metric: str, figure: RowFigure | None) -> str:
     return f"{number} %{space}{rest}"
 
 
-def cost_text(row: BoardRow, board: Board, *, with_context: bool = True) -> str:
+def cost_figure(row: BoardRow, board: Board, *, interval: bool = True) -> str:
+    """What a question costs, under a title that names the unit."""
+    if row.cost is None:
+        return "–"
+    met = COSTS[board.choice.axis].depends_on == "meter"
+    figure = amount(row.cost) if interval else significant(row.cost.value)
+    return figure + (f" {row.energy}" if met else "")
+
+
+def cost_text(row: BoardRow, board: Board) -> str:
     """What a question costs, in a sentence."""
     if row.cost is None:
         return "an unknown cost"
     axis = COSTS[board.choice.axis]
     label = f" ({row.energy})" if axis.depends_on == "meter" else ""
     context = ""
-    told = with_context and board.choice.cost.count == 1 and row.context is not None
+    told = board.choice.cost.count == 1 and row.context is not None
     if told and axis.id != "context_tokens":
         context = f" and {context_text(row)} context tokens"
     cost = board.choice.cost
@@ -151,8 +160,7 @@ def board_records(board: Board) -> list[Record]:
             "rank": rank_text(row),
             "system": row.label,
             board.choice.metric: score_text(board.choice.metric, row.score),
-            cost: amount(row.cost)
-            + (f" {row.energy}" if axis.depends_on == "meter" and row.cost else ""),
+            cost: cost_figure(row, board),
             **({setup: amount(row.setup)} if axis.setup else {}),
             **({CONTEXT_COLUMN: context_text(row)} if axis.id != "context_tokens" else {}),
             "frontier": frontier_text(row),
@@ -194,7 +202,7 @@ def cost_columns(board: Board) -> tuple[str, str]:
     )
 
 
-def without_empty(records: Iterable[Record]) -> list[Record]:
+def without_empty(records: Iterable[JsonView]) -> list[Record]:
     """Records without the columns that say nothing in any of them."""
     rows = list(records)
     said = {name for row in rows for name, value in row.items() if value not in ("", "–", None)}

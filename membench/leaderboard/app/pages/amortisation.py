@@ -10,7 +10,14 @@ from membench.leaderboard.app import components as c
 from membench.leaderboard.app import state
 from membench.leaderboard.rendering import charts
 from membench.leaderboard.store.rows import task_class
-from membench.leaderboard.views.amortisation import Amortisation, amortisation, records
+from membench.leaderboard.views.amortisation import (
+    NO_ACCURACY,
+    TABLE,
+    Amortisation,
+    amortisation,
+    column_words,
+    records,
+)
 from membench.leaderboard.views.board import BoardQuery, divisions, tasks
 from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
@@ -52,7 +59,7 @@ def chosen_query() -> tuple[str, BoardQuery]:
 def chips(choice: BoardQuery, opening: str, options: list[str], labels: dict[str, str]) -> None:
     """Every control behind a chip that says what is chosen."""
     index = state.index()
-    card = task_class(choice.task.partition(":")[0]).card
+    card = task_class(choice.task_name).card
     with st.container(horizontal=True, key="chips", gap="small"):
         with st.popover(f"Task: {card.title}"):
             c.pick("Task", tasks(index), "task", c.task_words)
@@ -76,7 +83,6 @@ def draw(shown: Amortisation) -> None:
     c.chart(charts.amortised_lines(shown), key="amortised", alt=alt)
     notes = [shown.cost.note, origin_help(COSTS[shown.axis])]
     st.caption(c.plain(" ".join(note for note in notes if note)))
-    c.table(records(shown), key="amortisation", alt="Cost per history, question and correct answer")
-    if shown.missing:
-        rows = "1 row is" if len(shown.missing) == 1 else f"{len(shown.missing)} rows are"
-        st.caption(f"{rows} left out: a part of this cost is unavailable.")
+    c.table(records(shown), key="amortisation", alt=TABLE, words=column_words(shown))
+    remarks = [shown.left_out, "" if shown.accuracy else NO_ACCURACY]
+    st.caption(" ".join(remark for remark in remarks if remark))

@@ -23,7 +23,7 @@ def draw_breakdowns(shown: Board) -> None:
     """A line of choices, and what is picked."""
     reasons = dict(unavailable(shown))
     options = [name for name in LOOKS if name not in reasons]
-    st.subheader("Other looks")
+    c.section("Other looks")
     if options:
         picked = st.segmented_control(
             "Look", options, key="look", label_visibility="collapsed", bind=c.BIND

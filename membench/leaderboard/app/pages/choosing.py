@@ -118,7 +118,7 @@ def machine_words(shown: Board, machine: str) -> str:
 def chips(whole: Board, shown: Board) -> None:
     """Every control behind a chip that says what is chosen."""
     choice, index = shown.choice, state.index()
-    card = task_class(choice.task.partition(":")[0]).card
+    card = task_class(choice.task_name).card
     with st.container(horizontal=True, key="chips", gap="small"):
         with st.popover(f"Task: {card.title}"):
             c.pick("Task", tasks(index), "task", c.task_words)

@@ -100,10 +100,10 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
         c.plain_table(
             view.table_records(pair, shown.labels), "Outcomes of both runs, question by question"
         )
-    st.subheader("By category")
+    c.section("By category")
     categories = view.readable(view.category_records(shown), shown)
     c.table(categories, key="by-category", alt="Differences by category")
-    st.subheader("Costs")
+    c.section("Costs")
     if shown.costs_differ:
         st.warning(
             "Costs that depend on these are left out: the runs differ in how they were executed."
@@ -113,7 +113,7 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
     st.caption(origin_note())
     costs = view.readable(view.ratio_records(shown), shown)
     c.table(costs, key="costs", alt="Costs of both runs and their ratios")
-    st.subheader("Questions they disagree on")
+    c.section("Questions they disagree on")
     records = view.readable(view.disagreement_records(shown), shown)
     picked = c.selectable(records[:2000], key="disagreements", alt="Questions with unlike outcomes")
     if picked:

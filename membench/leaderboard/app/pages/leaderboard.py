@@ -12,6 +12,7 @@ from membench.leaderboard.app.pages import choosing
 from membench.leaderboard.app.pages.breakdowns import draw_breakdowns
 from membench.leaderboard.rendering import charts
 from membench.leaderboard.rendering.cards import answer_html, cards_html
+from membench.leaderboard.rendering.chart_notes import chart_notes, has_apart
 from membench.leaderboard.views import claims
 from membench.leaderboard.views.board import Board, BoardRow, settings_of
 from membench.leaderboard.views.bundles import load
@@ -57,6 +58,8 @@ def draw_chart(shown: Board) -> None:
         with st.container(key="chart-narrow"):
             draw_scatter(shown, charts.NARROW, "scatter-narrow")
     notes = chart_notes(shown)
+    if has_apart(shown):
+        notes.append("Protocol puts all meters on one frontier.")
     if notes:
         st.caption(c.plain(" ".join(notes)))
 
@@ -66,30 +69,6 @@ def draw_scatter(shown: Board, width: int, key: str) -> None:
     clicked = c.chart(charts.scatter(shown, width), key=key, alt=charts.alt_text(shown))
     if clicked:
         links.open_run(clicked[0])
-
-
-def chart_notes(shown: Board) -> list[str]:
-    """What the chart leaves out, and how its signs are read."""
-    notes = [words for words in (shown.choice.cost.note, shown.energy_wanted) if words]
-    left_out = (
-        [] if shown.energy_wanted and shown.choice.axis == "joules" else charts.undrawn(shown)
-    )
-    if left_out and charts.drawable(shown):
-        names = ", ".join(row.label for row in left_out[:6])
-        more = f" and {len(left_out) - 6} more" if len(left_out) > 6 else ""
-        notes.append(f"Not drawn, this cost is zero or unknown: {names}{more}.")
-    points, all_points = len(charts.drawn(shown)), len(charts.drawable(shown))
-    if points < all_points:
-        notes.append(f"Drawn: the frontier and the best ranked, {points:,} of {all_points:,} rows.")
-    meter = COSTS[shown.choice.axis].depends_on == "meter"
-    if meter and any(not row.joined for row in charts.drawn(shown)):
-        notes.append(
-            "Brown: another meter, not on this frontier. Protocol puts all meters on one frontier."
-        )
-    elif shown.hidden and not meter:
-        rows = "row of another machine has" if shown.hidden == 1 else "rows of other machines have"
-        notes.append(f"{shown.hidden} {rows} no cost on this axis.")
-    return notes
 
 
 def draw_rows(shown: Board) -> None:
@@ -169,12 +148,12 @@ def draw_link(shown: Board) -> None:
 
 def draw_claims(shown: Board) -> None:
     """What others have printed, apart."""
-    task = shown.choice.task.partition(":")[0]
+    task = shown.choice.task_name
     sources = claims.sources(task)
     if not sources:
         return
     st.divider()
-    st.subheader("Published claims (not measured here)")
+    c.section("Published claims (not measured here)")
     st.caption(claims.NOTICE)
     with st.expander(f"{len(claims.of_task(task))} figures from {len(sources)} sources"):
         source = st.selectbox("Source", sources, key="source", bind=c.BIND)

@@ -78,13 +78,13 @@ def draw(shown: view.QuestionPage, *, show_text: bool) -> None:
         for column, run in zip(st.columns(len(part)), part, strict=True):
             with column:
                 draw_run(run)
-    st.subheader("Scores")
+    c.section("Scores")
     c.table(view.score_records(shown), key="question-scores", alt="Scores of every run")
 
 
 def draw_run(run: view.AttemptView) -> None:
     """One run's answer and memories."""
-    st.subheader(c.plain(run.label))
+    c.section(c.plain(run.label))
     st.text(run.run_id)
     if run.note:
         st.caption(c.plain(run.note))

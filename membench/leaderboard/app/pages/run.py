@@ -81,7 +81,7 @@ def draw(loaded: LoadedBundle) -> None:
     left.metric("Score badge", BADGES.get(badge, badge))
     middle.metric("Energy", view.joules(loaded.summary.energy.total))
     right.metric("Questions", f"{loaded.summary.counts.questions:,}")
-    st.subheader("Scores by category")
+    c.section("Scores by category")
     c.table(
         view.category_records(loaded),
         key="categories",
@@ -90,11 +90,11 @@ def draw(loaded: LoadedBundle) -> None:
     )
     with st.expander("All metrics, and how each came about"):
         c.table(view.metric_records(loaded), key="metrics", alt="All metrics of the run")
-    st.subheader("Costs by phase")
+    c.section("Costs by phase")
     st.caption(origin_note())
     c.table(view.cost_records(loaded), key="phases", alt="Costs by phase")
     draw_questions(loaded)
-    st.subheader("The same run again")
+    c.section("The same run again")
     st.code(command_of(loaded.manifest), language=None, wrap_lines=True)
     with st.expander("Facts", expanded=True):
         c.table(view.facts(loaded), key="facts", alt="What the manifest says")
@@ -118,7 +118,7 @@ def metrics_of(loaded: LoadedBundle) -> dict[str, MetricWords]:
 
 def draw_questions(loaded: LoadedBundle) -> None:
     """Filterable questions."""
-    st.subheader("Questions")
+    c.section("Questions")
     rows = [row for row in loaded.rows() if row.kind == "question"]
     categories = sorted({row.category or "" for row in rows})
     left, middle, right = st.columns(3)
@@ -155,7 +155,7 @@ def headline(loaded: LoadedBundle) -> list[str]:
 
 def draw_decisions(shown: view.RunPage) -> None:
     """What was decided about the run."""
-    st.subheader("Decisions")
+    c.section("Decisions")
     if not shown.adjudications:
         st.text("None. Decisions are appended to adjudications.jsonl and never removed.")
         return

@@ -23,11 +23,11 @@ def method() -> None:
 def glossary() -> None:
     """Draw the page of words."""
     c.heading("Glossary", "Every metric, cost and badge: what it says, its unit, its direction.")
-    st.subheader("Metrics")
+    c.section("Metrics")
     c.table(entries.metric_records(), key="metrics", alt="Headline metrics of every task")
-    st.subheader("Costs")
+    c.section("Costs")
     c.table(entries.cost_records(), key="costs", alt="Every cost")
-    st.subheader("Badges")
+    c.section("Badges")
     c.table(entries.badge_records(), key="badges", alt="Badges of scores and joules")
 
 
@@ -37,7 +37,7 @@ def submit() -> None:
     st.markdown((HERE / "submit.md").read_text(encoding="utf-8"))
     if state.settings().submissions:
         st.caption("This board accepts bundles: POST /api/v1/submissions with a bearer token.")
-    st.subheader("Rules")
+    c.section("Rules")
     st.caption("Every bundle is held to these, here and in `membench verify`.")
     records = [
         {"rule": rule.id, "what it asks for": rule.title, "if it is broken": rule.remedy}

@@ -1,0 +1,34 @@
+"""What stands below the chart of score against cost, in the app and in an export."""
+
+from __future__ import annotations
+
+from membench.leaderboard.rendering import charts
+from membench.leaderboard.views.board import Board
+from membench.records.costs import COSTS
+
+
+def chart_notes(shown: Board) -> list[str]:
+    """What the scatter of a board leaves out, and how its signs are read."""
+    notes = [words for words in (shown.choice.cost.note, shown.energy_wanted) if words]
+    left_out = (
+        [] if shown.energy_wanted and shown.choice.axis == "joules" else charts.undrawn(shown)
+    )
+    if left_out and charts.drawable(shown):
+        names = ", ".join(row.label for row in left_out[:6])
+        more = f" and {len(left_out) - 6} more" if len(left_out) > 6 else ""
+        notes.append(f"Not drawn, this cost is zero or unknown: {names}{more}.")
+    points, all_points = len(charts.drawn(shown)), len(charts.drawable(shown))
+    if points < all_points:
+        notes.append(f"Drawn: the frontier and the best ranked, {points:,} of {all_points:,} rows.")
+    if has_apart(shown):
+        notes.append("Brown: joules of another machine or meter, so not on this frontier.")
+    elif shown.hidden and COSTS[shown.choice.axis].depends_on != "meter":
+        rows = "row of another machine has" if shown.hidden == 1 else "rows of other machines have"
+        notes.append(f"{shown.hidden} {rows} no cost on this axis.")
+    return notes
+
+
+def has_apart(shown: Board) -> bool:
+    """Whether joules are drawn that stand on no frontier with the others."""
+    meter = COSTS[shown.choice.axis].depends_on == "meter"
+    return meter and any(not row.joined for row in charts.drawn(shown))
