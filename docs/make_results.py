@@ -79,6 +79,17 @@ def memory_cpu(summary: dict[str, Any]) -> str:
     return f"{seconds / summary['counts']['cases']:,.1f}"
 
 
+def memory_gate(summary: dict[str, Any]) -> str:
+    """Evidence recall less that of raw turns; a dash in runs from before there was a gate."""
+    gate = summary.get("memory_gate")
+    if gate is None:
+        return "–"
+    if gate["ci95"] is None:
+        return "not determined"
+    low, high = gate["ci95"]
+    return f"{gate['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
 PER_QUESTION: Mapping[str, Column] = {
     "context tokens": context_tokens,
     "CPU ms/question": question_cpu,
@@ -87,6 +98,7 @@ PER_QUESTION: Mapping[str, Column] = {
 OF_MEMORY_MODEL: Mapping[str, Column] = {
     "calls": memory_calls,
     "replies of no use": useless_replies,
+    "against raw turns": memory_gate,
     "CPU s/history": memory_cpu,
 }
 

@@ -44,6 +44,7 @@ class Division:
         roles: The model of every role it has; the others are `none`.
         token_budget: Tokens the recalled texts may hold together.
         judge_votes: Votes per judgement.
+        gated_roles: Roles whose model a run may leave out, and whose gate its row must pass.
     """
 
     name: str
@@ -51,12 +52,14 @@ class Division:
     roles: Mapping[Role, ModelSpec]
     token_budget: int
     judge_votes: int
+    gated_roles: frozenset[Role] = frozenset()
 
     def pins(self) -> JsonObject:
         """Fields of a run's spec that the division decides."""
         models = {
             field: self.roles[role].model if role in self.roles else "none"
             for role, field in FIELDS.items()
+            if role not in self.gated_roles
         }
         fixed: JsonObject = {"k": None, "prompts": None, "model_set": {}}
         return (
@@ -67,6 +70,10 @@ class Division:
                 "judge_votes": self.judge_votes,
             }
         )
+
+    def choices(self) -> dict[str, tuple[str, str]]:
+        """Fields of a run's spec that it leaves two values: the model of a gated role, or none."""
+        return {FIELDS[role]: (self.roles[role].model, "none") for role in self.gated_roles}
 
 
 @cache
@@ -86,7 +93,8 @@ def pinned_divisions(file: Path = FILE) -> Mapping[str, Division]:
 def _division(name: str, table: JsonView) -> Division:
     """A division from its table."""
     roles = {Role(role): ModelSpec(**spec) for role, spec in table["roles"].items()}
-    return Division(**{**table, "roles": roles, "name": name})
+    gated = frozenset(map(Role, table.get("gated_roles", ())))
+    return Division(**{**table, "roles": roles, "gated_roles": gated, "name": name})
 
 
 def divisions_sha256() -> str:
@@ -126,12 +134,13 @@ def _with_pins(spec: RunSpec, division: Division) -> RunSpec:
     """The spec with every pinned field set; a field that was chosen otherwise is refused."""
     defaults = RunSpec(spec.system, spec.task)
     pins = division.pins()
-    for name, pin in pins.items():
+    allowed = {name: (pin, getattr(defaults, name)) for name, pin in pins.items()}
+    for name, values in (allowed | division.choices()).items():
         chosen = getattr(spec, name)
-        if chosen not in (pin, getattr(defaults, name)):
+        if chosen not in values:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(
-                f"{flag} {chosen}: division '{division.name}' pins {pin}",
+                f"{flag} {chosen}: division '{division.name}' pins {values[0]}",
                 f"Leave {flag} out, or use --division {OPEN}.",
             )
     return replace(spec, **pins)
@@ -142,6 +151,12 @@ def model_spec(spec: RunSpec, role: Role, name: str) -> ModelSpec:
     division = pinned_divisions().get(spec.division or "")
     found = division.roles.get(role) if division else None
     return found if found is not None and found.model == name else ModelSpec(name)
+
+
+def is_gated(division: str, role: Role) -> bool:
+    """Whether the model of a role must pass its gate before a row of the division is ranked."""
+    found = pinned_divisions().get(division)
+    return found is not None and role in found.gated_roles
 
 
 def division_of(spec: RunSpec) -> str:

@@ -37,6 +37,7 @@ from membench.harness.run_models import (
     parameter_changes_noted,
 )
 from membench.harness.stages.gate import ask_gate, gate_entry
+from membench.harness.stages.memory_gate import memory_gate
 from membench.harness.stages.play import play
 from membench.harness.stages.read import read
 from membench.harness.stages.score import score
@@ -47,7 +48,9 @@ from membench.llm.spending import spent_by_role
 from membench.readers.registry import reads_nothing
 from membench.records.journal import DiskFull
 from membench.records.manifest import Manifest, ParentEntry
+from membench.records.memory_gate import MemoryGate
 from membench.records.run_directory import RunDir, new_run_id
+from membench.records.scores import stream_scores
 from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Summary
 from membench.records.usage import PhaseUsage
@@ -384,12 +387,19 @@ def conclude(prepared: ResolvedRun, run: RunDir) -> RunResult:
         summarise(manifest, scored, energy),
         judge=verdicts.entry,
         reader_gate=gate_entry(run),
+        memory_gate=gate_memory(prepared, run, manifest),
         spent=PhaseUsage.of(spent_by_role(run.spent)),
     )
     run.write_summary(summary)
     status = "complete" if summary.complete else "finished with failures"
     run.write_manifest(replace(manifest, status=status))
     return RunResult(run, summary)
+
+
+def gate_memory(prepared: ResolvedRun, run: RunDir, manifest: Manifest) -> MemoryGate | None:
+    """What the system found against raw turns; None where nothing is to be compared."""
+    rows = stream_scores(run.scores)
+    return memory_gate(manifest, prepared.task, prepared.cases(), run, rows)
 
 
 @contextmanager

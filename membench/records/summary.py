@@ -11,6 +11,7 @@ from membench.domain.score import Category, Metric
 from membench.records.comparison_key import ComparisonKey
 from membench.records.fields import known_fields, plain_fields
 from membench.records.manifest import SCHEMA, SystemEntry
+from membench.records.memory_gate import MemoryGate
 from membench.records.usage import PhaseUsage, Usage
 
 SYSTEM_ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
@@ -342,6 +343,8 @@ class Summary:
         judge: Judges, calibration, agreement; None without a judge.
         reader_gate: What the reader made of a fixed set with and without evidence; None where it
             was not asked.
+        memory_gate: Evidence recall against that of raw turns; None where no model of the system's
+            own ran here.
         spent: What this run paid upstream, replays left out; None in a bundle.
         carried_over: What was recalled of earlier cases; not written without any.
         schema: Version of the file.
@@ -364,6 +367,7 @@ class Summary:
     energy: EnergySummary
     judge: JsonView | None = None
     reader_gate: JsonView | None = None
+    memory_gate: MemoryGate | None = None
     spent: PhaseUsage | None = None
     carried_over: CarriedOver = field(default_factory=CarriedOver)
     schema: int = SCHEMA
@@ -376,6 +380,7 @@ class Summary:
             "metrics": metrics_to_json(self.metrics),
             "categories": categories_to_json(self.categories),
             "energy": self.energy.to_json(),
+            "memory_gate": None if self.memory_gate is None else self.memory_gate.to_json(),
             **self.costs.to_json(),
         }
         entry.pop("costs")
@@ -391,7 +396,7 @@ class Summary:
         Raises:
             KeyError, TypeError, AttributeError: A key is missing, or a value of another kind.
         """
-        spent = stored.get("spent")
+        spent, gate = stored.get("spent"), stored.get("memory_gate")
         values = known_fields(cls, stored) | {
             "models": dict(stored.get("models", {})),
             "comparison_key": ComparisonKey.from_json(stored["comparison_key"]),
@@ -401,6 +406,7 @@ class Summary:
             "notes": tuple(stored.get("notes", ())),
             "costs": RunCosts.from_json(stored),
             "energy": EnergySummary.from_json(stored["energy"]),
+            "memory_gate": None if gate is None else MemoryGate.from_json(gate),
             "spent": None if spent is None else PhaseUsage.from_json(spent),
             "carried_over": CarriedOver.from_json(stored.get("carried_over")),
         }

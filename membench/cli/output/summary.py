@@ -27,6 +27,7 @@ from membench.harness.run import RunResult
 from membench.metrics.statistics import interval_text
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION, mean_cost, phase_cost
 from membench.records.journal import read_lines
+from membench.records.memory_gate import memory_gate_lines
 from membench.records.run_directory import RunDir
 from membench.records.summary import (
     EnergySummary,
@@ -306,6 +307,7 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
     lines.extend(unrecorded_lines(summary))
     lines.extend(state_lines(summary))
     lines.extend(gate_lines(summary.reader_gate))
+    lines.extend(memory_gate_lines(summary.memory_gate))
     lines.extend(judge_lines(summary.judge))
     if SCRIPTED in summary.models.values():
         lines.append("note: a scripted model took part; its figures are no result")

@@ -407,6 +407,19 @@ class AbandonedEntry(StrictModel):
     usage: dict[PhaseName, UsageEntry] = {}
 
 
+class MemoryGateEntry(StrictModel):
+    """Evidence recall against that of raw turns."""
+
+    version: Count
+    metric: Label
+    n: Count
+    own: Real | None
+    floor: Real | None
+    difference: Real | None
+    ci95: Annotated[list[Real], Field(min_length=2, max_length=2)] | None
+    passes: bool | None
+
+
 class EnergyFigureEntry(StrictModel):
     """Joules with their label."""
 
@@ -468,6 +481,7 @@ class Summary(StrictModel):
     energy: EnergyPart
     judge: PlainJson | None = None
     reader_gate: PlainJson | None = None
+    memory_gate: MemoryGateEntry | None = None
     spent: UsageEntry | None = None
 
 

@@ -44,7 +44,7 @@ Frame: TypeAlias = Any
 
 FOLDER = "_index"
 TABLES = ("runs", "figures", "cells")
-VERSION = 21
+VERSION = 22
 """Of the tables' shape: an index of another version is built anew."""
 
 

@@ -18,12 +18,13 @@ import orjson
 
 from membench.adapters.registry import list_systems
 from membench.domain.case import opaque_ids
-from membench.domain.labels import JsonObject, JsonView
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.domain.score import Metric, Score
 from membench.energy.figure import combine
 from membench.energy.reporting.report import phase_figure
 from membench.energy.verification.repeats import Repeat
 from membench.experiments.compare import FinishedRun, case_costs
+from membench.harness.divisions import is_gated
 from membench.metrics.statistics import ENOUGH_CASES, ratio_metric
 from membench.records.canonical import canonical_sha256
 from membench.records.comparison_key import ComparisonKey
@@ -176,6 +177,7 @@ def facts_of(manifest: Manifest, summary: Summary) -> JsonObject:
         "local": set(manifest.models) <= set(manifest.local_models),
         "stores_nothing": stores_nothing(manifest.system, summary),
         "reader_fails_gate": (summary.reader_gate or {}).get("tells_apart") is False,
+        "memory_gate": memory_gate_state(manifest, summary),
         "cases": counts.cases,
         "questions": counts.questions,
         "failed": counts.failed,
@@ -195,6 +197,19 @@ def distance(manifest: Manifest) -> str:
     """How long a connection to a hosted system took when the run began; empty for any other."""
     taken = manifest.round_trip_ms
     return "" if taken is None else f"{taken:.3g} ms"
+
+
+def memory_gate_state(manifest: Manifest, summary: Summary) -> str:
+    """What came of the gate of the system's own model; empty where none is asked for.
+
+    It is where the model ran on the submitter's machine or the division asks for it, and `missing`
+    where the summary then has none.
+    """
+    if summary.memory_gate is not None:
+        return summary.memory_gate.state
+    local = Role.MEMORY in manifest.local_models
+    gated = Role.MEMORY in manifest.models and is_gated(manifest.division, Role.MEMORY)
+    return "missing" if local or gated else ""
 
 
 def reference_of(system: SystemEntry) -> str:

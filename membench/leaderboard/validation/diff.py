@@ -31,6 +31,7 @@ RULE_OF_PART = {
     "categories": "rescore.metric",
     "notes": "rescore.metric",
     "reader_gate": "rescore.metric",
+    "memory_gate": "rescore.metric",
     "complete": "rescore.count",
     "content_sha256": "rescore.content",
     "energy": "rescore.energy",

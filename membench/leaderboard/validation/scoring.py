@@ -33,6 +33,7 @@ from membench.domain.outcome import PlayedCase
 from membench.domain.score import Gold, Score, Verdict
 from membench.harness.prepare import judges
 from membench.harness.run_energy import energy_of, energy_report
+from membench.harness.stages.memory_gate import memory_gate
 from membench.harness.stages.score import ScoreResults, Totals
 from membench.harness.stages.unread import score_case, with_placeholders
 from membench.harness.stages.verdicts import judge_key, verdict_failures, verdict_from
@@ -56,6 +57,7 @@ from membench.metrics.text import normalise
 from membench.readers.gate import gate_result, gate_sha256, recorded_answers
 from membench.readers.registry import reads_nothing
 from membench.records.attempts import RunRecords
+from membench.records.memory_gate import VERSION
 from membench.records.run_directory import RunDir
 from membench.records.scores import score_from_json
 from membench.records.spec import RunSpec
@@ -113,6 +115,7 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
     compared = ComparedRows(scorer, bundle.scores.by_key())
     results = ScoreResults(reference.task.aggregate(compared.final_rows()), scorer.totals)
     summary = recomputed_summary(bundle, results, energy)
+    summary["memory_gate"] = recomputed_memory_gate(bundle, reference, run, scorer.rows)
     findings = chain(
         compared.findings,
         summary_findings(summary, bundle.summary),
@@ -386,3 +389,16 @@ def recomputed_gate(bundle: ParsedBundle) -> JsonView | None:
     if bundle.gate is None or claim is None or claim.get("set_sha256") != gate_sha256():
         return claim
     return gate_result(recorded_answers(bundle.gate)).to_json()
+
+
+def recomputed_memory_gate(
+    bundle: ParsedBundle, reference: VerifierData, run: RunDir, rows: OwnRows
+) -> JsonView | None:
+    """The memory gate from the verifier's rows and data; the claim where its floor is another."""
+    claim: JsonView | None = bundle.summary.get("memory_gate")
+    if claim is None or claim.get("version") != VERSION:
+        return claim
+    own = (row for _, row in rows)
+    manifest = manifest_from(bundle.manifest)
+    gate = memory_gate(manifest, reference.task, reference.cases(), run, own)
+    return None if gate is None else orjson.loads(orjson.dumps(gate.to_json()))

@@ -554,6 +554,14 @@ def scoped(
     return RowFigure(query.value + share, low, high, query.n, query.few)
 
 
+MEMORY_GATES = {
+    "failed": "with its own model it does not certainly find what raw turns give",
+    "undetermined": "too few histories tell whether its own model finds what raw turns give",
+    "missing": "nothing says whether its own model finds what raw turns give",
+}
+"""Why a row is not ranked, by what came of the gate of its system's own model."""
+
+
 def why_unranked(run: JsonView, score: RowFigure | None) -> str:
     """Why a row has no rank; empty if it has one."""
     if run["withdrawn"]:
@@ -570,6 +578,8 @@ def why_unranked(run: JsonView, score: RowFigure | None) -> str:
         return "it recalled texts of an earlier case after its reset"
     if run.get("reader_fails_gate"):
         return "its reader answers no better with the evidence than without"
+    if why := MEMORY_GATES.get(str(run.get("memory_gate", ""))):
+        return why
     if run.get("stores_nothing"):
         return "its store stayed empty: nothing was remembered"
     if not run["complete"]:

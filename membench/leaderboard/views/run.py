@@ -16,6 +16,7 @@ from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS, phase_cost
 from membench.records.manifest import Manifest
+from membench.records.memory_gate import memory_gate_lines
 from membench.records.summary import EnergyEntry, PhaseEnergy, Summary, never_scored
 from membench.tasks.wording import metric_words
 
@@ -69,6 +70,11 @@ def facts(loaded: LoadedBundle) -> list[Record]:
         "division": summary.division,
         "reader and judge": f"{manifest.spec.reader}, judge {manifest.spec.judge}",
         "models": words(manifest.models) or "none",
+        **(
+            {"memory gate": "; ".join(memory_gate_lines(gate))}
+            if (gate := summary.memory_gate)
+            else {}
+        ),
         "machine": manifest.hardware.kind,
         "execution": words(manifest.options),
         "membench": f"{manifest.versions.get('membench')}, commit {str(code.commit)[:10]}"
