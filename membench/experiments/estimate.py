@@ -1,65 +1,21 @@
 """What a run would cost before anything is called: calls, tokens, dollars, hours.
 
 Pure arithmetic over the size of the data (`TaskSize`, counted), the traffic of a system
-(`Traffic`, from its documentation or assumed) and how long models take (`Pace`, assumed; a model
-that runs here is asked for two seconds). Every assumption that a figure rests on is listed with it.
-The judge's prompts are counted from the task's own, filled in with gold.
+(`Traffic`, from its documentation or assumed) and how long models take (`Pace`, assumed). Every
+assumption that a figure rests on is listed with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
 
-from membench.domain.answer import AnswerInput, Message
-from membench.domain.case import Ask, Case, Ingest, Probe, Remember
-from membench.domain.errors import UnknownName
 from membench.domain.labels import JsonObject, Phase, Role
-from membench.domain.score import Gold
-from membench.domain.system import Memory
-from membench.harness.divisions import model_spec
-from membench.harness.prepare import ResolvedRun, judges
-from membench.harness.run_models import answer_limit, check_window, configured, prompt_of
-from membench.judging.calibration import placeholder_case
+from membench.experiments.task_size import TaskSize
 from membench.llm import prices
 from membench.llm.config import ModelSpec
-from membench.llm.upstreams.local.entry import EXAMPLES, ModelSpeed
+from membench.llm.upstreams.local.entry import ModelSpeed
 from membench.records.usage import Usage
-from membench.tasks.base import AnyTask
-
-Prompting = Callable[[AnswerInput], Sequence[Message]]
-"""What asks a question: the messages of a prompt."""
-
-COUNTED_CHARACTERS = 2_000_000
-"""How much text is tokenized; what is beyond is scaled by its characters."""
-
-
-@dataclass(frozen=True)
-class TaskSize:
-    """How large a task is.
-
-    Attributes:
-        cases: Number of cases.
-        sessions: Ingest and remember events.
-        turns: Turns and items.
-        history_tokens: Tokens of all their texts.
-        recalls: Asks and probes.
-        answers: Asks times generations.
-        answer_prompt_tokens: Tokens of all answer prompts without memories, generations included.
-        judgements: Judge requests, votes of the protocol included.
-        judge_prompt_tokens: Tokens of all judge prompts.
-    """
-
-    cases: int = 0
-    sessions: int = 0
-    turns: int = 0
-    history_tokens: int = 0
-    recalls: int = 0
-    answers: int = 0
-    answer_prompt_tokens: int = 0
-    judgements: int = 0
-    judge_prompt_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -217,168 +173,6 @@ class Setting:
     def answer_length(self) -> int:
         """Output tokens of an answer."""
         return self.pace.answer_tokens if self.answer_tokens is None else self.answer_tokens
-
-
-def assumed(traffic: Traffic, given: Mapping[str, float]) -> Traffic:
-    """Traffic with some assumptions replaced.
-
-    Raises:
-        UnknownName: There is no such assumption.
-    """
-    known = {each.name: getattr(traffic, each.name) for each in fields(Traffic)}
-    for name in given:
-        if name not in known:
-            raise UnknownName("assumption", name, known)
-    return Traffic(**{**known, **given})
-
-
-def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) -> RunEstimate:
-    """What a prepared run would cost.
-
-    Args:
-        prepared: The run; nothing of it is started.
-        assume: Fields of `Traffic` to assume otherwise.
-
-    Raises:
-        UnknownName: There is no such assumption.
-        UsageError: A model's context is too short for what it has to do.
-    """
-    traffic = assumed(Traffic(), assume or {})
-    spec, options = prepared.spec, prepared.options
-    used = {Role.READER, Role.JUDGE, *prepared.system.roles}
-    models = {role: name for role, name in prepared.models.items() if role in used}
-    specs = {
-        role: configured(prepared, role, model_spec(spec, role, name))
-        for role, name in models.items()
-    }
-    for role, model in specs.items():
-        check_window(prepared, role, model, ask=False)
-    ask = prompt_of(prepared)
-    setting = Setting(
-        specs,
-        prepared.k,
-        spec.token_budget,
-        judges=len(judges(spec)),
-        judge_votes=spec.judge_votes,
-        concurrency=options.concurrency,
-        read_concurrency=options.read_concurrency,
-        traffic=traffic,
-        speeds=probed(specs),
-        answer_tokens=_answer_tokens(prepared, specs.get(Role.READER)),
-        memory_overhead=memory_overhead(ask),
-        example_tokens=example_tokens(ask, specs.get(Role.READER)),
-    )
-    return estimate(size_of(prepared.task, prepared.cases(), ask), setting)
-
-
-def memory_overhead(ask: Prompting) -> float:
-    """Tokens that a prompt adds to a memory, seen on one with a date and a source."""
-    from membench.tokens import count_tokens
-
-    def tokens(memories: tuple[Memory, ...]) -> int:
-        return sum(count_tokens(m.content) for m in ask(AnswerInput("Who?", memories)))
-
-    memory = Memory("Ada said something.", ("D10:12",), datetime(2031, 5, 12, 16, 5))
-    own = count_tokens(memory.text)
-    return max(0.0, tokens((memory, memory)) - tokens((memory,)) - own)
-
-
-def example_tokens(ask: Prompting, spec: ModelSpec | None) -> int:
-    """Tokens of the turns before a question, where a model computes them once."""
-    from membench.tokens import count_tokens
-
-    if spec is None or spec.cache_prompt != EXAMPLES:
-        return 0
-    return sum(count_tokens(turn.content) for turn in ask(AnswerInput("Who?", ()))[:-1])
-
-
-def probed(specs: Mapping[Role, ModelSpec]) -> dict[Role, ModelSpeed]:
-    """The speed of the local models that can be measured here, two seconds each."""
-    found = {role: spec.local.probe(spec) for role, spec in specs.items() if spec.local is not None}
-    return {role: speed for role, speed in found.items() if speed is not None}
-
-
-def _answer_tokens(prepared: ResolvedRun, spec: ModelSpec | None) -> int | None:
-    """Output tokens of an answer: as assumed of any, or its limit where that is less."""
-    if spec is None:
-        return None
-    return min(Pace().answer_tokens, answer_limit(prepared, spec))
-
-
-# --- counting ----------------------------------------------------------------------------------
-
-
-class TokenCounter:
-    """Counts tokens of much text: exactly at first, then by the characters per token seen."""
-
-    def __init__(self) -> None:
-        """Nothing is counted yet."""
-        self._characters = 0
-        self._tokens = 0
-
-    def count(self, text: str) -> float:
-        """Tokens of a text."""
-        if self._characters < COUNTED_CHARACTERS:
-            from membench.tokens import count_tokens
-
-            exact = count_tokens(text)
-            self._characters += len(text)
-            self._tokens += exact
-            return exact
-        return len(text) * self._tokens / self._characters
-
-
-def size_of(
-    task: AnyTask, cases: Iterable[tuple[Case, Gold]], ask: Prompting | None = None
-) -> TaskSize:
-    """Count a task's data; one pass.
-
-    Args:
-        task: The task.
-        cases: Its cases.
-        ask: What asks a question; None for the task.
-    """
-    ask = ask or task.answer_messages
-    counter = TokenCounter()
-    sums = dict.fromkeys((each.name for each in fields(TaskSize)), 0.0)
-    for case, gold in cases:
-        sums["cases"] += 1
-        for event in case.timeline:
-            _add_event(sums, ask, event, counter)
-        for request in task.judgements(placeholder_case(case), gold):
-            words = "\n".join(message.content for message in task.judge_messages(request))
-            sums["judgements"] += request.votes
-            sums["judge_prompt_tokens"] += request.votes * counter.count(words)
-    return TaskSize(**{name: round(value) for name, value in sums.items()})
-
-
-def _add_event(
-    sums: dict[str, float], ask: Prompting, event: object, counter: TokenCounter
-) -> None:
-    """Add one event to the sums."""
-    match event:
-        case Ingest(session):
-            _add_stored(sums, [turn.text for turn in session.turns], counter)
-        case Remember(item):
-            _add_stored(sums, [item.text], counter)
-        case Ask(question, generations):
-            messages = ask(AnswerInput(question.text, ()))
-            words = "\n".join(message.content for message in messages)
-            sums["recalls"] += 1
-            sums["answers"] += generations
-            sums["answer_prompt_tokens"] += generations * counter.count(words)
-        case Probe():
-            sums["recalls"] += 1
-
-
-def _add_stored(sums: dict[str, float], texts: Sequence[str], counter: TokenCounter) -> None:
-    """Add what one event stores."""
-    sums["sessions"] += 1
-    sums["turns"] += len(texts)
-    sums["history_tokens"] += sum(counter.count(text) for text in texts)
-
-
-# --- estimating --------------------------------------------------------------------------------
 
 
 def estimate(size: TaskSize, run: Setting) -> RunEstimate:

@@ -13,8 +13,9 @@ import orjson
 from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import JsonView, Role
 from membench.llm import openai_protocol
+from membench.llm.account import Account, MeteredReply
 from membench.llm.aio.server_thread import LoopThread
-from membench.llm.meter import Account, CallMeter, MeteredReply
+from membench.llm.meter import CallMeter
 from membench.llm.replies import LONGEST_WORDS, CallFault, in_order
 from membench.llm.upstreams.secrets import redacted
 from membench.records.usage import Usage

@@ -32,11 +32,12 @@ from membench.domain.errors import BudgetSpent, ProviderFault, Reason, Stopped, 
 from membench.domain.labels import JsonView, Phase, Role
 from membench.domain.system import ModelEndpoint
 from membench.llm import openai_protocol, prices
+from membench.llm.account import Account
 from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.client import ModelClient
 from membench.llm.config import GatewayConfig, ModelSpec, Seat
-from membench.llm.meter import Account, CallMeter, reason_of
+from membench.llm.meter import CallMeter, reason_of
 from membench.llm.phase_meter import GatewayAccess
 from membench.llm.refused_parameters import ParameterChange
 from membench.llm.replies import CallFault

@@ -31,7 +31,8 @@ from membench.adapters.registry import (
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role, Scalar
 from membench.domain.system import MemorySystem, ModelEndpoint, SystemContext
-from membench.testing.checks import CHECKS, Check, NotApplicable, Subject, Violation, Weakness
+from membench.testing.checks import CHECKS, Check
+from membench.testing.subject import NotApplicable, Subject, Violation, Weakness
 from membench.tokens import count_tokens
 
 Status = Literal["passed", "warned", "failed", "skipped"]

@@ -24,12 +24,12 @@ from membench.domain.errors import UsageError
 from membench.domain.labels import Role
 from membench.domain.system import ModelEndpoint
 from membench.testing import conformance
-from membench.testing.checks import QUESTIONS, Violation
 from membench.testing.conformance import CheckResult, Report
 from membench.testing.histories import START, TALK, session
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
 from membench.testing.stored import Replay, write_stored
+from membench.testing.subject import QUESTIONS, Violation
 from membench.testing.trial import Trial, play
 
 WIDTHS = (384, 1024, 1536)

@@ -16,14 +16,9 @@ from records.summaries import manifest_json, summary_of, system_json
 from membench.domain.case import opaque_ids
 from membench.domain.errors import RunStateError, UnknownName, UsageError
 from membench.domain.score import Score
-from membench.experiments.compare import (
-    FinishedRun,
-    adjusted,
-    compare,
-    compare_with_first,
-    load,
-    paired,
-)
+from membench.experiments.adjust import adjusted
+from membench.experiments.compare import compare, compare_with_first, paired
+from membench.experiments.finished_run import FinishedRun, load
 
 KEY = {"task": "toy", "reader": "extractive", "k": 10, "cost": {"hardware_class": "cpu x2"}}
 CASES = {"a": 3, "b": 2, "c": 3}

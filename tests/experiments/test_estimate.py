@@ -7,17 +7,9 @@ from hypothesis import strategies as st
 from membench.domain.case import opaque_ids
 from membench.domain.errors import UnknownName
 from membench.domain.labels import Phase, Role
-from membench.experiments.estimate import (
-    Pace,
-    Setting,
-    TaskSize,
-    Traffic,
-    assumed,
-    estimate,
-    plan_of,
-    size_of,
-    total,
-)
+from membench.experiments.estimate import Pace, Setting, Traffic, estimate, total
+from membench.experiments.plan import assumed, plan_of
+from membench.experiments.task_size import TaskSize, size_of
 from membench.harness.prepare import prepare
 from membench.llm.config import ModelSpec, Price
 from membench.records.spec import ExecOptions, RunSpec

@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 
 from membench.domain.labels import Role
-from membench.experiments.estimate import (
-    Setting,
-    TaskSize,
-    estimate,
-    example_tokens,
-    memory_overhead,
-    plan_of,
-)
+from membench.experiments.estimate import Setting, estimate
+from membench.experiments.plan import example_tokens, memory_overhead, plan_of
+from membench.experiments.task_size import TaskSize
 from membench.harness.prepare import prepare
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.entry import ModelSpeed

@@ -16,8 +16,9 @@ from membench.domain.case import Ask, Case
 from membench.domain.errors import DataError, Reason, UsageError, UserError
 from membench.domain.outcome import Answered, Outcome
 from membench.domain.score import Verdict
-from membench.experiments.compare import compare, compare_with_first, load
+from membench.experiments.compare import compare, compare_with_first
 from membench.experiments.external import External, score_external
+from membench.experiments.finished_run import load
 from membench.experiments.prediction_files import own_lines
 from membench.experiments.predictions import (
     ExternalVerdict,

@@ -10,7 +10,7 @@ import pytest
 
 from membench.adapters.registry import list_systems
 from membench.domain.errors import UsageError
-from membench.experiments.estimate import plan_of
+from membench.experiments.plan import plan_of
 from membench.harness.prepare import prepare
 from membench.harness.run import start
 from membench.harness.run_models import SHORTEST_REPLY

@@ -13,7 +13,7 @@ import typer
 from membench.cli import app
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role
-from membench.experiments.estimate import plan_of
+from membench.experiments.plan import plan_of
 from membench.harness.prepare import ResolvedRun, prepare
 from membench.harness.run_models import check_models, check_reachable, gateway_config
 from membench.llm.config import ModelSpec

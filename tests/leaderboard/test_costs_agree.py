@@ -13,7 +13,8 @@ import pytest
 from membench.cli.output.comparison import comparison_json
 from membench.cli.output.summary import cost_table
 from membench.energy.reporting.report import metrics_of
-from membench.experiments.compare import compare_with_first, headline, load
+from membench.experiments.compare import compare_with_first, headline
+from membench.experiments.finished_run import load
 from membench.experiments.suite import read_suite, run_suite
 from membench.experiments.suite_table import rows, suite_json
 from membench.harness.run import resume, start

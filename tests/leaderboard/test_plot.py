@@ -12,7 +12,7 @@ from records.summaries import summary_of
 
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.score import Score
-from membench.experiments.compare import FinishedRun
+from membench.experiments.finished_run import FinishedRun
 from membench.leaderboard.rendering import plot
 from membench.leaderboard.rendering.plot import PlottedRun, figure, mark, marks, write_plot
 

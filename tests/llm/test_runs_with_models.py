@@ -130,7 +130,7 @@ def test_chaos_loses_no_question_and_a_resumed_run_is_complete(tmp_path: Path) -
         pytest.MonkeyPatch.context() as patch,
         ScriptedServer(RULES, fault_rates=dict.fromkeys(kinds, 0.1), seed=5) as server,
     ):
-        patch.setattr("membench.llm.meter.FIRST_BACKOFF_S", 0.0)
+        patch.setattr("membench.llm.attempt.FIRST_BACKOFF_S", 0.0)
         patch.setattr(
             "membench.harness.divisions.ModelSpec", lambda name: ModelSpec(name, attempts=2)
         )

@@ -12,18 +12,11 @@ from membench.cli.output.console import err, out, show
 from membench.cli.output.listing import print_json
 from membench.domain.errors import UsageError
 from membench.domain.labels import JsonObject
-from membench.experiments.compare import (
-    Comparison,
-    CostComparison,
-    FinishedRun,
-    MetricComparison,
-    adjustment_text,
-    check_alike,
-    compare_with_first,
-    headline,
-    load,
-    main_metric,
-)
+from membench.experiments.adjust import adjustment_text
+from membench.experiments.comparable import check_alike
+from membench.experiments.compare import compare_with_first, headline, main_metric
+from membench.experiments.comparison import Comparison, CostComparison, MetricComparison
+from membench.experiments.finished_run import FinishedRun, load
 from membench.metrics.paired import visible_difference
 from membench.metrics.statistics import interval_text
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from membench.cli.output.console import out
 from membench.cli.output.listing import print_json, print_table
 from membench.domain.labels import JsonObject
-from membench.experiments.estimate import RunEstimate, plan_of, total
+from membench.experiments.estimate import RunEstimate, total
+from membench.experiments.plan import plan_of
 from membench.experiments.suite import SuiteFile, jobs
 from membench.harness.prepare import prepare
 from membench.records.spec import ExecOptions, RunSpec

@@ -27,7 +27,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from membench.domain.labels import JsonObject, Provenance
-from membench.energy.attribution import channel_figures
 from membench.energy.attribution.baseline import Baseline, baseline_of
 from membench.energy.attribution.channel_figures import (
     IDLE,
@@ -35,7 +34,9 @@ from membench.energy.attribution.channel_figures import (
     TOTAL,
     UNATTRIBUTED,
     ChannelFigures,
+    busy_seconds,
 )
+from membench.energy.attribution.channels import all_channels
 from membench.energy.attribution.integrate import (
     ABANDONED,
     JUDGE,
@@ -241,7 +242,7 @@ def attribute(
     curves = [curve for t in log.traces if (curve := CounterCurve.of(t)) is not None]
     seen = [span for span in spans if span.node == 0] if curves and columns.have_usage else []
     fitted = fit(curves, seen, seed)
-    parts = channel_figures.all_channels(log, table, spans, baseline, fitted)
+    parts = all_channels(log, table, spans, baseline, fitted)
     bare = EnergyLedger(
         **_totals(parts, table, mixed, log),
         channels=tuple(log.channels().values()),
@@ -292,7 +293,7 @@ def _work(
     spans: Sequence[Span],
     phases: Mapping[str, EnergyFigure],
 ) -> dict[str, PhaseSpans]:
-    busy = channel_figures.busy_seconds(table)
+    busy = busy_seconds(table)
     work = {}
     for name, figure in phases.items():
         mine = np.flatnonzero(table.bucket == table.buckets.index(name))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import JsonObject
-from membench.experiments.compare import FinishedRun
+from membench.experiments.finished_run import FinishedRun
 from membench.metrics.frontier import Point, frontier
 from membench.metrics.statistics import ENOUGH_CASES, Interval, log_interval, ratio_metric
 from membench.records.costs import COSTS, PER, Cost, cost_named, name_of

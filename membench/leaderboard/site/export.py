@@ -15,7 +15,7 @@ from pathlib import Path
 from membench.domain.errors import RunStateError
 from membench.domain.labels import JsonObject, JsonView
 from membench.energy.carbon import intensities
-from membench.experiments.compare import adjustment_text
+from membench.experiments.adjust import adjustment_text
 from membench.leaderboard.rendering import charts, html
 from membench.leaderboard.rendering.cards import (
     CARD_STYLE,

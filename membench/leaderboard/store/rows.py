@@ -23,7 +23,7 @@ from membench.domain.score import Metric, Score
 from membench.energy.figure import combine
 from membench.energy.reporting.report import phase_figure
 from membench.energy.verification.repeats import Repeat
-from membench.experiments.compare import FinishedRun, case_costs
+from membench.experiments.finished_run import FinishedRun, case_costs
 from membench.harness.divisions import is_gated
 from membench.metrics.statistics import ENOUGH_CASES, ratio_metric
 from membench.records.canonical import canonical_sha256

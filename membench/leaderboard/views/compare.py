@@ -7,16 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from membench.domain.labels import JsonObject
-from membench.experiments.compare import (
-    Comparison,
-    FinishedRun,
-    MetricComparison,
-    compare_with_first,
-    cost_differences,
-    headline,
-    main_metric,
-    obstacles,
-)
+from membench.experiments.comparable import cost_differences, obstacles
+from membench.experiments.compare import compare_with_first, headline, main_metric
+from membench.experiments.comparison import Comparison, MetricComparison
+from membench.experiments.finished_run import FinishedRun
 from membench.leaderboard.store.index import Index
 from membench.leaderboard.store.rows import case_ids, task_class
 from membench.leaderboard.store.store import Store

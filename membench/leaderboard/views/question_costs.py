@@ -12,7 +12,7 @@ from itertools import accumulate
 
 from membench.domain.case import opaque_ids
 from membench.domain.labels import JsonObject
-from membench.experiments.compare import case_costs
+from membench.experiments.finished_run import case_costs
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.board import Board

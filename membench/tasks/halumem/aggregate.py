@@ -18,6 +18,7 @@ from membench.domain.score import Aggregate, Category, Metric, Score
 from membench.metrics.aggregate import SCORED, aggregate
 from membench.metrics.statistics import mean_metric, ratio_metric
 from membench.tasks.halumem.data import MEMORY_TYPES, QUESTION_TYPES
+from membench.tasks.halumem.extraction import CANNOT_TELL
 from membench.tasks.halumem.metrics import (
     ACCURACY,
     ANSWER_LABELS,
@@ -36,7 +37,6 @@ from membench.tasks.halumem.metrics import (
 )
 from membench.tasks.halumem.scoring import (
     ADD_MS,
-    CANNOT_TELL,
     IMPORTANCE,
     INTEGRITY_SCORE,
     OLD_VALUE,

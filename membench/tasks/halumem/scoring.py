@@ -12,18 +12,15 @@ ratio; `aggregate` adds up. Routing is the official one, with the `strict.` one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TypeVar
 
-from membench.domain.case import Ask, Case, Ingest, Session
 from membench.domain.errors import Reason
 from membench.domain.labels import JsonView
-from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
-from membench.domain.score import JudgeRequest, Score, ScoreStatus, Verdict
-from membench.domain.system import MemoryChange
-from membench.metrics.retrieval import MEASURES, cuts, rank_in_pool, why_undetermined
+from membench.domain.outcome import PlayedCase
+from membench.domain.score import Score, Verdict
 from membench.tasks.base import request_id
 from membench.tasks.halumem.data import (
     HaluMemGold,
@@ -32,6 +29,15 @@ from membench.tasks.halumem.data import (
     SessionGold,
     session_of_turn,
 )
+from membench.tasks.halumem.evidence import Values, evidence_values
+from membench.tasks.halumem.extraction import (
+    Extraction,
+    State,
+    extraction,
+    failed_state,
+    played_state,
+)
+from membench.tasks.halumem.judge_requests import first_answer, goes_to_update, memory_ids
 from membench.tasks.halumem.metrics import (
     ANSWER_LABELS,
     PRECISION,
@@ -46,8 +52,8 @@ from membench.tasks.halumem.metrics import (
     integrity_parts,
     update_parts,
 )
+from membench.tasks.halumem.verdict_values import labelled, whole
 
-CUTS = (1, 5, 10, 20)
 IMPORTANCE = "importance"
 INTEGRITY_SCORE = "integrity.score"
 PER_SESSION = "extraction.memories_per_session"
@@ -55,200 +61,11 @@ OLD_VALUE = "update.old_value_share"
 ADD_MS = "time.add_ms"
 SEARCH_MS = "time.search_ms"
 STRICT = "strict."
-
 NO_JUDGE = "no_judge"
 NO_VERDICT = "no_verdict"
-CANNOT_TELL = "changes_unknown"
 PARTIAL = "partial"
-
 INCLUDED = "is_included_in_golden_memories"
-Values = dict[str, float | None]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Status and reason of a row, shared by all that could not be judged for the same cause."""
-
-    status: ScoreStatus = "scored"
-    reason: str | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether nothing has spoilt the row yet."""
-        return self.status == "scored"
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """What a session left in the store, or why nobody knows."""
-
-    state: State
-    texts: tuple[str, ...] = ()
-
-    @property
-    def joined(self) -> str:
-        """The memories as the judge reads them."""
-        return "\n".join(self.texts)
-
-    @property
-    def blank(self) -> bool:
-        """Whether there is nothing to read."""
-        return not self.joined.strip()
-
-
-# --- what a session stored -----------------------------------------------------------------------
-
-
-def extraction(played: PlayedCase, session: SessionGold) -> Extraction:
-    """The memories created or changed by a session: by its Ingest and the Finalize after it."""
-    ingest = played.ingested.get(session.ingest)
-    finalize = played.ingested.get(session.ingest + 1)
-    state = played_state(ingest)
-    if state.open and finalize is not None:
-        state = played_state(finalize)
-    if ingest is None or not state.open:
-        return Extraction(state)
-    if ingest.changes is None:
-        return Extraction(State("unscored", CANNOT_TELL))
-    later = finalize.changes if finalize is not None and finalize.changes else ()
-    return Extraction(State(), remaining((*ingest.changes, *later)))
-
-
-def remaining(changes: Iterable[MemoryChange]) -> tuple[str, ...]:
-    """Texts that were added or updated and are still there: the difference of the store.
-
-    A memory with an id that changes twice counts once, in its last form; one without an id cannot
-    be followed and counts each time.
-    """
-    kept: dict[str, str] = {}
-    for number, change in enumerate(changes):
-        key = f"id:{change.memory.id}" if change.memory.id is not None else f"at:{number}"
-        if change.kind == "delete":
-            kept.pop(key, None)
-        else:
-            kept[key] = change.memory.text
-    return tuple(kept.values())
-
-
-def played_state(record: Ingested | Recalled | Answered | None) -> State:
-    """Whether an event went well; one that was never recorded is missing."""
-    if record is None:
-        return State("failed", Reason.MISSING)
-    return failed_state(record.outcome)
-
-
-def failed_state(outcome: Outcome) -> State:
-    """The state an outcome leads to."""
-    return State() if outcome.ok else State("failed", outcome.reason or Reason.HARNESS_ERROR)
-
-
-# --- judge requests ------------------------------------------------------------------------------
-
-
-def requests(played: PlayedCase, gold: HaluMemGold) -> Iterator[JudgeRequest]:
-    """Every verdict that scoring a user needs, session by session."""
-    for session in gold.sessions:
-        if not session.generated:
-            found = extraction(played, session)
-            if found.state.open and not found.blank:
-                yield from integrity_requests(played, session, found)
-                yield from accuracy_requests(played.case, session, found)
-            yield from update_requests(played, session)
-    for event, question in gold.questions.items():
-        answer = first_answer(played, event)
-        if answer is not None and answer.text is not None:
-            yield question_request(played.case, event, question, answer.text)
-
-
-def integrity_requests(
-    played: PlayedCase, session: SessionGold, found: Extraction
-) -> Iterator[JudgeRequest]:
-    """One per point that is routed to integrity."""
-    for point in session.points:
-        if not goes_to_update(played, point):
-            fields = {"memories": found.joined, "expected_memory_point": point.text}
-            yield JudgeRequest(request_id(point.id, "integrity"), "integrity", fields)
-
-
-def accuracy_requests(
-    case: Case, session: SessionGold, found: Extraction
-) -> Iterator[JudgeRequest]:
-    """One per extracted memory, each with the whole dialogue and the session's true points."""
-    shared = {
-        "dialogue": dialogue(case, session),
-        "golden_memories": "\n".join(p.text for p in session.points if not p.interference),
-    }
-    for item, text in zip(memory_ids(session, found), found.texts, strict=True):
-        fields = {**shared, "candidate_memory": text}
-        yield JudgeRequest(request_id(item, "accuracy"), "accuracy", fields)
-
-
-def update_requests(played: PlayedCase, session: SessionGold) -> Iterator[JudgeRequest]:
-    """One per update probe that recalled anything."""
-    for point in session.points:
-        recalled = probe_record(played, point)
-        if recalled is not None and recalled.outcome.ok and recalled.memories:
-            fields = {
-                "memories": "\n".join(memory.text for memory in recalled.memories),
-                "updated_memory": point.text,
-                "original_memory": "\n".join(point.originals),
-            }
-            yield JudgeRequest(request_id(point.id, "update"), "update", fields)
-
-
-def question_request(
-    case: Case, event: int, question: HaluMemQuestion, response: str
-) -> JudgeRequest:
-    """The request for one answer."""
-    ask = case.timeline[event]
-    fields = {
-        "question": ask.question.text if isinstance(ask, Ask) else "",
-        "reference_answer": question.answer or "",
-        "key_memory_points": "\n".join(question.evidence_texts),
-        "response": response,
-    }
-    return JudgeRequest(request_id(question.question_id, "question"), "question", fields)
-
-
-def dialogue(case: Case, session: SessionGold) -> str:
-    """A session as the accuracy judge reads it: a blank line after each assistant message."""
-    turns = session_at(case, session.ingest).turns
-    return "\n".join(t.text if t.role == "user" else f"{t.text}\n" for t in turns)
-
-
-def session_at(case: Case, event: int) -> Session:
-    """The session of an `Ingest`."""
-    found = case.timeline[event]
-    assert isinstance(found, Ingest)
-    return found.session
-
-
-def memory_ids(session: SessionGold, found: Extraction) -> list[str]:
-    """`<uuid>/s<session>/m<index>` of each extracted memory."""
-    return [f"{session.id}/m{number}" for number in range(len(found.texts))]
-
-
-def probe_record(played: PlayedCase, point: MemoryPoint) -> Recalled | None:
-    """What an update point's probe recalled."""
-    return None if point.probe is None else played.recalled.get(point.probe)
-
-
-def goes_to_update(played: PlayedCase, point: MemoryPoint) -> bool:
-    """The official routing: an update whose probe found something, or failed to be played."""
-    if point.probe is None:
-        return False
-    recalled = played.recalled.get(point.probe)
-    return recalled is None or not recalled.outcome.ok or bool(recalled.memories)
-
-
-def first_answer(played: PlayedCase, event: int) -> Answered | None:
-    """The answer to a question; the protocol wants one."""
-    answers = played.answered.get(event, ())
-    return answers[0] if answers else None
-
-
-# --- score rows ----------------------------------------------------------------------------------
 
 
 def rows(played: PlayedCase, gold: HaluMemGold, verdicts: Mapping[str, Verdict]) -> Iterator[Score]:
@@ -413,91 +230,3 @@ def numerators(parts: Mapping[str, Part]) -> Values:
 def strict(values: Values) -> Values:
     """The same values under the strict names."""
     return {f"{STRICT}{name}": value for name, value in values.items()}
-
-
-def whole(*keys: str) -> Callable[[JsonView], int | None]:
-    """Reads a score of 0, 1 or 2 under the first key there is."""
-
-    def read(values: JsonView) -> int | None:
-        found = next((values[key] for key in keys if key in values), None)
-        if isinstance(found, float) and found.is_integer():
-            found = int(found)
-        if isinstance(found, bool) or str(found) not in ("0", "1", "2"):
-            return None
-        return int(str(found))
-
-    return read
-
-
-def labelled(labels: Sequence[str]) -> Callable[[JsonView], str | None]:
-    """Reads a label under our own key, or under the official one in the official spelling.
-
-    The official scorer compares `evaluation_result` with `Correct` and the like as they are.
-    """
-
-    def read(values: JsonView) -> str | None:
-        if "label" in values:
-            found = str(values["label"]).strip().lower()
-            return found if found in labels else None
-        spelled = {label.capitalize(): label for label in labels}
-        return spelled.get(str(values.get("evaluation_result")).strip())
-
-    return read
-
-
-# --- evidence ------------------------------------------------------------------------------------
-
-
-def evidence_values(
-    case: Case,
-    event: int,
-    question: HaluMemQuestion,
-    recalled: Recalled | None,
-    session_of: Mapping[str, str],
-) -> tuple[Values, tuple[str, ...]]:
-    """How much of a question's evidence was recalled, by session, and remarks on it.
-
-    HaluMem names the gold points that a question rests on; the sessions they were stated in
-    follow by exact match. Turns do not, so there are no turn figures.
-    """
-    wanted = question.evidence_sessions
-    if wanted is None:
-        return {}, ("evidence_outside_file",)
-    if not wanted or recalled is None:
-        return {}, ()
-    if not recalled.outcome.ok:
-        return dict.fromkeys(evidence_names(CUTS)), ()
-    if recalled.memories and not any(memory.sources for memory in recalled.memories):
-        return {}, ("no_sources",)
-    units = [
-        frozenset(session_of[turn] for turn in memory.sources if turn in session_of)
-        for memory in recalled.memories
-    ]
-    return ranked_values(case, event, wanted, units, recalled.k)
-
-
-def ranked_values(
-    case: Case, event: int, wanted: Sequence[str], units: Sequence[frozenset[str]], k: int | None
-) -> tuple[Values, tuple[str, ...]]:
-    """The evidence figures at every cut the recall serves."""
-    past = case.timeline[:event]
-    pool = frozenset(e.session.id for e in past if isinstance(e, Ingest) and e.session.turns)
-    why = partial(why_undetermined, units=units, pool=pool, k=k, recalled=len(units))
-    values: Values = {"evidence.session.mrr": rank_in_pool(units, wanted, pool)}
-    flags: list[str] = []
-    for n in cuts(CUTS, k):
-        reason = why(n)
-        flags += [reason] if reason and reason not in flags else []
-        for name, measure in MEASURES.items():
-            values[cut_name(name, n)] = None if reason else measure(units, wanted, n)
-    return values, tuple(flags)
-
-
-def evidence_names(at: Iterable[int]) -> list[str]:
-    """Every evidence figure, for a recall that failed."""
-    return ["evidence.session.mrr", *(cut_name(name, n) for n in at for name in MEASURES)]
-
-
-def cut_name(measure: str, n: int) -> str:
-    """The name of a figure at a cut."""
-    return f"evidence.session.{measure}@{n}"

@@ -19,8 +19,9 @@ from membench.tasks.files.source import Source
 from membench.tasks.halumem.aggregate import metrics_of
 from membench.tasks.halumem.data import MEMORY_TYPES, QUESTION_TYPES, HaluMemGold, users
 from membench.tasks.halumem.formats import FORMATS
+from membench.tasks.halumem.judge_requests import requests
 from membench.tasks.halumem.metrics import ANSWER_LABELS, UPDATE_LABELS
-from membench.tasks.halumem.scoring import INCLUDED, requests, rows
+from membench.tasks.halumem.scoring import INCLUDED, rows
 from membench.tasks.prompts import dated_memories, unparsable
 
 HUB = "https://huggingface.co/datasets/IAAR-Shanghai/HaluMem"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
-from membench.experiments.compare import adjustment_text
+from membench.experiments.adjust import adjustment_text
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.rendering import charts

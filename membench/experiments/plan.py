@@ -1,0 +1,108 @@
+"""What a prepared run would cost, before anything is called: what `membench plan` prints.
+
+A model that runs here is asked for two seconds, for its speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+
+from membench.domain.answer import AnswerInput
+from membench.domain.errors import UnknownName
+from membench.domain.labels import Role
+from membench.domain.system import Memory
+from membench.experiments.estimate import Pace, RunEstimate, Setting, Traffic, estimate
+from membench.experiments.task_size import Prompting, size_of
+from membench.harness.divisions import model_spec
+from membench.harness.prepare import ResolvedRun, judges
+from membench.harness.run_models import answer_limit, check_window, configured, prompt_of
+from membench.llm.config import ModelSpec
+from membench.llm.upstreams.local.entry import EXAMPLES, ModelSpeed
+
+
+def assumed(traffic: Traffic, given: Mapping[str, float]) -> Traffic:
+    """Traffic with some assumptions replaced.
+
+    Raises:
+        UnknownName: There is no such assumption.
+    """
+    known = {each.name: getattr(traffic, each.name) for each in fields(Traffic)}
+    for name in given:
+        if name not in known:
+            raise UnknownName("assumption", name, known)
+    return Traffic(**{**known, **given})
+
+
+def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) -> RunEstimate:
+    """What a prepared run would cost.
+
+    Args:
+        prepared: The run; nothing of it is started.
+        assume: Fields of `Traffic` to assume otherwise.
+
+    Raises:
+        UnknownName: There is no such assumption.
+        UsageError: A model's context is too short for what it has to do.
+    """
+    traffic = assumed(Traffic(), assume or {})
+    spec, options = prepared.spec, prepared.options
+    used = {Role.READER, Role.JUDGE, *prepared.system.roles}
+    models = {role: name for role, name in prepared.models.items() if role in used}
+    specs = {
+        role: configured(prepared, role, model_spec(spec, role, name))
+        for role, name in models.items()
+    }
+    for role, model in specs.items():
+        check_window(prepared, role, model, ask=False)
+    ask = prompt_of(prepared)
+    setting = Setting(
+        specs,
+        prepared.k,
+        spec.token_budget,
+        judges=len(judges(spec)),
+        judge_votes=spec.judge_votes,
+        concurrency=options.concurrency,
+        read_concurrency=options.read_concurrency,
+        traffic=traffic,
+        speeds=probed(specs),
+        answer_tokens=_answer_tokens(prepared, specs.get(Role.READER)),
+        memory_overhead=memory_overhead(ask),
+        example_tokens=example_tokens(ask, specs.get(Role.READER)),
+    )
+    return estimate(size_of(prepared.task, prepared.cases(), ask), setting)
+
+
+def memory_overhead(ask: Prompting) -> float:
+    """Tokens that a prompt adds to a memory, seen on one with a date and a source."""
+    from membench.tokens import count_tokens
+
+    def tokens(memories: tuple[Memory, ...]) -> int:
+        return sum(count_tokens(m.content) for m in ask(AnswerInput("Who?", memories)))
+
+    memory = Memory("Ada said something.", ("D10:12",), datetime(2031, 5, 12, 16, 5))
+    own = count_tokens(memory.text)
+    return max(0.0, tokens((memory, memory)) - tokens((memory,)) - own)
+
+
+def example_tokens(ask: Prompting, spec: ModelSpec | None) -> int:
+    """Tokens of the turns before a question, where a model computes them once."""
+    from membench.tokens import count_tokens
+
+    if spec is None or spec.cache_prompt != EXAMPLES:
+        return 0
+    return sum(count_tokens(turn.content) for turn in ask(AnswerInput("Who?", ()))[:-1])
+
+
+def probed(specs: Mapping[Role, ModelSpec]) -> dict[Role, ModelSpeed]:
+    """The speed of the local models that can be measured here, two seconds each."""
+    found = {role: spec.local.probe(spec) for role, spec in specs.items() if spec.local is not None}
+    return {role: speed for role, speed in found.items() if speed is not None}
+
+
+def _answer_tokens(prepared: ResolvedRun, spec: ModelSpec | None) -> int | None:
+    """Output tokens of an answer: as assumed of any, or its limit where that is less."""
+    if spec is None:
+        return None
+    return min(Pace().answer_tokens, answer_limit(prepared, spec))
