@@ -18,7 +18,7 @@ from membench.harness.run import RunResult, start
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.store.rows import facts_of
 from membench.leaderboard.validation import verify
-from membench.leaderboard.views.board import why_unranked
+from membench.leaderboard.views.board.rows import why_unranked
 from membench.llm.upstreams.scripted.rules import Text
 from membench.records.journal import read_lines
 from membench.records.spec import ExecOptions, RunSpec

@@ -28,7 +28,7 @@ from membench.harness.stages.memory_gate import (
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.store.rows import facts_of
 from membench.leaderboard.validation import verify
-from membench.leaderboard.views.board import why_unranked
+from membench.leaderboard.views.board.rows import why_unranked
 from membench.records.memory_gate import VERSION, MemoryGate, memory_gate_lines
 from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Summary

@@ -10,7 +10,8 @@ import pytest
 from membench.adapters.environment import landlock
 from membench.adapters.isolation import IsolationChoice
 from membench.harness.run import RunResult, resume, start
-from membench.leaderboard.bundles import schema
+from membench.leaderboard.bundles import manifest_schema
+from membench.leaderboard.bundles.pruning import pruned
 from membench.records.manifest import Manifest
 from membench.records.spec import ExecOptions, RunSpec
 
@@ -61,11 +62,11 @@ def test_a_manifest_from_before_the_key_says_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_bundle_says_it_too_and_older_ones_stay_valid(tmp_path: Path) -> None:
-    published = schema.pruned(schema.Manifest, manifest_of(tmp_path).to_json())
+    published = pruned(manifest_schema.Manifest, manifest_of(tmp_path).to_json())
     assert published["isolation"] == "in-process"
-    assert schema.Manifest.model_validate(published).isolation == "in-process"
+    assert manifest_schema.Manifest.model_validate(published).isolation == "in-process"
     older = {key: value for key, value in published.items() if not key.startswith("isolation")}
-    assert schema.Manifest.model_validate(older).isolation is None
+    assert manifest_schema.Manifest.model_validate(older).isolation is None
 
 
 def manifest_of(folder: Path) -> Manifest:

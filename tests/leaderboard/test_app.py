@@ -20,7 +20,8 @@ from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.store.index import refresh
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
-from membench.leaderboard.views.board import BoardQuery, board
+from membench.leaderboard.views.board.board import board
+from membench.leaderboard.views.board.query import BoardQuery
 from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.boards import BoardPlan, write_store
 

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from membench.leaderboard.rendering import charts
+from membench.leaderboard.rendering.charts.bars import category_bars, cost_boxes
+from membench.leaderboard.rendering.charts.lines import cumulative_lines, over_dates, under_limit
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.ranking import stacked
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views import breakdown, question_costs
-from membench.leaderboard.views.board import Board, BoardQuery, board
+from membench.leaderboard.views.board.board import Board, board
+from membench.leaderboard.views.board.query import BoardQuery
 from membench.leaderboard.views.gain import frontier_gains
 from membench.metrics.frontier import Point, frontier_score
 from membench.testing.boards import BoardPlan, write_store
@@ -39,7 +41,7 @@ def test_a_higher_limit_never_buys_less(shown: Board) -> None:
         costs, scores = zip(*steps, strict=True)
         assert list(costs) == sorted(costs)
         assert list(scores) == sorted(scores)
-    assert len(charts.under_limit(shown).data) == 4
+    assert len(under_limit(shown).data) == 4
 
 
 def test_categories_are_those_of_the_runs(index: Index, shown: Board) -> None:
@@ -47,7 +49,7 @@ def test_categories_are_those_of_the_runs(index: Index, shown: Board) -> None:
     records = breakdown.category_records(values, shown.choice.metric)
     assert len(records) == 8
     assert {"system", "multi-hop", "temporal"} <= set(records[0])
-    assert len(charts.category_bars(values, shown).data) == 8
+    assert len(category_bars(values, shown).data) == 8
 
 
 def test_every_question_is_told_with_how_many_rows_score_on_it(store: Store, shown: Board) -> None:
@@ -63,7 +65,7 @@ def test_the_best_so_far_never_falls(shown: Board) -> None:
     dated = breakdown.over_time(shown)
     values = [value for _, value in breakdown.best_so_far(dated, shown)]
     assert values == sorted(values)
-    assert len(charts.over_dates(shown).data) == 2
+    assert len(over_dates(shown).data) == 2
 
 
 def test_costs_by_question_add_up_to_those_of_the_row(store: Store, shown: Board) -> None:
@@ -76,8 +78,8 @@ def test_costs_by_question_add_up_to_those_of_the_row(store: Store, shown: Board
         assert list(costs.quantiles) == sorted(costs.quantiles)
         assert costs.steps[-1][0] == pytest.approx((costs.setup or 0) + sum(costs.costs))
         assert len(costs.steps) <= question_costs.MOST_STEPS + 1
-    assert charts.cost_boxes(found, shown).data
-    assert len(charts.cumulative_lines(found, shown).data) == len(found)
+    assert cost_boxes(found, shown).data
+    assert len(cumulative_lines(found, shown).data) == len(found)
     records = list(question_costs.distribution_records(found))
     assert {"lowest", "p5", "p50", "p95", "highest"} <= set(records[0])
 

@@ -14,7 +14,7 @@ import pytest
 from membench.domain.errors import RunStateError
 from membench.harness.run import start
 from membench.leaderboard.bundles import bundle as bundles
-from membench.leaderboard.bundles import layout, redact, schema
+from membench.leaderboard.bundles import layout, manifest_schema, redact
 from membench.leaderboard.bundles.bundle import BundleError, make_bundle
 from membench.leaderboard.validation import claims, verifier_data, verify
 from membench.records.spec import ExecOptions, RunSpec
@@ -41,7 +41,7 @@ def test_equal_runs_give_equal_bytes(run_path: Path, honest: Path, tmp_path: Pat
 
 
 def test_a_published_spec_has_the_fields_of_a_spec_and_no_others() -> None:
-    assert set(schema.SpecEntry.model_fields) == {field.name for field in fields(RunSpec)}
+    assert set(manifest_schema.SpecEntry.model_fields) == {field.name for field in fields(RunSpec)}
 
 
 @pytest.mark.slow

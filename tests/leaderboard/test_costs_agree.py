@@ -26,7 +26,8 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views import compare as page
 from membench.leaderboard.views.amortisation import amortisation
-from membench.leaderboard.views.board import BoardQuery, board
+from membench.leaderboard.views.board.board import board
+from membench.leaderboard.views.board.query import BoardQuery
 from membench.leaderboard.views.tables import significant
 from membench.records.costs import (
     COSTS,

@@ -10,25 +10,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membench.leaderboard.rendering import charts
 from membench.leaderboard.rendering.cards import answer_html, cards_html
+from membench.leaderboard.rendering.charts.axes import frame_of, tick_text, ticks
+from membench.leaderboard.rendering.charts.layout import LINES, NARROW, WIDE
+from membench.leaderboard.rendering.charts.names import LETTER, overlap, placed_names, text_box
+from membench.leaderboard.rendering.charts.scatter import scatter
+from membench.leaderboard.rendering.charts.selection import drawable, drawn
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.rows import RowFigure, task_class
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views import glossary
 from membench.leaderboard.views.answer import findings, silence
-from membench.leaderboard.views.board import (
-    ANY_METER,
+from membench.leaderboard.views.board.board import (
     PICKED,
     Board,
-    BoardQuery,
-    BoardRow,
-    RowFilter,
     answers,
     board,
     limited,
     settings_of,
 )
+from membench.leaderboard.views.board.choices import ANY_METER
+from membench.leaderboard.views.board.query import BoardQuery, RowFilter
+from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.cost_units import cost_unit, unit_options
 from membench.leaderboard.views.tables import board_records, column_words, cost_columns
 from membench.testing.boards import BoardPlan, write_store
@@ -109,10 +112,10 @@ def test_a_card_shows_score_and_cost(tokens: Board) -> None:
 
 
 def test_names_in_the_chart_cover_neither_a_point_nor_each_other(tokens: Board) -> None:
-    for width in (charts.WIDE, charts.NARROW):
-        rows = charts.drawn(tokens)
-        frame = charts.frame_of(rows, 100.0, width)
-        named = charts.placed_names(rows, rows, frame, 100.0)
+    for width in (WIDE, NARROW):
+        rows = drawn(tokens)
+        frame = frame_of(rows, 100.0, width)
+        named = placed_names(rows, rows, frame, 100.0)
         assert named
         places = {
             row.run_id: frame.place(row.cost.value, 100 * row.score.value)
@@ -120,10 +123,9 @@ def test_names_in_the_chart_cover_neither_a_point_nor_each_other(tokens: Board) 
             if row.cost and row.score
         }
         boxes = [
-            charts.text_box(places[run], side, charts.LETTER * len(name))
-            for run, (name, side) in named.items()
+            text_box(places[run], side, LETTER * len(name)) for run, (name, side) in named.items()
         ]
-        assert not any(charts.overlap(a, b) for a, b in itertools.combinations(boxes, 2))
+        assert not any(overlap(a, b) for a, b in itertools.combinations(boxes, 2))
         assert not any(
             b[0] < x < b[2] and b[1] < y < b[3] for b in boxes for x, y in places.values()
         )
@@ -134,7 +136,7 @@ def test_marks_of_a_cost_axis_are_few_and_inside(low: float, times: float) -> No
     import math
 
     left, right = math.log10(low), math.log10(low * times)
-    made = charts.ticks(left, right)
+    made = ticks(left, right)
     assert len(made["tickvals"]) == len(made["ticktext"]) <= 13
     assert all(left <= math.log10(value) <= right for value in made["tickvals"])
 
@@ -144,13 +146,13 @@ def test_a_cost_axis_of_one_value_has_marks_too(cost: float) -> None:
     import math
 
     middle = math.log10(cost)
-    assert 2 <= len(charts.ticks(middle - 0.1, middle + 0.1)["tickvals"]) <= 6
+    assert 2 <= len(ticks(middle - 0.1, middle + 0.1)["tickvals"]) <= 6
 
 
 @pytest.mark.parametrize("page", ["#ffffff", "#16181c", "#0e1117"])
 def test_lines_stand_out_from_a_light_and_a_dark_page(page: str) -> None:
     enough = 3.0  # WCAG, of graphics
-    assert all(contrast(colour, page) > enough for colour in charts.LINES)
+    assert all(contrast(colour, page) > enough for colour in LINES)
 
 
 def contrast(one: str, other: str) -> float:
@@ -170,7 +172,7 @@ def luminance(colour: str) -> float:
     ("value", "text"), [(0.001, "0.001"), (0.5, "0.5"), (20, "20"), (5000, "5k"), (2e6, "2M")]
 )
 def test_marks_are_written_without_needless_digits(value: float, text: str) -> None:
-    assert charts.tick_text(value) == text
+    assert tick_text(value) == text
 
 
 def test_provenances_of_joules_are_told_apart_by_shape(index: Index) -> None:
@@ -178,9 +180,9 @@ def test_provenances_of_joules_are_told_apart_by_shape(index: Index) -> None:
     labels = ("measured", "modelled", "estimated")
     rows = tuple(
         replace(row, energy=labels[number % 3], fidelity="native")
-        for number, row in enumerate(charts.drawable(shown))
+        for number, row in enumerate(drawable(shown))
     )
-    figure = charts.scatter(replace(shown, rows=rows, points=rows)).to_dict()
+    figure = scatter(replace(shown, rows=rows, points=rows)).to_dict()
     symbols = {t["name"]: t["marker"]["symbol"] for t in figure["data"] if "marker" in t}
     assert len(set(symbols.values())) == len(symbols) == 3
     assert "accelerator" in figure["layout"]["xaxis"]["title"]["text"]

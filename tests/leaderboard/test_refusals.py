@@ -109,7 +109,8 @@ def test_rows_of_one_configuration_by_two_submitters_are_two_rows(
     store: Store, spoil: Spoil
 ) -> None:
     """Nobody moves the median of another: attempts are pooled by submitter."""
-    from membench.leaderboard.views.board import BoardQuery, board
+    from membench.leaderboard.views.board.board import board
+    from membench.leaderboard.views.board.query import BoardQuery
 
     for number in range(2):
         spoil.json("manifest.json", lambda m, n=number: m.update(run_id=f"bad{n}"))

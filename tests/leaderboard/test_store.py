@@ -165,7 +165,8 @@ def test_verify_all_badges_what_came_by_pull_request(tmp_path: Path, honest: Pat
 def test_attempts_of_a_configuration_are_counted_and_the_median_stands_for_all(
     tmp_path: Path,
 ) -> None:
-    from membench.leaderboard.views.board import BoardQuery, board
+    from membench.leaderboard.views.board.board import board
+    from membench.leaderboard.views.board.query import BoardQuery
 
     write_store(tmp_path, BoardPlan(runs=3, questions=50, systems=1, alike=True))
     index = refresh(Store(tmp_path))

@@ -13,13 +13,18 @@ from hypothesis import strategies as st
 
 from membench.energy.verification.repeats import Repeat
 from membench.energy.verification.validity import Check
-from membench.leaderboard.rendering import charts
+from membench.leaderboard.rendering.charts import selection
+from membench.leaderboard.rendering.charts.axes import score_title
+from membench.leaderboard.rendering.charts.scatter import alt_text, scatter
+from membench.leaderboard.rendering.charts.selection import drawable, drawn
 from membench.leaderboard.store.index import Index, refresh, verified_joules
 from membench.leaderboard.store.rows import facts_of, reference_of
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views import amortisation, catalogue, claims, compare, question, run
-from membench.leaderboard.views.board import BoardQuery, board, budget_steps, limited
+from membench.leaderboard.views.board.board import board, limited
+from membench.leaderboard.views.board.limits import budget_steps
+from membench.leaderboard.views.board.query import BoardQuery
 from membench.leaderboard.views.tables import (
     FORMULA,
     board_records,
@@ -99,7 +104,7 @@ def test_unavailable_energy_is_a_dash_and_never_zero(index: Index) -> None:
     shown = board(index, BoardQuery(axis="joules"))
     without = [row for row in shown.rows if row.cost is None]
     assert without
-    assert {row.run_id for row in without}.isdisjoint(r.run_id for r in charts.drawable(shown))
+    assert {row.run_id for row in without}.isdisjoint(r.run_id for r in drawable(shown))
     cells = [r["J / question"] for r in board_records(shown)]
     assert "–" in cells
     assert "0" not in cells
@@ -183,12 +188,12 @@ def test_limits_offered_cover_every_cost(index: Index) -> None:
 
 def test_the_chart_carries_run_ids_and_has_words(index: Index) -> None:
     shown = board(index, BoardQuery(axis="context_tokens"))
-    figure = charts.scatter(shown).to_dict()
+    figure = scatter(shown).to_dict()
     ids = {i for trace in figure["data"] for i in trace.get("customdata", ())}
     assert ids == {row.run_id for row in shown.rows}
     assert figure["layout"]["xaxis"]["type"] == "log"
     for record in frontier_records(shown):
-        assert record["system"] in charts.alt_text(shown)
+        assert record["system"] in alt_text(shown)
 
 
 # --- the other pages ---------------------------------------------------------------------------
@@ -379,7 +384,7 @@ def test_a_ceiling_is_shown_and_never_ranked(tmp_path: Path) -> None:
     shown = board(refresh(Store(tmp_path)), BoardQuery())
     rows = {row.run_id: row for row in shown.rows}
     assert rows[ids[0]].rank is None and not rows[ids[0]].front
-    assert rows[ids[0]] in charts.drawable(shown)
+    assert rows[ids[0]] in drawable(shown)
     assert rows[ids[1]].rank is not None and rows[ids[1]].rank.worst == 1
 
 
@@ -398,7 +403,7 @@ def test_where_less_is_better_the_lowest_score_leads(
     assert whole.rows[0].front
     some = limited(whole, None, most=scores[3])
     assert {row.score.value for row in some.rows if row.score} == set(scores[:4])
-    assert "less is better" in charts.score_title(whole)
+    assert "less is better" in score_title(whole)
 
 
 def test_counts_are_shown_as_counts() -> None:
@@ -446,11 +451,11 @@ def test_of_very_many_points_the_frontier_and_the_best_ranked_are_drawn(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = board(index, BoardQuery("locomo"))
-    everything = {row.run_id for row in charts.drawn(shown)}
-    assert everything == {row.run_id for row in charts.drawable(shown)}
-    monkeypatch.setattr(charts, "MOST_POINTS", 3)
-    few = {row.run_id for row in charts.drawn(shown)}
-    assert {row.run_id for row in charts.drawable(shown) if row.front} <= few
+    everything = {row.run_id for row in drawn(shown)}
+    assert everything == {row.run_id for row in drawable(shown)}
+    monkeypatch.setattr(selection, "MOST_POINTS", 3)
+    few = {row.run_id for row in drawn(shown)}
+    assert {row.run_id for row in drawable(shown) if row.front} <= few
     assert len(few) < len(everything)
 
 

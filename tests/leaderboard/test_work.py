@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from membench.leaderboard.bundles.layout import Limits
-from membench.leaderboard.bundles.schema import private
+from membench.leaderboard.bundles.withholding import private
 from membench.leaderboard.validation import verify
 from membench.leaderboard.validation.apart import WorkLimits, to_json, verify_apart
 from membench.leaderboard.validation.rules import RuleViolation

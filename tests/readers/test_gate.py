@@ -14,7 +14,7 @@ from membench.harness.run import resume, start
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.store.rows import facts_of
 from membench.leaderboard.validation import verify
-from membench.leaderboard.views.board import why_unranked
+from membench.leaderboard.views.board.rows import why_unranked
 from membench.readers.gate import ARMS, FILE, Arm, gate_questions, gate_result, gate_sha256
 from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Summary

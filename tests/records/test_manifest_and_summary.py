@@ -15,7 +15,7 @@ from membench.domain.errors import RunStateError
 from membench.domain.labels import Phase, Role
 from membench.domain.score import Category, Metric, Score
 from membench.harness.run import start
-from membench.leaderboard.bundles import schema
+from membench.leaderboard.bundles import field_types, manifest_schema, score_schema, summary_schema
 from membench.records import manifest as manifests
 from membench.records import summary as summaries
 from membench.records.comparison_key import ComparisonKey, CostKey
@@ -185,7 +185,7 @@ def keys(cls: type[Any]) -> set[str]:
     return {field.name for field in fields(cls)}
 
 
-def published(model: type[schema.StrictModel]) -> set[str]:
+def published(model: type[field_types.StrictModel]) -> set[str]:
     return {info.alias or name for name, info in model.model_fields.items()}
 
 
@@ -198,20 +198,22 @@ CUT = summaries.RunCosts(
 
 
 def test_the_published_schema_has_the_fields_of_the_classes() -> None:
-    assert published(schema.Manifest) == keys(Manifest)
-    assert published(schema.TaskEntry) == keys(manifests.TaskEntry)
-    assert published(schema.SystemEntry) == keys(manifests.SystemEntry)
-    assert published(schema.CodeEntry) == keys(manifests.CodeEntry)
-    assert published(schema.Parent) == keys(manifests.ParentEntry)
-    assert published(schema.HardwareEntry) == keys(manifests.HardwareEntry) - {"kind"} | {"class"}
+    assert published(manifest_schema.Manifest) == keys(Manifest)
+    assert published(manifest_schema.TaskEntry) == keys(manifests.TaskEntry)
+    assert published(manifest_schema.SystemEntry) == keys(manifests.SystemEntry)
+    assert published(manifest_schema.CodeEntry) == keys(manifests.CodeEntry)
+    assert published(manifest_schema.Parent) == keys(manifests.ParentEntry)
+    assert published(manifest_schema.HardwareEntry) == keys(manifests.HardwareEntry) - {"kind"} | {
+        "class"
+    }
     own = keys(Summary) - {"costs"} | set(CUT.to_json())
-    assert published(schema.Summary) == own
-    assert published(schema.Counts) == keys(summaries.Counts)
-    assert published(schema.MetricEntry) == keys(Metric)
-    assert published(schema.CategoryEntry) == keys(Category)
-    assert published(schema.TimeEntry) == keys(summaries.PhaseTime)
-    assert published(schema.CutEntry) == keys(summaries.ContextCut)
-    assert published(schema.StoredEntry) == keys(summaries.StoredMemories)
-    assert published(schema.Context) == keys(summaries.ContextTokens)
-    assert published(schema.AbandonedEntry) == keys(summaries.AbandonedCost)
-    assert published(schema.ScoreLine) == keys(Score)
+    assert published(summary_schema.Summary) == own
+    assert published(summary_schema.Counts) == keys(summaries.Counts)
+    assert published(summary_schema.MetricEntry) == keys(Metric)
+    assert published(summary_schema.CategoryEntry) == keys(Category)
+    assert published(summary_schema.TimeEntry) == keys(summaries.PhaseTime)
+    assert published(summary_schema.CutEntry) == keys(summaries.ContextCut)
+    assert published(summary_schema.StoredEntry) == keys(summaries.StoredMemories)
+    assert published(summary_schema.Context) == keys(summaries.ContextTokens)
+    assert published(summary_schema.AbandonedEntry) == keys(summaries.AbandonedCost)
+    assert published(score_schema.ScoreLine) == keys(Score)

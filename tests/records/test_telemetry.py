@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from membench.domain.labels import Role
-from membench.leaderboard.bundles import redact, schema
+from membench.leaderboard.bundles import line_schema, redact
 from membench.records.record import Record
 from membench.records.telemetry import PRIVATE, Telemetry
 from membench.records.usage import PhaseUsage, Usage
@@ -68,10 +68,10 @@ def test_cpu_seconds_hold_those_of_models_that_the_gateway_hosts() -> None:
 
 def test_the_published_schema_has_the_fields_of_the_class_but_the_private_ones() -> None:
     own = {f.name for f in fields(Telemetry)}
-    assert set(schema.Telemetry.model_fields) == own - PRIVATE
+    assert set(line_schema.Telemetry.model_fields) == own - PRIVATE
 
 
 @given(ENTRIES)
 def test_the_published_schema_takes_all_telemetry_once_redacted(entry: Telemetry) -> None:
     published = redact.telemetry(orjson.loads(orjson.dumps(entry.to_json())))
-    schema.Telemetry.model_validate(published)
+    line_schema.Telemetry.model_validate(published)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from membench.domain.labels import Role
-from membench.leaderboard.bundles import schema
+from membench.leaderboard.bundles import usage_schema
 from membench.records.usage import LateUsage, PhaseUsage, Usage
 
 COUNTS = st.integers(0, 10**6)
@@ -88,12 +88,12 @@ def test_the_square_of_a_sum_is_the_sum_of_squares() -> None:
 
 def test_the_published_schema_has_the_fields_of_the_class() -> None:
     own = {f.name for f in fields(Usage)}
-    assert set(schema.RoleUsage.model_fields) == own
-    assert set(schema.UsageEntry.model_fields) == own | {"roles", "faults"}
+    assert set(usage_schema.RoleUsage.model_fields) == own
+    assert set(usage_schema.UsageEntry.model_fields) == own | {"roles", "faults"}
     place = {f.name for f in fields(LateUsage)} - {"usage"}
-    assert set(schema.LateUsage.model_fields) == own | {"roles", "faults"} | place
+    assert set(usage_schema.LateUsage.model_fields) == own | {"roles", "faults"} | place
 
 
 @given(PHASES)
 def test_the_published_schema_takes_every_usage(usage: PhaseUsage) -> None:
-    schema.UsageEntry.model_validate(orjson.loads(orjson.dumps(usage.to_json())))
+    usage_schema.UsageEntry.model_validate(orjson.loads(orjson.dumps(usage.to_json())))

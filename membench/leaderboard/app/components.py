@@ -10,9 +10,10 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import state
 from membench.leaderboard.rendering.cards import CARD_STYLE, record_cards
-from membench.leaderboard.rendering.charts import CONFIG
+from membench.leaderboard.rendering.charts.layout import CONFIG
 from membench.leaderboard.rendering.standing import STANDING_STYLE
-from membench.leaderboard.views.board import BoardQuery, RowFilter, limited
+from membench.leaderboard.views.board.board import limited
+from membench.leaderboard.views.board.query import BoardQuery, RowFilter
 from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
 from membench.leaderboard.views.tables import to_csv, to_json, without_empty
 from membench.records.costs import COSTS, MAIN_COSTS

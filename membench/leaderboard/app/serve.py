@@ -59,14 +59,15 @@ def warm(serving: ServeOptions) -> None:
 
     from membench.leaderboard.app import state
     from membench.leaderboard.app.pages import load_pages
-    from membench.leaderboard.rendering import charts
-    from membench.leaderboard.views.board import BoardQuery
+    from membench.leaderboard.rendering.charts.scatter import scatter
+    from membench.leaderboard.rendering.charts.selection import drawable
+    from membench.leaderboard.views.board.query import BoardQuery
 
     load_pages()
     state.index()  # writes badges of new bundles
     first = state.the_board(BoardQuery())
-    if charts.drawable(first):
-        charts.scatter(first)
+    if drawable(first):
+        scatter(first)
 
 
 def environment(serving: ServeOptions) -> dict[str, str]:

@@ -16,16 +16,9 @@ from threading import Lock
 from membench.leaderboard.bundles.layout import CHECKSUMS
 from membench.leaderboard.store.index import FOLDER, Index, refresh
 from membench.leaderboard.store.store import ADJUDICATIONS, Store
-from membench.leaderboard.views.board import (
-    Board,
-    BoardQuery,
-    RowFilter,
-    answers,
-    board,
-    in_unit,
-    limited,
-    listed,
-)
+from membench.leaderboard.views.board.board import Board, answers, board, in_unit, limited
+from membench.leaderboard.views.board.choices import listed
+from membench.leaderboard.views.board.query import BoardQuery, RowFilter
 
 RESULTS = "MEMBENCH_BOARD_RESULTS"
 DATA = "MEMBENCH_BOARD_DATA"

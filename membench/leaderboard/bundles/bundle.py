@@ -20,8 +20,8 @@ from membench.domain.errors import RunStateError, UserError
 from membench.domain.labels import JsonObject, JsonView
 from membench.harness.places import open_run
 from membench.leaderboard.bundles import layout, redact
-from membench.leaderboard.bundles.schema import private
 from membench.leaderboard.bundles.score_table import packed_rows
+from membench.leaderboard.bundles.withholding import private
 from membench.records.attempts import JournalIndex
 from membench.records.journal import read_lines
 from membench.records.manifest import SystemEntry

@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping
 
 from membench.domain.labels import JsonObject, JsonView
-from membench.leaderboard.bundles import schema
+from membench.leaderboard.bundles import line_schema, manifest_schema, summary_schema
+from membench.leaderboard.bundles.pruning import pruned
+from membench.leaderboard.bundles.withholding import withheld
 from membench.llm.upstreams.local.registry import public_name
 from membench.records.manifest import Manifest
 from membench.records.spec import RunSpec
@@ -26,7 +28,7 @@ LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,39}")
 
 def manifest(run: Manifest) -> JsonObject:
     """The manifest without what only the submitter's machine can know."""
-    kept: JsonObject = schema.withheld(schema.pruned(schema.Manifest, run.to_json()))
+    kept: JsonObject = withheld(pruned(manifest_schema.Manifest, run.to_json()))
     spec = dict(kept["spec"])
     if "/" in run.spec.system:
         spec["system"] = kept["system"]["name"]
@@ -40,18 +42,18 @@ def manifest(run: Manifest) -> JsonObject:
 
 def summary(run: Summary) -> JsonObject:
     """The summary: the claim."""
-    kept: JsonObject = schema.withheld(schema.pruned(schema.Summary, run.to_json()))
+    kept: JsonObject = withheld(pruned(summary_schema.Summary, run.to_json()))
     return kept
 
 
 def note(line: JsonView) -> JsonObject:
     """A line of the play stage that belongs to no event."""
-    return schema.pruned(schema.Note, line)
+    return pruned(line_schema.Note, line)
 
 
 def energy(line: JsonView) -> JsonObject:
     """A line of the sampler."""
-    kept: JsonObject = schema.withheld(line)
+    kept: JsonObject = withheld(line)
     return kept
 
 
@@ -82,7 +84,7 @@ def telemetry(entry: JsonView) -> JsonObject:
     Of the machine of a cluster its number stays: the energy ledger needs to know which spans a
     sensor could not see. A name would not.
     """
-    kept = schema.pruned(schema.Telemetry, entry)
+    kept = pruned(line_schema.Telemetry, entry)
     if not isinstance(kept.get("node"), int):
         kept.pop("node", None)
     if "error" in kept:
@@ -103,12 +105,12 @@ def answer(entry: JsonView, *, text_allowed: bool) -> JsonObject:
 
 def texts(line: JsonView) -> JsonObject:
     """A recalled memory without its text."""
-    return {key: line[key] for key in schema.TextLine.model_fields}
+    return {key: line[key] for key in line_schema.TextLine.model_fields}
 
 
 def verdict(line: JsonView) -> JsonObject:
     """A verdict without the judge's free text: labels and numbers remain."""
-    kept = schema.pruned(schema.VerdictEntry, line)
+    kept = pruned(line_schema.VerdictEntry, line)
     kept["values"] = {name: v for name, v in line.get("values", {}).items() if publishable(v)}
     kept["votes"] = [v if publishable(v) else "other" for v in line.get("votes", ())]
     kept["telemetry"] = telemetry(line["telemetry"])
@@ -117,7 +119,7 @@ def verdict(line: JsonView) -> JsonObject:
 
 def gate(line: JsonView) -> JsonObject:
     """An answer to the reader gate, whose questions are our own."""
-    kept = schema.pruned(schema.GateLine, line)
+    kept = pruned(line_schema.GateLine, line)
     kept["telemetry"] = telemetry(line["telemetry"])
     return kept
 

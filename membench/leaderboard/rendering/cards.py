@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from membench.domain.labels import JsonView
 from membench.leaderboard.rendering.html import cell_text, escaped
 from membench.leaderboard.views.answer import Finding, findings, silence
-from membench.leaderboard.views.board import Board, BoardRow
+from membench.leaderboard.views.board.board import Board
+from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.tables import (
     BADGES,
     context_text,

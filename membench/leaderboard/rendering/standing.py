@@ -5,7 +5,7 @@ from __future__ import annotations
 from membench.domain.labels import JsonObject
 from membench.leaderboard.rendering.html import escaped, note, table
 from membench.leaderboard.views.amortisation import NO_ACCURACY
-from membench.leaderboard.views.board import scaled
+from membench.leaderboard.views.board.rows import scaled
 from membench.leaderboard.views.cost_origin import cost_origin, origin_note
 from membench.leaderboard.views.cost_units import cost_unit
 from membench.leaderboard.views.standing import CostStanding, MetricStanding, Standing

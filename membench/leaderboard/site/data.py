@@ -22,13 +22,9 @@ from membench.leaderboard.store.ranking import (
     too_few,
 )
 from membench.leaderboard.store.store import Store
-from membench.leaderboard.views.board import (
-    Board,
-    BoardRow,
-    cell_lookup,
-    common_rows,
-    score_table,
-)
+from membench.leaderboard.views.board.board import Board
+from membench.leaderboard.views.board.ranks import cell_lookup, common_rows, score_table
+from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.bundles import LoadedBundle, load, question_rows
 from membench.leaderboard.views.cost_origin import origin_note
 from membench.leaderboard.views.question import answer_words

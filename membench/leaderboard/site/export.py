@@ -16,14 +16,18 @@ from membench.domain.errors import RunStateError
 from membench.domain.labels import JsonObject, JsonView
 from membench.energy.carbon import intensities
 from membench.experiments.adjust import adjustment_text
-from membench.leaderboard.rendering import charts, html
+from membench.leaderboard.rendering import html
 from membench.leaderboard.rendering.cards import (
     CARD_STYLE,
     answer_html,
     cards_html,
     record_cards,
 )
-from membench.leaderboard.rendering.chart_notes import chart_notes
+from membench.leaderboard.rendering.charts.layout import CONFIG, NARROW, WIDE
+from membench.leaderboard.rendering.charts.lines import amortised_lines
+from membench.leaderboard.rendering.charts.notes import chart_notes
+from membench.leaderboard.rendering.charts.scatter import alt_text, scatter
+from membench.leaderboard.rendering.charts.selection import drawable
 from membench.leaderboard.rendering.standing import STANDING_STYLE, standing_html
 from membench.leaderboard.site.data import (
     answer_data,
@@ -39,16 +43,9 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import RULES
 from membench.leaderboard.views import amortisation, claims, compare, glossary, profiles
 from membench.leaderboard.views import run as run_view
-from membench.leaderboard.views.board import (
-    Board,
-    BoardQuery,
-    RowFilter,
-    board,
-    divisions,
-    limited,
-    listed,
-    tasks,
-)
+from membench.leaderboard.views.board.board import Board, board, limited
+from membench.leaderboard.views.board.choices import divisions, listed, tasks
+from membench.leaderboard.views.board.query import BoardQuery, RowFilter
 from membench.leaderboard.views.catalogue import system_records, task_records
 from membench.leaderboard.views.cost_origin import origin_help, origin_note
 from membench.leaderboard.views.reproduce import command_of
@@ -162,7 +159,7 @@ def cost_views(index: Index, shown: Board) -> dict[str, Board]:
     """The board on every cost that it knows, the one it opens on first."""
     axes = dict.fromkeys([shown.choice.axis, *(cost.id for cost in MAIN_COSTS)])
     views = {axis: board(index, replace(shown.choice, axis=axis, machine="")) for axis in axes}
-    return {axis: view for axis, view in views.items() if charts.drawable(view)}
+    return {axis: view for axis, view in views.items() if drawable(view)}
 
 
 def write_data(site: SiteFolder, name: str, value: JsonObject | list[JsonObject]) -> None:
@@ -181,7 +178,7 @@ def landing(view: Board, up: str, chips: str = "") -> str:
     address = f"{up}runs/{{}}.html".format
     words = view.choice.words if view.choice.metric else None
     reading = f"{words.titled}: {words.meaning}; {words.direction}." if words else ""
-    chart = charts_of(view) if charts.drawable(view) else html.note("No cost here is known.")
+    chart = charts_of(view) if drawable(view) else html.note("No cost here is known.")
     chart += html.note(" ".join(chart_notes(view)))
     remarks = [reading, origin_help(COSTS[view.choice.axis]), view.judge_wanted]
     table = rows_table(view, "Rows", up)
@@ -207,8 +204,8 @@ def rows_table(view: Board, caption: str, up: str) -> str:
 
 def charts_of(view: Board) -> str:
     """The chart with names for wide screens, and one with names for narrow ones."""
-    wide, narrow = (drawn(charts.scatter(view, width)) for width in (charts.WIDE, charts.NARROW))
-    words = html.escaped(charts.alt_text(view))
+    wide, narrow = (drawn(scatter(view, width)) for width in (WIDE, NARROW))
+    words = html.escaped(alt_text(view))
     return (
         f'<div class="wide-only" role="group" aria-label="{words}">{wide}</div>'
         f'<div class="narrow" role="group" aria-label="{words}">{narrow}</div>'
@@ -247,9 +244,7 @@ def drawn(figure: object) -> str:
     """A chart as HTML; it has its data in it."""
     import plotly.io
 
-    return str(
-        plotly.io.to_html(figure, full_html=False, include_plotlyjs=False, config=charts.CONFIG)
-    )
+    return str(plotly.io.to_html(figure, full_html=False, include_plotlyjs=False, config=CONFIG))
 
 
 def amortised(site: SiteFolder, choice: BoardQuery) -> str:
@@ -261,7 +256,7 @@ def amortised(site: SiteFolder, choice: BoardQuery) -> str:
         return ""
     return html.section(
         "Amortisation",
-        drawn(charts.amortised_lines(page)),
+        drawn(amortised_lines(page)),
         html.table(
             amortisation.records(page), amortisation.TABLE, words=amortisation.column_words(page)
         ),

@@ -15,10 +15,33 @@ from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, JsonView, Role
 from membench.harness.divisions import division_of, pinned
 from membench.harness.manifest import judge_prompts_sha256
-from membench.leaderboard.bundles import layout, schema, score_table
+from membench.leaderboard.bundles import (
+    layout,
+    manifest_schema,
+    score_table,
+    summary_schema,
+)
 from membench.leaderboard.bundles.bundle import strings
+from membench.leaderboard.bundles.field_types import StrictModel
 from membench.leaderboard.bundles.layout import LIMITS, Limits
+from membench.leaderboard.bundles.line_schema import (
+    PLAY_LINES,
+    AnswerLine,
+    GateLine,
+    PlayEntry,
+    TextLine,
+    VerdictEntry,
+)
+from membench.leaderboard.bundles.score_schema import (
+    HEADER,
+    NAMES,
+    ROW,
+    SCORE_LINES,
+    ScoreEntry,
+    kind_of_score_line,
+)
 from membench.leaderboard.bundles.score_table import ScoreLines
+from membench.leaderboard.bundles.withholding import private
 from membench.leaderboard.validation.checked_lines import LinesFile, ScoreFile, WorkFolder
 from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.strict import parse_lines, parse_object
@@ -31,6 +54,9 @@ from membench.records.summary import Summary
 
 MANY = 20
 """Findings reported of one kind; a broken file breaks the same rule on every line."""
+
+LINE_KINDS = frozenset({*SCORE_LINES, *PLAY_LINES})
+"""Words that pydantic puts into the place of a fault, and that are no keys."""
 
 FITTED_AT_ONCE = 1_000
 """Lines whose faults are collected together."""
@@ -89,20 +115,20 @@ def parse_bundle(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundl
     summary = parse_object(opened.read(layout.SUMMARY), layout.SUMMARY, limits)
     check_version(manifest, layout.MANIFEST)
     check_version(summary, layout.SUMMARY)
-    check_model(schema.Manifest, manifest, layout.MANIFEST, "schema.manifest")
-    check_model(schema.Summary, summary, layout.SUMMARY, "schema.summary")
+    check_model(manifest_schema.Manifest, manifest, layout.MANIFEST, "schema.manifest")
+    check_model(summary_schema.Summary, summary, layout.SUMMARY, "schema.summary")
     folder = WorkFolder()
     read = partial(read_file, opened, folder, limits)
-    texts = read(layout.TEXTS, schema.TextLine, with_empty_text)
-    answers = read(layout.ANSWERS, schema.AnswerLine)
-    scores = ScoreFile(read(layout.SCORES, schema.ScoreEntry, checked_table))
+    texts = read(layout.TEXTS, TextLine, with_empty_text)
+    answers = read(layout.ANSWERS, AnswerLine)
+    scores = ScoreFile(read(layout.SCORES, ScoreEntry, checked_table))
     there = opened.stored
-    gate = read(layout.GATE, schema.GateLine) if layout.GATE in there else None
+    gate = read(layout.GATE, GateLine) if layout.GATE in there else None
     verdicts = read_judges(opened, layout.VERDICTS, read)
     candidates = read_judges(opened, layout.CALIBRATION, read)
     energy = read(layout.ENERGY, None, checked_energy) if layout.ENERGY in there else None
     notes: list[JsonView] = []
-    play = read(layout.PLAY, schema.PlayEntry, partial(without_notes, notes))
+    play = read(layout.PLAY, PlayEntry, partial(without_notes, notes))
     return ParsedBundle(
         opened.sha256,
         manifest,
@@ -162,7 +188,7 @@ def check_version(value: JsonObject, name: str) -> None:
         raise RuleViolation("schema.version", name, f"schema {version!r}; this reads 1 to {SCHEMA}")
 
 
-def check_model(model: type[schema.StrictModel], value: object, location: str, rule: str) -> None:
+def check_model(model: type[StrictModel], value: object, location: str, rule: str) -> None:
     """Fit one value to its model."""
     try:
         model.model_validate(value)
@@ -213,15 +239,15 @@ def checked_table(lines: Iterable[JsonObject]) -> Iterator[JsonObject]:
     table, packed = ScoreLines(), False
     for number, line in enumerate(lines, start=1):
         location = f"{layout.SCORES}: line {number}"
-        kind = schema.kind_of_score_line(line)
-        if kind == schema.HEADER:
+        kind = kind_of_score_line(line)
+        if kind == HEADER:
             if line["schema"] != score_table.SCHEMA:
                 problem = f"schema {line['schema']}; this reads 1 and {score_table.SCHEMA}"
                 raise RuleViolation("schema.version", location, problem)
             packed = True
-        if (kind == schema.HEADER) != (number == 1 and packed) or (kind == schema.ROW) > packed:
+        if (kind == HEADER) != (number == 1 and packed) or (kind == ROW) > packed:
             raise RuleViolation("schema.record", location, "the schema belongs into the first line")
-        if kind == schema.NAMES and len(set(line["metrics"])) != len(line["metrics"]):
+        if kind == NAMES and len(set(line["metrics"])) != len(line["metrics"]):
             raise RuleViolation("schema.record", location, "names a metric twice")
         try:
             table.row(line)
@@ -240,7 +266,7 @@ def checked_energy(lines: Iterable[JsonObject]) -> Iterator[JsonObject]:
                 raise RuleViolation(
                     "schema.record", location, "a string of more than 1,000 characters"
                 )
-            if schema.private(text):
+            if private(text):
                 raise RuleViolation(
                     "private.path", location, f"{text[:60]!r} looks like a path or a host"
                 )
@@ -252,7 +278,7 @@ def read_judges(
 ) -> dict[str, LinesFile]:
     """Files of judges by the key in their names."""
     return {
-        match[1]: read(name, schema.VerdictEntry)
+        match[1]: read(name, VerdictEntry)
         for name in sorted(opened.stored)
         if (match := pattern.fullmatch(name))
     }
@@ -282,7 +308,7 @@ def located(error: ValidationError, name: str, start: int = 0) -> tuple[str, str
     first = error.errors(include_input=False, include_url=False)[0]
     parts = list(first["loc"])
     line = f": line {int(parts.pop(0)) + 1 + start}" if parts and isinstance(parts[0], int) else ""
-    where = ".".join(str(part)[:80] for part in parts if part not in schema.LINE_KINDS)
+    where = ".".join(str(part)[:80] for part in parts if part not in LINE_KINDS)
     location = f"{name}{line}" + (f": {where}" if where else "")
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return location, first["msg"][:200] + more
@@ -412,7 +438,7 @@ def private_findings(bundle: ParsedBundle) -> Iterator[Finding]:
     """No path or host in any string of manifest and summary."""
     for name, value in ((layout.MANIFEST, bundle.manifest), (layout.SUMMARY, bundle.summary)):
         for text in strings(value):
-            if schema.private(text):
+            if private(text):
                 yield Finding("private.path", name, f"{text[:60]!r} looks like a path or a host")
 
 

@@ -39,7 +39,8 @@ from membench.harness.stages.unread import score_case, with_placeholders
 from membench.harness.stages.verdicts import judge_key, verdict_failures, verdict_from
 from membench.harness.summary import summarise
 from membench.leaderboard.bundles import layout
-from membench.leaderboard.bundles.schema import Summary, pruned
+from membench.leaderboard.bundles.pruning import pruned
+from membench.leaderboard.bundles.summary_schema import Summary
 from membench.leaderboard.validation.checked_lines import ClaimedRows, row_key
 from membench.leaderboard.validation.claims import ClaimChecks, claim_flags
 from membench.leaderboard.validation.diff import (

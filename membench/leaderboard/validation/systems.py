@@ -21,7 +21,7 @@ from membench.adapters.registry import SYSTEMS, list_systems
 from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.bundles import layout
-from membench.leaderboard.bundles.schema import WITHHELD
+from membench.leaderboard.bundles.withholding import WITHHELD
 from membench.leaderboard.validation.rules import Finding
 
 SAME_LOOK = str.maketrans("01il5$", "ollls" + "s")

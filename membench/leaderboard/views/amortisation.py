@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from membench.domain.labels import JsonObject
 from membench.leaderboard.store.rows import task_class
-from membench.leaderboard.views.board import Board, BoardRow
+from membench.leaderboard.views.board.board import Board
+from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.cost_units import CostUnit
 from membench.leaderboard.views.tables import significant
 from membench.metrics.frontier import QUESTIONS

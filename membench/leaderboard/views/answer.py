@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from membench.leaderboard.views.board import Board, BoardRow, goodness
+from membench.leaderboard.views.board.board import Board
+from membench.leaderboard.views.board.ranks import goodness
+from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.tables import cost_text, scored_text
 
 CHEAPER = (2, 10, 100)

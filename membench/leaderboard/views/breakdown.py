@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from membench.domain.labels import JsonObject
 from membench.leaderboard.store.index import Index
 from membench.leaderboard.store.store import Store
-from membench.leaderboard.views.board import Board, BoardRow
+from membench.leaderboard.views.board.board import Board
+from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.bundles import load, question_rows
 from membench.leaderboard.views.tables import significant
 from membench.metrics.names import is_fraction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from membench.adapters.registry import discover
 from membench.domain.labels import JsonObject
 from membench.leaderboard.store.index import Index
-from membench.leaderboard.views.board import listed
+from membench.leaderboard.views.board.choices import listed
 from membench.tasks.registry import list_tasks
 
 Record = JsonObject

@@ -15,7 +15,7 @@ from membench.domain.labels import JsonObject
 from membench.experiments.finished_run import case_costs
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.store import Store
-from membench.leaderboard.views.board import Board
+from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.breakdown import MOST_COMPARED
 from membench.leaderboard.views.bundles import LoadedBundle, load, question_rows
 from membench.leaderboard.views.tables import significant

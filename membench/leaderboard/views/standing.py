@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from membench.leaderboard.store.index import Frame, Index
 from membench.leaderboard.store.ranking import Rank
 from membench.leaderboard.store.rows import RowFigure, task_class
-from membench.leaderboard.views.board import BoardQuery, board, number
+from membench.leaderboard.views.board.board import board
+from membench.leaderboard.views.board.query import BoardQuery
+from membench.leaderboard.views.board.rows import number
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP, Cost
 from membench.tasks.wording import MetricWords, is_accuracy, leading_metrics, metric_words
 

@@ -12,7 +12,8 @@ from typing import Any
 from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.store.rows import RowFigure
 from membench.leaderboard.validation.rules import FLAGS
-from membench.leaderboard.views.board import OFTEN, Board, BoardRow
+from membench.leaderboard.views.board.board import Board
+from membench.leaderboard.views.board.row import OFTEN, BoardRow
 from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.isolation import ISOLATION_MEANINGS
 from membench.metrics.names import is_fraction

@@ -8,7 +8,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import state
-from membench.leaderboard.rendering import charts
+from membench.leaderboard.rendering.charts.lines import amortised_lines
 from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views.amortisation import (
     NO_ACCURACY,
@@ -18,7 +18,8 @@ from membench.leaderboard.views.amortisation import (
     column_words,
     records,
 )
-from membench.leaderboard.views.board import BoardQuery, divisions, tasks
+from membench.leaderboard.views.board.choices import divisions, tasks
+from membench.leaderboard.views.board.query import BoardQuery
 from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
 from membench.records.costs import COSTS
@@ -80,7 +81,7 @@ def draw(shown: Amortisation) -> None:
         st.info(f"No row here has {shown.cost.title.lower()} for both ingestion and questions.")
         return
     alt = f"Total {shown.cost.title.lower()} over questions per history; the table holds it."
-    c.chart(charts.amortised_lines(shown), key="amortised", alt=alt)
+    c.chart(amortised_lines(shown), key="amortised", alt=alt)
     notes = [shown.cost.note, origin_help(COSTS[shown.axis])]
     st.caption(c.plain(" ".join(note for note in notes if note)))
     c.table(records(shown), key="amortisation", alt=TABLE, words=column_words(shown))

@@ -8,9 +8,11 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import state
-from membench.leaderboard.rendering import charts
+from membench.leaderboard.rendering.charts.bars import category_bars, cost_boxes
+from membench.leaderboard.rendering.charts.layout import CONFIG
+from membench.leaderboard.rendering.charts.lines import cumulative_lines, over_dates, under_limit
 from membench.leaderboard.views import breakdown, question_costs
-from membench.leaderboard.views.board import Board
+from membench.leaderboard.views.board.board import Board
 
 LIMIT, CUMULATIVE, COSTS = "Within a cost limit", "Cumulative cost", "Cost per question"
 CATEGORY, QUESTIONS, TIME = "By category", "By question", "Over time"
@@ -52,21 +54,21 @@ def draw(look: str, shown: Board) -> None:
     """One look."""
     if look == LIMIT:
         alt = "The best score of each system by cost limit; the rows above hold every figure."
-        st.plotly_chart(charts.under_limit(shown), key="limit-chart", alt=alt, config=charts.CONFIG)
+        st.plotly_chart(under_limit(shown), key="limit-chart", alt=alt, config=CONFIG)
     elif look in (CUMULATIVE, COSTS):
         draw_question_costs(look, shown)
     elif look == CATEGORY:
         values = breakdown.by_category(state.index(), shown.rows, shown.choice.metric)
         alt = "Scores by category; the table below holds them."
-        figure = charts.category_bars(values, shown)
-        st.plotly_chart(figure, key="category-chart", alt=alt, config=charts.CONFIG)
+        figure = category_bars(values, shown)
+        st.plotly_chart(figure, key="category-chart", alt=alt, config=CONFIG)
         records = breakdown.category_records(values, shown.choice.metric)
         c.table(records, key="categories-table", alt="Scores by category")
     elif look == QUESTIONS:
         draw_questions(shown)
     elif look == TIME:
         alt = "Scores by the date of the run; the rows above hold every figure."
-        st.plotly_chart(charts.over_dates(shown), key="time-chart", alt=alt, config=charts.CONFIG)
+        st.plotly_chart(over_dates(shown), key="time-chart", alt=alt, config=CONFIG)
 
 
 def draw_question_costs(look: str, shown: Board) -> None:
@@ -76,14 +78,14 @@ def draw_question_costs(look: str, shown: Board) -> None:
         st.text("No row shown has this cost of every question.")
     elif look == COSTS:
         alt = "Distribution of the cost of a question by row; the table below holds it."
-        figure = charts.cost_boxes(found, shown)
-        st.plotly_chart(figure, key="distribution-chart", alt=alt, config=charts.CONFIG)
+        figure = cost_boxes(found, shown)
+        st.plotly_chart(figure, key="distribution-chart", alt=alt, config=CONFIG)
         records = list(question_costs.distribution_records(found))
         c.table(records, key="distribution", alt="Quantiles of the cost of a question")
     else:
         alt = "Sum of scores against cumulative cost; the table below holds the ends."
-        figure = charts.cumulative_lines(found, shown)
-        st.plotly_chart(figure, key="cumulative-chart", alt=alt, config=charts.CONFIG)
+        figure = cumulative_lines(found, shown)
+        st.plotly_chart(figure, key="cumulative-chart", alt=alt, config=CONFIG)
         records = list(question_costs.cumulative_records(found))
         c.table(records, key="cumulative", alt="Ends of the lines of cumulative cost")
 

@@ -11,17 +11,12 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import state
-from membench.leaderboard.rendering import charts
+from membench.leaderboard.rendering.charts.scatter import SHAPES
 from membench.leaderboard.store.rows import task_class
-from membench.leaderboard.views.board import (
-    ANY_METER,
-    Board,
-    BoardQuery,
-    RowFilter,
-    budget_steps,
-    divisions,
-    tasks,
-)
+from membench.leaderboard.views.board.board import Board
+from membench.leaderboard.views.board.choices import ANY_METER, divisions, tasks
+from membench.leaderboard.views.board.limits import budget_steps
+from membench.leaderboard.views.board.query import BoardQuery, RowFilter
 from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
 from membench.leaderboard.views.tables import BADGES, significant
 from membench.metrics.names import is_fraction
@@ -72,7 +67,7 @@ def chosen_rows() -> RowFilter:
     return RowFilter(
         every=c.chosen("show", SHOW) != SHOW[0],
         search=c.chosen_text("search"),
-        kinds=c.chosen_several("kinds", tuple(charts.SHAPES)),
+        kinds=c.chosen_several("kinds", tuple(SHAPES)),
         badges=c.chosen_several("badges", tuple(BADGES)),
         local=local,
     )
@@ -179,7 +174,7 @@ def limits(whole: Board) -> None:
 
 def row_filters(whole: Board) -> None:
     """Which rows are shown: one per system or all, by name, kind, badge and where they run."""
-    kinds = [kind for kind in charts.SHAPES if any(r.fidelity == kind for r in whole.all_rows)]
+    kinds = [kind for kind in SHAPES if any(r.fidelity == kind for r in whole.all_rows)]
     badges = [badge for badge in BADGES if any(r.badge == badge for r in whole.all_rows)]
     c.pick("Show", SHOW, "show")
     st.text_input("Name contains", key="search", bind=c.BIND)

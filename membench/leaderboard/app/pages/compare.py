@@ -10,11 +10,12 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.experiments.adjust import adjustment_text
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
-from membench.leaderboard.rendering import charts
+from membench.leaderboard.rendering.charts.bars import by_category
+from membench.leaderboard.rendering.charts.layout import CONFIG
 from membench.leaderboard.store.index import Index
 from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views import compare as view
-from membench.leaderboard.views.board import listed
+from membench.leaderboard.views.board.choices import listed
 from membench.leaderboard.views.cost_origin import origin_note
 from membench.metrics.names import is_fraction
 from membench.tasks.wording import metric_words
@@ -76,10 +77,10 @@ def draw(shown: view.ComparisonView, runs: list[str]) -> None:
         f"second. {words.title} is in {unit}; {words.direction}. {adjustment_text(shown.pairs)}"
     )
     st.plotly_chart(
-        charts.by_category(shown, words.titled),
+        by_category(shown, words.titled),
         key="by-category-chart",
         alt="Scores over all questions and by category; the tables below hold them.",
-        config=charts.CONFIG,
+        config=CONFIG,
     )
     c.table(
         view.readable(view.summary_records(shown), shown),

@@ -10,11 +10,14 @@ from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.app.pages import choosing
 from membench.leaderboard.app.pages.breakdowns import draw_breakdowns
-from membench.leaderboard.rendering import charts
 from membench.leaderboard.rendering.cards import answer_html, cards_html
-from membench.leaderboard.rendering.chart_notes import chart_notes, has_apart
+from membench.leaderboard.rendering.charts.layout import NARROW, WIDE
+from membench.leaderboard.rendering.charts.notes import chart_notes, has_apart
+from membench.leaderboard.rendering.charts.scatter import MOST_LABELS, alt_text, scatter
+from membench.leaderboard.rendering.charts.selection import drawable, drawn
 from membench.leaderboard.views import claims
-from membench.leaderboard.views.board import Board, BoardRow, settings_of
+from membench.leaderboard.views.board.board import Board, settings_of
+from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.bundles import load
 from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.cost_units import unit_words
@@ -47,16 +50,16 @@ def page() -> None:
 
 def draw_chart(shown: Board) -> None:
     """The scatter; a click opens the run."""
-    if not charts.drawable(shown):
+    if not drawable(shown):
         unit = shown.choice.cost.title
         st.info(f"No row here has a known {unit} above zero, so there is no chart.")
-    elif len(charts.drawn(shown)) > charts.MOST_LABELS:
-        draw_scatter(shown, charts.WIDE, "scatter")
+    elif len(drawn(shown)) > MOST_LABELS:
+        draw_scatter(shown, WIDE, "scatter")
     else:
         with st.container(key="chart-wide"):
-            draw_scatter(shown, charts.WIDE, "scatter")
+            draw_scatter(shown, WIDE, "scatter")
         with st.container(key="chart-narrow"):
-            draw_scatter(shown, charts.NARROW, "scatter-narrow")
+            draw_scatter(shown, NARROW, "scatter-narrow")
     notes = chart_notes(shown)
     if has_apart(shown):
         notes.append("Protocol puts all meters on one frontier.")
@@ -66,7 +69,7 @@ def draw_chart(shown: Board) -> None:
 
 def draw_scatter(shown: Board, width: int, key: str) -> None:
     """The chart for one width."""
-    clicked = c.chart(charts.scatter(shown, width), key=key, alt=charts.alt_text(shown))
+    clicked = c.chart(scatter(shown, width), key=key, alt=alt_text(shown))
     if clicked:
         links.open_run(clicked[0])
 

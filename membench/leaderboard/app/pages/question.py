@@ -8,7 +8,7 @@ from membench.domain.errors import UserError
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import state
 from membench.leaderboard.views import question as view
-from membench.leaderboard.views.board import listed
+from membench.leaderboard.views.board.choices import listed
 from membench.leaderboard.views.bundles import load, question_rows
 from membench.leaderboard.views.model_calls import QuestionCalls
 

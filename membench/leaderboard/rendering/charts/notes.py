@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from membench.leaderboard.rendering import charts
-from membench.leaderboard.views.board import Board
+from membench.leaderboard.rendering.charts.selection import drawable, drawn, undrawn
+from membench.leaderboard.views.board.board import Board
 from membench.records.costs import COSTS
 
 
 def chart_notes(shown: Board) -> list[str]:
     """What the scatter of a board leaves out, and how its signs are read."""
     notes = [words for words in (shown.choice.cost.note, shown.energy_wanted) if words]
-    left_out = (
-        [] if shown.energy_wanted and shown.choice.axis == "joules" else charts.undrawn(shown)
-    )
-    if left_out and charts.drawable(shown):
+    left_out = [] if shown.energy_wanted and shown.choice.axis == "joules" else undrawn(shown)
+    if left_out and drawable(shown):
         names = ", ".join(row.label for row in left_out[:6])
         more = f" and {len(left_out) - 6} more" if len(left_out) > 6 else ""
         notes.append(f"Not drawn, this cost is zero or unknown: {names}{more}.")
-    points, all_points = len(charts.drawn(shown)), len(charts.drawable(shown))
+    points, all_points = len(drawn(shown)), len(drawable(shown))
     if points < all_points:
         notes.append(f"Drawn: the frontier and the best ranked, {points:,} of {all_points:,} rows.")
     if has_apart(shown):
@@ -31,4 +29,4 @@ def chart_notes(shown: Board) -> list[str]:
 def has_apart(shown: Board) -> bool:
     """Whether joules are drawn that stand on no frontier with the others."""
     meter = COSTS[shown.choice.axis].depends_on == "meter"
-    return meter and any(not row.joined for row in charts.drawn(shown))
+    return meter and any(not row.joined for row in drawn(shown))

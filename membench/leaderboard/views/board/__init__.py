@@ -1,0 +1,1 @@
+"""The Leaderboard page as plain values: query, rows, ranks, limits."""
