@@ -9,8 +9,10 @@ from typing import Any
 import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import state
+from membench.leaderboard.rendering import html
 from membench.leaderboard.rendering.cards import CARD_STYLE, record_cards
 from membench.leaderboard.rendering.charts.layout import CONFIG
+from membench.leaderboard.rendering.html import WORDS_STYLE
 from membench.leaderboard.rendering.standing import STANDING_STYLE
 from membench.leaderboard.views.board.board import limited
 from membench.leaderboard.views.board.query import BoardQuery, RowFilter
@@ -46,14 +48,14 @@ TABLE_STYLE = """
 .scroll table { border-collapse: collapse; font-size: .95rem; }
 .scroll caption { text-align: left; caption-side: top; opacity: .85; padding: .3rem 0; }
 .scroll th, .scroll td { border-bottom: 1px solid rgba(128, 134, 145, .35); padding: .25rem .8rem;
-  text-align: left; white-space: nowrap; }
+  text-align: left; white-space: nowrap; vertical-align: top; }
 """
 """Of tables in HTML of ours."""
 
 
 def style() -> None:
     """The look of every page."""
-    st.html(f"<style>{STYLE}{CARD_STYLE}{STANDING_STYLE}{TABLE_STYLE}</style>")
+    st.html(f"<style>{STYLE}{CARD_STYLE}{STANDING_STYLE}{TABLE_STYLE}{WORDS_STYLE}</style>")
 
 
 def heading(title: str, words: str = "") -> None:
@@ -112,6 +114,15 @@ def table(
         )
     with st.container(key=f"narrow-{key}"):
         st.html(record_cards(records, words or {}))
+    downloads(records, key)
+
+
+def words_table(records: Records, *, key: str, alt: str) -> None:
+    """A table of sentences, which a grid would cut off; on narrow screens cards, with downloads."""
+    with st.container(key=f"wide-{key}"):
+        st.html(html.table(records, alt))
+    with st.container(key=f"narrow-{key}"):
+        st.html(record_cards(records))
     downloads(records, key)
 
 

@@ -10,6 +10,13 @@ from membench.domain.labels import JsonView
 
 Records = Sequence[JsonView]
 
+WORDS_STYLE = """
+td.words { white-space: normal !important; min-width: 20rem; }
+td.prose { white-space: normal !important; min-width: 44rem; }
+@media (max-width: 640px) { td.words, td.prose { min-width: 14rem; } }
+"""
+"""Of cells with a sentence or a paragraph."""
+
 STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d5d8de, #43474f);
   --faint: light-dark(#555b66, #b2b7c1); --ground: light-dark(#f4f5f7, #23262b); }
@@ -41,7 +48,7 @@ tr[hidden] { display: none; }
 input { font: inherit; padding: .2rem .6rem; border: 1px solid var(--line); border-radius: .4rem;
   background: var(--ground); color: inherit; max-width: 100%; box-sizing: border-box; }
 td.wide { min-width: 12rem; }
-td.words { white-space: normal; min-width: 20rem; }
+td { vertical-align: top; }
 .bar { background: #0b78a8; height: .8rem; }
 h2, summary, caption, p, dd { overflow-wrap: anywhere; }
 p.note { color: var(--faint); } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -50,7 +57,7 @@ summary { cursor: pointer; padding: .2rem 0; }
 .chips { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; padding-bottom: .3rem; }
 @media (max-width: 640px) {
   .narrow { display: block; } .wide-only, .modebar-container { display: none; }
-  td:first-child { white-space: normal; min-width: 8rem; }
+  td:first-child { white-space: normal; } td.name:first-child { min-width: 10rem; }
   body { padding: .4rem .7rem; } h1 { font-size: 1.2rem; margin: .4rem 0; }
   nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; gap: .9rem; font-size: .95rem; }
 }
@@ -88,7 +95,7 @@ def page(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{escaped(title)}</title><style>{STYLE}</style>{head}</head>"
+        f"<title>{escaped(title)}</title><style>{STYLE}{WORDS_STYLE}</style>{head}</head>"
         f'<body data-root="{escaped(root)}">{nav}<main>'
         f"<h1>{escaped(title)}</h1>{body}</main></body></html>\n"
     )
@@ -141,7 +148,14 @@ def cell(name: str, record: JsonView, links: Mapping[str, tuple[str, str]]) -> s
     if name in links:
         address, target = links[name]
         words = f'<a href="{escaped(address.format(cell_text(record[target])))}">{words}</a>'
-    return f"<td{' class=words' if len(text) > 60 else ''}>{words}</td>"
+    return f"<td{cell_class(text)}>{words}</td>"
+
+
+def cell_class(text: str) -> str:
+    """How a cell's words are set: a name, a sentence or a paragraph; nothing for a figure."""
+    sizes = {"prose": 240, "words": 60, "name": 16}
+    name = next((name for name, least in sizes.items() if len(text) > least), "")
+    return f" class={name}" if name else ""
 
 
 def cell_text(value: object) -> str:

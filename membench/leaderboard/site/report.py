@@ -40,9 +40,9 @@ def as_loaded(run: RunDir) -> LoadedBundle:
 def body(loaded: LoadedBundle) -> str:
     """Scores, costs, facts, questions."""
     rows = question_rows(loaded.rows())
-    names = list(headline(loaded))
+    names, titles = view.headline(loaded), view.metric_titles(loaded)
     figures = {
-        name: value
+        titles[name][0]: value
         for name in names
         if is_fraction(name) and (value := scored_value(loaded.summary.metrics, name)) is not None
     }
@@ -55,7 +55,8 @@ def body(loaded: LoadedBundle) -> str:
             html.section("All metrics", html.table(view.metric_records(loaded), "Metrics")),
             html.section("Facts", html.table(view.facts(loaded), "What the manifest says")),
             html.section(
-                "Questions", html.table(view.question_records(rows, names), "Every question")
+                "Questions",
+                html.table(view.question_records(rows, names), "Every question", words=titles),
             ),
         ]
     )
@@ -63,14 +64,5 @@ def body(loaded: LoadedBundle) -> str:
 
 def categories(loaded: LoadedBundle) -> str:
     """Headline scores by category."""
-    return html.table(view.category_records(loaded), "By category (%)")
-
-
-def headline(loaded: LoadedBundle) -> dict[str, None]:
-    """The task's headline metrics that rows have, the one to rank by first."""
-    from membench.tasks.registry import get_task
-    from membench.tasks.wording import leading_metrics
-
-    card = get_task(loaded.summary.task).card
-    there = {name for row in loaded.rows() for name in row.values}
-    return dict.fromkeys(leading_metrics(card, there))
+    words = view.metric_titles(loaded)
+    return html.table(view.category_records(loaded), "By category", words=words)

@@ -83,7 +83,10 @@ function table(caption, names, rows) {
     const line = body.insertRow();
     row.forEach((value) => {
       const cell = line.insertCell();
-      if (value instanceof Node) cell.append(value); else cell.textContent = value;
+      if (value instanceof Node) cell.append(value);
+      else cell.textContent = typeof value === "number" ? Number(value.toFixed(3)) : value;
+      const size = cell.textContent.length;
+      if (size > 16) cell.className = size > 60 ? "words" : "name";
     });
   }
   const box = element("div", null, { class: "scroll", tabindex: "0", role: "region", "aria-label": caption });

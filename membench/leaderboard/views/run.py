@@ -18,7 +18,7 @@ from membench.records.costs import COSTS, phase_cost
 from membench.records.manifest import Manifest
 from membench.records.memory_gate import memory_gate_lines
 from membench.records.summary import EnergyEntry, PhaseEnergy, Summary, never_scored
-from membench.tasks.wording import metric_words
+from membench.tasks.wording import MetricWords, leading_metrics, metric_words
 
 Record = JsonObject
 
@@ -112,6 +112,26 @@ def words(values: JsonView) -> str:
 def worded(value: object) -> str:
     """A value in plain words."""
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def headline(loaded: LoadedBundle) -> tuple[str, ...]:
+    """The task's headline metrics that rows have, the one to rank by first."""
+    there = {name for row in loaded.rows() for name in row.values}
+    return leading_metrics(task_class(loaded.summary.task).card, there)
+
+
+def metrics_of(loaded: LoadedBundle) -> dict[str, MetricWords]:
+    """The headline metrics for people."""
+    card = task_class(loaded.summary.task).card
+    return {name: metric_words(card, name) for name in (*card.headline, card.main_metric)}
+
+
+def metric_titles(loaded: LoadedBundle) -> dict[str, tuple[str, str]]:
+    """Titles with units and meanings of the headline metrics, for the heads of columns."""
+    return {
+        name: (words.titled, f"{words.meaning}; {words.direction}.")
+        for name, words in metrics_of(loaded).items()
+    }
 
 
 def metric_records(loaded: LoadedBundle) -> list[Record]:

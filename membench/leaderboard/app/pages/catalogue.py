@@ -12,10 +12,10 @@ def systems() -> None:
     c.heading(
         "Systems", "What is run under which name, how close it is to its paper, and its licence."
     )
-    c.table(system_records(state.index()), key="systems", alt="Memory systems", height=600)
+    c.words_table(system_records(state.index()), key="systems", alt="Memory systems")
 
 
 def tasks() -> None:
     """Draw the page of tasks."""
     c.heading("Tasks", "The benchmarks, their licences, and what is known to be wrong with them.")
-    c.table(task_records(state.index()), key="tasks", alt="Benchmarks")
+    c.words_table(task_records(state.index()), key="tasks", alt="Benchmarks")

@@ -8,7 +8,7 @@ from membench.domain.errors import RunStateError
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
 from membench.leaderboard.rendering.standing import standing_html
-from membench.leaderboard.store.rows import lower_is_better, task_class
+from membench.leaderboard.store.rows import lower_is_better
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle
 from membench.leaderboard.views.cost_origin import origin_note
@@ -16,7 +16,6 @@ from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_wo
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.standing import Standing, standing
 from membench.leaderboard.views.tables import BADGES
-from membench.tasks.wording import MetricWords, metric_words
 
 
 def page() -> None:
@@ -86,7 +85,7 @@ def draw(loaded: LoadedBundle) -> None:
         view.category_records(loaded),
         key="categories",
         alt="Headline scores by category",
-        words=metric_titles(loaded),
+        words=view.metric_titles(loaded),
     )
     with st.expander("All metrics, and how each came about"):
         c.table(view.metric_records(loaded), key="metrics", alt="All metrics of the run")
@@ -102,20 +101,6 @@ def draw(loaded: LoadedBundle) -> None:
     st.download_button("manifest.json", manifest, "manifest.json", on_click="ignore")
 
 
-def metric_titles(loaded: LoadedBundle) -> dict[str, tuple[str, str]]:
-    """Titles with units and meanings of the headline metrics, for the heads of columns."""
-    return {
-        name: (words.titled, f"{words.meaning}; {words.direction}.")
-        for name, words in metrics_of(loaded).items()
-    }
-
-
-def metrics_of(loaded: LoadedBundle) -> dict[str, MetricWords]:
-    """The headline metrics for people."""
-    card = task_class(loaded.summary.task).card
-    return {name: metric_words(card, name) for name in (*card.headline, card.main_metric)}
-
-
 def draw_questions(loaded: LoadedBundle) -> None:
     """Filterable questions."""
     c.section("Questions")
@@ -128,7 +113,7 @@ def draw_questions(loaded: LoadedBundle) -> None:
         only = c.pick("Show", ("all", "wrong", "failed"), "only")
     with right:
         search = st.text_input("Id contains", key="search", bind=c.BIND)
-    names = headline(loaded)
+    names = view.headline(loaded)
     records = view.question_records(
         rows,
         names,
@@ -137,20 +122,10 @@ def draw_questions(loaded: LoadedBundle) -> None:
         "" if only == "all" else only,
         float(bool(names) and lower_is_better(loaded.summary.task, names[0])),
     )
-    titles = {name: (words.title, words.meaning) for name, words in metrics_of(loaded).items()}
+    titles = {name: (words.title, words.meaning) for name, words in view.metrics_of(loaded).items()}
     picked = c.selectable(records, key="questions", alt="Questions of the run", words=titles)
     if picked:
         links.question(str(records[picked[0]]["question"]), [loaded.manifest.run_id])
-
-
-def headline(loaded: LoadedBundle) -> list[str]:
-    """The task's headline metrics that rows have."""
-    from membench.tasks.registry import get_task
-    from membench.tasks.wording import leading_metrics
-
-    card = get_task(loaded.summary.task).card
-    there = {name for row in loaded.rows() for name in row.values}
-    return list(leading_metrics(card, there))
 
 
 def draw_decisions(shown: view.RunPage) -> None:

@@ -24,11 +24,11 @@ def glossary() -> None:
     """Draw the page of words."""
     c.heading("Glossary", "Every metric, cost and badge: what it says, its unit, its direction.")
     c.section("Metrics")
-    c.table(entries.metric_records(), key="metrics", alt="Headline metrics of every task")
+    c.words_table(entries.metric_records(), key="metrics", alt="Headline metrics of every task")
     c.section("Costs")
-    c.table(entries.cost_records(), key="costs", alt="Every cost")
+    c.words_table(entries.cost_records(), key="costs", alt="Every cost")
     c.section("Badges")
-    c.table(entries.badge_records(), key="badges", alt="Badges of scores and joules")
+    c.words_table(entries.badge_records(), key="badges", alt="Badges of scores and joules")
 
 
 def submit() -> None:
@@ -43,4 +43,4 @@ def submit() -> None:
         {"rule": rule.id, "what it asks for": rule.title, "if it is broken": rule.remedy}
         for rule in RULES.values()
     ]
-    c.table(records, key="rules", alt="Rules a bundle is held to", height=500)
+    c.words_table(records, key="rules", alt="Rules a bundle is held to")
