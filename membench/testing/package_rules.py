@@ -212,6 +212,49 @@ def cognee_summary(request: Request) -> Json:
     return Json({"summary": f"This chunk is about:\n- Topics: talk\nFacts:\n{facts}"})
 
 
+def offers(name: str) -> Callable[[Request], bool]:
+    """A condition: this tool can be called, and none was called yet."""
+    return lambda request: (
+        not called(request) and any(tool["name"] == name for tool in request.tools)
+    )
+
+
+def called(request: Request) -> bool:
+    """Whether a tool has answered."""
+    return any(message["role"] == "tool" for message in request.body.get("messages", ()))
+
+
+def reme_note(request: Request) -> ToolCalls:
+    """A note of the session with a line per message."""
+    talk = request.text.partition("# Recent Conversation")[2].partition("# Your Task")[0]
+    lines = re.findall(r"^\[(.+?) @ [^\]]+\]\n(.+)$", talk, re.MULTILINE)[:MOST]
+    date = re.search(r"^Today: (.+)$", request.text, re.MULTILINE)
+    session = re.search(r"^Session ID: (.+)$", request.text, re.MULTILINE)
+    assert date is not None and session is not None
+    note = {
+        "name": f"talk-of-{session[1]}",
+        "description": f"What was said in {session[1]}.",
+        "session_id": session[1],
+        "date": date[1],
+        "content": "\n".join(f"- {speaker}: {words}" for speaker, words in lines),
+    }
+    return ToolCalls([Call("daily_write", note)])
+
+
+def reme_tags(request: Request) -> ToolCalls:
+    """One tag for every note."""
+    path = re.search(r"^Target path: (.+)$", request.text, re.MULTILINE)
+    assert path is not None
+    update = {"path": path[1], "metadata": {"memory_tags": ["the_conversation"]}}
+    return ToolCalls([Call("frontmatter_update", update)])
+
+
+def letta_insert(request: Request) -> ToolCalls:
+    """One passage with the lines of a session."""
+    lines = [line for line in said(request.last) if not line.startswith("Date: ")][:MOST]
+    return ToolCalls([Call("archival_memory_insert", {"content": "\n".join(lines)})])
+
+
 SIMPLEMEM_PLAN = {
     "question_type": "fact",
     "key_entities": [],
@@ -241,6 +284,12 @@ RULES: dict[str, list[ReplyRule]] = {
         ReplyRule(contains("structured formats to build a knowledge graph"), cognee_graph),
         ReplyRule(contains("Summarize the chunk for retrieval"), cognee_summary),
     ],
+    "letta": [
+        ReplyRule(
+            lambda request: bool(request.tools) and request.last_role == "user", letta_insert
+        ),
+        ReplyRule(lambda request: bool(request.tools), Text("Done.")),
+    ],
     "mem0": [ReplyRule(contains("## New Messages"), mem0_extraction)],
     "langmem": [ReplyRule(lambda request: bool(request.tools), langmem_memories)],
     "memos-general": [ReplyRule(contains("You are a memory extraction expert"), memos_memories)],
@@ -251,6 +300,11 @@ RULES: dict[str, list[ReplyRule]] = {
     "llama_index_facts": [
         ReplyRule(contains("precise fact condensing system"), llama_index_condensed),
         ReplyRule(contains("precise fact extraction system"), llama_index_new_facts),
+    ],
+    "reme": [
+        ReplyRule(offers("daily_write"), reme_note),
+        ReplyRule(offers("frontmatter_update"), reme_tags),
+        ReplyRule(lambda request: bool(request.tools) and called(request), Text("Done.")),
     ],
     "simplemem": [
         ReplyRule(contains("[Current Window Dialogues]"), simplemem_entries),

@@ -6,5 +6,5 @@ all of it; the child becomes the **worker**, which imports the adapter and answe
 line each way, on a private socket. Adapters see `domain.labels`, `case`, `system` and `answer`, and
 this package, all standard library only, and their own folder.
 
-What adapters may use: `clock.dataset_clock`, `texts`.
+What adapters may use: `changes`, `clock`, `models`, `postgres`, `texts`, `turn_store`.
 """

@@ -17,13 +17,15 @@ UNDATED = datetime(2000, 1, 1)
 
 
 @contextmanager
-def dataset_clock(now: datetime | None) -> Iterator[None]:
-    """Let `time` and `datetime` start at `now` and tick on (needs `time-machine` in the lock).
+def dataset_clock(now: datetime | None, *, stands_still: bool = False) -> Iterator[None]:
+    """Let `time` and `datetime` start at `now` (needs `time-machine` in the lock).
 
     Args:
         now: Dataset time, naive; None stands for `UNDATED`.
+        stands_still: It does not tick on: for packages that write seconds into prompts, which
+            would be others in each run.
     """
     import time_machine
 
-    with time_machine.travel((now or UNDATED).replace(tzinfo=UTC), tick=True):
+    with time_machine.travel((now or UNDATED).replace(tzinfo=UTC), tick=not stands_still):
         yield

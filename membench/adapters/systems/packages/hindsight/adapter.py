@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from membench.adapters.environment.worker import postgres
+from membench.adapters.environment.worker.changes import changes
 from membench.adapters.environment.worker.clock import UNDATED, dataset_clock
 from membench.adapters.environment.worker.texts import spoken
 from membench.domain.case import CaseInfo, Session
@@ -23,7 +23,6 @@ from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
 BANK = "case"
 PAGE = 500
-PORT_ATTEMPTS = 5
 
 
 class System:
@@ -50,7 +49,8 @@ class System:
         self._sessions: dict[str, Session] = {}
         self._now = UNDATED
         self._speakers = " and ".join(case.speakers)
-        self._engine = self._new_engine(self._start_postgres())
+        self._postgres = postgres.started("hindsight", self._context.workdir / "postgres")
+        self._engine = self._new_engine(self._postgres.uri)
         self._loop.run(self._engine.initialize())
 
     def ingest(self, session: Session) -> list[MemoryChange]:
@@ -59,7 +59,7 @@ class System:
         if not lines:
             return []
         self._now = session.time or self._now
-        before = {memory.id: memory for memory in self.memories()}
+        before = self.memories()
         self._sessions[session.id] = session
         document = {
             "content": "\n".join(lines),
@@ -73,7 +73,7 @@ class System:
                     BANK, [document], request_context=self._new_request()
                 )
             )
-        return changes(before, {memory.id: memory for memory in self.memories()})
+        return changes(before, self.memories())
 
     def recall(self, query: Query) -> list[Memory]:
         """Facts and observations by the package's own retrieval, cut to its 4,096 tokens."""
@@ -106,30 +106,6 @@ class System:
             self._postgres.stop()
         self._loop.close()
 
-    def _start_postgres(self) -> str:
-        """Start Postgres on a free port and return its address.
-
-        The package looks for a port upwards from a fixed one, so that two lanes take the same; the
-        operating system's choice can still be taken before Postgres has it, hence the attempts.
-        """
-        import pg0
-
-        for attempt in range(PORT_ATTEMPTS):
-            self._postgres = pg0.Pg0(
-                name="case",
-                port=_free_port(),
-                username="hindsight",
-                database="hindsight",
-                data_dir=str(self._context.workdir / "postgres"),
-                config={"unix_socket_directories": tempfile.gettempdir()},
-            )
-            try:
-                return str(self._postgres.start().uri)
-            except pg0.Pg0Error:
-                if attempt == PORT_ATTEMPTS - 1:
-                    raise
-        raise AssertionError("unreachable")
-
     async def _units(self) -> list[JsonObject]:
         """All pages of the listing."""
         units: list[JsonObject] = []
@@ -151,24 +127,6 @@ class System:
             next((_time(time) for time in times if time), None),
             id=fact["id"],
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def changes(before: dict[Any, Memory], after: dict[Any, Memory]) -> list[MemoryChange]:
-    """What an ingestion did to the store, by comparing it."""
-    added = [MemoryChange("add", after[key]) for key in after if key not in before]
-    updated = [
-        MemoryChange("update", after[key])
-        for key in after
-        if key in before and before[key].text != after[key].text
-    ]
-    deleted = [MemoryChange("delete", before[key]) for key in before if key not in after]
-    return [*added, *updated, *deleted]
 
 
 def _time(value: object) -> datetime:

@@ -1,0 +1,1 @@
+"""The package letta as a memory system; nothing is imported here."""

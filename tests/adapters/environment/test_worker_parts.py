@@ -1,0 +1,77 @@
+"""What adapters of packages share: differences of listings, a Postgres of their own."""
+
+import socket
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from membench.adapters.environment.worker import postgres
+from membench.adapters.environment.worker.changes import changes
+from membench.domain.system import Memory, MemoryChange
+
+BEES = Memory("eleven hives", id="bees")
+VAN = Memory("sold the van", id="van")
+MORE_BEES = Memory("twelve hives", id="bees")
+
+
+def test_a_listing_that_stays_the_same_is_no_change() -> None:
+    assert changes([BEES, VAN], [VAN, BEES]) == []
+
+
+def test_what_is_new_rewritten_and_gone_is_told_by_id() -> None:
+    assert changes([BEES], [MORE_BEES, VAN]) == [
+        MemoryChange("add", VAN),
+        MemoryChange("update", MORE_BEES),
+    ]
+    assert changes([BEES, VAN], [VAN]) == [MemoryChange("delete", BEES)]
+
+
+def test_a_free_port_can_be_listened_to() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", postgres.free_port()))
+
+
+class Refused(Exception):
+    """What pg0 raises where Postgres does not start."""
+
+
+def pg0_that_refuses(times: int, made: list[SimpleNamespace]) -> ModuleType:
+    """The package, whose first Postgres servers do not start."""
+
+    def new(**settings: object) -> SimpleNamespace:
+        def start() -> None:
+            if len(made) <= times:
+                raise Refused
+
+        made.append(SimpleNamespace(start=start, **settings))
+        return made[-1]
+
+    module = ModuleType("pg0")
+    vars(module).update(Pg0=new, Pg0Error=Refused)
+    return module
+
+
+def test_a_port_that_was_taken_meanwhile_is_replaced_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[SimpleNamespace] = []
+    monkeypatch.setitem(sys.modules, "pg0", pg0_that_refuses(2, made))
+    server = postgres.started("letta", tmp_path / "data")
+    assert server is made[2]
+    assert (server.username, server.database, server.data_dir) == (
+        "letta",
+        "letta",
+        str(tmp_path / "data"),
+    )
+
+
+def test_a_postgres_that_never_starts_is_the_fault_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[SimpleNamespace] = []
+    monkeypatch.setitem(sys.modules, "pg0", pg0_that_refuses(99, made))
+    with pytest.raises(Refused):
+        postgres.started("letta", tmp_path / "data")
+    assert len(made) == postgres.ATTEMPTS
