@@ -418,6 +418,17 @@ def stores_nothing(system: SystemEntry, summary: Summary) -> bool:
     return summary.costs.stored.nothing and system.reference != "floor"
 
 
+def replies_text(replies: Mapping[str, int]) -> str:
+    """What became of the replies that the system asked its model for."""
+    asked, unusable = replies.get("asked", 0), replies.get("unusable", 0)
+    others = ", ".join(
+        f"{name} {n}" for name, n in replies.items() if name not in ("asked", "unusable") and n
+    )
+    share = f" ({unusable / asked:.1%})" if asked else ""
+    more = f"; {others}" if others else ""
+    return f"{asked} asked for, {unusable} unusable{share}{more}"
+
+
 def unrecorded_calls(summary: Summary) -> dict[str, int]:
     """Calls of the system's models that were paid and stand in no record, by role; empty if none.
 

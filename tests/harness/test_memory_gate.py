@@ -29,6 +29,7 @@ from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.store.rows import facts_of
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views.board.rows import why_unranked
+from membench.leaderboard.views.run import own_model
 from membench.records.memory_gate import VERSION, MemoryGate, memory_gate_lines
 from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Summary
@@ -197,6 +198,10 @@ def test_a_run_says_how_its_system_compares_with_raw_turns(
     assert "memory gate: evidence.turn.recall@10" in passed
     assert "raw turns without a model" not in passed
     assert "raw turns without a model; such a row is never ranked" in failed
+    assert own_model(lossy.summary)["memory gate"] in failed.replace("\n", "; ")
+    counted = replace(lossy.summary.costs, replies={"asked": 8, "unusable": 2, "cut": 1})
+    told = own_model(replace(lossy.summary, costs=counted, memory_gate=None))
+    assert told == {"replies of the memory model": "8 asked for, 2 unusable (25.0%); cut 1"}
 
 
 @pytest.mark.slow

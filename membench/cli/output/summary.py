@@ -34,6 +34,7 @@ from membench.records.summary import (
     PhaseEnergy,
     Summary,
     never_scored,
+    replies_text,
     stores_nothing,
     unrecorded_calls,
 )
@@ -289,7 +290,7 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
             f"the end of the ranking, in {cut.questions} of {counts.questions} questions"
         )
     if summary.costs.replies:
-        lines.append(replies_line(summary.costs.replies))
+        lines.append(f"replies of the memory model: {replies_text(summary.costs.replies)}")
     if counts.failures:
         listed = ", ".join(f"{reason} {n}" for reason, n in counts.failures.items())
         lines.append(f"FAILED {counts.failed} of {counts.questions} questions: {listed}")
@@ -415,17 +416,6 @@ def still_failed(file: Path) -> list[JsonView]:
         if line.get("content", line).get("status") == "failed":
             failed[key] = line
     return list(failed.values())
-
-
-def replies_line(replies: JsonView) -> str:
-    """What became of the replies that the system asked its model for."""
-    asked, unusable = replies.get("asked", 0), replies.get("unusable", 0)
-    others = ", ".join(
-        f"{name} {n}" for name, n in replies.items() if name not in ("asked", "unusable") and n
-    )
-    share = f" ({unusable / asked:.1%})" if asked else ""
-    more = f"; {others}" if others else ""
-    return f"replies of the memory model: {asked} asked for, {unusable} unusable{share}{more}"
 
 
 def headline_notes(summary: Summary) -> list[str]:

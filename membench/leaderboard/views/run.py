@@ -17,7 +17,13 @@ from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS, phase_cost
 from membench.records.manifest import Manifest
 from membench.records.memory_gate import memory_gate_lines
-from membench.records.summary import EnergyEntry, PhaseEnergy, Summary, never_scored
+from membench.records.summary import (
+    EnergyEntry,
+    PhaseEnergy,
+    Summary,
+    never_scored,
+    replies_text,
+)
 from membench.tasks.wording import MetricWords, leading_metrics, metric_words
 
 Record = JsonObject
@@ -70,11 +76,7 @@ def facts(loaded: LoadedBundle) -> list[Record]:
         "division": summary.division,
         "reader and judge": f"{manifest.spec.reader}, judge {manifest.spec.judge}",
         "models": words(manifest.models) or "none",
-        **(
-            {"memory gate": "; ".join(memory_gate_lines(gate))}
-            if (gate := summary.memory_gate)
-            else {}
-        ),
+        **own_model(summary),
         "machine": manifest.hardware.kind,
         "execution": words(manifest.options),
         "membench": f"{manifest.versions.get('membench')}, commit {str(code.commit)[:10]}"
@@ -98,6 +100,13 @@ def network_words(manifest: Manifest) -> str:
     if not taken:
         return "–"
     return f"a connection to the service took {taken}; every latency of the run holds the network"
+
+
+def own_model(summary: Summary) -> dict[str, str]:
+    """What came of a model that the system calls by itself, where that was counted."""
+    replies, gate = summary.costs.replies, summary.memory_gate
+    found = {"replies of the memory model": replies_text(replies)} if replies else {}
+    return found | ({"memory gate": "; ".join(memory_gate_lines(gate))} if gate else {})
 
 
 def words(values: JsonView) -> str:
