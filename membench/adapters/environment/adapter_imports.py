@@ -19,11 +19,13 @@ OWN = "membench.adapters.system"
 def imports_of(card: SystemCard) -> list[tuple[str, list[str]]]:
     """Modules that are imported with the adapter, each with the names that are taken from it.
 
-    Function-level imports are left out, as they may be of use in some configuration only. What
-    cannot be parsed is left to the import, which says why.
+    Those are the imports of its modules, and those with which the constructor of the system
+    begins. Others inside functions are left out: they may be of use in some configuration only, or
+    want something to be set up before. What cannot be parsed is left to the import, which says why.
     """
     found: dict[str, list[str]] = {}
-    for node in _imports(card.folder, [card.entry.partition(":")[0]]):
+    entry, _, system = card.entry.partition(":")
+    for node in _imports(card.folder, [entry], system):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 found.setdefault(alias.name, [])
@@ -43,19 +45,45 @@ def _own_root(card: SystemCard) -> tuple[str, ...]:
     return (OWN, package if package.startswith("membench.") else package.partition(".")[0])
 
 
-def _imports(folder: Path, modules: list[str]) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Absolute imports of modules in a folder, and of those that they import of it."""
+def _imports(
+    folder: Path, modules: list[str], system: str
+) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Absolute imports of modules in a folder, and of those that they import of it.
+
+    Args:
+        folder: Of the adapter.
+        modules: Where to begin.
+        system: The class whose constructor runs, in the first of them.
+    """
     seen: set[str] = set()
     while modules:
         module = modules.pop()
         if module in seen:
             continue
+        body = _parsed(folder.joinpath(*module.split(".")))
+        constructor = () if seen else _constructor(body, system)
         seen.add(module)
-        for node in _module_level(_parsed(folder.joinpath(*module.split(".")))):
+        for node in (*_module_level(body), *_first_imports(constructor)):
             if isinstance(node, ast.ImportFrom) and node.level:
                 modules += _of_folder(module, node)
             else:
                 yield node
+
+
+def _constructor(module: Sequence[ast.stmt], system: str) -> Sequence[ast.stmt]:
+    """What the constructor of a class does; nothing where it has none of its own."""
+    bodies = (n.body for n in module if isinstance(n, ast.ClassDef) and n.name == system)
+    methods = (n for body in bodies for n in body if isinstance(n, ast.FunctionDef))
+    return next((method.body for method in methods if method.name == "__init__"), ())
+
+
+def _first_imports(body: Sequence[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports with which a function begins, after its docstring."""
+    told = body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    for node in body[1 if told else 0 :]:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            return
+        yield node
 
 
 def _parsed(module: Path) -> Sequence[ast.stmt]:

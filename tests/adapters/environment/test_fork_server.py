@@ -280,9 +280,16 @@ def test_imports_of_an_adapter_are_read_and_not_run(tmp_path: Path) -> None:
         "from .inner import x\nfrom membench.adapters.system import other\n"
         "if TYPE_CHECKING:\n    import never\nelse:\n    import otherwise\n"
         "try:\n    import fast\nexcept ImportError:\n    import slow\n"
-        "def f():\n    import lazy\nraise SystemExit"
+        "def f():\n    import lazy\n"
+        "class System:\n    def __init__(self, context):\n"
+        "        '''Words.'''\n        import package\n        from package.b import c\n"
+        "        self.set_up()\n        import after_setting_up\n"
+        "    def reset(self, case):\n        import at_a_case\n"
+        "class Other:\n    def __init__(self):\n        import of_another\n"
+        "raise SystemExit"
     )
     (tmp_path / "inner.py").write_text("from json import loads, dumps\nfrom .adapter import y\n")
     found = dict(imports_of(get_card(str(tmp_path))))
     assert found.pop("json") == ["loads", "dumps"]
-    assert set(found) == {"os.path", "numpy", "typing", "otherwise", "fast", "slow"}
+    assert found.pop("package.b") == ["c"]
+    assert set(found) == {"os.path", "numpy", "typing", "otherwise", "fast", "slow", "package"}
