@@ -165,7 +165,7 @@ def row_lines(row: BundleFigures, key: str) -> Iterator[tuple[str, JsonObject]]:
     for name, figure in row.figures.items():
         yield "figures", {"run_id": run_id, "name": name, **asdict(figure)}
     for name, cells in row.cells.items():
-        yield "cells", {"run_id": run_id, "name": name, **asdict(cells)}
+        yield "cells", {"run_id": run_id, "name": name, "sums": cells.sums, "counts": cells.counts}
 
 
 def read_row(store: Store, entry: BundleEntry) -> BundleFigures:
