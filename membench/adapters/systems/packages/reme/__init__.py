@@ -1,0 +1,1 @@
+"""The package reme-ai as a memory system; nothing is imported here."""
