@@ -22,7 +22,7 @@ IMAGES = ROOT / "docs" / "img"
 DESKTOP = {"width": 1400, "height": 900}
 CHART = ".js-plotly-plot .main-svg"
 TABLE = '[data-testid="stDataFrame"] canvas'
-DRAWN = {"run": TABLE, "question": TABLE, "glossary": TABLE, "profiles": TABLE}
+DRAWN = {"run": TABLE, "question": TABLE, "glossary": ".scroll table", "profiles": TABLE}
 """What must be there before a picture is taken; a chart where nothing is named."""
 
 COLOURS = 128

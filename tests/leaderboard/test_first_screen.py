@@ -183,8 +183,11 @@ def test_provenances_of_joules_are_told_apart_by_shape(index: Index) -> None:
         for number, row in enumerate(drawable(shown))
     )
     figure = scatter(replace(shown, rows=rows, points=rows)).to_dict()
-    symbols = {t["name"]: t["marker"]["symbol"] for t in figure["data"] if "marker" in t}
+    points = [trace for trace in figure["data"] if "customdata" in trace]
+    symbols = {trace["name"]: trace["marker"]["symbol"] for trace in points}
     assert len(set(symbols.values())) == len(symbols) == 3
+    legend = {t["name"]: t["marker"] for t in figure["data"] if t["mode"] == "markers"}
+    assert {name: legend[name]["symbol"] for name in symbols} == symbols
     assert "accelerator" in figure["layout"]["xaxis"]["title"]["text"]
 
 

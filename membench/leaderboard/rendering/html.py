@@ -11,11 +11,12 @@ from membench.domain.labels import JsonView
 Records = Sequence[JsonView]
 
 WORDS_STYLE = """
+td.title { white-space: normal !important; min-width: 14rem; }
 td.words { white-space: normal !important; min-width: 20rem; }
 td.prose { white-space: normal !important; min-width: 44rem; }
 @media (max-width: 640px) { td.words, td.prose { min-width: 14rem; } }
 """
-"""Of cells with a sentence or a paragraph."""
+"""Of cells with a long title, a sentence or a paragraph."""
 
 STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d5d8de, #43474f);
@@ -57,7 +58,8 @@ summary { cursor: pointer; padding: .2rem 0; }
 .chips { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; padding-bottom: .3rem; }
 @media (max-width: 640px) {
   .narrow { display: block; } .wide-only, .modebar-container { display: none; }
-  td:first-child { white-space: normal; } td.name:first-child { min-width: 10rem; }
+  td:first-child { white-space: normal; }
+  td.name:first-child, td.title:first-child { min-width: 10rem; }
   body { padding: .4rem .7rem; } h1 { font-size: 1.2rem; margin: .4rem 0; }
   nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; gap: .9rem; font-size: .95rem; }
 }
@@ -152,8 +154,8 @@ def cell(name: str, record: JsonView, links: Mapping[str, tuple[str, str]]) -> s
 
 
 def cell_class(text: str) -> str:
-    """How a cell's words are set: a name, a sentence or a paragraph; nothing for a figure."""
-    sizes = {"prose": 240, "words": 60, "name": 16}
+    """How a cell's words are set, by their number; nothing for the shortest."""
+    sizes = {"prose": 240, "words": 60, "title": 36, "name": 16}
     name = next((name for name, least in sizes.items() if len(text) > least), "")
     return f" class={name}" if name else ""
 

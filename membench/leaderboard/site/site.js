@@ -86,7 +86,7 @@ function table(caption, names, rows) {
       if (value instanceof Node) cell.append(value);
       else cell.textContent = typeof value === "number" ? Number(value.toFixed(3)) : value;
       const size = cell.textContent.length;
-      if (size > 16) cell.className = size > 60 ? "words" : "name";
+      if (size > 16) cell.className = size > 60 ? "words" : size > 36 ? "title" : "name";
     });
   }
   const box = element("div", null, { class: "scroll", tabindex: "0", role: "region", "aria-label": caption });

@@ -68,6 +68,9 @@ def scatter(board: Board, width: int = WIDE) -> Any:
     for kind in dict.fromkeys(kind_of(row, board) for row in rows):
         mine = [row for row in rows if kind_of(row, board) == kind]
         figure.add_trace(point_trace(mine, board, names, full, kind=kind, many=len(rows)))
+        figure.add_trace(legend_entry(kind_name(kind), symbol_of(kind), COLOURS["off"]))
+    if any(not row.joined for row in rows):
+        figure.add_trace(legend_entry("another meter", "circle", COLOURS["apart"]))
     narrow = width <= NARROW
     figure.update_layout(
         xaxis={
@@ -108,6 +111,27 @@ def kind_of(row: BoardRow, board: Board) -> tuple[str, str]:
     return row.fidelity, row.energy if meter else ""
 
 
+def kind_name(kind: tuple[str, str]) -> str:
+    """A kind for people."""
+    return ", ".join(part for part in kind if part)
+
+
+def symbol_of(kind: tuple[str, str]) -> str:
+    """The marker of a kind."""
+    fidelity, provenance = kind
+    return SHAPES.get(fidelity, "diamond") + FILLS.get(provenance, "")
+
+
+def legend_entry(name: str, symbol: str, colour: str) -> Any:
+    """What one sign means, in a colour that says nothing else; with a kind its points go."""
+    import plotly.graph_objects as go
+
+    marker = {"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}}
+    return go.Scatter(
+        x=[None], y=[None], mode="markers", marker=marker, name=name, legendgroup=name
+    )
+
+
 def colour_of(row: BoardRow) -> str:
     """The colour that repeats where a row stands."""
     if not row.joined:
@@ -127,7 +151,7 @@ def point_trace(
     """Points of one kind; those that have no row of their own are small and without bars."""
     import plotly.graph_objects as go
 
-    factor, (fidelity, provenance) = scale(board), kind
+    factor = scale(board)
     colours = [colour_of(row) for row in rows]
     barred = [(many <= WITH_BARS or is_on(row)) and row.run_id in full for row in rows]
     costs = [spread(r.cost, 1.0) if b else (0.0, 0.0) for r, b in zip(rows, barred, strict=True)]
@@ -144,7 +168,7 @@ def point_trace(
         text=[name for name, _ in mine],
         textposition=[side for _, side in mine],
         marker={
-            "symbol": SHAPES.get(fidelity, "diamond") + FILLS.get(provenance, ""),
+            "symbol": symbol_of(kind),
             "size": [11 if row.run_id in full else 6 for row in rows],
             "color": colours,
             "line": {"width": 2, "color": colours},
@@ -152,7 +176,9 @@ def point_trace(
         customdata=[r.run_id for r in rows],
         hovertext=[hover(r, board.choice) for r in rows],
         hoverinfo="text",
-        name=", ".join(part for part in kind if part),
+        name=kind_name(kind),
+        legendgroup=kind_name(kind),
+        showlegend=False,
     )
 
 
