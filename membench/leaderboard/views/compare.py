@@ -200,8 +200,16 @@ def table_records(pair: Comparison, labels: Mapping[str, str]) -> list[Record]:
         return []
     head, other = labels[pair.first.name], labels[pair.second.name]
     return [
-        {"": f"{head} right", f"{other} right": table.both, f"{other} wrong": table.only_a},
-        {"": f"{head} wrong", f"{other} right": table.only_b, f"{other} wrong": table.neither},
+        {
+            "questions": f"{head} right",
+            f"{other} right": table.both,
+            f"{other} wrong": table.only_a,
+        },
+        {
+            "questions": f"{head} wrong",
+            f"{other} right": table.only_b,
+            f"{other} wrong": table.neither,
+        },
     ]
 
 
