@@ -19,8 +19,8 @@ from enum import StrEnum
 
 from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, Provenance
+from membench.records.energy_summary import EnergyEntry
 from membench.records.fields import plain_fields
-from membench.records.summary import EnergyEntry
 
 STRENGTH = tuple(Provenance)
 """Labels from the strongest to the weakest."""

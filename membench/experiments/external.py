@@ -17,8 +17,10 @@ from membench.experiments.predictions import PredictedCase, longest_list, predic
 from membench.harness.prepare import ResolvedRun, prepare
 from membench.readers.registry import OWN_READER
 from membench.records.comparison_key import ComparisonKey
+from membench.records.cost_summary import RunCosts
+from membench.records.energy_summary import EnergySummary
 from membench.records.spec import ExecOptions, RunSpec
-from membench.records.summary import Counts, EnergySummary, RunCosts, Summary
+from membench.records.summary import Counts, Summary
 from membench.tasks.base import AnyTask
 from membench.tasks.find import Version, choice_note
 

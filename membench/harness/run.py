@@ -20,13 +20,14 @@ from membench.adapters.environment import environments
 from membench.adapters.hosted import host_of, round_trip_ms
 from membench.adapters.isolation import Isolation
 from membench.domain.clock import Clock
-from membench.domain.errors import RunStateError, Stopped, UsageError
+from membench.domain.errors import UsageError
 from membench.domain.labels import JsonView, Role
 from membench.harness.lanes import shared_by_engines
 from membench.harness.manifest import new_manifest
 from membench.harness.places import open_run, stored_spec
 from membench.harness.prepare import DatasetStats, ResolvedRun, prepare, survey
 from membench.harness.progress import LoggedProgress, NullProgress, Progress
+from membench.harness.resumption import check_unchanged, resumable, with_own_cassette
 from membench.harness.run_energy import energy_of, energy_report, under_protocol, watched
 from membench.harness.run_models import (
     Models,
@@ -46,7 +47,6 @@ from membench.harness.summary import summarise
 from membench.harness.unrecorded import charge_unrecorded
 from membench.llm.spending import spent_by_role
 from membench.readers.registry import reads_nothing
-from membench.records.journal import DiskFull
 from membench.records.manifest import Manifest, ParentEntry
 from membench.records.memory_gate import MemoryGate
 from membench.records.run_directory import RunDir, new_run_id
@@ -223,51 +223,12 @@ def check_reachable(prepared: ResolvedRun) -> None:
         check_answers(prepared.system, prepared.parameters, prepared.card.name)
 
 
-def with_own_cassette(options: ExecOptions, run: RunDir) -> ExecOptions:
-    """Options that go on with the cassette a run recorded in its own folder, if it did."""
-    if options.cassette_mode != "off" or not run.cassette.is_file():
-        return options
-    return replace(options, cassette_mode="record")
-
-
 def copy_records(source: Path, target: Path) -> None:
     """Copy a file or folder of records, if it is there."""
     if source.is_dir():
         shutil.copytree(source, target)
     elif source.exists():
         shutil.copy2(source, target)
-
-
-def check_unchanged(manifest: Manifest, prepared: ResolvedRun, surveyed: DatasetStats) -> None:
-    """Refuse to continue with other data or another system than the run began with.
-
-    Raises:
-        RunStateError: Names what differs.
-    """
-    fresh = new_manifest(prepared, surveyed, manifest.run_id)
-    task, system = manifest.task, manifest.system
-    for part, before, now in (
-        ("data", task.dataset_sha256, fresh.task.dataset_sha256),
-        ("questions", task.question_set_sha256, fresh.task.question_set_sha256),
-        ("system version", system.version, fresh.system.version),
-        ("system parameters", system.parameters, fresh.system.parameters),
-        *_resumed_models(manifest, fresh),
-    ):
-        if before != now:
-            raise RunStateError(
-                f"run {manifest.run_id} cannot be resumed: {part} changed",
-                f"It began with {before}, there is now {now}. Start a new run instead.",
-            )
-
-
-def _resumed_models(manifest: Manifest, fresh: Manifest) -> list[tuple[str, object, object]]:
-    """The local models of roles that have the model they had; a derived run may change others."""
-    before, now = manifest.local_models, fresh.local_models
-    return [
-        (f"the {role} model", before[role], now[role])
-        for role in before
-        if role in now and manifest.models.get(role) == fresh.models.get(role)
-    ]
 
 
 def execute(
@@ -410,51 +371,6 @@ def stage(progress: Progress, name: str, total: int | None, unit: str) -> Iterat
         yield
     finally:
         progress.finish()
-
-
-@contextmanager
-def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
-    """Turn an interruption into `Stopped`, saying how to go on."""
-    how = f"Continue it with: {resuming(run, options)}"
-    try:
-        yield
-    except Stopped as stop:
-        mark_interrupted(run)
-        what = f"{stop}; what was recorded is kept. {stop.remedy}".strip()
-        raise Stopped(f"{what} {how}") from None
-    except KeyboardInterrupt:
-        mark_interrupted(run)
-        raise Stopped(f"interrupted; what was recorded is kept. {how}") from None
-    except DiskFull as error:
-        mark_interrupted(run)
-        raise Stopped(
-            f"no space left for {error.path}; what was recorded is kept. Free some space. {how}"
-        ) from None
-    except OSError as error:
-        if not isinstance(error.errno, int) or error.errno not in (28, 122):
-            raise
-        mark_interrupted(run)
-        raise Stopped(f"no space left on the disk of {run.path}. Free some space. {how}") from None
-
-
-def resuming(run: RunDir, options: ExecOptions) -> str:
-    """The command that goes on with a run."""
-    command = f"membench run --resume {run.path}"
-    if options.data is not None:
-        command += f" --data {options.data}"
-    if options.base_url is not None:
-        command += f" --base-url {options.base_url}"
-    if options.cassette is not None:
-        command += f" --cassette {options.cassette} --cassette-mode {options.cassette_mode}"
-    return command
-
-
-def mark_interrupted(run: RunDir) -> None:
-    """Say so in the manifest, unless the disk has no room even for that."""
-    try:
-        run.write_manifest(replace(run.manifest(), status="interrupted"))
-    except OSError:
-        return
 
 
 def warn(prepared: ResolvedRun, progress: Progress) -> None:

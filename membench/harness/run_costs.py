@@ -17,8 +17,7 @@ from membench.domain.labels import JsonView, Phase
 from membench.energy.attribution.integrate import union_length
 from membench.energy.span_columns import SpanColumns
 from membench.records.attempts import CaseAttempt
-from membench.records.record import Record
-from membench.records.summary import (
+from membench.records.cost_summary import (
     AbandonedCost,
     ContextCut,
     ContextTokens,
@@ -26,6 +25,7 @@ from membench.records.summary import (
     RunCosts,
     StoredMemories,
 )
+from membench.records.record import Record
 from membench.records.telemetry import Telemetry
 from membench.records.usage import LateUsage, PhaseUsage, known_sum
 

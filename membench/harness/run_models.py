@@ -17,7 +17,7 @@ from membench.llm.cassette.cassette import Cassette
 from membench.llm.config import SERVERS, Budget, GatewayConfig, ModelSpec, Price
 from membench.llm.phase_meter import GatewayAccess
 from membench.llm.spending import spent
-from membench.llm.upstreams.local.entry import EXAMPLES
+from membench.llm.upstreams.local.entry import EXAMPLES, KEEPS_STATES
 from membench.llm.windows import window_of
 from membench.readers.registry import choose_reader
 from membench.records.journal import Appender
@@ -250,7 +250,8 @@ def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
         if name not in known:
             raise UnknownName("model setting", name, known)
     if settings.get("cache_prompt") is None and has_examples(prepared, role, spec):
-        settings["cache_prompt"] = EXAMPLES if settings.get("slots") in (None, 1) else False
+        kept = KEEPS_STATES and settings.get("slots") in (None, 1)
+        settings["cache_prompt"] = EXAMPLES if kept else False
     if settings.get("price") is not None:
         settings["price"] = Price(**settings["price"])
     nulls = frozenset(n for n in SENT if n in settings and settings[n] is None)

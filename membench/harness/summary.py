@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from membench.harness.stages.score import ScoreResults
+from membench.records.energy_summary import EnergySummary
 from membench.records.manifest import Manifest
-from membench.records.summary import EnergySummary, Summary
+from membench.records.summary import Summary
 
 
 def summarise(manifest: Manifest, scored: ScoreResults, energy: EnergySummary) -> Summary:

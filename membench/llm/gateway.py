@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -32,11 +30,11 @@ from membench.domain.errors import BudgetSpent, ProviderFault, Reason, Stopped, 
 from membench.domain.labels import JsonView, Phase, Role
 from membench.domain.system import ModelEndpoint
 from membench.llm import openai_protocol, prices
-from membench.llm.account import Account
 from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.client import ModelClient
 from membench.llm.config import GatewayConfig, ModelSpec, Seat
+from membench.llm.lane_account import LaneAccount, drained
 from membench.llm.meter import CallMeter, reason_of
 from membench.llm.phase_meter import GatewayAccess
 from membench.llm.refused_parameters import ParameterChange
@@ -45,7 +43,7 @@ from membench.llm.request_shape import shape_problem
 from membench.llm.spending import SpendLog
 from membench.llm.upstreams.base import EVENTS
 from membench.llm.upstreams.choose import upstream_for
-from membench.records.usage import LateUsage, PhaseUsage, Usage
+from membench.records.usage import LateUsage, Usage
 
 T = TypeVar("T")
 
@@ -57,83 +55,6 @@ ROLE_OF = {
 }
 SYSTEM_ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
 _NO_RETRY = {"x-should-retry": "false"}
-_POLL_S = 0.01
-
-
-@dataclass
-class LaneAccount:
-    """Per-lane accounts: the open phase, and closed ones with calls in flight.
-
-    Attributes:
-        token: What a system's calls carry.
-        control: What the lane's own control calls carry; no system is given it.
-        account: Of the open phase.
-        past: Closed ones with calls in flight.
-    """
-
-    token: str
-    control: str
-    account: Account = field(default_factory=lambda: Account(closed=True))
-    past: list[Account] = field(default_factory=list)
-
-    def begin(self, case: str) -> None:
-        """Start an attempt: calls until the first phase are the case's start-up.
-
-        A phase that is still open is of an attempt whose lane was killed: it does not count.
-        """
-        self.abandon()
-        self._turn(Account(case, closed=True))
-
-    def open(self, case: str, event: int, phase: Phase) -> None:
-        """Open a phase; another case than before is a new attempt."""
-        same = case == self.account.case
-        delivered = self.account.delivered if same else Counter[tuple[str, str, str]]()
-        self._turn(Account(case, event, phase, delivered=delivered))
-
-    def abandon(self) -> None:
-        """Mark a phase that nobody closed, and end it."""
-        self.account.abandoned |= not self.account.closed
-        self.account.closed = True
-
-    def _turn(self, account: Account) -> None:
-        """Make `account` the current one."""
-        self.past = [old for old in (*self.past, self.account) if old.pending or old.roles]
-        self.account = account
-
-    async def close(self, drain_s: float) -> PhaseUsage:
-        """Close the phase after its calls, or after `drain_s` seconds."""
-        account = self.account
-        await _drained((account,), drain_s)
-        account.closed = True
-        return _taken(account)
-
-    def late(self) -> list[LateUsage]:
-        """Usage that came after its phase was closed, since last asked."""
-        accounts = (*self.past, *((self.account,) if self.account.closed else ()))
-        return [_addressed(account) for account in accounts if account.roles]
-
-
-async def _drained(accounts: Sequence[Account], drain_s: float) -> None:
-    """Wait until no call of `accounts` is in flight, or for `drain_s` seconds."""
-    waited = 0.0
-    while waited < drain_s and any(account.pending for account in accounts):
-        await asyncio.sleep(_POLL_S)
-        waited += _POLL_S
-
-
-def _taken(account: Account) -> PhaseUsage:
-    """An account's usage; what was taken counts no more."""
-    usage = PhaseUsage.of(account.roles, account.faults)
-    account.roles, account.faults = {}, []
-    return usage
-
-
-def _addressed(account: Account) -> LateUsage:
-    """Late usage with the phase it belongs to."""
-    usage = _taken(account)
-    return LateUsage(
-        usage, account.case or None, account.event, account.phase, abandoned=account.abandoned
-    )
 
 
 class Gateway:
@@ -241,7 +162,7 @@ class Gateway:
         self._by_token.pop(lane.token, None)
         self._by_control.pop(lane.control, None)
         lane.abandon()
-        await _drained((*lane.past, lane.account), self.config.drain_s)
+        await drained((*lane.past, lane.account), self.config.drain_s)
         return lane.late()
 
     def client(self) -> ModelClient:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from membench.domain.labels import JsonObject, JsonView, Provenance, Role
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.domain.score import Category, Metric
 from membench.records.comparison_key import ComparisonKey
+from membench.records.cost_summary import RunCosts
+from membench.records.energy_summary import EnergySummary
 from membench.records.fields import known_fields, plain_fields
 from membench.records.manifest import SCHEMA, SystemEntry
 from membench.records.memory_gate import MemoryGate
@@ -40,69 +42,6 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class PhaseTime:
-    """Seconds of a phase.
-
-    Attributes:
-        total: Sum of spans.
-        wall: Length of their union.
-        p50: Median span; None without any.
-        p95: 95th percentile; None without any.
-    """
-
-    total: float
-    wall: float
-    p50: float | None = None
-    p95: float | None = None
-
-
-@dataclass(frozen=True)
-class ContextTokens:
-    """Tokens recalled per ask; None where nothing was recalled."""
-
-    mean: float | None = None
-    p95: float | None = None
-
-
-@dataclass(frozen=True)
-class ContextCut:
-    """Contexts that were cut to fit the reader's window or the budget of tokens.
-
-    Attributes:
-        questions: Questions whose recalled memories did not all fit.
-        memories: Memories that were left out of them.
-    """
-
-    questions: int = 0
-    memories: int = 0
-
-
-@dataclass(frozen=True)
-class StoredMemories:
-    """What was left in the stores of a run.
-
-    Attributes:
-        cases: Cases whose store was counted.
-        empty: Cases of them in which nothing was stored.
-        mean: Mean memories in a store; None without any counted.
-    """
-
-    cases: int = 0
-    empty: int = 0
-    mean: float | None = None
-
-    @property
-    def nothing(self) -> bool:
-        """Whether every store that was counted stayed empty."""
-        return 0 < self.cases == self.empty
-
-    @classmethod
-    def from_json(cls, stored: JsonView | None) -> Self:
-        """Read it back; a summary without the entry counted no store."""
-        return cls(**known_fields(cls, stored or {}))
-
-
-@dataclass(frozen=True)
 class CarriedOver:
     """What a system knew in one case and was told in another: state that outlived its reset.
 
@@ -124,200 +63,6 @@ class CarriedOver:
     def from_json(cls, stored: JsonView | None) -> Self:
         """Read it back; a summary without the entry knows of none."""
         return cls(**known_fields(cls, stored or {}))
-
-
-@dataclass(frozen=True)
-class EnergyEntry:
-    """Joules with their label.
-
-    Attributes:
-        joules: None if and only if unavailable.
-        net_joules: Less the idle power; None without a baseline.
-        provenance: How the figure came about.
-        u_joules: One-sigma uncertainty; None if unknown.
-    """
-
-    joules: float | None = None
-    net_joules: float | None = None
-    provenance: str = Provenance.UNAVAILABLE.value
-    u_joules: float | None = None
-
-    @classmethod
-    def from_json(cls, stored: JsonView | None) -> Self:
-        """Read it back; an entry that is not there is unavailable."""
-        return cls(**known_fields(cls, stored or {}))
-
-
-@dataclass(frozen=True)
-class PhaseEnergy:
-    """Joules of a phase, and of each role in it where models were called."""
-
-    total: EnergyEntry = field(default_factory=EnergyEntry)
-    roles: Mapping[str, EnergyEntry] = field(default_factory=dict)
-
-    def to_json(self) -> JsonObject:
-        """As in the summary."""
-        roles = {role: plain_fields(figure) for role, figure in self.roles.items()}
-        return {**plain_fields(self.total), "roles": roles}
-
-    @classmethod
-    def from_json(cls, stored: JsonView) -> Self:
-        """Read it back."""
-        roles = {r: EnergyEntry.from_json(entry) for r, entry in stored.get("roles", {}).items()}
-        return cls(EnergyEntry.from_json(stored), roles)
-
-
-@dataclass(frozen=True)
-class EnergySummary:
-    """Joules of a run: phases + idle + unattributed = total.
-
-    Attributes:
-        total: Without the judge.
-        phases: By phase.
-        idle: While nothing was at work.
-        unattributed: What cannot be assigned.
-        judge: The judge's own.
-        boundary: What the counters are of; None without a source.
-        sources: Name, provenance and method of each.
-    """
-
-    total: EnergyEntry = field(default_factory=EnergyEntry)
-    phases: Mapping[str, PhaseEnergy] = field(default_factory=dict)
-    idle: EnergyEntry = field(default_factory=EnergyEntry)
-    unattributed: EnergyEntry = field(default_factory=EnergyEntry)
-    judge: EnergyEntry = field(default_factory=EnergyEntry)
-    boundary: str | None = None
-    sources: Sequence[JsonView] = ()
-
-    def to_json(self) -> JsonObject:
-        """As in the summary."""
-        return {
-            **{name: plain_fields(getattr(self, name)) for name in _FIGURES},
-            "phases": {name: figure.to_json() for name, figure in self.phases.items()},
-            "boundary": self.boundary,
-            "sources": [dict(source) for source in self.sources],
-        }
-
-    @classmethod
-    def from_json(cls, stored: JsonView) -> Self:
-        """Read it back."""
-        return cls(
-            **{name: EnergyEntry.from_json(stored.get(name)) for name in _FIGURES},
-            phases={n: PhaseEnergy.from_json(e) for n, e in stored.get("phases", {}).items()},
-            boundary=stored.get("boundary"),
-            sources=tuple(stored.get("sources", ())),
-        )
-
-
-_FIGURES = ("total", "idle", "unattributed", "judge")
-
-
-@dataclass(frozen=True)
-class AbandonedCost:
-    """What attempts that do not count cost.
-
-    Attributes:
-        time_s: Sum of spans.
-        cpu_s: CPU seconds; None if unknown.
-        usage: Model calls by phase.
-    """
-
-    time_s: float = 0.0
-    cpu_s: float | None = 0.0
-    usage: Mapping[str, PhaseUsage] = field(default_factory=dict)
-
-    def to_json(self) -> JsonObject:
-        """As in the summary."""
-        return plain_fields(self) | {"usage": usage_to_json(self.usage)}
-
-    @classmethod
-    def from_json(cls, stored: JsonView) -> Self:
-        """Read it back."""
-        return cls(**known_fields(cls, stored) | {"usage": usage_from_json(stored.get("usage"))})
-
-
-@dataclass(frozen=True)
-class RunCosts:
-    """What a run cost without joules.
-
-    Attributes:
-        usage: Model calls by phase.
-        turns: Turns that were ingested; None where nobody saw it (predictions made elsewhere).
-        tokens: Tokens of their texts, likewise.
-        context_tokens: Tokens recalled per ask.
-        context_cut: Contexts that were cut; not written without any.
-        replies: What became of the replies that the system asked its model for, by outcome; not
-            written where no system counts them.
-        recalled: Mean memories per ask; None where nothing was recalled.
-        stored: Memories in the store of a case after its last change; not written where no store
-            was counted.
-        time_s: Seconds by phase.
-        cpu_s: CPU seconds by phase, of lanes, their children and models; None where the machine of
-            a model is not metered.
-        peak_rss_bytes: Largest resident memory of a lane.
-        store_bytes: Largest store.
-        late_calls: Calls after their phase was closed.
-        abandoned: What attempts that do not count cost.
-    """
-
-    usage: Mapping[str, PhaseUsage] = field(default_factory=dict)
-    turns: int | None = 0
-    tokens: int | None = 0
-    context_tokens: ContextTokens = field(default_factory=ContextTokens)
-    context_cut: ContextCut = field(default_factory=ContextCut)
-    replies: Mapping[str, int] = field(default_factory=dict)
-    recalled: float | None = None
-    stored: StoredMemories = field(default_factory=StoredMemories)
-    time_s: Mapping[str, PhaseTime] = field(default_factory=dict)
-    cpu_s: Mapping[str, float | None] = field(default_factory=dict)
-    peak_rss_bytes: int | None = None
-    store_bytes: int | None = None
-    late_calls: int = 0
-    abandoned: AbandonedCost = field(default_factory=AbandonedCost)
-
-    def to_json(self) -> JsonObject:
-        """The cost part of a summary."""
-        return {
-            "usage": usage_to_json(self.usage),
-            "ingested": {"turns": self.turns, "tokens": self.tokens},
-            "context_tokens": plain_fields(self.context_tokens),
-            **(
-                {"context_cut": plain_fields(self.context_cut)}
-                if self.context_cut.questions
-                else {}
-            ),
-            **({"replies": dict(self.replies)} if self.replies else {}),
-            "recalled": {"mean": self.recalled},
-            **({"stored": plain_fields(self.stored)} if self.stored.cases else {}),
-            "time_s": {phase: plain_fields(time) for phase, time in self.time_s.items()},
-            "cpu_s": dict(self.cpu_s),
-            "peak_rss_bytes": self.peak_rss_bytes,
-            "store_bytes": self.store_bytes,
-            "late_calls": self.late_calls,
-            "abandoned": self.abandoned.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, stored: JsonView) -> Self:
-        """Read it back from a summary."""
-        context = known_fields(ContextTokens, stored["context_tokens"])
-        times = stored["time_s"].items()
-        return cls(
-            usage=usage_from_json(stored["usage"]),
-            turns=stored["ingested"]["turns"],
-            tokens=stored["ingested"]["tokens"],
-            context_tokens=ContextTokens(**context),
-            context_cut=ContextCut(**known_fields(ContextCut, stored.get("context_cut") or {})),
-            replies=dict(stored.get("replies") or {}),
-            recalled=stored["recalled"]["mean"],
-            stored=StoredMemories.from_json(stored.get("stored")),
-            time_s={phase: PhaseTime(**known_fields(PhaseTime, entry)) for phase, entry in times},
-            cpu_s=dict(stored["cpu_s"]),
-            peak_rss_bytes=stored.get("peak_rss_bytes"),
-            store_bytes=stored.get("store_bytes"),
-            late_calls=stored.get("late_calls", 0),
-            abandoned=AbandonedCost.from_json(stored.get("abandoned") or {}),
-        )
 
 
 @dataclass(frozen=True)
@@ -465,16 +210,6 @@ def never_scored(metrics: Mapping[str, Metric]) -> frozenset[str]:
     """Names of metrics of which nothing was ever scored; see `scored_value`."""
     scored = {name: metrics.get(f"{name}.scored") for name in metrics}
     return frozenset(name for name, found in scored.items() if found is not None and found.n == 0)
-
-
-def usage_to_json(usage: Mapping[str, PhaseUsage]) -> JsonObject:
-    """Usage by phase."""
-    return {phase: part.to_json() for phase, part in usage.items()}
-
-
-def usage_from_json(stored: JsonView | None) -> dict[str, PhaseUsage]:
-    """Read it back."""
-    return {phase: PhaseUsage.from_json(part) for phase, part in (stored or {}).items()}
 
 
 def metrics_to_json(metrics: Mapping[str, Metric]) -> JsonObject:

@@ -20,19 +20,12 @@ from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.bundles.bundle import checksums, json_file
 from membench.records.comparison_key import ComparisonKey, CostKey
+from membench.records.cost_summary import ContextTokens, PhaseTime, RunCosts
+from membench.records.energy_summary import EnergyEntry, EnergySummary, PhaseEnergy
 from membench.records.manifest import CodeEntry, HardwareEntry, Manifest, SystemEntry, TaskEntry
 from membench.records.run_directory import replace_json
 from membench.records.spec import RunSpec
-from membench.records.summary import (
-    ContextTokens,
-    Counts,
-    EnergyEntry,
-    EnergySummary,
-    PhaseEnergy,
-    PhaseTime,
-    RunCosts,
-    Summary,
-)
+from membench.records.summary import Counts, Summary
 from membench.records.usage import PhaseUsage
 
 if TYPE_CHECKING:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from membench.adapters.card_file import FILE as CARD
 from membench.adapters.environment import environments
-from membench.adapters.environment.environments import EnvironmentProblem
+from membench.adapters.environment.problem import EnvironmentProblem
+from membench.adapters.environment.pythons import find_python
+from membench.adapters.environment.uv import find_uv, uv_variables
 from membench.adapters.registry import SystemCard, get_card
 from membench.domain.errors import DataError, UsageError
 from membench.experiments.profile import Profile, RoleProfile
@@ -149,15 +151,15 @@ def resolve(card: SystemCard, folder: Path, name: str) -> str:
     requirements = folder / REQUIREMENTS
     torch = "torch==" in requirements.read_text(encoding="utf-8")
     style = ("--no-emit-package", "torch") if torch else ("--universal",)
-    python = ".".join(environments.find_python(card).version.split(".")[:2])
-    command = [str(environments.find_uv()), "pip", "compile", "--quiet", "--generate-hashes"]
+    python = ".".join(find_python(card).version.split(".")[:2])
+    command = [str(find_uv()), "pip", "compile", "--quiet", "--generate-hashes"]
     command += ["--no-header", *style, "--python-version", python, REQUIREMENTS]
     command += ["-o", card.environment.lock]
     (folder / card.environment.lock).unlink(missing_ok=True)
     done = subprocess.run(
         command,
         cwd=folder,
-        env=environments.uv_variables(),
+        env=uv_variables(),
         capture_output=True,
         text=True,
         check=False,

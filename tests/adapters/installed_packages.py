@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from membench.adapters.environment import environments
-from membench.adapters.environment.environments import EnvironmentProblem
+from membench.adapters.environment.problem import EnvironmentProblem
 from membench.adapters.registry import SystemCard
 
 

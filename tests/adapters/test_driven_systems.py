@@ -16,7 +16,7 @@ from membench.harness.prepare import prepare, survey
 from membench.harness.run import start
 from membench.leaderboard.bundles.bundle import BundleError, check_named
 from membench.leaderboard.store.rows import label
-from membench.leaderboard.validation.parsing import found_as
+from membench.leaderboard.validation.agreement import found_as
 from membench.records.manifest import SystemEntry
 from membench.records.spec import ExecOptions, RunSpec
 

@@ -20,9 +20,10 @@ from membench.leaderboard.store.rows import facts_of
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views.board.rows import why_unranked
 from membench.llm.upstreams.scripted.rules import Text
+from membench.records.cost_summary import StoredMemories
 from membench.records.journal import read_lines
 from membench.records.spec import ExecOptions, RunSpec
-from membench.records.summary import StoredMemories, Summary
+from membench.records.summary import Summary
 from membench.testing.scripted import ReplyRule, ScriptedServer
 
 pytestmark = pytest.mark.slow

@@ -13,9 +13,9 @@ from membench.harness.prepare import prepare
 from membench.harness.run import start
 from membench.harness.run_energy import SpanTally, energy_of, energy_report
 from membench.harness.stages.score import score
+from membench.records.energy_summary import EnergySummary
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
-from membench.records.summary import EnergySummary
 from membench.records.telemetry import Telemetry
 from membench.records.usage import PhaseUsage, Usage
 

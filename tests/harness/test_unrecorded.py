@@ -19,9 +19,10 @@ from membench.harness.run import RunResult, rescore, resume, start
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.validation import verify
 from membench.llm.upstreams.scripted.rules import Text
+from membench.records.cost_summary import AbandonedCost
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
-from membench.records.summary import AbandonedCost, Summary, unrecorded_calls
+from membench.records.summary import Summary, unrecorded_calls
 from membench.records.usage import PhaseUsage, Usage
 from membench.testing.scripted import ReplyRule, ScriptedServer
 

@@ -16,6 +16,7 @@ from membench.domain.labels import Phase, Role
 from membench.domain.score import Category, Metric, Score
 from membench.harness.run import start
 from membench.leaderboard.bundles import field_types, manifest_schema, score_schema, summary_schema
+from membench.records import cost_summary, energy_summary
 from membench.records import manifest as manifests
 from membench.records import summary as summaries
 from membench.records.comparison_key import ComparisonKey, CostKey
@@ -136,7 +137,7 @@ PHASES = st.dictionaries(
         st.dictionaries(st.sampled_from(Role), st.builds(Usage, st.integers(0, 9))),
     ),
 )
-FIGURES = st.builds(summaries.EnergyEntry, REALS, REALS, st.just("measured"), REALS)
+FIGURES = st.builds(energy_summary.EnergyEntry, REALS, REALS, st.just("measured"), REALS)
 SUMMARIES = st.builds(
     Summary,
     **dict.fromkeys(("run_id", "task", "split", "system", "division"), st.text(max_size=5)),
@@ -157,19 +158,21 @@ SUMMARIES = st.builds(
     ),
     notes=st.lists(st.text(max_size=5)).map(tuple),
     costs=st.builds(
-        summaries.RunCosts,
+        cost_summary.RunCosts,
         usage=PHASES,
         time_s=st.dictionaries(
-            st.just("recall"), st.builds(summaries.PhaseTime, st.floats(0, 9), st.floats(0, 9))
+            st.just("recall"), st.builds(cost_summary.PhaseTime, st.floats(0, 9), st.floats(0, 9))
         ),
-        abandoned=st.builds(summaries.AbandonedCost, usage=PHASES),
+        abandoned=st.builds(cost_summary.AbandonedCost, usage=PHASES),
     ),
     energy=st.builds(
-        summaries.EnergySummary,
+        energy_summary.EnergySummary,
         total=FIGURES,
         phases=st.dictionaries(
             st.just("recall"),
-            st.builds(summaries.PhaseEnergy, FIGURES, st.dictionaries(st.just("reader"), FIGURES)),
+            st.builds(
+                energy_summary.PhaseEnergy, FIGURES, st.dictionaries(st.just("reader"), FIGURES)
+            ),
         ),
     ),
 )
@@ -189,9 +192,9 @@ def published(model: type[field_types.StrictModel]) -> set[str]:
     return {info.alias or name for name, info in model.model_fields.items()}
 
 
-CUT = summaries.RunCosts(
-    context_cut=summaries.ContextCut(questions=1, memories=2),
-    stored=summaries.StoredMemories(cases=1),
+CUT = cost_summary.RunCosts(
+    context_cut=cost_summary.ContextCut(questions=1, memories=2),
+    stored=cost_summary.StoredMemories(cases=1),
     replies={"asked": 1},
 )
 """Costs with everything that is written only where it happened."""
@@ -211,9 +214,9 @@ def test_the_published_schema_has_the_fields_of_the_classes() -> None:
     assert published(summary_schema.Counts) == keys(summaries.Counts)
     assert published(summary_schema.MetricEntry) == keys(Metric)
     assert published(summary_schema.CategoryEntry) == keys(Category)
-    assert published(summary_schema.TimeEntry) == keys(summaries.PhaseTime)
-    assert published(summary_schema.CutEntry) == keys(summaries.ContextCut)
-    assert published(summary_schema.StoredEntry) == keys(summaries.StoredMemories)
-    assert published(summary_schema.Context) == keys(summaries.ContextTokens)
-    assert published(summary_schema.AbandonedEntry) == keys(summaries.AbandonedCost)
+    assert published(summary_schema.TimeEntry) == keys(cost_summary.PhaseTime)
+    assert published(summary_schema.CutEntry) == keys(cost_summary.ContextCut)
+    assert published(summary_schema.StoredEntry) == keys(cost_summary.StoredMemories)
+    assert published(summary_schema.Context) == keys(cost_summary.ContextTokens)
+    assert published(summary_schema.AbandonedEntry) == keys(cost_summary.AbandonedCost)
     assert published(score_schema.ScoreLine) == keys(Score)

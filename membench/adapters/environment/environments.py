@@ -14,23 +14,22 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import platform
-import shlex
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from membench.adapters.card import EnvironmentCard, SystemCard
+from membench.adapters.environment.problem import EnvironmentProblem
+from membench.adapters.environment.pythons import Interpreter, everyone_may_enter, find_python
+from membench.adapters.environment.uv import SOURCES, find_uv, uv_variables
 from membench.domain.errors import DataError, UsageError, UserError
 from membench.domain.labels import JsonObject, JsonView
 
@@ -38,18 +37,6 @@ VARIABLE = "MEMBENCH_CACHE"
 MARKER = "membench.json"
 State = Literal["ready", "missing", "built-in"]
 Report = Callable[[str], None]
-PIP_TO_UV: Mapping[str, str] = {
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_EXTRA_INDEX_URL",
-    "find-links": "UV_FIND_LINKS",
-    "cert": "SSL_CERT_FILE",
-}
-"""What pip calls a setting -> the variable by which uv takes it."""
-SOURCES = ("UV_FIND_LINKS", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
-
-
-class EnvironmentProblem(UserError):
-    """An environment that cannot be built: no uv, no Python, no disk, an outdated lock."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +60,6 @@ class Status:
     python: str | None = None
     install_s: float | None = None
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class Interpreter:
-    """A Python that an environment can be made from."""
-
-    path: Path
-    version: str
 
 
 def cache_root() -> Path:
@@ -230,155 +209,6 @@ def _folder(card: SystemCard, python: Interpreter) -> Path:
 
 
 # --- Python and uv -------------------------------------------------------------------------------
-
-
-def find_uv() -> Path:
-    """The uv program: of the package `uv`, else on the path.
-
-    Raises:
-        EnvironmentProblem: There is none.
-    """
-    try:
-        from uv import find_uv_bin  # type: ignore[import-not-found,unused-ignore]
-
-        return Path(find_uv_bin())
-    except (ImportError, FileNotFoundError):
-        found = shutil.which("uv")
-    if found is None:
-        raise EnvironmentProblem(
-            "environments of third-party systems are built with uv, which is not installed",
-            "Install it: pip install 'membench[packages]'",
-        )
-    return Path(found)
-
-
-def find_python(card: SystemCard) -> Interpreter:
-    """A Python that the system's environment can be made from; ours if it will do.
-
-    Raises:
-        EnvironmentProblem: None of those here will do; says which would.
-    """
-    assert card.environment is not None
-    wanted = card.environment.python
-    public = card.environment.unprivileged and os.geteuid() == 0
-    own = Path(sys.executable).resolve()
-    version = ".".join(str(part) for part in sys.version_info[:3])
-    if version_fits(version, wanted) and (not public or everyone_may_reach(own)):
-        return Interpreter(own, version)
-    fitting = [python for python in _installed_pythons() if version_fits(python.version, wanted)]
-    for python in fitting:
-        if not public or everyone_may_reach(python.path):
-            return python
-    if fitting:
-        raise EnvironmentProblem(
-            f"system '{card.name}' does not run as root, and no Python {wanted} here can be "
-            "reached by another user",
-            "Run membench as an ordinary user, or install Python for all users.",
-        )
-    raise EnvironmentProblem(
-        f"system '{card.name}' needs Python {wanted}, and there is none here",
-        "Install one, for instance with `uv python install`.",
-    )
-
-
-def version_fits(version: str, specifier: str) -> bool:
-    """Whether a version `3.11.7` satisfies clauses such as `>=3.11,<3.14`."""
-    return all(_clause_fits(version, clause.strip()) for clause in specifier.split(","))
-
-
-def _clause_fits(version: str, clause: str) -> bool:
-    for operator, accept in COMPARISONS.items():
-        if clause.startswith(operator):
-            bound = _numbers(clause.removeprefix(operator))
-            return accept(_numbers(version), bound)
-    return _numbers(version)[: len(_numbers(clause))] == _numbers(clause)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.strip().split(".") if part.isdigit())
-
-
-COMPARISONS: Mapping[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
-    ">=": lambda version, bound: version >= bound,
-    "<=": lambda version, bound: version[: len(bound)] <= bound,
-    "==": lambda version, bound: version[: len(bound)] == bound,
-    "!=": lambda version, bound: version[: len(bound)] != bound,
-    ">": lambda version, bound: version[: len(bound)] > bound,
-    "<": lambda version, bound: version < bound,
-}
-"""Operator -> whether a version passes; longer operators first."""
-
-
-def everyone_may_reach(path: Path) -> bool:
-    """Whether users other than us may enter every folder on the way to a file and read it."""
-    real = path.resolve()
-    return all(place.stat().st_mode & 0o001 for place in (*real.parents, real))
-
-
-def everyone_may_enter(folder: Path) -> bool:
-    """Whether users other than us may enter a folder, or would once it is made."""
-    real = folder.resolve()
-    return all(place.stat().st_mode & 0o001 for place in (real, *real.parents) if place.exists())
-
-
-@cache
-def _installed_pythons() -> tuple[Interpreter, ...]:
-    """Every Python that uv finds here, each once, nearest to ours first."""
-    listed = subprocess.run(
-        [find_uv(), "python", "list", "--only-installed", "--output-format", "json"],
-        capture_output=True,
-        check=False,
-    )
-    try:
-        entries = json.loads(listed.stdout or b"[]")
-    except ValueError:
-        entries = []
-    found = {
-        Path(entry["path"]).resolve(): entry["version"]
-        for entry in entries
-        if entry.get("implementation") == "cpython" and entry.get("variant", "default") == "default"
-    }
-    pythons = [Interpreter(path, version) for path, version in found.items()]
-    ours = sys.version_info[1]
-    pythons.sort(key=lambda python: (abs(_numbers(python.version)[1] - ours), str(python.path)))
-    return tuple(pythons)
-
-
-def uv_variables() -> dict[str, str]:
-    """The variables uv runs with: ours, and what pip is configured to use where uv has no word."""
-    variables = dict(os.environ)
-    for name, value in pip_settings().items():
-        target = PIP_TO_UV[name]
-        if target == "UV_DEFAULT_INDEX" and "UV_INDEX_URL" in variables:
-            continue
-        variables.setdefault(target, value)
-    if "UV_EXTRA_INDEX_URL" in variables:
-        # As pip does: the best match of all indexes, not the first index that knows the name.
-        variables.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
-    return variables
-
-
-def pip_settings() -> dict[str, str]:
-    """What `pip config list` says of the settings uv has a word for; the environment's win."""
-    pip = pip_command()
-    if not pip:
-        return {}
-    listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False)
-    settings: dict[str, str] = {}
-    for line in sorted(listed.stdout.splitlines(), key=lambda line: not line.startswith(":env:")):
-        key, _, value = line.partition("=")
-        name = key.rpartition(".")[2]
-        if name in PIP_TO_UV:
-            settings.setdefault(name, " ".join(shlex.split(value)))
-    return settings
-
-
-def pip_command() -> list[str]:
-    """How pip is called: ours, else the one on the path; a virtual environment of uv has none."""
-    if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip"]
-    found = shutil.which("pip") or shutil.which("pip3")
-    return [found] if found else []
 
 
 # --- building ------------------------------------------------------------------------------------

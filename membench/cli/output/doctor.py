@@ -148,7 +148,8 @@ def tool_rows() -> list[tuple[str, str, str]]:
 
 def has_uv() -> bool:
     """Whether environments can be built, as the code that builds them sees it."""
-    from membench.adapters.environment.environments import EnvironmentProblem, find_uv
+    from membench.adapters.environment.problem import EnvironmentProblem
+    from membench.adapters.environment.uv import find_uv
 
     try:
         find_uv()

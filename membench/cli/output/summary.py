@@ -26,12 +26,11 @@ from membench.energy.figure import joules_text
 from membench.harness.run import RunResult
 from membench.metrics.statistics import interval_text
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION, mean_cost, phase_cost
+from membench.records.energy_summary import EnergySummary, PhaseEnergy
 from membench.records.journal import read_lines
 from membench.records.memory_gate import memory_gate_lines
 from membench.records.run_directory import RunDir
 from membench.records.summary import (
-    EnergySummary,
-    PhaseEnergy,
     Summary,
     never_scored,
     replies_text,

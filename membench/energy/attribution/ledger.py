@@ -50,7 +50,7 @@ from membench.energy.figure import Allocation, EnergyFigure, combine, unavailabl
 from membench.energy.samples import Array, Channel, SampleLog, Span
 from membench.energy.span_columns import ChosenSpans, SpanColumns
 from membench.records.costs import QUESTION_PHASES
-from membench.records.summary import EnergyEntry, EnergySummary, PhaseEnergy
+from membench.records.energy_summary import EnergyEntry, EnergySummary, PhaseEnergy
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from membench.energy.carbon import Intensity, carbon
 from membench.energy.figure import EnergyFigure, figure_of, summary_text
 from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
 from membench.records.costs import MAIN_COSTS
+from membench.records.energy_summary import EnergySummary
 from membench.records.lifecycle import break_even_text, lifecycle_of
-from membench.records.summary import EnergySummary, Summary
+from membench.records.summary import Summary
 
 
 def components_of(energy: EnergySummary) -> str:

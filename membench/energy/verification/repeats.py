@@ -23,8 +23,9 @@ from membench.energy.verification.validity import (
     repeatable,
     verified,
 )
+from membench.records.energy_summary import EnergyEntry
 from membench.records.manifest import Manifest
-from membench.records.summary import EnergyEntry, Summary
+from membench.records.summary import Summary
 
 PROTOCOL = "protocol"
 

@@ -26,15 +26,9 @@ from pathlib import Path
 from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject
 from membench.leaderboard.bundles.layout import LIMITS, Limits
+from membench.leaderboard.validation.agreement import disagreements, text_findings
 from membench.leaderboard.validation.energy import energy_findings
-from membench.leaderboard.validation.parsing import (
-    MANY,
-    BundleHead,
-    ParsedBundle,
-    disagreements,
-    parse_bundle,
-    text_findings,
-)
+from membench.leaderboard.validation.parsing import MANY, BundleHead, ParsedBundle, parse_bundle
 from membench.leaderboard.validation.ranges import range_findings
 from membench.leaderboard.validation.rules import FLAGS, RULES, Finding, Rule, RuleViolation
 from membench.leaderboard.validation.scoring import MetricOrigin, RescoreResult, rescore
@@ -47,7 +41,7 @@ from membench.leaderboard.validation.verifier_data import (
     question_findings,
     read_known,
 )
-from membench.records.summary import StoredMemories
+from membench.records.cost_summary import StoredMemories
 from membench.tasks.base import AnyTask
 
 __all__ = ["FLAGS", "RULES", "Finding", "Rejected", "Rule", "Verification", "as_json", "verify"]

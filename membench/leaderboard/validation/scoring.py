@@ -58,11 +58,10 @@ from membench.metrics.text import normalise
 from membench.readers.gate import gate_result, gate_sha256, recorded_answers
 from membench.readers.registry import reads_nothing
 from membench.records.attempts import RunRecords
-from membench.records.memory_gate import VERSION
+from membench.records.energy_summary import EnergySummary
 from membench.records.run_directory import RunDir
 from membench.records.scores import score_from_json
 from membench.records.spec import RunSpec
-from membench.records.summary import EnergySummary
 from membench.records.telemetry import Telemetry
 
 MetricOrigin = Literal["re-scored", "judged", "claimed"]
@@ -395,10 +394,12 @@ def recomputed_gate(bundle: ParsedBundle) -> JsonView | None:
 def recomputed_memory_gate(
     bundle: ParsedBundle, reference: VerifierData, run: RunDir, rows: OwnRows
 ) -> JsonView | None:
-    """The memory gate from the verifier's rows and data; the claim where its floor is another."""
-    claim: JsonView | None = bundle.summary.get("memory_gate")
-    if claim is None or claim.get("version") != VERSION:
-        return claim
+    """The memory gate from the verifier's rows and data; None where none is claimed.
+
+    A claim with another floor differs, and so is no way around the gate.
+    """
+    if bundle.summary.get("memory_gate") is None:
+        return None
     own = (row for _, row in rows)
     manifest = manifest_from(bundle.manifest)
     gate = memory_gate(manifest, reference.task, reference.cases(), run, own)

@@ -15,15 +15,10 @@ from membench.leaderboard.views.isolation import isolation_words
 from membench.leaderboard.views.tables import amount, percent, significant
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS, phase_cost
+from membench.records.energy_summary import EnergyEntry, PhaseEnergy
 from membench.records.manifest import Manifest
 from membench.records.memory_gate import memory_gate_lines
-from membench.records.summary import (
-    EnergyEntry,
-    PhaseEnergy,
-    Summary,
-    never_scored,
-    replies_text,
-)
+from membench.records.summary import Summary, never_scored, replies_text
 from membench.tasks.wording import MetricWords, leading_metrics, metric_words
 
 Record = JsonObject

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from toys import GOOD
 
-from membench.adapters.environment import environments
-from membench.adapters.environment.environments import EnvironmentProblem, Interpreter
+from membench.adapters.environment import environments, pythons
+from membench.adapters.environment.problem import EnvironmentProblem
+from membench.adapters.environment.pythons import Interpreter, find_python, version_fits
+from membench.adapters.environment.uv import pip_settings, uv_variables
 from membench.adapters.registry import SYSTEMS, SystemCard, create, get_card
 from membench.domain.errors import DataError, UsageError
 from membench.domain.system import SystemContext
@@ -211,14 +213,14 @@ def test_pip_settings_are_handed_to_uv_and_the_users_win(
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     for name in (*environments.SOURCES, "UV_INDEX_STRATEGY"):
         monkeypatch.delenv(name, raising=False)
-    variables = environments.uv_variables()
+    variables = uv_variables()
     assert variables["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
     assert variables["UV_EXTRA_INDEX_URL"] == "file:///a file:///b"
     assert variables["UV_FIND_LINKS"] == "/wheels"
     assert variables["UV_INDEX_STRATEGY"] == "unsafe-best-match"
     monkeypatch.setenv("UV_FIND_LINKS", "/mine")
     monkeypatch.setenv("UV_INDEX_URL", "https://own.example/simple")
-    variables = environments.uv_variables()
+    variables = uv_variables()
     assert variables["UV_FIND_LINKS"] == "/mine"
     assert "UV_DEFAULT_INDEX" not in variables
 
@@ -228,11 +230,11 @@ def test_where_our_python_has_no_pip_the_one_on_the_path_is_asked(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert environments.pip_settings() == {}
+    assert pip_settings() == {}
     pip = tmp_path / "pip"
     pip.write_text("#!/bin/sh\necho \"global.find-links='/wheels'\"\n")
     pip.chmod(0o755)
-    assert environments.pip_settings() == {"find-links": "/wheels"}
+    assert pip_settings() == {"find-links": "/wheels"}
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_where_our_python_has_no_pip_the_one_on_the_path_is_asked(
     ],
 )
 def test_specifiers(version: str, specifier: str, fits: bool) -> None:
-    assert environments.version_fits(version, specifier) is fits
+    assert version_fits(version, specifier) is fits
 
 
 def test_a_system_that_refuses_root_gets_a_python_that_others_can_reach(
@@ -259,14 +261,14 @@ def test_a_system_that_refuses_root_gets_a_python_that_others_can_reach(
     toy = card(table="unprivileged = true")
     hidden, public = Path("/hidden/python"), Path("/usr/bin/python3")
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(environments, "everyone_may_reach", lambda path: path == public)
-    monkeypatch.setattr(environments, "everyone_may_enter", lambda _: True)
-    pythons = (Interpreter(hidden, "3.11.7"), Interpreter(public, "3.12.1"))
-    monkeypatch.setattr(environments, "_installed_pythons", lambda: pythons)
-    assert environments.find_python(toy) == Interpreter(public, "3.12.1")
-    monkeypatch.setattr(environments, "_installed_pythons", lambda: pythons[:1])
+    monkeypatch.setattr(pythons, "everyone_may_reach", lambda path: path == public)
+    monkeypatch.setattr(pythons, "everyone_may_enter", lambda _: True)
+    installed = (Interpreter(hidden, "3.11.7"), Interpreter(public, "3.12.1"))
+    monkeypatch.setattr(pythons, "_installed_pythons", lambda: installed)
+    assert find_python(toy) == Interpreter(public, "3.12.1")
+    monkeypatch.setattr(pythons, "_installed_pythons", lambda: installed[:1])
     with pytest.raises(EnvironmentProblem, match="does not run as root"):
-        environments.find_python(toy)
+        find_python(toy)
 
 
 def test_a_cache_that_others_cannot_enter_is_no_use_to_them(
@@ -276,7 +278,7 @@ def test_a_cache_that_others_cannot_enter_is_no_use_to_them(
     private.mkdir(mode=0o700)
     monkeypatch.setenv(environments.VARIABLE, str(private / "cache"))
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(environments, "everyone_may_reach", lambda _: True)
+    monkeypatch.setattr(pythons, "everyone_may_reach", lambda _: True)
     toy = card(table="unprivileged = true")
     monkeypatch.setenv(environments.VARIABLE, str(private / "cache"))
     with pytest.raises(EnvironmentProblem, match="no other user may enter") as caught:

@@ -8,7 +8,7 @@ import pytest
 from installed_packages import ensure_or_skip
 
 from membench.adapters.environment import environments
-from membench.adapters.environment.environments import EnvironmentProblem
+from membench.adapters.environment.problem import EnvironmentProblem
 from membench.adapters.registry import SystemCard, create, get_card, list_systems
 from membench.domain.case import CaseInfo
 from membench.domain.labels import Role

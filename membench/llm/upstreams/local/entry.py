@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = "examples"
 """The state after a prompt's example turns is computed once and each request starts from it."""
+
+KEEPS_STATES = hasattr(os, "memfd_create")
+"""Whether this system has files in memory, which `EXAMPLES` keeps its state in: Linux does."""
 
 PromptCache = bool | Literal["examples"]
 """What a server reuses of a prompt: nothing, what the one before has in common, or `EXAMPLES`."""

@@ -17,11 +17,8 @@ from pathlib import Path
 
 import platformdirs
 
-from membench.adapters.environment.environments import (
-    EnvironmentProblem,
-    find_uv,
-    uv_variables,
-)
+from membench.adapters.environment.problem import EnvironmentProblem
+from membench.adapters.environment.uv import find_uv, uv_variables
 from membench.domain.errors import UsageError
 from membench.llm.upstreams.local.entry import Report
 

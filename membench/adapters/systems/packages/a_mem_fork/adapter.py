@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from membench.adapters.environment.worker.changes import changes
 from membench.adapters.environment.worker.models import Vector, embedded
 from membench.adapters.environment.worker.texts import spoken, time_of
 from membench.domain.case import CaseInfo, Session
@@ -50,21 +51,14 @@ class System:
 
     def ingest(self, session: Session) -> list[MemoryChange]:
         """Add a note per turn; its neighbours may get other tags and another context."""
-        before = {memory.id: memory for memory in self.memories()}
+        before = self.memories()
         for turn in session.turns:
             if turn.content.strip():
                 time = time_of(turn, session)
                 stamp = time.strftime(TIME) if time else UNDATED
                 note = self._system.add_note(spoken(turn), time=stamp)
                 self._sources[note] = turn.id
-        after = self.memories()
-        added = [MemoryChange("add", memory) for memory in after if memory.id not in before]
-        rewritten = [
-            MemoryChange("update", memory)
-            for memory in after
-            if memory.id in before and memory.text != before[memory.id].text
-        ]
-        return [*added, *rewritten]
+        return changes(before, self.memories())
 
     def recall(self, query: Query) -> list[Memory]:
         """The nearest notes."""

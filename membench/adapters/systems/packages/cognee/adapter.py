@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from membench.adapters.environment.worker.changes import changes
 from membench.adapters.environment.worker.models import width_of
 from membench.adapters.environment.worker.texts import spoken, stamp
 from membench.domain.case import CaseInfo, Session
@@ -57,11 +58,11 @@ class System:
         lines = [spoken(turn) for turn in session.turns if turn.content.strip()]
         if not lines:
             return []
-        before = {memory.id: memory for memory in self.memories()}
+        before = self.memories()
         self._sessions.append(session)
         head = [f"Date: {stamp(session.time)}"] if session.time else []
         self._loop.run(self._cognify("\n".join([*head, *lines])))
-        return list(_changes(before, {memory.id: memory for memory in self.memories()}))
+        return changes(before, self.memories())
 
     def recall(self, query: Query) -> list[Memory]:
         """Passages, entities with their relations, facts: in the package's order, cut to k."""
@@ -136,20 +137,6 @@ LANES = ("chunks_top_k", "entities_top_k", "facts_top_k")
 def _payload(result: Any) -> JsonObject:
     found: JsonObject = {**result.payload, "id": result.id}
     return found
-
-
-def _changes(
-    before: Mapping[str | None, Memory], after: Mapping[str | None, Memory]
-) -> Iterable[MemoryChange]:
-    """What an ingestion did to the store, by comparing it."""
-    for name, memory in after.items():
-        if name not in before:
-            yield MemoryChange("add", memory)
-        elif memory.text != before[name].text:
-            yield MemoryChange("update", memory)
-    for name, memory in before.items():
-        if name not in after:
-            yield MemoryChange("delete", memory)
 
 
 def _variables(context: SystemContext) -> dict[str, str]:

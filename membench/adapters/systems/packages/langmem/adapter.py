@@ -10,6 +10,7 @@ import asyncio
 import json
 from typing import Any
 
+from membench.adapters.environment.worker.changes import changes
 from membench.adapters.environment.worker.clock import UNDATED, dataset_clock
 from membench.adapters.environment.worker.models import width_of
 from membench.adapters.environment.worker.texts import dated, spoken, time_of
@@ -60,10 +61,10 @@ class System:
         if not messages:
             return []
         self._now, self._dated = session.time or self._now, session.time is not None
-        before = {memory.id: memory for memory in self.memories()}
+        before = self.memories()
         with dataset_clock(self._now):
             self._loop.run(self._manager.ainvoke({"messages": messages}, config=self._config))
-        return changes(before, {memory.id: memory for memory in self.memories()})
+        return changes(before, self.memories())
 
     def recall(self, query: Query) -> list[Memory]:
         """The most similar memories."""
@@ -96,18 +97,6 @@ class System:
         text = inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)
         time = item.created_at.replace(microsecond=0) if self._dated else None
         return Memory(text, time=time, score=getattr(item, "score", None), id=item.key)
-
-
-def changes(before: dict[Any, Memory], after: dict[Any, Memory]) -> list[MemoryChange]:
-    """What an ingestion did to the store, by comparing it."""
-    added = [MemoryChange("add", after[key]) for key in after if key not in before]
-    updated = [
-        MemoryChange("update", after[key])
-        for key in after
-        if key in before and before[key].text != after[key].text
-    ]
-    deleted = [MemoryChange("delete", before[key]) for key in before if key not in after]
-    return [*added, *updated, *deleted]
 
 
 def _chat(model: ModelEndpoint, parameters: Any) -> Any:

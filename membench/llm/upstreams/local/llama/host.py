@@ -15,6 +15,7 @@ import sys
 from typing import Any
 
 from membench.domain.labels import JsonObject
+from membench.llm.upstreams.local.entry import EXAMPLES
 from membench.llm.upstreams.local.llama import program
 
 
@@ -37,7 +38,8 @@ def engine_settings(given: JsonObject) -> Any:
     parameters.api_keys = [given["key"]]
     parameters.ui = False
     parameters.endpoint_slots = False
-    parameters.slot_save_path = program.STATES
+    if given["cache_prompt"] == EXAMPLES:
+        parameters.slot_save_path = program.STATES
     if given["chat_template"]:
         parameters.chat_template = given["chat_template"]
     return parameters
@@ -48,7 +50,8 @@ def main() -> None:
     given = json.loads(sys.stdin.readline())
     program.follow_parent(given["parent"])
     server: Any = None
-    state = os.memfd_create("examples", 0)  # nothing is left of it when the process is killed
+    keeps = given["cache_prompt"] == EXAMPLES
+    state = os.memfd_create(EXAMPLES) if keeps else None  # gone with the process, however it ends
     if given["program"]:
         address, pid = program.start(given, state)
     else:
@@ -56,7 +59,7 @@ def main() -> None:
 
         server = xllamacpp.Server(engine_settings(given))
         address, pid = server.listening_address, os.getpid()
-    print(json.dumps({"address": address, "pid": pid, "state": str(state)}), flush=True)  # noqa: T201
+    print(json.dumps({"address": address, "pid": pid, "state": state}), flush=True)  # noqa: T201
     sys.stdin.read()
     os._exit(0)
 

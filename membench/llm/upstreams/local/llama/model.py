@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from membench.domain.errors import DataError, UsageError
 from membench.domain.labels import Role, Scalar
-from membench.llm.upstreams.local.entry import EXAMPLES, LocalModel, ModelSpeed, PromptCache, Report
+from membench.llm.upstreams.local.entry import (
+    EXAMPLES,
+    KEEPS_STATES,
+    LocalModel,
+    ModelSpeed,
+    PromptCache,
+    Report,
+)
 from membench.llm.upstreams.local.llama.engine import PACKAGE, find_engine
 from membench.llm.upstreams.local.llama.gguf import GgufHead, read_head
 
@@ -93,11 +100,8 @@ class GgufModel(LocalModel):
                 f"context_length {wanted:,}: '{self.name}' was trained with {trained:,} tokens",
                 f"Set --model-set context_length={trained} or less.",
             )
-        if spec.cache_prompt == EXAMPLES and (spec.slots or 1) > 1:
-            raise UsageError(
-                f"cache_prompt={EXAMPLES}: a server keeps one state, for {spec.slots} slots",
-                "Set slots=1 and servers=N instead, or cache_prompt=false.",
-            )
+        if spec.cache_prompt == EXAMPLES:
+            check_states(spec)
         self._check_memory(spec, head)
 
     def _check_memory(self, spec: ModelSpec, head: GgufHead) -> None:
@@ -181,6 +185,24 @@ class GgufModel(LocalModel):
         from membench.llm.upstreams.local.llama.upstream import LlamaUpstream
 
         return LlamaUpstream(self.settings(spec), self.servers(spec), log)
+
+
+def check_states(spec: ModelSpec) -> None:
+    """Refuse to keep the state after a prompt's examples where that cannot work.
+
+    Raises:
+        UsageError: Says why, and what to set instead.
+    """
+    if (spec.slots or 1) > 1:
+        raise UsageError(
+            f"cache_prompt={EXAMPLES}: a server keeps one state, for {spec.slots} slots",
+            "Set slots=1 and servers=N instead, or cache_prompt=false.",
+        )
+    if not KEEPS_STATES:
+        raise UsageError(
+            f"cache_prompt={EXAMPLES}: this system has no files in memory to keep a state in",
+            "Set cache_prompt=false.",
+        )
 
 
 def cores() -> int:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from membench.domain.labels import JsonObject
+from membench.llm.upstreams.local.entry import EXAMPLES
 
 LOOPBACK = "127.0.0.1"
 ASKED_S = 5.0
@@ -43,7 +44,8 @@ def command(given: JsonObject, port: int) -> Iterator[str]:
     yield from (given["program"], "--model", given["file"], "--alias", given["name"])
     yield from ("--ctx-size", str(given["context_length"] * slots), "--parallel", str(slots))
     yield from ("--threads", threads, "--threads-batch", threads, "--jinja")
-    yield from ("--slot-save-path", STATES)
+    if given["cache_prompt"] == EXAMPLES:
+        yield from ("--slot-save-path", STATES)
     yield from ("--host", LOOPBACK, "--port", str(port), "--no-ui", "--no-slots")
     yield from ("--cache-ram", "0", "--fit", "off")
     yield "--cache-prompt" if given["cache_prompt"] is True else "--no-cache-prompt"
@@ -51,14 +53,15 @@ def command(given: JsonObject, port: int) -> Iterator[str]:
         yield from ("--chat-template", given["chat_template"])
 
 
-def start(given: JsonObject, state: int) -> tuple[str, int]:
+def start(given: JsonObject, state: int | None) -> tuple[str, int]:
     """Start the program and wait until it has loaded the file.
 
     The process of the caller ends when the program does.
 
     Args:
         given: What it is started with.
-        state: Descriptor of the file for the state of a slot, which the program inherits.
+        state: Descriptor of the file for the state of a slot, which the program inherits, if it
+            keeps any.
 
     Returns:
         Address, and process id of the program.
@@ -69,7 +72,7 @@ def start(given: JsonObject, state: int) -> tuple[str, int]:
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
         env=os.environ | {"LLAMA_API_KEY": given["key"]},
-        pass_fds=(state,),
+        pass_fds=() if state is None else (state,),
         preexec_fn=lambda: follow_parent(own),
     )
     threading.Thread(target=lambda: os._exit(process.wait() or 1), daemon=True).start()

@@ -16,7 +16,7 @@ from membench.domain.errors import ProviderFault, Reason
 from membench.llm import openai_protocol
 from membench.llm.upstreams.base import Reply
 from membench.llm.upstreams.http import HttpUpstream
-from membench.llm.upstreams.local.entry import EXAMPLES, PromptCache
+from membench.llm.upstreams.local.entry import PromptCache
 from membench.llm.upstreams.local.llama.cpu import CpuShares, process_cpu_s
 from membench.llm.upstreams.local.llama.examples import ExampleState
 
@@ -114,12 +114,12 @@ class LlamaServer:
         self.cpu = CpuShares(lambda: process_cpu_s(pid))
         self.load_cpu_s += process_cpu_s(pid) or 0.0
 
-    def _connect(self, address: str, key: str, state: str) -> None:
+    def _connect(self, address: str, key: str, state: int | None) -> None:
         """Say where requests go, and what holds the state after their examples."""
         self.http = HttpUpstream(f"{address}/v1", key, direct=True)
-        if self.settings.cache_prompt == EXAMPLES:
+        if state is not None:
             self._control = HttpUpstream(address, key, direct=True)
-            self._examples = ExampleState(self.http, self._control, state)
+            self._examples = ExampleState(self.http, self._control, str(state))
 
     async def send(self, endpoint: str, body: openai_protocol.Body) -> Reply:
         """Send a request to the process, which must have been started.
