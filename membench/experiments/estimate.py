@@ -1,46 +1,22 @@
 """What a run would cost before anything is called: calls, tokens, dollars, hours.
 
 Pure arithmetic over the size of the data (`TaskSize`, counted), the traffic of a system
-(`Traffic`, from its documentation or assumed) and how long models take (`Pace`, assumed). Every
-assumption that a figure rests on is listed with it.
+(`Traffic`, by its profile or assumed) and how long models take (`Pace`, assumed). Every assumption
+that a figure rests on is listed with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
 from membench.domain.labels import JsonObject, Phase, Role
 from membench.experiments.task_size import TaskSize
+from membench.experiments.traffic import AssumedTraffic, RoleTraffic, Traffic
 from membench.llm import prices
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.entry import ModelSpeed
 from membench.records.usage import Usage
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """The model calls of a memory system; the defaults suit one extraction call per session.
-
-    Attributes:
-        chat_per_session: Chat calls when a session is stored.
-        chat_per_turn: Chat calls for every turn of it.
-        prompt_overhead: Tokens of instructions in each of these calls.
-        history_share: How often a session's own text is sent per chat call (1: whole).
-        completion_tokens: Tokens of each reply.
-        chat_per_recall: Chat calls per recall.
-        embeddings_per_turn: How often a turn's text is embedded while it is stored.
-        embeddings_per_recall: Queries embedded per recall.
-    """
-
-    chat_per_session: float = 1.0
-    chat_per_turn: float = 0.0
-    prompt_overhead: int = 2000
-    history_share: float = 1.0
-    completion_tokens: int = 300
-    chat_per_recall: float = 0.0
-    embeddings_per_turn: float = 1.0
-    embeddings_per_recall: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +29,6 @@ class Pace:
         embedding_s: Seconds of an embeddings call.
         answer_tokens: Output tokens of an answer.
         verdict_tokens: Output tokens of a verdict.
-        query_tokens: Tokens of a query.
     """
 
     first_token_s: float = 0.6
@@ -61,7 +36,6 @@ class Pace:
     embedding_s: float = 0.15
     answer_tokens: int = 60
     verdict_tokens: int = 70
-    query_tokens: int = 15
 
     def call_s(self, completion_tokens: float) -> float:
         """Seconds of a chat call."""
@@ -162,7 +136,7 @@ class Setting:
     judge_votes: int | None = None
     concurrency: int = 1
     read_concurrency: int = 64
-    traffic: Traffic = field(default_factory=Traffic)
+    traffic: Traffic = field(default_factory=AssumedTraffic)
     pace: Pace = field(default_factory=Pace)
     speeds: Mapping[Role, ModelSpeed] = field(default_factory=dict)
     answer_tokens: int | None = None
@@ -236,56 +210,33 @@ def _hours(speed: ModelSpeed | None, usage: Usage, assumed_s: float) -> float:
 
 def _ingest(size: TaskSize, run: Setting) -> list[EstimateRow]:
     """Storing: extraction calls and embeddings."""
-    traffic = run.traffic
-    calls = size.sessions * traffic.chat_per_session + size.turns * traffic.chat_per_turn
-    per_session = size.history_tokens / max(1, size.sessions)
-    prompt = calls * (traffic.prompt_overhead + traffic.history_share * per_session)
-    lanes = min(run.concurrency, size.cases)
-    return [
-        *_row(
-            run,
-            Phase.INGEST,
-            Role.MEMORY,
-            calls=calls,
-            prompt=prompt,
-            completion=calls * traffic.completion_tokens,
-            in_flight=lanes,
-        ),
-        *_row(
-            run,
-            Phase.INGEST,
-            Role.EMBEDDER,
-            calls=size.sessions if traffic.embeddings_per_turn else 0,
-            embedding=size.history_tokens * traffic.embeddings_per_turn,
-            in_flight=lanes,
-        ),
-    ]
+    return _system(size, run, Phase.INGEST, lambda role: run.traffic.storing(size, role))
 
 
 def _recall(size: TaskSize, run: Setting) -> list[EstimateRow]:
     """Recalling: query embeddings and what the system asks its model."""
-    traffic, lanes = run.traffic, min(run.concurrency, size.cases)
-    chat = size.recalls * traffic.chat_per_recall
-    queries = size.recalls * traffic.embeddings_per_recall
-    return [
-        *_row(
+    context = _context_tokens(size, run)
+    return _system(size, run, Phase.RECALL, lambda role: run.traffic.asking(size, role, context))
+
+
+def _system(
+    size: TaskSize, run: Setting, phase: Phase, traffic: Callable[[Role], RoleTraffic]
+) -> list[EstimateRow]:
+    """The rows of the system's own models."""
+    rows = []
+    for role in (Role.MEMORY, Role.EMBEDDER):
+        asked = traffic(role)
+        rows += _row(
             run,
-            Phase.RECALL,
-            Role.MEMORY,
-            calls=chat,
-            prompt=chat * (traffic.prompt_overhead + _context_tokens(size, run)),
-            completion=chat * traffic.completion_tokens,
-            in_flight=lanes,
-        ),
-        *_row(
-            run,
-            Phase.RECALL,
-            Role.EMBEDDER,
-            calls=queries,
-            embedding=queries * run.pace.query_tokens,
-            in_flight=lanes,
-        ),
-    ]
+            phase,
+            role,
+            calls=asked.calls,
+            prompt=asked.prompt_tokens,
+            completion=asked.completion_tokens,
+            embedding=asked.embedding_tokens,
+            in_flight=min(run.concurrency, size.cases),
+        )
+    return rows
 
 
 def _answer(size: TaskSize, run: Setting) -> list[EstimateRow]:
@@ -333,7 +284,7 @@ def _shown_tokens(size: TaskSize, run: Setting) -> float:
 
 def _assumptions(size: TaskSize, run: Setting) -> list[str]:
     """What the figures rest on, in words."""
-    traffic, pace = run.traffic, run.pace
+    pace = run.pace
     lines = [
         f"{size.cases} cases, {size.turns} turns, {size.history_tokens} history tokens (counted)",
         f"{_context_tokens(size, run):.0f} tokens recalled per question (k = {run.k})",
@@ -347,14 +298,8 @@ def _assumptions(size: TaskSize, run: Setting) -> list[str]:
         f"tokens per second, {speed.slots} calls at once"
         for role, speed in run.speeds.items()
     ]
-    if Role.MEMORY in run.models:
-        lines.insert(
-            1,
-            f"the system makes {traffic.chat_per_session:g} chat calls per session and "
-            f"{traffic.chat_per_turn:g} per turn, with {traffic.prompt_overhead} tokens of "
-            f"instructions and {traffic.completion_tokens} tokens of reply, and "
-            f"{traffic.chat_per_recall:g} per recall",
-        )
+    if Role.MEMORY in run.models or Role.EMBEDDER in run.models:
+        lines.insert(1, run.traffic.describe())
     if Role.JUDGE in run.models:
         votes = run.judge_votes or 1
         lines.append(

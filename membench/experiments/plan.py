@@ -13,8 +13,9 @@ from membench.domain.answer import AnswerInput
 from membench.domain.errors import UnknownName
 from membench.domain.labels import Role
 from membench.domain.system import Memory
-from membench.experiments.estimate import Pace, RunEstimate, Setting, Traffic, estimate
+from membench.experiments.estimate import Pace, RunEstimate, Setting, estimate
 from membench.experiments.task_size import Prompting, size_of
+from membench.experiments.traffic import AssumedTraffic, Traffic, profiled
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
 from membench.harness.run_models import answer_limit, check_window, configured, prompt_of
@@ -22,17 +23,28 @@ from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.entry import EXAMPLES, ModelSpeed
 
 
-def assumed(traffic: Traffic, given: Mapping[str, float]) -> Traffic:
-    """Traffic with some assumptions replaced.
+def traffic_of(prepared: ResolvedRun, assume: Mapping[str, float]) -> Traffic:
+    """The traffic of a run's system: by its profile, unless something is to be assumed.
 
     Raises:
         UnknownName: There is no such assumption.
     """
-    known = {each.name: getattr(traffic, each.name) for each in fields(Traffic)}
+    known = None if assume else profiled(prepared.system, prepared.parameters)
+    return known or assumed(assume)
+
+
+def assumed(given: Mapping[str, float]) -> AssumedTraffic:
+    """Assumed traffic, some of it as wished.
+
+    Raises:
+        UnknownName: There is no such assumption.
+    """
+    plain = AssumedTraffic()
+    known = {each.name: getattr(plain, each.name) for each in fields(plain)}
     for name in given:
         if name not in known:
             raise UnknownName("assumption", name, known)
-    return Traffic(**{**known, **given})
+    return AssumedTraffic(**{**known, **given})
 
 
 def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) -> RunEstimate:
@@ -40,13 +52,13 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
 
     Args:
         prepared: The run; nothing of it is started.
-        assume: Fields of `Traffic` to assume otherwise.
+        assume: Fields of `AssumedTraffic` to assume otherwise; then no profile is used.
 
     Raises:
         UnknownName: There is no such assumption.
         UsageError: A model's context is too short for what it has to do.
     """
-    traffic = assumed(Traffic(), assume or {})
+    traffic = traffic_of(prepared, assume or {})
     spec, options = prepared.spec, prepared.options
     used = {Role.READER, Role.JUDGE, *prepared.system.roles}
     models = {role: name for role, name in prepared.models.items() if role in used}

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from membench.domain.case import opaque_ids
 from membench.domain.errors import UnknownName
 from membench.domain.labels import Phase, Role
-from membench.experiments.estimate import Pace, Setting, Traffic, estimate, total
+from membench.experiments.estimate import Pace, Setting, estimate, total
 from membench.experiments.plan import assumed, plan_of
 from membench.experiments.task_size import TaskSize, size_of
+from membench.experiments.traffic import AssumedTraffic
 from membench.harness.prepare import prepare
 from membench.llm.config import ModelSpec, Price
 from membench.records.spec import ExecOptions, RunSpec
@@ -67,9 +68,9 @@ def test_an_unknown_price_makes_the_sum_unknown():
 
 
 def test_assumptions_can_be_replaced_by_name():
-    assert assumed(Traffic(), {"chat_per_turn": 2}).chat_per_turn == 2
+    assert assumed({"chat_per_turn": 2}).chat_per_turn == 2
     with pytest.raises(UnknownName, match="chat_per_turn"):
-        assumed(Traffic(), {"chat_per_turns": 2})
+        assumed({"chat_per_turns": 2})
 
 
 def test_a_grid_adds_up():
@@ -104,7 +105,11 @@ def test_more_work_never_costs_less(k, concurrency, chat, speed):
 
     def cost(k, chat):
         run = Setting(
-            EVERY, k=k, concurrency=concurrency, traffic=Traffic(chat_per_recall=chat), pace=pace
+            EVERY,
+            k=k,
+            concurrency=concurrency,
+            traffic=AssumedTraffic(chat_per_recall=chat),
+            pace=pace,
         )
         return estimate(SIZE, run)
 

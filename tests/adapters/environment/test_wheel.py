@@ -16,6 +16,7 @@ from membench.adapters.environment import environments
 from membench.adapters.registry import create, get_card
 from membench.domain.case import CaseInfo, Session, Turn
 from membench.domain.system import Query, SystemContext
+from membench.experiments.traffic import PROFILE_FOLDERS
 
 folder = Path(sys.argv[1])
 card = get_card(str(folder / "toy"))
@@ -28,6 +29,7 @@ print(system.recall(Query("hi", 5))[0].text)
 system.close()
 for name in ("mem0", "langmem", "graphiti", "hindsight", "simplemem"):
     assert environments.lock_of(get_card(name)).is_file()
+assert (PROFILE_FOLDERS[0] / "mem0.json").is_file()
 """
 
 
