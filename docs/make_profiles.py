@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from membench.domain.labels import Phase, Role
+from membench.experiments.estimate import RunEstimate, Setting, estimate
 from membench.experiments.profile import Profile, read
 from membench.experiments.profile_costs import (
     STORING,
@@ -17,6 +18,9 @@ from membench.experiments.profile_costs import (
     costs_by_model,
     storing_growth,
 )
+from membench.experiments.task_size import TaskSize
+from membench.experiments.traffic import ProfiledTraffic
+from membench.llm.config import ModelSpec
 from membench.metrics.growth import Growth
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +42,16 @@ CALLS = (
     "LLM calls per question",
     "LLM prompt tokens per question",
     "largest prompt",
+)
+LOCOMO = TaskSize(cases=10, sessions=272, turns=5882, history_tokens=199_223, recalls=1986)
+"""LoCoMo's ten conversations, as `membench plan` counts them."""
+WHOLE = (
+    "system",
+    "LLM calls",
+    "tokens in",
+    "tokens out",
+    "embedded tokens",
+    "USD",
 )
 MACHINE = (
     "system",
@@ -67,6 +81,9 @@ def tables() -> Iterator[str]:
     yield from table(MACHINE, (machine(made) for made in apart))
     asking = [made for made in profiles if asked(made.lengths[-1], Role.MEMORY, *Phase).calls]
     costs = {made.system: costs_by_model(made, MODELS) for made in asking}
+    yield "**LoCoMo, estimated**: all ten conversations stored and all 1,986 questions recalled,"
+    yield f"with {MODELS[0]}; the embedder's dollars are not in it\n"
+    yield from table(WHOLE, (whole(made) for made in sorted(asking, key=locomo_usd)))
     yield "**Dollars, estimated**: of 1,000 turns stored / 1,000 questions recalled\n"
     yield from table(("system", *MODELS[:2]), priced(costs, usd))
     yield "**Joules, estimated**: of 1,000 turns stored, central value and range\n"
@@ -124,6 +141,30 @@ def machine(made: Profile) -> list[str]:
         "–" if environment is None else f"{environment / 1e6:,.0f}",
         "–" if made.install_s is None else f"{made.install_s:,.0f}",
     ]
+
+
+def whole(made: Profile) -> list[str]:
+    """What LoCoMo would ask of the models of a system."""
+    plan = locomo_plan(made)
+    asked = [row for row in plan.rows if row.role == Role.MEMORY]
+    sums = (
+        sum(row.calls for row in asked),
+        sum(row.prompt_tokens for row in asked),
+        sum(row.completion_tokens for row in asked),
+        sum(row.embedding_tokens for row in plan.rows),
+    )
+    return [made.system, *(f"{number:,}" for number in sums), f"{locomo_usd(made):,.2f}"]
+
+
+def locomo_usd(made: Profile) -> float:
+    """Dollars of the language model."""
+    return sum(row.usd or 0.0 for row in locomo_plan(made).rows if row.role == Role.MEMORY)
+
+
+def locomo_plan(made: Profile) -> RunEstimate:
+    """As `membench plan --system NAME --task locomo` has it, without reader and judge."""
+    models = {Role.MEMORY: ModelSpec(MODELS[0]), Role.EMBEDDER: ModelSpec("embedder")}
+    return estimate(LOCOMO, Setting(models, k=10, traffic=ProfiledTraffic(made)))
 
 
 def priced(

@@ -5,6 +5,7 @@ in order in one empty folder, with this checkout's `membench` on the path. A blo
 here says why in an HTML comment right before it: `<!-- not run: reason -->`.
 """
 
+import importlib
 import os
 import re
 import signal
@@ -18,6 +19,9 @@ import pytest
 import typer
 
 from membench.cli import app
+from membench.experiments.task_size import size_of
+from membench.harness.prepare import prepare
+from membench.records.spec import ExecOptions, RunSpec
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -257,3 +261,14 @@ def test_a_generated_page_is_what_its_sources_say(made):
     )
     page = (ROOT / GENERATED[made]).read_text()
     assert done.stdout == page, f"write it anew: python docs/{script}.py"
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_what_locomo_would_cost_is_computed_from_the_size_that_it_has(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    stated = importlib.import_module("make_profiles").LOCOMO
+    prepared = prepare(RunSpec("bm25", "locomo"), ExecOptions())
+    size = size_of(prepared.task, prepared.cases())
+    for figure in ("cases", "sessions", "turns", "history_tokens", "recalls"):
+        assert getattr(stated, figure) == getattr(size, figure), figure
