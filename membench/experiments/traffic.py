@@ -24,6 +24,8 @@ PROFILE_FOLDERS = (
     Path(__file__).parents[2] / "results" / "profiles",
 )
 """Where stored profiles lie: in an installed package, in a checkout."""
+FEW_CALLS = 1 / 2
+"""Calls per turn below which a system is taken to work session by session, not turn by turn."""
 QUERY_TOKENS = 15
 """Tokens of a query, where nothing is known yet."""
 
@@ -116,15 +118,20 @@ class ProfiledTraffic:
     profile: Profile
 
     def storing(self, size: TaskSize, role: Role) -> RoleTraffic:
-        """Of histories of the mean length; text beyond that of the profile's turns is added once.
+        """Of histories of the mean length, in turns or in sessions (`FEW_CALLS`).
 
-        What is embedded is taken to grow with the text of a turn.
+        Text beyond that of the profile's turns or sessions is added once. What is embedded is taken
+        to grow with the text.
         """
-        cases = max(1, size.cases)
-        whole = _scaled(self._history(size.turns / cases, role), cases)
-        measured = self._turn_tokens
-        actual = size.history_tokens / max(1, size.turns)
-        longer = max(0.0, actual - measured) * size.turns if whole.prompt_tokens else 0.0
+        cases, longest = max(1, size.cases), self.profile.lengths[-1]
+        units, measured_units = size.turns, longest.turns
+        if self._by_session(role):
+            units, measured_units = size.sessions, longest.phases[Phase.INGEST].events
+        turns = units / cases * longest.turns / measured_units
+        whole = _scaled(self._history(turns, role), cases)
+        measured = longest.tokens / measured_units
+        actual = size.history_tokens / max(1, units)
+        longer = max(0.0, actual - measured) * units if whole.prompt_tokens else 0.0
         return RoleTraffic(
             whole.calls,
             whole.prompt_tokens + longer,
@@ -162,6 +169,11 @@ class ProfiledTraffic:
             f"sessions of {longest.turns / sessions:.0f}, beyond that as there; replies "
             f"{made.replies}"
         )
+
+    def _by_session(self, role: Role) -> bool:
+        """Whether a role is called so seldom that a session is what is stored at once."""
+        longest = self.profile.lengths[-1]
+        return asked(longest, role, *STORING).calls < FEW_CALLS * longest.turns
 
     @property
     def _turn_tokens(self) -> float:

@@ -77,6 +77,38 @@ def test_a_question_costs_what_it_cost_after_a_history_of_that_length() -> None:
     assert beyond.prompt_tokens == pytest.approx(7 * 80)
 
 
+CONVERSATION = TaskSize(cases=1, sessions=19, turns=419, history_tokens=13_540, recalls=199)
+"""The first LoCoMo conversation."""
+
+
+@pytest.mark.parametrize(
+    ("system", "calls", "prompt_tokens"),
+    [
+        ("mem0", 57, 181_522),
+        ("memos-general", 38, 50_734),
+        ("simplemem", 38, 33_385),
+        ("reme", 95, 111_169),
+        ("graphiti", 3_733, 3_590_220),
+    ],
+)
+def test_a_plan_comes_close_to_what_a_real_conversation_cost(
+    system: str, calls: int, prompt_tokens: int
+) -> None:
+    """The table of docs/packages.md, metered on the conversation itself."""
+    known = ProfiledTraffic(traffic.read(traffic.PROFILE_FOLDERS[-1] / f"{system}.json"))
+    by_role = [known.storing(CONVERSATION, role) for role in (Role.MEMORY, Role.EMBEDDER)]
+    assert sum(each.calls for each in by_role) == pytest.approx(calls, rel=0.05)
+    assert sum(each.prompt_tokens for each in by_role) == pytest.approx(prompt_tokens, rel=0.20)
+
+
+def test_a_system_that_calls_seldom_is_counted_by_the_session() -> None:
+    known = ProfiledTraffic(profile(calls_per_turn=0.1))
+    long_sessions = replace(size(400), sessions=10)
+    assert known.storing(long_sessions, Role.MEMORY).calls == pytest.approx(10)
+    short_sessions = replace(size(400), sessions=200)
+    assert known.storing(short_sessions, Role.MEMORY).calls == pytest.approx(200)
+
+
 @given(st.integers(1, 2000), st.integers(1, 2000))
 def test_more_turns_never_cost_less(few: int, more: int) -> None:
     known = ProfiledTraffic(profile())
