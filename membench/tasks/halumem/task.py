@@ -1,4 +1,4 @@
-"""HaluMem (arXiv 2511.03506): what a memory system stores, updates and answers, session by session.
+"""HaluMem (arXiv:2511.03506): what a memory system stores, updates and answers, session by session.
 
 The only task whose phases cannot be separated: each session is followed by its own probes and
 questions. See `docs/tasks/halumem.md`.

@@ -1,4 +1,4 @@
-"""PersistBench (arXiv 2602.01146): do memories in the prompt change an answer for the worse?
+"""PersistBench (arXiv:2602.01146): do memories in the prompt change an answer for the worse?
 
 The benchmark tests a model that is given all memories; here a memory system stands between the
 memories and the prompt, and the arms are systems (`none`, `full_context`, `random`, retrievers).

@@ -1,4 +1,4 @@
-"""Block extraction (ConvoMem, arXiv 2511.10523): the whole history is read again for each question.
+"""Block extraction (ConvoMem, arXiv:2511.10523): the whole history is read again for each question.
 
 Sessions are read in blocks; of each block the model names the lines that help. Cheap to write,
 dear to ask: as many calls per question as there are blocks.

@@ -1,4 +1,4 @@
-"""A-MemGuard (arXiv 2510.02373): recalled memories are compared by the reasoning they lead to.
+"""A-MemGuard (arXiv:2510.02373): recalled memories are compared by the reasoning they lead to.
 
 The odd ones are dropped; what they led to is kept as a lesson, and shown as a warning when a
 question like that comes again.

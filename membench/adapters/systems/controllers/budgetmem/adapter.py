@@ -1,4 +1,4 @@
-"""BudgetMem (arXiv 2602.06025) at fixed tiers: memory is made at the question, by five modules.
+"""BudgetMem (arXiv:2602.06025) at fixed tiers: memory is made at the question, by five modules.
 
 Chunks are filtered, entities, times and topics are taken from them, and a summary is written: by
 rules, by rules and vectors, or by a model that answers at once, step by step, or after reflection.

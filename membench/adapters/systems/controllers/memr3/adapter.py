@@ -1,4 +1,4 @@
-"""MemR3 (arXiv 2512.20237): a loop around any system, which keeps what is known and missing.
+"""MemR3 (arXiv:2512.20237): a loop around any system, which keeps what is known and missing.
 
 After each retrieval the model says what it knows, what it lacks, and whether to search, to think
 or to answer. What was seen is never returned again, so each search brings something new.

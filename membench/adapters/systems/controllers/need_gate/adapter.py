@@ -1,6 +1,6 @@
 """A need-memory gate: one question to the model decides whether the inner system is asked.
 
-CAIM (arXiv 2505.13044) opens with such a gate; here it stands alone, before any system.
+CAIM (arXiv:2505.13044) opens with such a gate; here it stands alone, before any system.
 """
 
 from __future__ import annotations

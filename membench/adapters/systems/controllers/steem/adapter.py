@@ -1,4 +1,4 @@
-"""SteeM (arXiv 2601.05107) without training: an instruction sets how far an answer leans on memory.
+"""SteeM (arXiv:2601.05107) without training: an instruction sets how far an answer leans on memory.
 
 Recall is the inner system's; the answer is written here, with one sentence for the wanted level.
 """

@@ -1,4 +1,4 @@
-"""A-MEM (arXiv 2502.12110): each turn is a note with words of a model, linked to similar notes.
+"""A-MEM (arXiv:2502.12110): each turn is a note with words of a model, linked to similar notes.
 
 Adding a note may rewrite the context and tags of its neighbours: an old note changes its meaning
 when a new one comes.

@@ -1,4 +1,4 @@
-"""Aeon (arXiv 2601.15311): every turn is an event of a trace; hits bring their neighbours along.
+"""Aeon (arXiv:2601.15311): every turn is an event of a trace; hits bring their neighbours along.
 
 Nothing is extracted and no language model is called.
 """

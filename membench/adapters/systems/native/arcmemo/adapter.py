@@ -1,4 +1,4 @@
-"""ArcMemo (arXiv 2509.04439): concepts distilled from solved tasks, which a model picks by reading.
+"""ArcMemo (arXiv:2509.04439): concepts distilled from solved tasks, which a model picks by reading.
 
 A concept is open-ended, a situation with a suggestion, or a routine with parameters.
 """

@@ -1,4 +1,4 @@
-"""AtomMem (arXiv 2601.08323): a model reads with the question in view and edits its memory.
+"""AtomMem (arXiv:2601.08323): a model reads with the question in view and edits its memory.
 
 A note is carried from chunk to chunk; entries of a vector store are created, read by a query that
 the model sets, updated and deleted.

@@ -1,4 +1,4 @@
-"""CAIM (arXiv 2505.13044): thoughts found by tags and days, after a gate asked for memory at all.
+"""CAIM (arXiv:2505.13044): thoughts found by tags and days, after a gate asked for memory at all.
 
 Nothing is embedded: a model names tags from an ontology that grows, when it writes and when it
 recalls.

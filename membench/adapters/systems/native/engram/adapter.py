@@ -1,4 +1,4 @@
-"""ENGRAM (arXiv 2511.12960): a router sends each turn to up to three kinds of memory.
+"""ENGRAM (arXiv:2511.12960): a router sends each turn to up to three kinds of memory.
 
 Episodes, facts and procedures are kept apart, per speaker, and searched apart: a bank with few
 items is not drowned by one with many.

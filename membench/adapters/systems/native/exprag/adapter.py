@@ -1,4 +1,4 @@
-"""ExpRAG (Evo-Memory, arXiv 2511.20857): experiences of the most similar tasks, as they were."""
+"""ExpRAG (Evo-Memory, arXiv:2511.20857): experiences of the most similar tasks, as they were."""
 
 from __future__ import annotations
 

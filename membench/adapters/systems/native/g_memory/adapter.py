@@ -1,4 +1,4 @@
-"""G-Memory (arXiv 2506.07398): insights over tasks over trajectories, recalled upwards and down.
+"""G-Memory (arXiv:2506.07398): insights over tasks over trajectories, recalled upwards and down.
 
 Tasks are linked where they are alike. A task leads to the nearest ones and those linked to them;
 upwards to the insights that these support, downwards to the condensed trajectories of these.

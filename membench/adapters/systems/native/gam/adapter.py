@@ -1,4 +1,4 @@
-"""GAM (arXiv 2511.18423): pages are kept whole under a short abstract; questions are researched.
+"""GAM (arXiv:2511.18423): pages are kept whole under a short abstract; questions are researched.
 
 A round of research plans searches from all abstracts, reads what they find into one result, and
 asks whether that is enough; if not, the next round looks for what is missing.

@@ -1,4 +1,4 @@
-"""HEMA (arXiv 2504.16754): one sentence that sums up everything, and chunks that slowly fade.
+"""HEMA (arXiv:2504.16754): one sentence that sums up everything, and chunks that slowly fade.
 
 Every hundred turns the lightest chunks are removed: a chunk weighs
 lambda * exp(-gamma * age) + beta * (1 - duplicate). Ids of the store count the turns.

@@ -1,4 +1,4 @@
-"""HGMem (arXiv 2512.23959): a working memory of hyperedges, each joining several entities.
+"""HGMem (arXiv:2512.23959): a working memory of hyperedges, each joining several entities.
 
 Entities and relations are taken from chunks when they are written. At a question, hyperedges are
 gathered, merged and followed up over a few turns; they live for that question alone.

@@ -1,4 +1,4 @@
-"""Keep Me Updated (arXiv 2210.08750): sentences about the speakers, kept up to date pair by pair.
+"""Keep Me Updated (arXiv:2210.08750): sentences about the speakers, kept up to date pair by pair.
 
 After a session each new sentence is compared with the old ones most like it: PASS, REPLACE, APPEND
 or DELETE.

@@ -1,4 +1,4 @@
-"""LIGHT (arXiv 2510.27246): past pairs by what they tell, the recent dialogue, and a scratchpad.
+"""LIGHT (arXiv:2510.27246): past pairs by what they tell, the recent dialogue, and a scratchpad.
 
 The scratchpad holds a note per pair; for each question the model says of every piece of it
 whether it helps, so that only those are recalled.

@@ -1,4 +1,4 @@
-"""LightMem (arXiv 2510.18866): turns are buffered and cut into topics, and one call serves many.
+"""LightMem (arXiv:2510.18866): turns are buffered and cut into topics, and one call serves many.
 
 In sleep time, each fact that later facts nearly repeat is updated, deleted or left, by one call.
 """

@@ -1,4 +1,4 @@
-"""MAGMA (arXiv 2601.03236): events under edges of time, meaning, entity and cause.
+"""MAGMA (arXiv:2601.03236): events under edges of time, meaning, entity and cause.
 
 Writing calls no model; when the history is over a slow path infers entities and causes. A question
 has an intent, which decides what edges a beam prefers.

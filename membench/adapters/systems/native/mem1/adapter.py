@@ -1,4 +1,4 @@
-"""MEM1 (arXiv 2506.15841): a model keeps one internal state, and forgets whatever is not in it.
+"""MEM1 (arXiv:2506.15841): a model keeps one internal state, and forgets whatever is not in it.
 
 The history comes as blocks of information, with the question in view. Each step sees the state and
 the newest block alone, and writes the next state; after the last block it answers.

@@ -1,4 +1,4 @@
-"""Mem-alpha (arXiv 2509.25911): while it reads, a model writes core, semantic and episodic memory.
+"""Mem-alpha (arXiv:2509.25911): while it reads, a model writes core, semantic and episodic memory.
 
 It sees core and the latest entries of each list, and calls tools to insert, update and delete.
 """

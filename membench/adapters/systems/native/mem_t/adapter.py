@@ -1,4 +1,4 @@
-"""Mem-T (arXiv 2601.23014): an agent writes facts, lessons, personas and summaries, and searches.
+"""Mem-T (arXiv:2601.23014): an agent writes facts, lessons, personas and summaries, and searches.
 
 Each fact and lesson is compared with those like it, and added, merged or dropped. A question is a
 few searches of the same agent; what they found is recalled.

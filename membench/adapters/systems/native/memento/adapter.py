@@ -1,4 +1,4 @@
-"""Memento (arXiv 2508.16153), its non-parametric memory: cases of state, plan and reward.
+"""Memento (arXiv:2508.16153), its non-parametric memory: cases of state, plan and reward.
 
 The cases of the most similar states are recalled, those that earned the reward apart from those
 that did not.

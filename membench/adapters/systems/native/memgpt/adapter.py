@@ -1,4 +1,4 @@
-"""MemGPT (arXiv 2310.08560): an agent that edits its core memory, files into an archive, searches.
+"""MemGPT (arXiv:2310.08560): an agent that edits its core memory, files into an archive, searches.
 
 Messages wait in a queue; when the window is full, the older half leaves it for a summary. Every
 message can be searched for in the history.

@@ -1,4 +1,4 @@
-"""MemoryBank (arXiv 2305.10250): exchanges, daily summaries, a portrait, and a forgetting curve.
+"""MemoryBank (arXiv:2305.10250): exchanges, daily summaries, a portrait, and a forgetting curve.
 
 An exchange is retained with probability exp(-t / S): t is the time since it was last recalled, S
 begins at 1 and grows by 1 with every recall.

@@ -1,4 +1,4 @@
-"""MemoryOS (arXiv 2506.06326): recent pages, topic segments ranked by heat, and what heat promotes.
+"""MemoryOS (arXiv:2506.06326): recent pages, topic segments ranked by heat, and what heat promotes.
 
 A segment's heat grows with visits, pages and freshness; the hottest one feeds the profile and the
 knowledge about the speakers, and then cools down.

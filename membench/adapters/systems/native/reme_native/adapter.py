@@ -1,4 +1,4 @@
-"""ReMe's experience pool (arXiv 2512.10696): lessons of episodes, kept as long as they are of use.
+"""ReMe's experience pool (arXiv:2512.10696): lessons of episodes, kept as long as they are of use.
 
 A lesson says when it helps and what to do. It is extracted from a success, from a failure, or from
 the comparison of the two; it must be confident enough and no repetition. Lessons that are used

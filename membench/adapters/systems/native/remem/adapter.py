@@ -1,4 +1,4 @@
-"""ReMem (Evo-Memory, arXiv 2511.20857): think, refine, act over experiences.
+"""ReMem (Evo-Memory, arXiv:2511.20857): think, refine, act over experiences.
 
 Before a task the model thinks, which searches again with its thought, or refines, which leaves
 out what does not help, until it acts. After it, the model may prune the nearest experiences and

@@ -1,4 +1,4 @@
-"""SEDM (arXiv 2509.09498): a memory must earn its place, by a replay with it and without it.
+"""SEDM (arXiv:2509.09498): a memory must earn its place, by a replay with it and without it.
 
 Conversations give no reward, so the model writes probe questions about each session; how much
 better it answers them with a candidate is the candidate's weight.

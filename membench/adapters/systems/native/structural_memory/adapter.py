@@ -1,4 +1,4 @@
-"""Structural memory (arXiv 2412.15266): chunks, triples, facts, summaries or all of them.
+"""Structural memory (arXiv:2412.15266): chunks, triples, facts, summaries or all of them.
 
 Each is crossed with one retrieval: once, reranked by the model, or in rounds in which the model
 reasons about what is still missing.

@@ -1,4 +1,4 @@
-"""Think-in-Memory (arXiv 2311.08719): conclusions in place of raw text, in buckets by hashing.
+"""Think-in-Memory (arXiv:2311.08719): conclusions in place of raw text, in buckets by hashing.
 
 After an exchange the model writes thoughts; after a session the thoughts of every bucket that
 changed are tidied: contradictions are forgotten, thoughts of one head are merged.

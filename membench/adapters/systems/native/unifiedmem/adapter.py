@@ -1,4 +1,4 @@
-"""UnifiedMem's baselines (arXiv 2601.01280): one thing is indexed, another is recalled.
+"""UnifiedMem's baselines (arXiv:2601.01280): one thing is indexed, another is recalled.
 
 Sessions are recalled whole; their keys are facts, keyphrases and a summary, together or apart, or
 the entities that they tell of. The agentic variant compares a new session with those like it.

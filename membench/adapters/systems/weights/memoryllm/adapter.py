@@ -1,4 +1,4 @@
-"""MemoryLLM (arXiv 2402.04624): what is told becomes tokens of a pool inside every layer.
+"""MemoryLLM (arXiv:2402.04624): what is told becomes tokens of a pool inside every layer.
 
 A piece of text is written into the pool by a forward pass, which drops a random part of what is
 there. Nothing is stored as text, so that nothing can be recalled: the model answers by itself.
