@@ -117,6 +117,7 @@ def check(
     models: Mapping[Role, ModelEndpoint] | None = None,
     seed: int = 0,
     huge_turns: int = 2000,
+    report: Callable[[str], None] = lambda _: None,
 ) -> list[CheckResult]:
     """Run every check.
 
@@ -127,6 +128,7 @@ def check(
         models: Endpoints of the roles that the card lists.
         seed: Given to every instance.
         huge_turns: Turns of the huge session.
+        report: Told the name of each check before it begins.
 
     Returns:
         One result per check, in a fixed order.
@@ -142,11 +144,12 @@ def check(
     with tempfile.TemporaryDirectory(prefix="membench-") as folder:
         context = SystemContext(values, seed, Path(folder), count_tokens, models or {})
         subject = Subject(card, make or (lambda: create(card, context)), huge_turns)
-        return [_run(promise, subject) for promise in CHECKS]
+        return [_run(promise, subject, report) for promise in CHECKS]
 
 
-def _run(promise: Check, subject: Subject) -> CheckResult:
+def _run(promise: Check, subject: Subject, report: Callable[[str], None]) -> CheckResult:
     name = promise.__name__.replace("_", " ")
+    report(name)
     try:
         return CheckResult(name, "passed", promise(subject) or "")
     except NotApplicable as reason:

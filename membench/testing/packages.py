@@ -41,12 +41,15 @@ REPLAYS = 3
 ORDER: tuple[Replay, ...] = ("none", "answers", "exact")
 
 
-def check_package(card: SystemCard, *, write: bool = False) -> tuple[Report, Replay]:
+def check_package(
+    card: SystemCard, *, write: bool = False, report: Callable[[str], None] = lambda _: None
+) -> tuple[Report, Replay]:
     """Check a package by all checks; its environment must be installed.
 
     Args:
         card: The system.
         write: Whether to store the result in the system's folder.
+        report: Told the name of each check before it begins: all of them take minutes.
 
     Returns:
         The report and the measured class of replay.
@@ -58,20 +61,23 @@ def check_package(card: SystemCard, *, write: bool = False) -> tuple[Report, Rep
         raise UsageError(f"system '{card.name}' is part of membench; use run_conformance")
     environments.python_of(card)
     bench = PackageTrial(card)
-    results = [*_general(card), *(_run(name, check, bench) for name, check in CHECKS.items())]
-    report = Report(card.name, card.version, tuple(results))
+    results = _general(card, report)
+    for name, check in CHECKS.items():
+        report(name)
+        results.append(_run(name, check, bench))
+    made = Report(card.name, card.version, tuple(results))
     replay = bench.replay or "none"
     if write:
-        write_stored(card, report, replay)
-    return report, replay
+        write_stored(card, made, replay)
+    return made, replay
 
 
-def _general(card: SystemCard) -> list[CheckResult]:
+def _general(card: SystemCard, report: Callable[[str], None]) -> list[CheckResult]:
     """The checks of every system, against the scripted server without a gateway."""
     with ScriptedServer(RULES.get(card.name, ()), width=WIDTHS[-1]) as server:
         endpoint = ModelEndpoint(server.base_url, "scripted", "scripted", WIDTHS[-1])
         models = dict.fromkeys(Role, endpoint)
-        return conformance.check(card, models=models, huge_turns=HUGE_TURNS)
+        return conformance.check(card, models=models, huge_turns=HUGE_TURNS, report=report)
 
 
 class PackageTrial:

@@ -97,7 +97,9 @@ def check_release(
     except EnvironmentProblem as problem:
         return ReleaseCheck(card.name, card.version, "?", problem.problem, (), folder, None)
     report(f"{card.name}: checking {new}")
-    made, replay = check_package(newer, write=True)
+    made, replay = check_package(
+        newer, write=True, report=lambda name: report(f"{card.name}: {name}")
+    )
     lengths = [length.turns for length in known.lengths] if known else profile.LENGTHS
     measured = profile.measure(newer, known.parameters if known else {}, lengths, report)
     differences = [*checks_differ(card, made.results, replay)]

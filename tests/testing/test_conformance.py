@@ -392,6 +392,12 @@ def test_the_report_is_a_plain_table(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == ""
 
 
+def test_every_check_is_named_before_it_begins() -> None:
+    named: list[str] = []
+    results = check(CARD, Good, report=named.append)
+    assert named == [result.name for result in results]
+
+
 def test_a_system_that_needs_a_model_says_which() -> None:
     with pytest.raises(UsageError, match="embedder"):
         check(replace(CARD, roles=(Role.EMBEDDER,)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from membench.adapters.registry import SystemCard, get_card
-from membench.cli.output.console import out
+from membench.cli.output.console import out, step
 from membench.cli.output.listing import print_json
 from membench.domain.errors import UsageError
 from membench.domain.labels import Scalar
@@ -45,6 +45,8 @@ def checked(card: SystemCard, write: bool) -> Report:
     """The report of a package, with the class of replay that was measured."""
     from membench.testing.packages import check_package
 
-    made, replay = check_package(card, write=write)
+    made, replay = check_package(
+        card, write=write, report=lambda name: step(f"{card.name}: {name}")
+    )
     out().print(f"replay measured: {replay}", markup=False)
     return made

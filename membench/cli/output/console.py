@@ -89,6 +89,11 @@ def paragraphs(table: Table, width: int) -> Iterator[str]:
         yield f"{label}\n{folded}\n" if pairs else f"{label}\n"
 
 
+def step(message: str) -> None:
+    """Say on stderr what is being done, where it takes a while."""
+    err().print(message, markup=False)
+
+
 def report(error: MembenchError) -> int:
     """Print one clear message for an error.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from membench.adapters.environment import environments
 from membench.adapters.registry import get_card
-from membench.cli.output.console import err, out
+from membench.cli.output.console import out, step
 from membench.cli.output.listing import print_json, print_table
 from membench.domain.labels import Phase, Role, Scalar
 from membench.experiments.profile import LengthProfile, Profile, write
@@ -40,10 +40,10 @@ def print_profile(
 ) -> None:
     """Measure and print a profile, and store it where a folder is given."""
     card = get_card(name)
-    environments.ensure(card, _say)
-    made = measure(card, parameters, lengths, _say)
+    environments.ensure(card, step)
+    made = measure(card, parameters, lengths, step)
     if folder is not None:
-        _say(f"written: {write(made, folder)}")
+        step(f"written: {write(made, folder)}")
     if as_json:
         print_json(asdict(made))
         return
@@ -51,10 +51,6 @@ def print_profile(
     print_table(HEAD, [row for length in made.lengths for row in _rows(length)])
     for line in [*_growths(made), *_costs(made, models), *_environment(made)]:
         out().print(line, markup=False)
-
-
-def _say(message: str) -> None:
-    err().print(message, markup=False)
 
 
 def _rows(length: LengthProfile) -> Iterator[list[str]]:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from membench.adapters.registry import get_card
-from membench.cli.output.console import err, out
+from membench.cli.output.console import out, step
 from membench.experiments.profile import read, write
 from membench.testing.release_check import ReleaseCheck, adopt, check_release, discard
 
@@ -21,7 +21,7 @@ def print_release(name: str, profiles: Path, *, update: bool) -> bool:
     stored = profiles / f"{card.name}.json"
     known = read(stored) if stored.is_file() else None
     with tempfile.TemporaryDirectory(prefix="membench-check-") as folder:
-        found = check_release(card, known, Path(folder), _say)
+        found = check_release(card, known, Path(folder), step)
         for line in _lines(found, compared=known is not None):
             out().print(line, markup=False)
         if update and found.profile is not None:
@@ -31,10 +31,6 @@ def print_release(name: str, profiles: Path, *, update: bool) -> bool:
         elif found.profile is not None:
             discard(found, card)
     return found.same
-
-
-def _say(message: str) -> None:
-    err().print(message, markup=False)
 
 
 def _lines(found: ReleaseCheck, *, compared: bool) -> list[str]:
