@@ -182,13 +182,20 @@ def nothing_left_running(bench: PackageTrial) -> str:
 
 
 def nothing_written_outside(bench: PackageTrial) -> str:
-    """No file outside the case's folder is opened for writing; the home folder stays as it was."""
+    """No file outside the case's folder is opened for writing; the home folder stays as it was.
+
+    Others on this machine write to both places: something new there counts if it comes twice.
+    """
+    if _written_outside(bench) and (new := _written_outside(bench)):
+        raise Violation(f"written: {new[:5]}")
+    return "home folder and shared memory unchanged"
+
+
+def _written_outside(bench: PackageTrial) -> list[str]:
+    """What the sandbox saw opened, and what is new where it cannot look, after one history."""
     before = _entries()
     trial = play(bench.card, history(), width=WIDTHS[-1])
-    new = sorted(map(str, _entries() - before))
-    if trial.sandbox_violations["outside"] or new:
-        raise Violation(f"written: {[*trial.sandbox_violations['outside'], *new][:5]}")
-    return "home folder and shared memory unchanged"
+    return [*trial.sandbox_violations["outside"], *sorted(map(str, _entries() - before))]
 
 
 def no_network_outside(bench: PackageTrial) -> str:
