@@ -412,6 +412,15 @@ def test_only_a_system_that_is_granted_the_evidence_is_called_a_ceiling(tmp_path
     assert "oracle is granted the evidence" in granted.stdout
 
 
+@pytest.mark.slow
+def test_where_the_data_name_no_evidence_the_oracle_is_no_ceiling(tmp_path):
+    given = ["--task", "memoryagentbench", "--split", "sample", "--limit", 1]
+    granted = membench("run", "--system", "oracle", *given, cwd=tmp_path)
+    assert granted.returncode == 0, granted.stderr
+    assert "oracle had no evidence to be granted" in granted.stdout
+    assert "is a ceiling" not in granted.stdout
+
+
 @pytest.fixture(scope="module")
 def own_task(tmp_path_factory):
     """A folder with a new task and a new system, and a run of both from the task's folder."""

@@ -312,7 +312,7 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
     if SCRIPTED in summary.models.values():
         lines.append("note: a scripted model took part; its figures are no result")
     lines.extend(f"note: {note}" for note in headline_notes(summary))
-    lines.extend(f"note: {summary.system} {note}" for note in system_notes(path))
+    lines.extend(f"note: {summary.system} {note}" for note in system_notes(summary, path))
     if path is not None:
         lines.append(f"run: {path}")
     return lines
@@ -376,13 +376,17 @@ def unmetered_lines(summary: Summary) -> Iterator[str]:
         )
 
 
-def system_notes(path: Path | None) -> Iterator[str]:
+def system_notes(summary: Summary, path: Path | None) -> Iterator[str]:
     """What a reader of the figures should know of the system, as the run's manifest says."""
     if path is None:
         return
     system = RunDir.open(path).manifest().system
     if GRANT in system.capabilities:
-        yield "is granted the evidence; it is a ceiling"
+        yield (
+            "is granted the evidence; it is a ceiling"
+            if summary.costs.recalled
+            else "had no evidence to be granted: the data name none; it is no ceiling here"
+        )
     if system.protocol == "answer-only":
         yield "answers by itself; what it recalls cannot be seen, so retrieval is not scored"
 
