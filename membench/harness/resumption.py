@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from membench.domain.errors import RunStateError, Stopped
 from membench.harness.manifest import new_manifest
@@ -79,16 +80,27 @@ def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
         raise Stopped(f"no space left on the disk of {run.path}. Free some space. {how}") from None
 
 
+NOT_REPEATED = ("out", "run_id", "budget_usd", "budget_tokens")
+"""Options that are no part of going on: where the run is, and the limit that may have ended it."""
+
+
 def resuming(run: RunDir, options: ExecOptions) -> str:
-    """The command that goes on with a run."""
-    command = f"membench run --resume {run.path}"
-    if options.data is not None:
-        command += f" --data {options.data}"
-    if options.base_url is not None:
-        command += f" --base-url {options.base_url}"
-    if options.cassette is not None:
-        command += f" --cassette {options.cassette} --cassette-mode {options.cassette_mode}"
-    return command
+    """The command that goes on with a run as it was begun."""
+    words = ["membench", "run", "--resume", str(run.path)]
+    for option in fields(ExecOptions):
+        value = getattr(options, option.name)
+        if option.name not in NOT_REPEATED and value not in (option.default, None):
+            words += _flags(option.name.replace("_", "-"), value)
+    return shlex.join(words)
+
+
+def _flags(name: str, value: object) -> list[str]:
+    """A flag with its value; one for each entry of a mapping."""
+    if value is True:
+        return [f"--{name}"]
+    if isinstance(value, Mapping):
+        return [word for key, each in value.items() for word in (f"--{name}", f"{key}={each}")]
+    return [f"--{name}", str(value)]
 
 
 def mark_interrupted(run: RunDir) -> None:
