@@ -175,7 +175,7 @@ def a_mem_evolution(request: Request) -> Json:
 def memos_memories(request: Request) -> Json:
     """One memory per message of the conversation."""
     talk = request.last.rpartition("Conversation:\n")[2]
-    lines = re.findall(r"^(?:user|assistant):\s*(?:\[[^\]]*\] )?(.+)$", talk, re.MULTILINE)
+    lines = re.findall(r"^(?:user|assistant):\s*(?:\[[^\]]*\]:? )?(.+)$", talk, re.MULTILINE)
     memories = [
         {"key": line[:40], "memory_type": "LongTermMemory", "value": line, "tags": ["talk"]}
         for line in lines[:MOST]
@@ -293,6 +293,7 @@ RULES: dict[str, list[ReplyRule]] = {
     "mem0": [ReplyRule(contains("## New Messages"), mem0_extraction)],
     "langmem": [ReplyRule(lambda request: bool(request.tools), langmem_memories)],
     "memos-general": [ReplyRule(contains("You are a memory extraction expert"), memos_memories)],
+    "memos-tree": [ReplyRule(contains("You are a memory extraction expert"), memos_memories)],
     "hindsight": [
         ReplyRule(contains("Extract facts from the following chunk"), hindsight_facts),
         ReplyRule(contains("You are a memory consolidation system"), hindsight_observations),

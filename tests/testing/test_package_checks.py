@@ -1,5 +1,6 @@
 """Checks of packages that look at the machine around the package."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -46,4 +47,13 @@ def test_what_somebody_else_writes_meanwhile_is_not_the_package(
 ) -> None:
     monkeypatch.setattr(packages, "play", writing(home, (".sem-of-another",)))
     said = nothing_written_outside(PackageTrial(get_card("qdrant")))
+    assert said == "home folder and shared memory unchanged"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="every file is the same user's")
+def test_a_file_of_roots_is_not_of_a_package_that_does_not_run_as_root(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "play", writing(home, (".root-1", ".root-2")))
+    said = nothing_written_outside(PackageTrial(get_card("letta")))
     assert said == "home folder and shared memory unchanged"
