@@ -298,8 +298,8 @@ def _assumptions(size: TaskSize, run: Setting) -> list[str]:
         f"tokens per second, {speed.slots} calls at once"
         for role, speed in run.speeds.items()
     ]
-    if Role.MEMORY in run.models or Role.EMBEDDER in run.models:
-        lines.insert(1, run.traffic.describe())
+    if own := run.models.keys() & {Role.MEMORY, Role.EMBEDDER}:
+        lines.insert(1, run.traffic.describe(own))
     if Role.JUDGE in run.models:
         votes = run.judge_votes or 1
         lines.append(

@@ -6,8 +6,8 @@ line through the measured ones; beyond the longest, a turn costs what it costs t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +40,9 @@ class RoleTraffic:
     embedding_tokens: float = 0.0
 
 
+FIGURES = tuple(each.name for each in fields(RoleTraffic))
+
+
 class Traffic(Protocol):
     """The model calls of a memory system."""
 
@@ -49,8 +52,8 @@ class Traffic(Protocol):
     def asking(self, size: TaskSize, role: Role, context_tokens: float) -> RoleTraffic:
         """What all of its recalls ask; `context_tokens` is what one of them brings."""
 
-    def describe(self) -> str:
-        """What the figures rest on, in words."""
+    def describe(self, roles: Collection[Role]) -> str:
+        """What the figures of some roles rest on, in words."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,13 @@ class AssumedTraffic:
         prompt = calls * (self.prompt_overhead + context_tokens)
         return RoleTraffic(calls, prompt, calls * self.completion_tokens)
 
-    def describe(self) -> str:
-        """Every assumption."""
+    def describe(self, roles: Collection[Role]) -> str:
+        """The assumptions about what it embeds, where that is all it asks, or about its chats."""
+        if Role.MEMORY not in roles:
+            return (
+                f"the system embeds every turn {self.embeddings_per_turn:g} times, a call per "
+                f"session, and {self.embeddings_per_recall:g} queries per recall"
+            )
         return (
             f"the system makes {self.chat_per_session:g} chat calls per session and "
             f"{self.chat_per_turn:g} per turn, with {self.prompt_overhead} tokens of "
@@ -143,22 +151,17 @@ class ProfiledTraffic:
         """As after a history of the mean length, or the longest that was measured."""
         lengths = self.profile.lengths
         turns = size.turns / max(1, size.cases)
-        means = {
-            figure: float(
-                np.interp(
-                    turns,
-                    [each.turns for each in lengths],
-                    [
-                        getattr(asked(each, role, Phase.RECALL), figure) / each.questions
-                        for each in lengths
-                    ],
-                )
-            )
-            for figure in RoleTraffic.__dataclass_fields__
-        }
+        measured = [each.turns for each in lengths]
+        means = {}
+        for figure in FIGURES:
+            each_cost = [
+                getattr(asked(each, role, Phase.RECALL), figure) / each.questions
+                for each in lengths
+            ]
+            means[figure] = float(np.interp(turns, measured, each_cost))
         return _scaled(RoleTraffic(**means), size.recalls)
 
-    def describe(self) -> str:
+    def describe(self, roles: Collection[Role]) -> str:
         """What was measured."""
         made = self.profile
         longest = made.lengths[-1]
@@ -186,7 +189,7 @@ class ProfiledTraffic:
         longest = lengths[-1].turns
         beyond = max(0.0, turns - longest)
         sums = {}
-        for figure in RoleTraffic.__dataclass_fields__:
+        for figure in FIGURES:
             totals = [float(getattr(asked(each, role, *STORING), figure)) for each in lengths]
             known = np.interp(turns, [0, *(each.turns for each in lengths)], [0.0, *totals])
             more = beyond * storing_growth(self.profile, role, figure).marginal if beyond else 0.0

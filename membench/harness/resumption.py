@@ -61,10 +61,11 @@ def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
     how = f"Continue it with: {resuming(run, options)}"
     try:
         yield
-    except Stopped as stop:
+    except Stopped as stop:  # a budget is spent: the same one would stop it again at once
         mark_interrupted(run)
         what = f"{stop}; what was recorded is kept. {stop.remedy}".strip()
-        raise Stopped(f"{what} {how}") from None
+        unlimited = replace(options, budget_usd=None, budget_tokens=None)
+        raise Stopped(f"{what} Continue it with: {resuming(run, unlimited)}") from None
     except KeyboardInterrupt:
         mark_interrupted(run)
         raise Stopped(f"interrupted; what was recorded is kept. {how}") from None
@@ -80,8 +81,8 @@ def resumable(run: RunDir, options: ExecOptions) -> Iterator[None]:
         raise Stopped(f"no space left on the disk of {run.path}. Free some space. {how}") from None
 
 
-NOT_REPEATED = ("out", "run_id", "budget_usd", "budget_tokens")
-"""Options that are no part of going on: where the run is, and the limit that may have ended it."""
+NOT_REPEATED = ("out", "run_id")
+"""Options that say where the run is, which `--resume` does."""
 
 
 def resuming(run: RunDir, options: ExecOptions) -> str:

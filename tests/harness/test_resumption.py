@@ -3,10 +3,13 @@
 import shlex
 from pathlib import Path
 
+import pytest
 import typer
 
 from membench.cli import app
-from membench.harness.resumption import resuming
+from membench.domain.errors import Stopped
+from membench.harness import resumption
+from membench.harness.resumption import resumable, resuming
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions
 
@@ -37,8 +40,18 @@ def test_how_the_run_was_executed_is_repeated() -> None:
     ]
 
 
-def test_the_limit_that_may_have_stopped_it_is_not() -> None:
-    assert "--budget-usd" not in words(ExecOptions(budget_usd=1.0, budget_tokens=10))
+@pytest.mark.parametrize(
+    ("end", "repeated"), [(KeyboardInterrupt(), True), (Stopped("the budget is spent"), False)]
+)
+def test_a_budget_is_repeated_unless_it_is_what_ended_the_run(
+    end: BaseException, repeated: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resumption, "mark_interrupted", lambda run: None)
+    options = ExecOptions(budget_usd=1.5, concurrency=2)
+    with pytest.raises(Stopped) as told, resumable(RunDir(tmp_path), options):
+        raise end
+    assert "--concurrency 2" in str(told.value)
+    assert ("--budget-usd 1.5" in str(told.value)) is repeated
 
 
 def test_the_command_line_takes_every_flag() -> None:

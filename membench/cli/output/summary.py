@@ -383,9 +383,9 @@ def system_notes(summary: Summary, path: Path | None) -> Iterator[str]:
     system = RunDir.open(path).manifest().system
     if GRANT in system.capabilities:
         yield (
-            "is granted the evidence; it is a ceiling"
-            if summary.costs.recalled
-            else "had no evidence to be granted: the data name none; it is no ceiling here"
+            "had no evidence to be granted: the data name none; it is no ceiling here"
+            if summary.costs.recalled == 0
+            else "is granted the evidence; it is a ceiling"
         )
     if system.protocol == "answer-only":
         yield "answers by itself; what it recalls cannot be seen, so retrieval is not scored"
