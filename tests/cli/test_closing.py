@@ -15,17 +15,26 @@ from membench.records.spec import ExecOptions, RunSpec
 pytestmark = pytest.mark.slow
 
 
+def made_in_order(results):
+    """Gives runs, which may all be of one second, a second each."""
+    for second, each in enumerate(results):
+        stamp = f"2031-01-01T00:00:0{second}+00:00"
+        each.run.write_manifest(replace(each.run.manifest(), created_utc=stamp))
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The floor, the ceiling and a system of LoCoMo's sample, in one folder."""
+    """The floor, the ceiling and a system of LoCoMo's sample, made in this order in one folder."""
     out = tmp_path_factory.mktemp("runs")
-    return {
+    made = {
         system: start(
             RunSpec(system=system, task="locomo", split="sample"),
             ExecOptions(out=out, energy="none", run_id=system),
         )
         for system in ("none", "oracle", "bm25")
     }
+    made_in_order(made.values())
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -89,10 +98,7 @@ def test_it_is_compared_with_the_newest_system_whatever_the_folders_are_called(t
         )
         for system, name in (("random", "z"), ("bm25", "m"), ("none", "zz"), ("recent", "a"))
     ]
-    for second, each in enumerate(made):
-        manifest = each.run.manifest()
-        stamp = f"2031-01-01T00:00:0{second}Z"
-        each.run.write_manifest(replace(manifest, created_utc=stamp))
+    made_in_order(made)
     found = closing.to_compare_with(made[-1].summary, tmp_path)
     assert found is not None and found.run_id == "m"
     alone = closing.to_compare_with(made[-1].summary, tmp_path / "elsewhere")
