@@ -88,6 +88,7 @@ class EnvironmentCard:
         timeout_s: Longest time per call, by operation; `start` covers import and reset.
         unrestricted: Why it cannot run under the rules of Landlock; empty where it can.
         keys: Environment variables with its credentials: all of ours that its worker is given.
+        beside: Folders beside its own of which its adapter imports modules, as `..name`.
     """
 
     python: str = ">=3.11"
@@ -101,6 +102,7 @@ class EnvironmentCard:
     timeout_s: Mapping[str, float] = field(default_factory=dict, hash=False)
     unrestricted: str = ""
     keys: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 BUILT_IN = Path(__file__).parent / "systems"

@@ -95,6 +95,7 @@ class _Environment(BaseModel):
     timeout_s: dict[Operation, Annotated[float, Field(gt=0)]] = {}
     unrestricted: str = ""
     keys: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], ...] = ()
+    beside: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ...] = ()
 
     def card(self) -> EnvironmentCard:
         return EnvironmentCard(**self.model_dump())

@@ -275,6 +275,16 @@ def titled(title: str) -> Callable[[Request], bool]:
     return lambda request: (request.schema or {}).get("title") == title
 
 
+GRAPHITI = [
+    ReplyRule(titled("ExtractedEntities"), graphiti_entities),
+    ReplyRule(titled("ExtractedEdges"), graphiti_edges),
+    ReplyRule(titled("NodeResolutions"), graphiti_resolutions),
+    ReplyRule(titled("EdgeTimestamps"), graphiti_times),
+    ReplyRule(titled("SummarizedEntities"), Json({"summaries": []})),
+    ReplyRule(titled("EdgeDuplicate"), Json({"duplicate_facts": [], "contradicted_facts": []})),
+]
+
+
 RULES: dict[str, list[ReplyRule]] = {
     "a-mem-fork": [
         ReplyRule(contains("Generate a structured analysis of the following"), a_mem_note),
@@ -313,13 +323,7 @@ RULES: dict[str, list[ReplyRule]] = {
         ReplyRule(contains("targeted query 1"), simplemem_queries),
         ReplyRule(contains('"complete" OR "incomplete"'), Json(SIMPLEMEM_COMPLETE)),
     ],
-    "graphiti": [
-        ReplyRule(titled("ExtractedEntities"), graphiti_entities),
-        ReplyRule(titled("ExtractedEdges"), graphiti_edges),
-        ReplyRule(titled("NodeResolutions"), graphiti_resolutions),
-        ReplyRule(titled("EdgeTimestamps"), graphiti_times),
-        ReplyRule(titled("SummarizedEntities"), Json({"summaries": []})),
-        ReplyRule(titled("EdgeDuplicate"), Json({"duplicate_facts": [], "contradicted_facts": []})),
-    ],
+    "graphiti": GRAPHITI,
+    "graphiti-falkordb": GRAPHITI,
 }
 """By system."""

@@ -86,7 +86,12 @@ def check_release(
         other = (card.folder / card.environment.lock).parent.resolve().name
         raise UsageError(f"'{card.name}' has the lock of '{other}'", f"Check '{other}' instead.")
     folder = workdir / card.folder.name
-    shutil.copytree(card.folder, folder, ignore=shutil.ignore_patterns("__pycache__", "*.json"))
+    for copied in (card.folder.name, *card.environment.beside):
+        shutil.copytree(
+            card.folder.parent / copied,
+            workdir / copied,
+            ignore=shutil.ignore_patterns("__pycache__", "*.json"),
+        )
     name = relax(folder / REQUIREMENTS)
     try:
         report(f"{card.name}: resolving")

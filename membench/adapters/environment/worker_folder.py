@@ -78,8 +78,10 @@ def prepare_folder(folder: Path, card: SystemCard, user: pwd.struct_passwd | Non
         expose_parts(folder / "code")
         link_system(card, folder / "code" / "membench")
     else:
-        target = folder / "code" / "membench" / "adapters" / "system"
-        shutil.copytree(card.folder, target, ignore=WITHOUT_PYC, dirs_exist_ok=True)
+        adapters = folder / "code" / "membench" / "adapters"
+        shutil.copytree(card.folder, adapters / "system", ignore=WITHOUT_PYC, dirs_exist_ok=True)
+        for name in card.environment.beside:
+            shutil.copytree(card.folder.parent / name, adapters / name, ignore=WITHOUT_PYC)
     if user is not None:
         shutil.copytree(PACKAGE / "tokens" / "cache", folder / "code" / "tiktoken")
         hand_over(folder, user)

@@ -28,6 +28,7 @@ capabilities = ["memories", "finalize", "remember", "store_bytes"]
 memory_mb = {memory_mb}
 servers = {servers}
 unprivileged = {unprivileged}
+beside = {beside}
 timeout_s = {{ start = 20, ingest = {ingest_s}, recall = 20, other = 20 }}
 """
 
@@ -52,6 +53,7 @@ def toy_card(cache: Path, tmp_path: Path) -> Callable[..., SystemCard]:
         servers: bool = False,
         unprivileged: bool = False,
         ingest_s: float = 20,
+        beside: tuple[str, ...] = (),
     ) -> SystemCard:
         folder = tmp_path / "toy"
         folder.mkdir(exist_ok=True)
@@ -60,6 +62,7 @@ def toy_card(cache: Path, tmp_path: Path) -> Callable[..., SystemCard]:
             servers=str(servers).lower(),
             unprivileged=str(unprivileged).lower(),
             ingest_s=ingest_s,
+            beside=list(beside),
         )
         (folder / "system.toml").write_text(text)
         (folder / "requirements.lock").write_text("")

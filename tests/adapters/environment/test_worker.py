@@ -190,6 +190,20 @@ def test_an_adapter_that_cannot_be_imported_is_a_system_error(toy: Callable[...,
     assert caught.value.reason is Reason.SYSTEM_ERROR
 
 
+def test_modules_of_the_folders_beside_it_that_it_names_can_be_imported(
+    toy: Callable[..., Any], tmp_path: Path
+) -> None:
+    for name in ("shared", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "base.py").write_text(GOOD)
+    source = "from ..{name}.base import System"
+    system = toy(source.format(name="shared"), beside=("shared",))
+    system.reset(CASE)
+    assert len(system.ingest(SESSION)) == 2
+    fault = fails(system, lambda: toy(source.format(name="other"), beside=("shared",)))
+    assert "No module named" in str(fault)
+
+
 def test_only_the_model_the_worker_and_the_folder_can_be_imported(toy: Callable[..., Any]) -> None:
     body = """
 def ingest(self, session):

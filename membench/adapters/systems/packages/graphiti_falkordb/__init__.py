@@ -1,0 +1,1 @@
+"""The package graphiti over FalkorDB as a memory system; nothing is imported here."""
