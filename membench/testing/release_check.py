@@ -43,6 +43,7 @@ class ReleaseCheck:
         differences: Every check and every count that came out otherwise, in words.
         folder: A copy of the system's folder for the new release.
         profile: Its profile, None if it does not install.
+        added: Checks that membench has got since the stored report was made, with their outcome.
     """
 
     system: str
@@ -52,6 +53,7 @@ class ReleaseCheck:
     differences: tuple[str, ...]
     folder: Path
     profile: Profile | None
+    added: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -109,7 +111,10 @@ def check_release(
     measured = profile.measure(newer, known.parameters if known else {}, lengths, report)
     differences = [*checks_differ(card, made.results, replay)]
     differences += profiles_differ(known, measured) if known else []
-    return ReleaseCheck(card.name, card.version, new, "", tuple(differences), folder, measured)
+    added = tuple(checks_added(card, made.results))
+    return ReleaseCheck(
+        card.name, card.version, new, "", tuple(differences), folder, measured, added
+    )
 
 
 def adopt(found: ReleaseCheck, card: SystemCard) -> None:
@@ -181,16 +186,23 @@ def resolve(card: SystemCard, folder: Path, name: str) -> str:
 
 
 def checks_differ(card: SystemCard, results: tuple[CheckResult, ...], replay: str) -> Iterator[str]:
-    """Checks that came out otherwise than stored."""
+    """Checks that came out otherwise than stored; one that is not stored counts if it fails."""
     stored = read_stored(card)
     before = {result.name: result.status for result in stored.results} if stored else {}
     for result in results:
         was = before.get(result.name, "not checked")
-        if was != result.status:
+        if was != result.status and (result.name in before or result.status == "failed"):
             detail = f": {result.detail}" if result.detail else ""
             yield f"{result.name}: {was} -> {result.status}{detail}"
     if stored and stored.replay != replay:
         yield f"replay: {stored.replay} -> {replay}"
+
+
+def checks_added(card: SystemCard, results: tuple[CheckResult, ...]) -> Iterator[str]:
+    """Checks that the stored report does not hold: they say nothing of the release."""
+    stored = read_stored(card)
+    before = {result.name for result in stored.results} if stored else set()
+    yield from (f"{r.name} {r.status}" for r in results if r.name not in before)
 
 
 def profiles_differ(old: Profile, new: Profile) -> Iterator[str]:

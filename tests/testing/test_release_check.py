@@ -67,6 +67,18 @@ def test_a_check_that_fails_now_is_a_difference_with_its_reason() -> None:
     assert line == "isolation: passed -> failed: forgets"
 
 
+def test_a_check_that_is_newer_than_the_stored_report_says_nothing_of_the_release() -> None:
+    card = get_card("mem0")
+    stored = read_stored(card)
+    assert stored is not None
+    newer = (*stored.results, CheckResult("colour", "warned", "none"))
+    assert list(release_check.checks_differ(card, newer, stored.replay)) == []
+    assert list(release_check.checks_added(card, newer)) == ["colour warned"]
+    failing = (*stored.results, CheckResult("colour", "failed", "none"))
+    (line,) = release_check.checks_differ(card, failing, stored.replay)
+    assert line == "colour: not checked -> failed: none"
+
+
 def test_a_built_in_system_has_no_releases(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no releases"):
         release_check.check_release(get_card("bm25"), None, tmp_path, lambda _: None)

@@ -40,4 +40,10 @@ def _lines(found: ReleaseCheck, *, compared: bool) -> list[str]:
     if found.new == found.old:
         head = f"{found.system}: {found.old} is the newest release"
     kept = "conformance and profile as stored" if compared else "conformance as stored, no profile"
-    return [head, *(found.differences or [kept])]
+    lines = [head, *(found.differences or [kept])]
+    if found.added:
+        lines.append(
+            f"not in the stored report, which is older: {', '.join(found.added)} "
+            f"(membench conformance {found.system} --write)"
+        )
+    return lines
