@@ -255,6 +255,40 @@ def letta_insert(request: Request) -> ToolCalls:
     return ToolCalls([Call("archival_memory_insert", {"content": "\n".join(lines)})])
 
 
+def everos_episode(request: Request) -> Json:
+    """The lines of a conversation as one narrative."""
+    talk = request.last.partition("Conversation content:")[2].partition("Custom instructions:")[0]
+    spoken = re.findall(r'"speaker": (.*)\n\s*"content": (.*)', talk)[:MOST]
+    lines = [f"{speaker.rstrip(',')}: {words}" for speaker, words in spoken]
+    return Json({"title": lines[0] if lines else "Talk", "content": "\n".join(lines) or "Talk."})
+
+
+def everos_facts(request: Request) -> Json:
+    """A fact per line of an episode."""
+    text = request.last.rpartition('EPISODE_TEXT: "')[2]
+    episode, _, rest = text.partition('"\n- TIME: "')
+    block = {"time": rest.partition('"')[0], "atomic_fact": said(episode)[:MOST]}
+    return Json({"atomic_facts": block})
+
+
+def everos_profile(request: Request) -> Json:
+    """One thing known of somebody: the first line of the newest conversation."""
+    return Json({"explicit_info": [everos_known(request)], "implicit_traits": []})
+
+
+def everos_profile_update(request: Request) -> Json:
+    """What is known is replaced by the first line of the newest conversation."""
+    change = {"action": "update", "type": "explicit_info", "index": 0}
+    return Json({"operations": [{**change, "data": everos_known(request)}]})
+
+
+def everos_known(request: Request) -> dict[str, str]:
+    """An entry of a profile."""
+    lines = re.findall(r"^\[\S+\] .*\(user_id:\S+\): (.*)$", request.last, re.MULTILINE)
+    line = lines[0] if lines else "nothing"
+    return {"category": "talk", "description": line, "evidence": line}
+
+
 SIMPLEMEM_PLAN = {
     "question_type": "fact",
     "key_entities": [],
@@ -289,6 +323,16 @@ RULES: dict[str, list[ReplyRule]] = {
     "a-mem-fork": [
         ReplyRule(contains("Generate a structured analysis of the following"), a_mem_note),
         ReplyRule(contains("AI memory evolution agent"), a_mem_evolution),
+    ],
+    "everos": [
+        ReplyRule(
+            contains("memory boundary detection expert"),
+            Json({"reasoning": "one talk", "boundaries": [], "should_wait": False}),
+        ),
+        ReplyRule(contains("episodic memory generation expert"), everos_episode),
+        ReplyRule(contains('EPISODE_TEXT: "'), everos_facts),
+        ReplyRule(contains('You are a "User Profile Analyst"'), everos_profile),
+        ReplyRule(contains("You are a user profile updater"), everos_profile_update),
     ],
     "cognee": [
         ReplyRule(contains("structured formats to build a knowledge graph"), cognee_graph),

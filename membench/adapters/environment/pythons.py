@@ -49,7 +49,7 @@ def find_python(card: SystemCard) -> Interpreter:
         )
     raise EnvironmentProblem(
         f"system '{card.name}' needs Python {wanted}, and there is none here",
-        "Install one, for instance with `uv python install`.",
+        "Install one, for instance with `uv python install`, or put its folder into PATH.",
     )
 
 

@@ -1,0 +1,1 @@
+"""The package everos as a memory system; nothing is imported here."""
