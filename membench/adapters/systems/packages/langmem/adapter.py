@@ -62,7 +62,7 @@ class System:
             return []
         self._now, self._dated = session.time or self._now, session.time is not None
         before = self.memories()
-        with dataset_clock(self._now):
+        with dataset_clock(self._now, stands_still=True):
             self._loop.run(self._manager.ainvoke({"messages": messages}, config=self._config))
         return changes(before, self.memories())
 
