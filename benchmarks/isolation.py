@@ -1,7 +1,9 @@
 """What it costs to keep a system out of the lane: BM25 over LoCoMo, one lane, on each side.
 
 Every case starts a process, which imports the adapter and its libraries anew; then every event
-crosses a socket. CPU seconds include all of that.
+crosses a socket. CPU seconds include all of that. Modules must have been compiled before: with
+`PYTHONDONTWRITEBYTECODE` and an installation that did not compile them, as uv's does not, every
+process compiles numpy anew.
 
 Usage: python benchmarks/isolation.py --data FOLDER [--repeats 3] [--system bm25]
 """
