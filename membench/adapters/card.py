@@ -9,7 +9,7 @@ from typing import Literal
 
 from membench.domain.labels import Role, Scalar
 
-ParameterType = Literal["str", "int", "float", "bool"]
+ParameterType = Literal["str", "int", "float", "bool", "folder"]
 Fidelity = Literal["package", "hosted", "weights", "native", "adapted", "control"]
 Protocol = Literal["blind", "question-aware", "answer-only", "handed-in"]
 Replay = Literal["exact", "answers", "none"]

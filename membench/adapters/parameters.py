@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from membench.adapters.card import ParameterCard, ParameterType, SystemCard
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import Scalar
 
-PYTHON_TYPES: Mapping[ParameterType, type] = {"str": str, "int": int, "float": float, "bool": bool}
+PYTHON_TYPES: Mapping[ParameterType, type] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "folder": str,
+}
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -33,6 +40,32 @@ def checked_parameters(card: SystemCard, given: Mapping[str, Scalar]) -> dict[st
         name: _checked(name, parameter, given[name]) if name in given else parameter.default
         for name, parameter in card.parameters.items()
     }
+
+
+def with_folders(card: SystemCard, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Values of which every folder is there and named from the root: a worker starts elsewhere.
+
+    Args:
+        card: The system.
+        values: As `checked_parameters` returns them.
+
+    Raises:
+        UsageError: A folder that has no default was not given, or is not there.
+    """
+    return {
+        name: _folder(card, name, str(value)) if card.parameters[name].type == "folder" else value
+        for name, value in values.items()
+    }
+
+
+def _folder(card: SystemCard, name: str, value: str) -> str:
+    doc = card.parameters[name].doc
+    if not value:
+        raise UsageError(f"system '{card.name}' needs a folder: --set {name}=FOLDER", doc)
+    folder = Path(value).expanduser().resolve()
+    if not folder.is_dir():
+        raise UsageError(f"--set {name}={value}: there is no such folder", doc)
+    return str(folder)
 
 
 def value_problem(parameter: ParameterCard, value: Scalar) -> str | None:
@@ -68,7 +101,7 @@ def _typed(wanted: ParameterType, value: Scalar) -> Scalar:
         return value
     if wanted == "float" and type(value) is int:
         return float(value)
-    if wanted == "str" and type(value) in (int, float):
+    if wanted in ("str", "folder") and type(value) in (int, float):
         return str(value)
     if not isinstance(value, str):
         raise ValueError(value)

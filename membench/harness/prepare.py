@@ -16,6 +16,7 @@ from membench.adapters.driven import driven_card
 from membench.adapters.environment.keys import check_keys
 from membench.adapters.hosted import NO_ENERGY
 from membench.adapters.isolation import Isolation, choose_isolation, exposed
+from membench.adapters.parameters import with_folders
 from membench.domain.case import Ask, Case, Ingest, opaque_ids
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role, Scalar
@@ -136,7 +137,7 @@ def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     errata = find_errata(task_type, options.data) if spec.errata else None
     task = task_type(spec.task_set, spec.seed, errata)
     check(spec, options, card, task.card)
-    parameters = systems.checked_parameters(card, spec.set)
+    parameters = with_folders(card, systems.checked_parameters(card, spec.set))
     systems.check_installed(card)
     check_keys(card)
     card = configured_card(driven_card(card, parameters), parameters)

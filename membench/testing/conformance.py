@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from membench.adapters.configured import configured_card
+from membench.adapters.parameters import with_folders
 from membench.adapters.registry import (
     SystemCard,
     check_installed,
@@ -134,6 +135,8 @@ def check(
         One result per check, in a fixed order.
     """
     values = checked_parameters(card, parameters or {})
+    if make is None:
+        values = with_folders(card, values)
     card = configured_card(card, values)
     missing = [role for role in card.roles if role not in (models or {})]
     if missing and make is None:

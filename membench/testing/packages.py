@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,16 @@ from membench.adapters.environment.worker.processes import read_process
 from membench.adapters.registry import SystemCard
 from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question
 from membench.domain.errors import UsageError
-from membench.domain.labels import Role
+from membench.domain.labels import Role, Scalar
 from membench.domain.system import ModelEndpoint
+from membench.llm.config import CassetteMode
 from membench.testing import conformance
 from membench.testing.conformance import CheckResult, Report
 from membench.testing.histories import START, TALK, session
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
 from membench.testing.stored import Replay, write_stored
-from membench.testing.subject import QUESTIONS, Violation
+from membench.testing.subject import QUESTIONS, NotApplicable, Violation
 from membench.testing.trial import Trial, play
 
 WIDTHS = (384, 1024, 1536)
@@ -43,12 +44,17 @@ ORDER: tuple[Replay, ...] = ("none", "answers", "exact")
 
 
 def check_package(
-    card: SystemCard, *, write: bool = False, report: Callable[[str], None] = lambda _: None
+    card: SystemCard,
+    parameters: Mapping[str, Scalar] | None = None,
+    *,
+    write: bool = False,
+    report: Callable[[str], None] = lambda _: None,
 ) -> tuple[Report, Replay]:
     """Check a package by all checks; its environment must be installed.
 
     Args:
         card: The system.
+        parameters: As `--set` gives them.
         write: Whether to store the result in the system's folder.
         report: Told the name of each check before it begins: all of them take minutes.
 
@@ -56,13 +62,15 @@ def check_package(
         The report and the measured class of replay.
 
     Raises:
-        UsageError: It is no package, or its environment is not installed.
+        UsageError: It is no package, its environment is not installed, or a parameter's value is
+            bad.
     """
     if card.environment is None:
         raise UsageError(f"system '{card.name}' is part of membench; use run_conformance")
     environments.python_of(card)
-    bench = PackageTrial(card)
-    results = _general(card, report)
+    given = parameters or {}
+    bench = PackageTrial(card, given)
+    results = _general(card, given, report)
     for name, check in CHECKS.items():
         report(name)
         results.append(_run(name, check, bench))
@@ -73,33 +81,63 @@ def check_package(
     return made, replay
 
 
-def _general(card: SystemCard, report: Callable[[str], None]) -> list[CheckResult]:
+def _general(
+    card: SystemCard, parameters: Mapping[str, Scalar], report: Callable[[str], None]
+) -> list[CheckResult]:
     """The checks of every system, against the scripted server without a gateway."""
     with ScriptedServer(RULES.get(card.name, ()), width=WIDTHS[-1]) as server:
         endpoint = ModelEndpoint(server.base_url, "scripted", "scripted", WIDTHS[-1])
         models = dict.fromkeys(Role, endpoint)
-        return conformance.check(card, models=models, huge_turns=HUGE_TURNS, report=report)
+        return conformance.check(
+            card, parameters=parameters, models=models, huge_turns=HUGE_TURNS, report=report
+        )
 
 
 class PackageTrial:
     """Plays the history of the package checks and keeps what was seen.
 
+    Args:
+        card: The package.
+        parameters: As `--set` gives them.
+
     Attributes:
         replay: The measured class of replay, once it was.
     """
 
-    def __init__(self, card: SystemCard) -> None:
+    def __init__(self, card: SystemCard, parameters: Mapping[str, Scalar]) -> None:
         """Nothing is played yet."""
         self.card = card
         self.replay: Replay | None = None
+        self._parameters = parameters
         self._first: Trial | None = None
 
     @property
     def first(self) -> Trial:
         """A trial with the widest vectors."""
         if self._first is None:
-            self._first = play(self.card, history(), width=WIDTHS[-1])
+            self._first = self.play()
         return self._first
+
+    @property
+    def answers_alone(self) -> bool:
+        """Whether it answers by itself and recalls nothing."""
+        return self.card.protocol == "answer-only"
+
+    def play(
+        self,
+        width: int = WIDTHS[-1],
+        cassette: Path | None = None,
+        cassette_mode: CassetteMode = "off",
+    ) -> Trial:
+        """Play the history once more."""
+        return play(
+            self.card,
+            history(),
+            parameters=self._parameters,
+            width=width,
+            cassette=cassette,
+            cassette_mode=cassette_mode,
+        )
 
 
 def history() -> Case:
@@ -134,6 +172,8 @@ def dates_reach_it(bench: PackageTrial) -> str:
         memory.time is not None and memory.time.year == START.year
         for memory in bench.first.stored or ()
     )
+    if bench.answers_alone and not bench.first.requests and not bench.first.stored:
+        raise NotApplicable("calls no model, and what it keeps cannot be read")
     if not wire and not stored:
         raise Violation("the session's date is in no request and in no stored memory")
     return f"in {wire} of {len(bench.first.requests)} requests; dates {stored} memories"
@@ -155,8 +195,10 @@ def no_wall_clock(bench: PackageTrial) -> str:
 
 def embedding_widths(bench: PackageTrial) -> str:
     """Vectors of every usual width go in and come out."""
+    if bench.answers_alone:
+        raise NotApplicable("answers by itself and recalls nothing")
     for width in WIDTHS:
-        trial = bench.first if width == WIDTHS[-1] else play(bench.card, history(), width=width)
+        trial = bench.first if width == WIDTHS[-1] else bench.play(width)
         if not all(trial.recalled):
             raise Violation(f"recalls nothing with vectors {width} wide")
     return ", ".join(map(str, WIDTHS))
@@ -195,7 +237,7 @@ def nothing_written_outside(bench: PackageTrial) -> str:
 def _written_outside(bench: PackageTrial) -> list[str]:
     """What the sandbox saw opened, and what is new where it cannot look, after one history."""
     before = _entries()
-    trial = play(bench.card, history(), width=WIDTHS[-1])
+    trial = bench.play()
     new = sorted(str(path) for path in _entries() - before if _may_be_its(path, bench.card))
     return [*trial.sandbox_violations["outside"], *new]
 
@@ -222,18 +264,18 @@ def replay_class(bench: PackageTrial) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="membench-") as folder:
         cassette = Path(folder) / "cassette.sqlite"
-        first = play(bench.card, history(), cassette=cassette, cassette_mode="record")
-        measured = [_replayed(bench.card, first, cassette) for _ in range(REPLAYS)]
+        first = bench.play(cassette=cassette, cassette_mode="record")
+        measured = [_replayed(bench, first, cassette) for _ in range(REPLAYS)]
     bench.replay, said = min(measured, key=lambda found: ORDER.index(found[0]))
     if ORDER.index(bench.replay) < ORDER.index(bench.card.replay):
         raise Violation(f"declares {bench.card.replay}, measured {bench.replay}: {said}")
     return f"{bench.replay}: {said}"
 
 
-def _replayed(card: SystemCard, first: Trial, cassette: Path) -> tuple[Replay, str]:
+def _replayed(bench: PackageTrial, first: Trial, cassette: Path) -> tuple[Replay, str]:
     """What one replay of a recorded trial comes to."""
     try:
-        again = play(card, history(), cassette=cassette, cassette_mode="replay")
+        again = bench.play(cassette=cassette, cassette_mode="replay")
     except Exception as error:
         return "none", f"replay fails: {error}"
     return _compared(first, again)
@@ -271,6 +313,8 @@ def _entries() -> set[Path]:
 def _run(name: str, check: Callable[[PackageTrial], str], bench: PackageTrial) -> CheckResult:
     try:
         return CheckResult(name, "passed", check(bench))
+    except NotApplicable as reason:
+        return CheckResult(name, "skipped", str(reason))
     except Violation as violation:
         return CheckResult(name, "failed", str(violation))
     except Exception as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from membench.adapters.environment.worker.processes import descendants
+from membench.adapters.parameters import with_folders
 from membench.adapters.registry import SystemCard, checked_parameters, create
 from membench.domain.case import Ask, Case, Finalize, Ingest, phase_of
 from membench.domain.labels import Phase, Role, Scalar
@@ -138,7 +139,7 @@ def play(
             meter = access.meter()
             meter.begin(case.id)
             context = SystemContext(
-                checked_parameters(card, parameters or {}),
+                with_folders(card, checked_parameters(card, parameters or {})),
                 seed,
                 Path(folder),
                 count_tokens,

@@ -167,11 +167,6 @@ def test_the_chat_model_gets_its_template_without_the_mark_of_a_beginning_the_ot
     assert asked[1].split() == ["<unk>", "w3", "<unk>"]
 
 
-def test_folders_that_are_not_there_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="--set weights=FOLDER"):
-        make({"code": "", "weights": "/nowhere"}, tmp_path)
-
-
 def test_it_conforms_with_the_stand_in(folders: dict[str, str], tmp_path: Path) -> None:
     card = get_card("memoryllm")
     results = check(card, lambda: make(folders, tmp_path), parameters=folders, huge_turns=60)

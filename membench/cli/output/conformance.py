@@ -26,14 +26,14 @@ def print_conformance(
         UsageError: What is to be stored was not made at the defaults.
     """
     card = get_card(name)
-    if write and set(parameters) - ({"base_url"} if card.hosted else set()):
+    if write and any(not is_place(card, parameter) for parameter in parameters):
         raise UsageError("the result at the defaults is what is stored", "Leave out --set.")
     if card.environment is None or card.hosted:
         made = run_conformance(name, parameters)
         if write:
             write_stored(card, made, card.replay, service_of(card, parameters))
     else:
-        made = checked(card, write)
+        made = checked(card, parameters, write=write)
     if as_json:
         print_json(asdict(made))
     else:
@@ -41,12 +41,19 @@ def print_conformance(
     return made.passed
 
 
-def checked(card: SystemCard, write: bool) -> Report:
+def is_place(card: SystemCard, parameter: str) -> bool:
+    """Whether a parameter says where something is, and has no default that would do."""
+    if card.hosted and parameter == "base_url":
+        return True
+    return parameter in card.parameters and card.parameters[parameter].type == "folder"
+
+
+def checked(card: SystemCard, parameters: Mapping[str, Scalar], *, write: bool) -> Report:
     """The report of a package, with the class of replay that was measured."""
     from membench.testing.packages import check_package
 
     made, replay = check_package(
-        card, write=write, report=lambda name: step(f"{card.name}: {name}")
+        card, parameters, write=write, report=lambda name: step(f"{card.name}: {name}")
     )
     out().print(f"replay measured: {replay}", markup=False)
     return made

@@ -40,11 +40,11 @@ class MemoryLlm:
         import transformers
 
         self.torch: Any = torch
-        self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(self._folder("weights"))
+        self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(str(self.given["weights"]))
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         exact = torch.bfloat16 if self.device == "cuda" else torch.float32
         loaded = self._model_class().from_pretrained(
-            self._folder("weights"), attn_implementation="sdpa", torch_dtype=exact
+            str(self.given["weights"]), attn_implementation="sdpa", torch_dtype=exact
         )
         self.model: Any = loaded.to(self.device).eval()
         self.empty = self._pool()
@@ -97,17 +97,9 @@ class MemoryLlm:
         """Let the model go."""
         self.model = None
 
-    def _folder(self, name: str) -> str:
-        given = Path(str(self.given[name])).expanduser()
-        if not str(self.given[name]) or not given.is_dir():
-            raise ValueError(
-                f"--set {name}=FOLDER: '{given}' is no folder; see docs/native-systems.md"
-            )
-        return str(given)
-
     def _model_class(self) -> Any:
         """The authors' class, out of their folder."""
-        sys.path.insert(0, self._folder("code"))
+        sys.path.insert(0, str(self.given["code"]))
         return importlib.import_module("modeling_memoryllm").MemoryLLM
 
     def _pool(self) -> dict[str, Any]:
