@@ -184,13 +184,19 @@ def read_card(folder: Path, package: str | None = None) -> SystemCard:
         package: Import path of the folder, if it is part of an installed package.
 
     Raises:
-        DataError: The file is absent, not TOML, or does not fit the schema.
+        DataError: The file is absent, not TOML, does not fit the schema, or names a folder beside
+            its own that is not there.
     """
     file = folder / FILE
     system = _validated(file, _parsed(file))
     fields = system.model_dump(exclude={"parameters", "capabilities", "environment"})
     worker = system.environment.card() if system.environment else None
     own = worker if worker is not None and worker.lock else None
+    for name in own.beside if own else ():
+        if not (folder.parent / name).is_dir():
+            raise DataError(
+                file, "environment.beside", f"there is no folder '{name}' beside its own"
+            )
     return SystemCard(
         **fields,
         capabilities=frozenset(system.capabilities),

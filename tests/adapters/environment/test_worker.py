@@ -202,6 +202,8 @@ def test_modules_of_the_folders_beside_it_that_it_names_can_be_imported(
     assert len(system.ingest(SESSION)) == 2
     fault = fails(system, lambda: toy(source.format(name="other"), beside=("shared",)))
     assert "No module named" in str(fault)
+    with pytest.raises(DataError, match="no folder 'third' beside it"):
+        toy(source.format(name="third"), beside=("third",))
 
 
 def test_only_the_model_the_worker_and_the_folder_can_be_imported(toy: Callable[..., Any]) -> None:
