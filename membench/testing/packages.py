@@ -19,6 +19,7 @@ from typing import Any
 
 from membench.adapters.environment import environments
 from membench.adapters.environment.worker.processes import read_process
+from membench.adapters.environment.worker_folder import worker_user
 from membench.adapters.registry import SystemCard
 from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question
 from membench.domain.errors import UsageError
@@ -243,10 +244,10 @@ def _written_outside(bench: PackageTrial) -> list[str]:
 
 
 def _may_be_its(path: Path, card: SystemCard) -> bool:
-    """A package that does not run as root leaves no file of root's; a file may be gone by now."""
-    as_nobody = card.environment is not None and card.environment.unprivileged and os.getuid() == 0
+    """Whether a file is of the user that the package runs as; a file may be gone by now."""
+    user = worker_user(card.worker)
     try:
-        return not (as_nobody and path.lstat().st_uid == 0)
+        return path.lstat().st_uid == (user.pw_uid if user else os.getuid())
     except FileNotFoundError:
         return False
 

@@ -27,13 +27,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def writing(home: Path, names: Sequence[str]) -> Play:
-    """Plays nothing; meanwhile the next of these files appears at home."""
+def writing(home: Path, names: Sequence[str], owner: int = os.getuid()) -> Play:
+    """Plays nothing; meanwhile the next of these files, of a user, appears at home."""
     left = list(names)
 
     def play(*_: object, **__: object) -> Trial:
         if left:
-            (home / left.pop(0)).touch()
+            path = home / left.pop(0)
+            path.touch()
+            os.chown(path, owner, -1)
         return Trial("toy", sandbox_violations={"outside": [], "refused": []})
 
     return play
@@ -55,12 +57,17 @@ def test_what_somebody_else_writes_meanwhile_is_not_the_package(
     assert said == "home folder and shared memory unchanged"
 
 
+NOBODY = 65534
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="every file is the same user's")
-def test_a_file_of_roots_is_not_of_a_package_that_does_not_run_as_root(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("package", "owner"), [("letta", 0), ("qdrant", NOBODY)])
+def test_a_file_of_another_user_than_the_packages_is_not_its(
+    package: str, owner: int, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages, "play", writing(home, (".root-1", ".root-2")))
-    said = nothing_written_outside(PackageTrial(get_card("letta"), {}))
+    """letta runs as nobody, qdrant as whoever runs membench."""
+    monkeypatch.setattr(packages, "play", writing(home, (".one", ".two"), owner))
+    said = nothing_written_outside(PackageTrial(get_card(package), {}))
     assert said == "home folder and shared memory unchanged"
 
 
