@@ -94,9 +94,17 @@ def test_the_floor_keeps_within_the_budget_of_the_run() -> None:
     assert 0 < len(recalled(k=4, budget=12)) < 4
 
 
+def test_short_texts_that_cite_much_are_compared_with_as_much_whatever_the_budget() -> None:
+    """Else a line for each session, empty of what was said, would beat sessions that do not fit."""
+    assert recalled(k=4, budget=1, by_session=True) == []
+    assert len(recalled(cited=4, k=4, budget=1, by_session=True)) == 4
+    assert len(recalled(cited=2, k=4, budget=1)) == 2
+    assert recalled(cited=1, k=4, budget=12) == recalled(k=4, budget=12)
+
+
 def test_a_head_holds_as_many_turns_as_are_asked_for() -> None:
     memories = [Memory("x", ("a", "b")), Memory("y"), Memory("z", ("c",))]
-    assert [head_with(memories, n) for n in (0, 1, 2, 3, 9)] == [1, 1, 1, 3, 3]
+    assert [head_with(memories, n) for n in (0, 1, 2, 3, 9)] == [0, 1, 1, 3, 3]
     assert head_with([], 3) == 0
 
 

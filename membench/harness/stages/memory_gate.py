@@ -2,11 +2,12 @@
 
 A small model fails at much of what a memory system asks of it. What such a system would have had
 without its model are the turns as they were said: one by one, or session by session where its
-memories are of sessions. So the same histories are kept that way, BM25 finds k of them, or as many
-as hold the turns that the system's k memories cite where those are more, and the evidence recall
-of the system is compared with that **floor**, question by question. A row whose interval reaches
-below it is shown and never ranked. No model is called, so anybody with the data comes to the same
-figures.
+memories are of sessions. So the same histories are kept that way, BM25 finds k of them within the
+run's token budget, or as many as hold the turns that the system's k memories cite where those are
+more, and the evidence recall of the system is compared with that **floor**, question by question.
+A text that cites turns which it does not hold is short: the budget does not bound the second
+number. A row whose interval reaches below the floor is shown and never ranked. No model is called,
+so anybody with the data comes to the same figures.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
 
+from membench.adapters.parts.budget import cut
 from membench.adapters.parts.lexical import Lexical
 from membench.adapters.parts.unit_memory import UnitMemory
 from membench.adapters.parts.units import Segmenter
@@ -134,7 +136,7 @@ class RawTurns:
         task: Scores what is found.
         stem: The metric without its cut.
         k: Memories per recall, at least.
-        token_budget: Tokens they may hold together, as in the run.
+        token_budget: Tokens that k of them may hold together, as in the run.
         by_session: Whether a memory is a session instead of a turn.
     """
 
@@ -172,10 +174,10 @@ class RawTurns:
                 case Remember(item):
                     kept.remember(item)
                 case Ask(question):
-                    query = Query(question.text, None, self.token_budget, question.now)
-                    memories = kept.recall(query)
-                    k = max(self.k, head_with(memories, cited.get(number, 0)))
-                    found[number] = Recalled(Outcome(), tuple(memories[:k]), k)
+                    ranked = kept.recall(Query(question.text, now=question.now))
+                    within = cut(ranked, Query("", self.k, self.token_budget), count_tokens_once)
+                    count = max(len(within), head_with(ranked, cited.get(number, 0)))
+                    found[number] = Recalled(Outcome(), tuple(ranked[:count]), max(self.k, count))
                 case _:
                     pass
         return found
@@ -189,5 +191,5 @@ class RawTurns:
 
 def head_with(memories: Sequence[Memory], turns: int) -> int:
     """How many memories from the first on hold that many turns; all where they hold fewer."""
-    held = accumulate(len(memory.sources) for memory in memories)
-    return min(1 + sum(total < turns for total in held), len(memories))
+    held = accumulate((len(memory.sources) for memory in memories), initial=0)
+    return min(sum(total < turns for total in held), len(memories))
