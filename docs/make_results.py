@@ -52,6 +52,11 @@ def question_joules(summary: dict[str, Any]) -> str:
     return "–" if None in parts else f"{sum(parts) / summary['counts']['questions']:.2g}"
 
 
+def reader(summary: dict[str, Any]) -> str:
+    """Who answered from what was recalled."""
+    return str(summary["comparison_key"]["reader"])
+
+
 def memory_usage(summary: dict[str, Any], name: str) -> int:
     """A count of the calls to the memory model, over all phases."""
     return sum(
@@ -66,13 +71,16 @@ def memory_calls(summary: dict[str, Any]) -> str:
 
 def useless_replies(summary: dict[str, Any]) -> str:
     """Replies that the system could not use, of those that it asked for."""
-    replies = summary["replies"]
+    if (replies := summary.get("replies")) is None:
+        return "–"
     asked, unusable = replies.get("asked", 0), replies.get("unusable", 0)
     return f"{unusable} of {asked:,}" if asked else "–"
 
 
 def memory_cpu(summary: dict[str, Any]) -> str:
-    """CPU seconds of the memory model per history."""
+    """CPU seconds of the memory model per history; a dash where there is none."""
+    if not memory_usage(summary, "calls"):
+        return "–"
     seconds = sum(
         phase["roles"].get("memory", {}).get("cpu_s") or 0.0 for phase in summary["usage"].values()
     )
@@ -181,18 +189,19 @@ class Table:
     Attributes:
         mark: What the comment above it calls it.
         file: The page.
-        group: Whose rows it shows.
+        groups: Whose rows it shows.
         metrics: Metric -> heading.
         columns: Heading -> cell, behind the metrics.
-        every: Whether it shows every configuration, or the best of each system.
+        of_memory_model: Whether it shows the rows whose system called a model of its own, in every
+            configuration, or the best row of each of the other systems.
     """
 
     mark: str
     file: Path
-    group: Group
+    groups: tuple[Group, ...]
     metrics: dict[str, str]
     columns: Mapping[str, Column]
-    every: bool = False
+    of_memory_model: bool = False
 
     def place(self) -> re.Pattern[str]:
         """Where it stands: behind its comment, up to the next empty line."""
@@ -201,29 +210,35 @@ class Table:
 
     def text(self) -> str:
         """A line per bundle, the best first."""
-        runs = self.group.runs if self.every else best_of_each(self.group.runs)
-        return table(runs, self.metrics, self.columns)
+        runs = [
+            run
+            for group in self.groups
+            for run in group.runs
+            if has_memory_model([run]) == self.of_memory_model
+        ]
+        shown = runs if self.of_memory_model else best_of_each(runs)
+        return table(shown, self.metrics, self.columns)
 
 
 TABLES = (
     Table(
         "results",
         README,
-        Group("locomo", "locomo10", "offline"),
+        (Group("locomo", "locomo10", "offline"),),
         {"evidence.turn.recall@10": "evidence recall@10", "f1": "F1 (extractive)"},
         PER_QUESTION,
     ),
     Table(
         "results of tiny-local",
         README,
-        Group("locomo", "locomo10", "tiny-local"),
+        (Group("locomo", "locomo10", "tiny-local"),),
         {"f1": "F1 (SmolLM2-135M)", "evidence.turn.recall@10": "evidence recall@10"},
         PER_QUESTION,
     ),
     Table(
         "results of tiny-local on synthetic",
         README,
-        Group("synthetic", "mini", "tiny-local"),
+        (Group("synthetic", "mini", "tiny-local"),),
         {
             "accuracy": "accuracy (SmolLM2-135M)",
             "evidence.turn.recall@10": "evidence recall@10",
@@ -233,14 +248,14 @@ TABLES = (
     Table(
         "results of a small memory model",
         LOCAL_MODELS,
-        Group("synthetic", "mini", "open"),
+        (Group("synthetic", "mini", "open"), Group("synthetic", "mini", "tiny-local")),
         {
             "evidence.turn.recall@10": "evidence recall@10",
             "memory.recall": "facts stored",
-            "accuracy": "accuracy (extractive)",
+            "accuracy": "accuracy",
         },
-        OF_MEMORY_MODEL,
-        every=True,
+        {"reader": reader, **OF_MEMORY_MODEL},
+        of_memory_model=True,
     ),
 )
 
