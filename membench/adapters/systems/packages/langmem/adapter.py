@@ -70,11 +70,14 @@ class System:
         """The most similar memories."""
         if not query.text.strip():
             return []
-        return self._search(query=query.text, limit=query.k or EVERYTHING)
+        found = self._found(query=query.text, limit=query.k or EVERYTHING)
+        return [self._memory(item) for item in found]
 
     def memories(self) -> list[Memory]:
-        """Every memory, in the order in which they were first stored."""
-        return self._search(limit=EVERYTHING)
+        """Every memory by its session and id: those of a session are stored at once."""
+        items = self._found(limit=EVERYTHING)
+        items.sort(key=lambda item: (item.created_at, item.key))
+        return [self._memory(item) for item in items]
 
     def store_bytes(self) -> int:
         """Texts and vectors; the store has no file."""
@@ -86,9 +89,8 @@ class System:
         """End the event loop."""
         self._loop.close()
 
-    def _search(self, **arguments: Any) -> list[Memory]:
-        items = self._loop.run(self._store.asearch(self._namespace, **arguments))
-        return [self._memory(item) for item in items]
+    def _found(self, **arguments: Any) -> list[Any]:
+        return self._loop.run(self._store.asearch(self._namespace, **arguments))
 
     def _memory(self, item: Any) -> Memory:
         """A stored item; the manager keeps a memory's words under `content`, twice."""
