@@ -78,6 +78,22 @@ def test_what_less_money_buys_costs_no_more_than_it_says(tokens: Board) -> None:
         assert costs[item.run_id] <= costs[best.run_id] / 2
 
 
+def test_what_is_no_better_than_chance_is_no_answer_however_little_it_costs(
+    tokens: Board,
+) -> None:
+    """A floor of the board is never told, and nothing that does not lie above it."""
+    cheaper = findings(tokens)[1:]
+    chance = next(row for row in tokens.rows if row.run_id == cheaper[0].run_id)
+
+    def with_floor(rows: tuple[BoardRow, ...]) -> tuple[BoardRow, ...]:
+        return tuple(replace(row, reference="floor") if row is chance else row for row in rows)
+
+    shown = replace(tokens, points=with_floor(tokens.points), all_rows=with_floor(tokens.all_rows))
+    scores = {row.run_id: row.score.value for row in tokens.rows if row.score}
+    for item in findings(shown)[1:]:
+        assert scores[item.run_id] > scores[chance.run_id]
+
+
 def test_a_budget_moves_the_answer(tokens: Board) -> None:
     steps = sorted(row.cost.value for row in tokens.rows if row.cost)
     within = findings(limited(tokens, steps[2]))

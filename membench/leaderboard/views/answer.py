@@ -64,10 +64,11 @@ def cost_of(row: BoardRow) -> float:
 
 
 def cheaper(board: Board, ranked: Sequence[BoardRow], best: BoardRow) -> Iterator[Finding]:
-    """The best rows for parts of a budget, as far as they are other rows and worth more than 0."""
+    """The best rows for parts of a budget: other rows, of more than 0 and better than any floor."""
     if best.cost is None or not best.joined:
         return
     told, energy = {best.run_id}, board.choice.axis == "joules"
+    floor = floor_of(board)
     for part in CHEAPER:
         limit = best.cost.value / part
         within = [
@@ -76,9 +77,9 @@ def cheaper(board: Board, ranked: Sequence[BoardRow], best: BoardRow) -> Iterato
             if row.joined
             and row.cost is not None
             and row.cost.value <= limit
-            and row.reference != "floor"
             and row.score is not None
             and row.score.value > 0
+            and goodness(row, board.choice) > floor
         ]
         if not within:
             return
@@ -89,6 +90,12 @@ def cheaper(board: Board, ranked: Sequence[BoardRow], best: BoardRow) -> Iterato
             yield finding(
                 f"For {half} of that energy" if energy else f"For {half} of that", row, board
             )
+
+
+def floor_of(board: Board) -> float:
+    """How good the best row is that knows nothing, or draws by lot."""
+    floors = [row for row in board.all_rows if row.reference == "floor" and row.score is not None]
+    return max((goodness(row, board.choice) for row in floors), default=-math.inf)
 
 
 def tied_with(best: BoardRow, ranked: Sequence[BoardRow]) -> str:
