@@ -17,6 +17,7 @@ from membench.leaderboard.bundles import bundle as bundles
 from membench.leaderboard.bundles import layout, manifest_schema, redact
 from membench.leaderboard.bundles.bundle import BundleError, make_bundle
 from membench.leaderboard.validation import claims, verifier_data, verify
+from membench.records.manifest import Manifest
 from membench.records.spec import ExecOptions, RunSpec
 
 
@@ -113,6 +114,23 @@ def test_a_path_in_a_parameter_is_withheld_and_the_spec_still_has_its_hash(
     assert "alice" not in words_of(made.path)
     # bm25 has no such parameter, and that is all: the spec still has its hash
     assert {finding.rule for finding in verify(made.path).findings} == {"known.system"}
+
+
+def test_a_folder_of_the_users_is_withheld_wherever_it_lies(run_path: Path) -> None:
+    """A system that is run from folders of the user's: neither place nor name says anything."""
+    stored = json.loads((run_path / "manifest.json").read_text())
+    stored["spec"] |= {"system": "memoryllm", "set": {"code": "clone", "chat": False}}
+    stored["system"] |= {
+        "name": "memoryllm",
+        "parameters": {"code": "/scratch/bob/clone", "weights": "/scratch/bob/8b", "chat": False},
+    }
+    made = redact.manifest(Manifest.from_json(stored))
+    assert made["spec"]["set"] == {"code": "(withheld)", "chat": False}
+    assert made["system"]["parameters"] == {
+        "code": "(withheld)",
+        "weights": "(withheld)",
+        "chat": False,
+    }
 
 
 def test_a_bundle_that_names_the_machine_is_not_made(

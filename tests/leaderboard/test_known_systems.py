@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 FIELDS = {Role.MEMORY: "memory_model", Role.EMBEDDER: "embedder"}
 ASKED = {"http": {"url": "http://127.0.0.1:9"}, "chat_agent": {"url": "http://127.0.0.1:9/v1"}}
-ASKED |= {"mcp": {"command": "true"}}
+ASKED |= {"mcp": {"command": "true"}, "memoryllm": {"code": ".", "weights": "."}}
 """Settings without which a system is not run."""
 
 

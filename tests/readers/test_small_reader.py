@@ -89,8 +89,13 @@ def test_the_longest_beginning_of_the_ranking_that_fits_is_kept(
 
 def tokens(mine: LlmReader, shown: tuple[Memory, ...]) -> float:
     """What a prompt may come to in tokens of a small vocabulary."""
+    return MARGIN * counted(mine, shown)
+
+
+def counted(mine: LlmReader, shown: tuple[Memory, ...]) -> int:
+    """Tokens of a prompt, a whole number."""
     messages = mine.messages(AnswerInput("Who?", shown))
-    return MARGIN * sum(count_tokens(message.content) + PER_MESSAGE for message in messages)
+    return sum(count_tokens(message.content) + PER_MESSAGE for message in messages)
 
 
 @pytest.mark.slow
@@ -102,7 +107,7 @@ def test_a_budget_holds_for_what_is_sent_and_not_for_texts_alone(
     for kind in (SmallReader, LlmReader):
         mine = replace(reader(kind, None), budget=budget)
         kept = mine.fitted(asked).memories
-        added = [tokens(mine, tuple(found[:n])) / MARGIN for n in (0, len(kept), len(kept) + 1)]
+        added = [counted(mine, tuple(found[:n])) for n in (0, len(kept), len(kept) + 1)]
         assert kept == tuple(found[: len(kept)])
         assert not kept or added[1] - added[0] <= budget
         assert len(kept) == len(found) or added[2] - added[0] > budget

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from membench.adapters.registry import list_systems
 from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.bundles import line_schema, manifest_schema, summary_schema
 from membench.leaderboard.bundles.pruning import pruned
-from membench.leaderboard.bundles.withholding import withheld
+from membench.leaderboard.bundles.withholding import WITHHELD, withheld
 from membench.llm.upstreams.local.registry import public_name
 from membench.records.manifest import Manifest
 from membench.records.spec import RunSpec
@@ -33,11 +34,21 @@ def manifest(run: Manifest) -> JsonObject:
     if "/" in run.spec.system:
         spec["system"] = kept["system"]["name"]
     spec |= {name: public_name(spec[name]) for name in NAMING_MODELS}
+    folders = dict.fromkeys(folder_parameters(run.system.name), WITHHELD)
+    spec["set"] = spec["set"] | {n: v for n, v in folders.items() if n in spec["set"]}
+    kept["system"] = kept["system"] | {"parameters": kept["system"]["parameters"] | folders}
     if spec.get("prompts") is not None:
         spec["prompts"] = "given"
     kept["spec"] = spec
     kept["spec_sha256"] = RunSpec.from_json(spec).sha256
     return kept
+
+
+def folder_parameters(name: str) -> list[str]:
+    """Parameters of a system that are folders of a machine; none of a system that is not here."""
+    card = list_systems().get(name)
+    parameters = {} if card is None else card.parameters
+    return [key for key, parameter in parameters.items() if parameter.type == "folder"]
 
 
 def summary(run: Summary) -> JsonObject:

@@ -78,12 +78,12 @@ def as_configured(card: SystemCard, parameters: JsonView) -> SystemCard:
 def chosen_parameters(card: SystemCard, manifest: JsonView) -> JsonObject | None:
     """The parameters that the settings of the spec mean; None where the card does not allow them.
 
-    Those that a bundle withholds (addresses) are taken as they are.
+    Those that a bundle withholds (addresses, folders) are taken as they are.
     """
     withheld = {
         name: value
         for name, value in manifest["system"]["parameters"].items()
-        if value == WITHHELD and name in card.parameters
+        if name in card.parameters and (value == WITHHELD or card.parameters[name].type == "folder")
     }
     chosen = {n: value for n, value in manifest["spec"]["set"].items() if n not in withheld}
     try:
