@@ -134,9 +134,7 @@ def check(
     Returns:
         One result per check, in a fixed order.
     """
-    values = checked_parameters(card, parameters or {})
-    if make is None:
-        values = with_folders(card, values)
+    values = with_folders(card, checked_parameters(card, parameters or {}))
     card = configured_card(card, values)
     missing = [role for role in card.roles if role not in (models or {})]
     if missing and make is None:
