@@ -204,7 +204,7 @@ def test_retry_after_in_seconds_or_as_a_date() -> None:
 
 @pytest.mark.slow
 @pytest.mark.model
-def test_minilm_is_hosted_once_and_its_cpu_seconds_are_charged() -> None:
+def test_minilm_is_hosted_once_and_charged_for_cpu_and_for_what_it_reads() -> None:
     import httpx
 
     with Gateway(GatewayConfig({Role.EMBEDDER: ModelSpec("minilm")})) as gateway:
@@ -222,6 +222,11 @@ def test_minilm_is_hosted_once_and_its_cpu_seconds_are_charged() -> None:
         assert rows[0] @ rows[1] > rows[0] @ rows[2]
         again = httpx.post(url, json={"model": "minilm", "input": texts}, timeout=60).json()
         assert again["data"] == reply["data"]
+        beginning, longer = "tea " * 254, "tea " * 254 + "report " * 300
+        ends = httpx.post(url, json={"model": "minilm", "input": [beginning]}, timeout=60).json()
+        read = httpx.post(url, json={"model": "minilm", "input": [longer]}, timeout=60).json()
+        assert read["usage"]["prompt_tokens"] == ends["usage"]["prompt_tokens"] == 256
+        assert read["data"] == ends["data"]
         wide = httpx.post(url, json={"model": "minilm", "input": "x", "dimensions": 9})
         assert wide.status_code == 400
         usage = meter.close()

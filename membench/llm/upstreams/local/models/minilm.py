@@ -154,9 +154,10 @@ def _model() -> Any:
 def _encode(
     texts: Sequence[str],
 ) -> tuple[npt.NDArray[np.float32], int, float]:
-    """Vectors of shape (texts, 384), their tokens by the model's tokenizer, and CPU seconds.
+    """Vectors of shape (texts, 384), the tokens they are made of, and CPU seconds.
 
-    Runs in a hosting process. Loading the model is not charged to anyone.
+    The model reads the first 256 tokens of a text, those at its two ends included; no more are
+    counted. Runs in a hosting process. Loading the model is not charged to anyone.
     """
     import time
 
@@ -165,13 +166,14 @@ def _encode(
     vectors = model.encode(
         list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
     )
-    count = sum(len(ids) for ids in model.tokenizer(list(texts))["input_ids"])
+    read = model.tokenizer(list(texts), truncation=True, max_length=model.max_seq_length)
+    count = sum(len(ids) for ids in read["input_ids"])
     return vectors.astype("float32"), count, time.process_time() - started
 
 
 ENTRY = MiniLm(
     name=NAME,
-    title="all-MiniLM-L6-v2, an embedder of 384 dimensions",
+    title="all-MiniLM-L6-v2, an embedder of 384 dimensions; reads 256 tokens of a text",
     roles=frozenset({Role.EMBEDDER}),
     licence="Apache-2.0",
     dimensions=WIDTH,
