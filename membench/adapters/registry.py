@@ -89,6 +89,9 @@ def get_card(name: str) -> SystemCard:
 
     if "/" in name:
         return _of_today(read_card(Path(name).expanduser().resolve()))
+    for found_as, folder, package in _built_in():  # the one that is meant, not all of them
+        if _same_name(name, found_as) and (card := read_card(folder, package)).name == name:
+            return card
     found = discover()
     if name in found.cards:
         return _of_today(found.cards[name])
@@ -178,16 +181,18 @@ def discover() -> Discovery:
 
 
 def _check_name(card: SystemCard, found_as: str, cards: dict[str, SystemCard]) -> None:
-    """A name must be that of its folder or entry point and belong to one system only.
-
-    A hyphen in a name may be an underscore in the folder's, so that it can be imported.
-    """
+    """A name must be that of its folder or entry point and belong to one system only."""
     file = card.folder / "system.toml"
-    if card.name.replace("-", "_") != found_as.replace("-", "_"):
+    if not _same_name(card.name, found_as):
         raise DataError(file, "name", f"is '{card.name}', but it is found as '{found_as}'")
     if card.name in cards:
         other = cards[card.name].folder
         raise DataError(file, "name", f"'{card.name}' is already the system in {other}")
+
+
+def _same_name(name: str, found_as: str) -> bool:
+    """A hyphen in a name may be an underscore in the folder's, so that it can be imported."""
+    return name.replace("-", "_") == found_as.replace("-", "_")
 
 
 def _built_in() -> list[tuple[str, Path, str | None]]:

@@ -299,3 +299,10 @@ def test_a_card_says_what_others_are_compared_with_it_as(tmp_path: Path) -> None
     file = folder / "system.toml"
     file.write_text(f'reference = "full-context"\n{file.read_text()}')
     assert get_card(str(folder)).reference == "full-context"
+
+
+def test_a_built_in_system_is_found_without_reading_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "discover", lambda: pytest.fail("all cards were read"))
+    assert [get_card(name).name for name in ("bm25", "mem0-raw")] == ["bm25", "mem0-raw"]
