@@ -9,12 +9,19 @@ from installed_packages import ensure_or_skip
 
 from membench.adapters.environment import environments
 from membench.adapters.environment.problem import EnvironmentProblem
-from membench.adapters.registry import SystemCard, create, get_card, list_systems
+from membench.adapters.registry import (
+    SystemCard,
+    checked_parameters,
+    create,
+    get_card,
+    list_systems,
+)
 from membench.domain.case import CaseInfo
 from membench.domain.labels import Role
 from membench.domain.system import ModelEndpoint, Query, SystemContext
 from membench.testing.conformance import render
-from membench.testing.histories import session
+from membench.testing.histories import TALK, session
+from membench.testing.package_rules import RULES
 from membench.testing.packages import check_package
 from membench.testing.scripted import ScriptedServer
 from membench.testing.stored import read_stored
@@ -58,6 +65,25 @@ def test_a_text_that_is_said_twice_in_a_session_is_stored_twice(tmp_path: Path) 
             store.reset(CaseInfo("case", "test", ("Ines", "Tom")))
             store.ingest(session("case", 0, (("Ines", "Bye."), ("Tom", "Bees."), ("Ines", "Bye."))))
             assert len(store.recall(Query("Bye.", 5))) == 3
+
+
+@pytest.mark.packages
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_langmem_dates_memories_by_their_session_however_long_the_model_takes(
+    tmp_path: Path,
+) -> None:
+    card = get_card("langmem")
+    ensure_or_skip(card)
+    with ScriptedServer(RULES[card.name], delay_s=1.0) as server:
+        endpoint = ModelEndpoint(server.base_url, "key", "scripted")
+        models = {Role.MEMORY: endpoint, Role.EMBEDDER: endpoint}
+        context = SystemContext(checked_parameters(card, {}), 0, tmp_path, count_tokens, models)
+        with closing(create(card, context)) as manager:
+            manager.reset(CaseInfo("case", "test", ("Ines", "Tom")))
+            told = session("case", 1, TALK)
+            assert manager.ingest(told)
+            assert [memory.time for memory in manager.memories()] == [told.time] * len(TALK)
 
 
 @pytest.mark.parametrize("card", PACKAGES, ids=lambda card: card.name)
