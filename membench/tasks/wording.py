@@ -106,14 +106,18 @@ def less_is_better(card: TaskCard, name: str) -> bool:
     return not {name, bare}.isdisjoint(card.lower_is_better)
 
 
+def headline_metrics(card: TaskCard) -> tuple[str, ...]:
+    """The metrics that a task is told by: the judged one, the one that needs no judge, the rest."""
+    return tuple(dict.fromkeys((card.main_metric, card.offline_metric, *card.headline)))
+
+
 def leading_metrics(card: TaskCard, there: Container[str]) -> tuple[str, ...]:
     """The metrics that say most and are there: the judged one first, then what needs no judge.
 
     Every table, board, report and closing line leads with the first of them; those that rank
     nobody come last.
     """
-    wanted = dict.fromkeys((card.main_metric, card.offline_metric, *card.headline))
-    found = [name for name in wanted if name in there]
+    found = [name for name in headline_metrics(card) if name in there]
     return tuple(sorted(found, key=lambda name: name in card.never_ranks))
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from membench.domain.errors import RunStateError
+from membench.harness.run import start
 from membench.leaderboard.rendering import html
 from membench.leaderboard.site.export import export
 from membench.leaderboard.site.report import write_report
 from membench.leaderboard.store.store import Store
+from membench.records.spec import ExecOptions, RunSpec
+from membench.tasks.registry import get_task, list_tasks
+from membench.tasks.wording import headline_metrics, metric_words
 from membench.testing.boards import BoardPlan, write_store
 
 pytestmark = pytest.mark.slow
 
+RESULTS = Path(__file__).parents[2] / "results"
 OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
 
 
@@ -69,6 +75,28 @@ def test_a_report_is_one_file_without_a_word_of_the_data(run_path: Path, tmp_pat
     assert not OUTSIDE.search(words)
     assert "pottery studio" not in words
     assert "evidence.turn.recall@10" in words
+
+
+@pytest.mark.parametrize("task", list_tasks())
+def test_every_task_has_a_report_that_names_its_metrics_for_people(
+    task: str, tmp_path: Path
+) -> None:
+    options = ExecOptions(out=tmp_path, run_id="played", energy="none")
+    summary = start(RunSpec("recent", task, "sample"), options).summary
+    write_report(tmp_path / "played", tmp_path / "report.html")
+    words, card = (tmp_path / "report.html").read_text(), get_task(task).card
+    for name in set(headline_metrics(card)) & set(summary.metrics):
+        assert html.escaped(metric_words(card, name).title) in words
+
+
+def test_the_published_rows_have_a_site(tmp_path: Path) -> None:
+    published = tmp_path / "store"
+    tasks = [folder for folder in sorted(RESULTS.iterdir()) if list(folder.glob("*/manifest.json"))]
+    for task in tasks:
+        for row in sorted(task.iterdir())[:2]:
+            shutil.copytree(row, published / task.name / row.name)
+    rows = sum(1 for _ in published.glob("*/*"))
+    assert export(Store(published), tmp_path / "site") == rows >= len(tasks)
 
 
 def test_a_cell_leads_where_another_column_says() -> None:

@@ -13,14 +13,14 @@ from membench.leaderboard.views.tables import (
 )
 from membench.records.costs import COSTS
 from membench.tasks.registry import list_tasks
-from membench.tasks.wording import metric_words
+from membench.tasks.wording import headline_metrics, metric_words
 
 
 def metric_records() -> list[JsonObject]:
     """Headline metrics of every task."""
     found = []
     for task, card in list_tasks().items():
-        for name in dict.fromkeys((card.main_metric, card.offline_metric, *card.headline)):
+        for name in headline_metrics(card):
             words = metric_words(card, name)
             found.append(
                 {

@@ -19,7 +19,7 @@ from membench.records.energy_summary import EnergyEntry, PhaseEnergy
 from membench.records.manifest import Manifest
 from membench.records.memory_gate import memory_gate_lines
 from membench.records.summary import Summary, never_scored, replies_text
-from membench.tasks.wording import MetricWords, leading_metrics, metric_words
+from membench.tasks.wording import MetricWords, headline_metrics, leading_metrics, metric_words
 
 Record = JsonObject
 
@@ -127,7 +127,7 @@ def headline(loaded: LoadedBundle) -> tuple[str, ...]:
 def metrics_of(loaded: LoadedBundle) -> dict[str, MetricWords]:
     """The headline metrics for people."""
     card = task_class(loaded.summary.task).card
-    return {name: metric_words(card, name) for name in (*card.headline, card.main_metric)}
+    return {name: metric_words(card, name) for name in headline_metrics(card)}
 
 
 def metric_titles(loaded: LoadedBundle) -> dict[str, tuple[str, str]]:
@@ -158,9 +158,7 @@ def metric_records(loaded: LoadedBundle) -> list[Record]:
 
 def category_records(loaded: LoadedBundle) -> list[Record]:
     """Headline metrics by category."""
-    from membench.tasks.registry import get_task
-
-    names = get_task(loaded.summary.task).card.headline
+    names = headline_metrics(task_class(loaded.summary.task).card)
     blank = never_scored(loaded.summary.metrics)
     found = []
     for category, entry in loaded.summary.categories.items():
