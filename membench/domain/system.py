@@ -82,7 +82,7 @@ class SystemContext:
     Attributes:
         parameters: Declared in `system.toml`, defaults filled in, types checked.
         seed: The run's seed.
-        workdir: A folder of its own; removed after the lane.
+        workdir: A folder of its own; removed after its case.
         models: Endpoints of the roles that the run configured; empty without models.
         count_tokens: Tokens of a text by o200k_base.
     """

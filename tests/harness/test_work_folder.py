@@ -1,11 +1,20 @@
-"""What a killed lane leaves in the temporary folder goes with the next lane."""
+"""The files of a case go with it, and what a killed lane leaves goes with the next lane."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import orjson
+import pytest
+
+from membench.adapters.isolation import IsolationChoice
 from membench.harness.lanes.work_folder import OWNER, PREFIX, UNLOCKED_S, WorkFolder, sweep
+from membench.harness.run import start
+from membench.records.spec import ExecOptions, RunSpec
+
+FILES = str(Path(__file__).parent / "systems" / "files")
+"""Recalls how many stores there are in the lane's folder."""
 
 
 def left_behind(root: Path, name: str = "dead") -> Path:
@@ -48,3 +57,16 @@ def test_links_and_other_folders_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / f"{PREFIX}link").symlink_to(other)
     assert sweep(tmp_path) == []
     assert other.is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("isolation", ["in-process", "process"])
+def test_a_lane_holds_the_files_of_one_case_at_a_time(
+    isolation: IsolationChoice, tmp_path: Path
+) -> None:
+    options = ExecOptions(out=tmp_path, energy="none", isolation=isolation)
+    done = start(RunSpec(FILES, "longmemeval", "sample", reader="refuse"), options)
+    lines = (done.run.path / "texts.jsonl").read_text().splitlines()
+    told = [orjson.loads(line) for line in lines]
+    assert len({text["case"] for text in told}) > 2
+    assert {text["text"] for text in told} == {"stores: 1"}

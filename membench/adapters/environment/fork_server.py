@@ -50,6 +50,7 @@ class ForkServer:
         card: The system.
         context: As every system is given.
         timeout_s: Longest time that imports may take.
+        home: Where its folder and its log are made.
         restricted: Whether Landlock restricts it.
 
     Attributes:
@@ -63,7 +64,13 @@ class ForkServer:
     """
 
     def __init__(
-        self, card: SystemCard, context: SystemContext, timeout_s: float, *, restricted: bool
+        self,
+        card: SystemCard,
+        context: SystemContext,
+        timeout_s: float,
+        home: Path,
+        *,
+        restricted: bool,
     ) -> None:
         """Make the folder, start the process, import the libraries."""
         self._key = (card, context.models, context.seed, restricted)
@@ -72,8 +79,8 @@ class ForkServer:
         self._playing = False
         self._life = -1
         self.user: pwd.struct_passwd | None = worker_user(card.worker)
-        self._folder = server_folder(context.workdir, self.user)
-        self._log = context.workdir / f"{self._folder.name}.log"
+        self._folder = server_folder(home, self.user)
+        self._log = home / f"{self._folder.name}.log"
         try:
             prepare_folder(self._folder, card, self.user)
             with worker_rules(card, context, self._folder, restricted=restricted) as rules:
@@ -255,12 +262,17 @@ class ForkServer:
 class ForkServers:
     """The servers of a lane.
 
+    Args:
+        home: A folder that is there as long as they are; None takes the `workdir` of the case for
+            which a server is started.
+
     Attributes:
         obstacles: Why servers could not fork, each once: every case had a new process then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path | None = None) -> None:
         """None is started before the first case."""
+        self._home = home
         self.obstacles: list[str] = []
         self._idle: list[ForkServer] = []
         self._busy: list[ForkServer] = []
@@ -277,7 +289,8 @@ class ForkServers:
         fitting = [s for s in self._idle if s.serves(card, context, restricted=restricted)]
         server = fitting[0] if fitting else None
         if server is None:
-            server = ForkServer(card, context, timeout_s, restricted=restricted)
+            home = self._home or context.workdir
+            server = ForkServer(card, context, timeout_s, home, restricted=restricted)
             if server.obstacle and server.obstacle not in self.obstacles:
                 self.obstacles.append(server.obstacle)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,9 +82,10 @@ class PlayLane:
         self._endpoints = access.endpoints if access else {}
         os.environ.update(client_variables(self._endpoints))
         self._folder = WorkFolder()
-        self._servers = fork_servers(worker.isolation)
+        self._servers = fork_servers(worker.isolation, self._folder.path)
         self._earlier = EarlierCases()
         self._players: dict[str, CasePlayer] = {}
+        self._homes: dict[CasePlayer, Path] = {}
 
     def handle(self, job: CaseJob | WaveStep) -> int:
         """Play a case to its end, or one step of a wave.
@@ -124,12 +126,13 @@ class PlayLane:
         return player.failed
 
     def _close(self, player: CasePlayer) -> None:
-        """Close a case's system; what it still called, and what it raises, is noted."""
+        """Close a case's system and remove its files; late calls, and what it raises, are noted."""
         note: JsonObject = {}
         try:
             player.close()
         except Exception as error:
             note["error"] = describe(error)
+        shutil.rmtree(self._homes.pop(player), ignore_errors=True)
         if late := self._meter.late():
             note["late"] = [usage.to_json() for usage in late]
         if player.carried_over:
@@ -139,9 +142,12 @@ class PlayLane:
 
     def _player(self, job: CaseJob) -> CasePlayer:
         worker = self._worker
-        return CasePlayer(
+        home = Path(tempfile.mkdtemp(dir=self._folder.path))
+        player = CasePlayer(
             job,
-            lambda: registry.create(worker.card, self._context(), worker.isolation, self._servers),
+            lambda: registry.create(
+                worker.card, self._context(home), worker.isolation, self._servers
+            ),
             worker.settings,
             ignores_k="ignores_k" in worker.card.capabilities,
             isolates_recalls={"mutates_on_recall", "snapshot"} <= worker.card.capabilities,
@@ -152,19 +158,21 @@ class PlayLane:
             node=self._node,
             earlier=self._earlier,
         )
+        self._homes[player] = home
+        return player
 
-    def _context(self) -> SystemContext:
-        workdir = Path(tempfile.mkdtemp(dir=self._folder.path))
+    def _context(self, home: Path) -> SystemContext:
+        workdir = Path(tempfile.mkdtemp(dir=home))
         worker = self._worker
         return SystemContext(
             worker.parameters, worker.seed, workdir, count_tokens, dict(self._endpoints)
         )
 
 
-def fork_servers(isolation: Isolation | None) -> ForkServers | None:
+def fork_servers(isolation: Isolation | None, home: Path) -> ForkServers | None:
     """What forks the workers of a lane; None where its systems run in its own process."""
     if isolation is None or isolation.level == "in-process":
         return None
     from membench.adapters.environment.fork_server import ForkServers
 
-    return ForkServers()
+    return ForkServers(home)
