@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ from membench.testing.boards import BoardPlan, write_store
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+RESULTS = Path(__file__).parents[2] / "results"
+PUBLISHED = sorted({file.parents[1].name for file in RESULTS.glob("*/*/manifest.json")})
 PAGES = (
     "leaderboard", "amortisation", "compare", "run", "question",
     "systems", "profiles", "tasks", "glossary", "method", "submit",
@@ -61,7 +64,7 @@ def drawn(
         "links.PAGES.update(zip(names, pages[1:]))\n"
         "st.navigation(pages).run()\n"
     )
-    app = AppTest.from_string(script, default_timeout=60)
+    app = AppTest.from_string(script, default_timeout=300)
     for name, value in query.items():
         app.query_params[name] = value  # type: ignore[assignment]
     app.run()
@@ -91,6 +94,28 @@ def test_every_page_draws_with_one_run(
     page: str, one: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn(page, one, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two of the published rows of every task."""
+    root = tmp_path_factory.mktemp("published")
+    for task in PUBLISHED:
+        for row in sorted((RESULTS / task).iterdir())[:2]:
+            shutil.copytree(row, root / task / row.name)
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", PUBLISHED)
+def test_the_pages_of_published_rows_draw(
+    task: str, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = sorted(row.name for row in (published / task).iterdir())
+    drawn("leaderboard", published, monkeypatch, task=task)
+    drawn("run", published, monkeypatch, run=runs[0])
+    drawn("question", published, monkeypatch, runs=runs)
+    drawn("compare", published, monkeypatch, runs=runs)
 
 
 @pytest.mark.slow
