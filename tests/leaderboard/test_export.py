@@ -105,6 +105,14 @@ def test_a_cell_leads_where_another_column_says() -> None:
     assert '<td><a href="runs/r-1.html">mine</a></td><td>r-1</td>' in made
 
 
+def test_a_paragraph_in_a_table_is_its_beginning_until_it_is_opened() -> None:
+    words = "a turn is kept whole; " * 20
+    made = html.table([{"deviations": words, "run": "long-" * 60}])
+    assert made.count(html.escaped(words)) == 1
+    assert "<summary>a turn is kept whole; a turn" in made
+    assert f"<td>{'long-' * 60}</td>" in made, "an id is no paragraph"
+
+
 def test_markup_in_a_cell_stays_words() -> None:
     made = html.table([{"name": "<img src=x onerror=alert(1)>"}])
     assert "<img" not in made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from membench.domain.labels import JsonView
@@ -13,10 +14,15 @@ Records = Sequence[JsonView]
 WORDS_STYLE = """
 td.title { white-space: normal !important; min-width: 14rem; }
 td.words { white-space: normal !important; min-width: 20rem; }
-td.prose { white-space: normal !important; min-width: 44rem; }
-@media (max-width: 640px) { td.words, td.prose { min-width: 14rem; } }
+td.prose { white-space: normal !important; min-width: 24rem; }
+td.prose details[open] { min-width: 36rem; } td.prose summary { padding: 0; }
+@media (max-width: 640px) { td.words, td.prose, td.prose details[open] { min-width: 14rem; } }
 """
 """Of cells with a long title, a sentence or a paragraph."""
+
+PROSE = "prose"
+BEGINNING = 60
+"""Characters of a paragraph that a table shows."""
 
 STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d5d8de, #43474f);
@@ -144,20 +150,24 @@ def header(name: str, title: str, meaning: str) -> str:
 
 
 def cell(name: str, record: JsonView, links: Mapping[str, tuple[str, str]]) -> str:
-    """One cell; unknown is a dash."""
+    """One cell; unknown is a dash, and a paragraph is its beginning until it is opened."""
     text = cell_text(record.get(name))
-    words = escaped(text)
+    words, style = escaped(text), cell_style(text)
+    if style == PROSE:
+        beginning = escaped(textwrap.shorten(text, BEGINNING, placeholder=" …"))
+        words = f"<details><summary>{beginning}</summary>{words}</details>"
     if name in links:
         address, target = links[name]
         words = f'<a href="{escaped(address.format(cell_text(record[target])))}">{words}</a>'
-    return f"<td{cell_class(text)}>{words}</td>"
+    return f"<td class={style}>{words}</td>" if style else f"<td>{words}</td>"
 
 
-def cell_class(text: str) -> str:
-    """How a cell's words are set, by their number; nothing for the shortest."""
-    sizes = {"prose": 240, "words": 60, "title": 36, "name": 16}
-    name = next((name for name, least in sizes.items() if len(text) > least), "")
-    return f" class={name}" if name else ""
+def cell_style(text: str) -> str:
+    """The class of a cell, by the length of its words; none for the shortest, and for ids."""
+    sizes = {PROSE: 240, "words": 60, "title": 36, "name": 16}
+    if " " not in text:
+        return ""
+    return next((name for name, least in sizes.items() if len(text) > least), "")
 
 
 def cell_text(value: object) -> str:

@@ -22,12 +22,12 @@ def system_records(index: Index) -> list[Record]:
             "title": card.title,
             "kind": card.fidelity,
             "what": card.summary,
+            "rows": int(counts.get(name, 0)),
+            "models": ", ".join(card.default_roles) or "none",
+            "granularity": card.granularity,
             "paper": card.paper or "–",
             "licence": card.licence,
-            "granularity": card.granularity,
-            "models": ", ".join(card.default_roles) or "none",
             "deviations": "; ".join(card.deviations) or "none known",
-            "rows": int(counts.get(name, 0)),
         }
         for name, card in cards.items()
     ]
