@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 
+from membench.domain.case import Session
 from membench.domain.labels import Role
-from membench.domain.system import Memory
-from membench.testing.histories import START, TALK
+from membench.domain.system import Memory, MemorySystem
+from membench.testing.histories import START, TALK, session
 from membench.testing.subject import (
     QUESTIONS,
     NotApplicable,
@@ -70,9 +72,32 @@ def nothing_lost(subject: Subject) -> None:
         raise Weakness(f"{len(lost)} of {len(TALK)} stored texts never come back, as {lost[0]!r}")
 
 
+LAST_MOMENT = time(23, 59, 59, 999_000)
+"""Of a day: a clock that moves on while a session is stored shows the next one, however quickly."""
+
+
 def dates_kept(subject: Subject) -> str:
-    """Memories of dated sessions carry their date: in `time`, or in the text."""
-    memories = _everything(subject)
+    """Memories of dated sessions carry their date, in `time` or in the text; never the day after.
+
+    Sessions of one turn, since a system may date each turn a moment after the one before.
+    """
+    told = [_at_the_end_of_its_day(session("case-a", n, TALK[n : n + 1])) for n in range(3)]
+    with subject.fresh() as system:
+        for one in told:
+            system.ingest(one)
+        if subject.can("finalize"):
+            system.finalize()
+        memories = _found(subject, system)
+        stored = system.memories() if subject.can("memories") else []
+    if not memories:
+        raise NotApplicable("recalled nothing")
+    days_after = {one.time.date() + timedelta(days=1) for one in told if one.time is not None}
+    for memory in [*memories, *stored]:
+        if memory.time is not None and memory.time.date() in days_after:
+            raise Violation(
+                f"a memory of the day before carries the time {memory.time}: a clock that is moved "
+                "to a session's date has to stand still while the session is stored"
+            )
     dated = sum(m.time is not None or str(START.year) in m.text for m in memories)
     if not dated:
         raise Weakness(
@@ -91,12 +116,20 @@ def sources_named(subject: Subject) -> str:
     return f"{named} of {len(memories)} memories name their sources"
 
 
+def _at_the_end_of_its_day(given: Session) -> Session:
+    assert given.time is not None
+    return replace(given, time=datetime.combine(given.time, LAST_MOMENT))
+
+
 def _everything(subject: Subject) -> list[Memory]:
     """What the short history leaves to recall."""
     with subject.played() as system:
-        found = [
-            m for _, text in TALK for m in checked_recall(system, subject.query(text, RECALLED))
-        ]
+        found = _found(subject, system)
     if not found:
         raise NotApplicable("recalled nothing")
     return found
+
+
+def _found(subject: Subject, system: MemorySystem) -> list[Memory]:
+    """What is recalled for each text of the short history."""
+    return [m for _, text in TALK for m in checked_recall(system, subject.query(text, RECALLED))]

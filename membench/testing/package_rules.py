@@ -113,7 +113,9 @@ def hindsight_observations(request: Request) -> Json:
 def simplemem_entries(request: Request) -> Json:
     """One entry per line of the window, at the line's time."""
     window = request.last.partition("[Current Window Dialogues]")[2].partition("[Requirements]")[0]
-    lines = re.findall(r"^(?:\[([0-9T:-]+)\] )?([^\s:\[][^:\[]{0,40}: \S.*)$", window, re.MULTILINE)
+    lines = re.findall(
+        r"^(?:\[([0-9T:.-]+)\] )?([^\s:\[][^:\[]{0,40}: \S.*)$", window, re.MULTILINE
+    )
     entries = [
         {
             "lossless_restatement": words,

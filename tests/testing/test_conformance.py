@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -271,6 +271,21 @@ class LosesDates(Good):
         return [replace(memory, time=None) for memory in super().recall(query)]
 
 
+class DatesLate(Good):
+    def recall(self, query: Query) -> Any:
+        return [_a_moment_later(memory) for memory in super().recall(query)]
+
+
+class StoresLate(Good):
+    def memories(self) -> Any:
+        return [_a_moment_later(memory) for memory in super().memories()]
+
+
+def _a_moment_later(memory: Memory) -> Memory:
+    """As a clock dates it that moves on while a model works."""
+    return replace(memory, time=memory.time and memory.time + timedelta(milliseconds=20))
+
+
 class LosesSources(Good):
     def recall(self, query: Query) -> Any:
         return [replace(memory, sources=()) for memory in super().recall(query)]
@@ -309,6 +324,8 @@ BROKEN: list[tuple[Callable[[], Any], set[str], str]] = [
     (WallClock, set(), "dataset clock"),
     (WritesToday, set(), "dataset clock"),
     (RecallsNothing, set(), "something recalled"),
+    (DatesLate, set(), "dates kept"),
+    (StoresLate, set(), "dates kept"),
     (NamesNoItem, set(), "remembered items"),
     (RecallsUngranted, {"evidence_grant"}, "evidence grant"),
     (LossyRestore, {"snapshot"}, "snapshots"),
