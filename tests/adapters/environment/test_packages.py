@@ -1,7 +1,10 @@
 """Packages, installed for real, keep the contract; what is stored of them is current."""
 
+import ast
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,24 @@ PACKAGES = [card for card in INSTALLED if card.folder.parent.name == "packages"]
 """Released weights have environments too, and no defaults at which they could be checked."""
 SMALL = ("langmem", "mem0", "qdrant")
 """What continuous integration installs; the others are checked by benchmarks/packages.py."""
+MOVED: list[tuple[str, dict[str, str]]] = [
+    ("everos", {}),
+    ("graphiti", {}),
+    ("graphiti-falkordb", {}),
+    ("hindsight", {}),
+    ("langmem", {}),
+    ("letta", {"writes": "agent"}),
+    ("mem0", {}),
+    ("mem0-raw", {}),
+    ("memos-general", {}),
+    ("memos-tree", {}),
+    ("reme", {}),
+]
+"""Packages that store under a clock that is moved while they call a model."""
+DAY_AFTER = "1998-03-10"
+UNDATED_WORK = ("reset", "recall", "memories")
+TICKS = {"hindsight": "dates memories by what it is told"}
+"""Where the clock moves on while it stores, and why that dates nothing later."""
 
 
 @pytest.fixture(params=SMALL)
@@ -70,20 +91,51 @@ def test_a_text_that_is_said_twice_in_a_session_is_stored_twice(tmp_path: Path) 
 @pytest.mark.packages
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_langmem_dates_memories_by_their_session_however_long_the_model_takes(
-    tmp_path: Path,
+@pytest.mark.parametrize(("name", "given"), MOVED, ids=lambda value: str(value or ""))
+def test_memories_are_dated_by_their_session_however_long_the_model_takes(
+    name: str, given: dict[str, str], tmp_path: Path
 ) -> None:
-    card = get_card("langmem")
+    """The session is told a second before midnight: what is dated later is of the day after."""
+    card = get_card(name)
     ensure_or_skip(card)
-    with ScriptedServer(RULES[card.name], delay_s=1.0) as server:
+    told = replace(session("case", 1, TALK[:1]), time=datetime(1998, 3, 9, 23, 59, 59))
+    with ScriptedServer(RULES.get(name, ()), delay_s=1.0) as server:
         endpoint = ModelEndpoint(server.base_url, "key", "scripted")
         models = {Role.MEMORY: endpoint, Role.EMBEDDER: endpoint}
-        context = SystemContext(checked_parameters(card, {}), 0, tmp_path, count_tokens, models)
-        with closing(create(card, context)) as manager:
-            manager.reset(CaseInfo("case", "test", ("Ines", "Tom")))
-            told = session("case", 1, TALK)
-            assert manager.ingest(told)
-            assert [memory.time for memory in manager.memories()] == [told.time] * len(TALK)
+        context = SystemContext(checked_parameters(card, given), 0, tmp_path, count_tokens, models)
+        with closing(create(card, context)) as system:
+            system.reset(CaseInfo("case", "test", ("Ines", "Tom")))
+            system.ingest(told)
+            memories = system.memories()
+            dates = [
+                memory.time for memory in memories if memory.time is not None or memory.sources
+            ]
+            assert dates == [told.time] * len(dates) and dates
+            assert not [memory.id for memory in memories if "19980310" in (memory.id or "")]
+            assert not [request for request in server.requests if DAY_AFTER in str(request.body)]
+            files = [path for path in tmp_path.rglob("*") if path.is_file()]
+            assert not [path for path in files if DAY_AFTER.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("card", PACKAGES, ids=lambda card: card.name)
+def test_the_clock_stands_still_while_a_package_stores(card: SystemCard) -> None:
+    """Of the functions that only read, and of opening an empty store, nothing is dated."""
+    for path in card.folder.glob("*.py"):
+        functions = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for function in functions:
+            if isinstance(function, ast.FunctionDef) and function.name not in UNDATED_WORK:
+                ticking = [call for call in ast.walk(function) if _ticks(call)]
+                assert not ticking or card.name in TICKS, f"{path}: {function.name}"
+
+
+def _ticks(node: ast.AST) -> bool:
+    """Whether it is a call that moves the clock and lets it move on."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "dataset_clock"
+        and "stands_still" not in {keyword.arg for keyword in node.keywords}
+    )
 
 
 @pytest.mark.parametrize("card", PACKAGES, ids=lambda card: card.name)

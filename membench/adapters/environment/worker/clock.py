@@ -22,8 +22,8 @@ def dataset_clock(now: datetime | None, *, stands_still: bool = False) -> Iterat
 
     Args:
         now: Dataset time, naive; None stands for `UNDATED`.
-        stands_still: It does not tick on: for packages that write seconds into prompts, which
-            would be others in each run.
+        stands_still: It does not tick on: for whatever is dated by it, which would be dated later
+            by the seconds that a model takes, and in each run by others.
     """
     import time_machine
 

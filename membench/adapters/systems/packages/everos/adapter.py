@@ -70,7 +70,7 @@ class System:
         if not turns:
             return []
         before = self.memories()
-        with dataset_clock(self._now):
+        with dataset_clock(self._now, stands_still=True):
             self._loop.run(self._store(f"s{session.index}", turns))
         return changes(before, self.memories())
 

@@ -106,7 +106,7 @@ class Graph(ABC):
 
         self._now = time
         self._episodes += 1
-        with dataset_clock(time):
+        with dataset_clock(time, stands_still=True):
             result = self._loop.run(
                 self._graph.add_episode(
                     name=f"{SOURCE} {self._episodes}",

@@ -47,7 +47,7 @@ class System:
             if turn.text.strip():
                 time = time_of(turn, session)
                 stamp = (time or UNDATED) + timedelta(seconds=len(self._stored) - before)
-                with dataset_clock(stamp):
+                with dataset_clock(stamp, stands_still=True):
                     episode = self._new_episode(
                         name=turn.id,
                         group_id=GROUP,

@@ -76,7 +76,7 @@ class System:
         self._now = session.time or self._now
         if not told:
             return []
-        with dataset_clock(self._now):
+        with dataset_clock(self._now, stands_still=True):
             if not self._by_agent:
                 return [change for turn in told for change in self._inserted(turn, session)]
             before = self.memories()

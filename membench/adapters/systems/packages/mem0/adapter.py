@@ -6,6 +6,7 @@ so `add` runs while the process' clock shows the session's date.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Literal
 
 from membench.adapters.environment.worker.clock import UNDATED, dataset_clock
@@ -38,6 +39,7 @@ class System:
         """Open an empty store."""
         self._case = case.id
         self._sessions: dict[str, Session] = {}
+        self._places: dict[str, int] = {}
         self._now = UNDATED
         with dataset_clock(self._now):
             self._memory = self._new(self._config())
@@ -50,9 +52,13 @@ class System:
         if not messages:
             return []
         self._now = session.time or self._now
+        # The package keeps its last messages by time alone: of one date, it would keep the oldest.
+        now = self._now + timedelta(microseconds=len(self._sessions))
         self._sessions[session.id] = session
-        with dataset_clock(self._now):
+        with dataset_clock(now, stands_still=True):
             reply = self._memory.add(messages, user_id=self._case, metadata={"session": session.id})
+        for result in reply["results"]:
+            self._places.setdefault(result["id"], len(self._places))
         return [self._change(result, session) for result in reply["results"]]
 
     def recall(self, query: Query) -> list[Memory]:
@@ -72,7 +78,7 @@ class System:
         """Every fact, oldest first."""
         with dataset_clock(self._now):
             reply = self._memory.get_all(filters={"user_id": self._case}, top_k=EVERYTHING)
-        found = sorted(reply["results"], key=lambda result: (result["created_at"], result["id"]))
+        found = sorted(reply["results"], key=lambda result: self._places[result["id"]])
         return [self._memory_of(result) for result in found]
 
     def close(self) -> None:

@@ -43,7 +43,7 @@ class System:
             if turn.text.strip():
                 time = time_of(turn, session)
                 message = {"role": turn.role, "content": turn.text}
-                with dataset_clock(time):
+                with dataset_clock(time, stands_still=True):
                     reply = self._memory.add(
                         [message], user_id=self._case, metadata={"turn": turn.id}, infer=False
                     )

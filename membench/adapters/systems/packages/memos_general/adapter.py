@@ -47,7 +47,7 @@ class System:
         ]
         if not messages:
             return []
-        with dataset_clock(session.time):
+        with dataset_clock(session.time, stands_still=True):
             found = self._memory.extract(messages)
             if found:
                 self._memory.add(found)

@@ -58,7 +58,7 @@ class System:
         if not turns:
             return []
         messages = [_message(turn, session) for turn in turns]
-        with dataset_clock(session.time):
+        with dataset_clock(session.time, stands_still=True):
             items = self._extracted(messages)
             for start in range(0, len(items), BATCH):
                 self._memory.add(items[start : start + BATCH], user_name=OWNER)
