@@ -117,6 +117,29 @@ def test_memories_are_dated_by_their_session_however_long_the_model_takes(
             assert not [path for path in files if DAY_AFTER.encode() in path.read_bytes()]
 
 
+@pytest.mark.packages
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_of_sessions_without_dates_mem0_shows_its_model_the_messages_of_the_last(
+    tmp_path: Path,
+) -> None:
+    card = get_card("mem0")
+    ensure_or_skip(card)
+    with ScriptedServer(RULES["mem0"]) as server:
+        endpoint = ModelEndpoint(server.base_url, "key", "scripted")
+        models = {Role.MEMORY: endpoint, Role.EMBEDDER: endpoint}
+        context = SystemContext(checked_parameters(card, {}), 0, tmp_path, count_tokens, models)
+        with closing(create(card, context)) as system:
+            system.reset(CaseInfo("case", "test", ("Ines", "Tom")))
+            told = [f"Talk {n} was of shelf {n}." for n in range(3)]
+            for n, text in enumerate(told):
+                system.ingest(replace(session("case", n, (("Ines", text),) * 10), time=None))
+            assert [memory.text for memory in system.memories()] == [f"Ines: {t}" for t in told]
+        *_, asked = (request.last for request in server.requests if "messages" in request.body)
+        shown = asked.partition("## Last k Messages")[2].partition("## ")[0]
+        assert [text in shown for text in told] == [False, True, False]
+
+
 @pytest.mark.parametrize("card", PACKAGES, ids=lambda card: card.name)
 def test_the_clock_stands_still_while_a_package_stores(card: SystemCard) -> None:
     """Of the functions that only read, and of opening an empty store, nothing is dated."""
