@@ -97,7 +97,10 @@ def test_memories_are_dated_by_their_session_however_long_the_model_takes(
 ) -> None:
     """The session is told a second before midnight: what is dated later is of the day after."""
     card = get_card(name)
-    ensure_or_skip(card)
+    if name in SMALL:
+        ensure_or_skip(card)
+    elif environments.status(card).state != "ready":
+        pytest.skip(f"the environment of {name} is not installed, and takes minutes")
     told = replace(session("case", 1, TALK[:1]), time=datetime(1998, 3, 9, 23, 59, 59))
     with ScriptedServer(RULES.get(name, ()), delay_s=1.0) as server:
         endpoint = ModelEndpoint(server.base_url, "key", "scripted")
