@@ -98,11 +98,11 @@ def test_every_page_draws_with_one_run(
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two of the published rows of every task."""
+    """One of the published rows of every task."""
     root = tmp_path_factory.mktemp("published")
     for task in PUBLISHED:
-        for row in sorted((RESULTS / task).iterdir())[:2]:
-            shutil.copytree(row, root / task / row.name)
+        row = min((RESULTS / task).iterdir())
+        shutil.copytree(row, root / task / row.name)
     return root
 
 
@@ -111,11 +111,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_pages_of_published_rows_draw(
     task: str, published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = sorted(row.name for row in (published / task).iterdir())
+    (row,) = (published / task).iterdir()
     drawn("leaderboard", published, monkeypatch, task=task)
-    drawn("run", published, monkeypatch, run=runs[0])
-    drawn("question", published, monkeypatch, runs=runs)
-    drawn("compare", published, monkeypatch, runs=runs)
+    drawn("run", published, monkeypatch, run=row.name)
+    drawn("question", published, monkeypatch, runs=[row.name])
 
 
 @pytest.mark.slow

@@ -93,10 +93,9 @@ def test_the_published_rows_have_a_site(tmp_path: Path) -> None:
     published = tmp_path / "store"
     tasks = [folder for folder in sorted(RESULTS.iterdir()) if list(folder.glob("*/manifest.json"))]
     for task in tasks:
-        for row in sorted(task.iterdir())[:2]:
-            shutil.copytree(row, published / task.name / row.name)
-    rows = sum(1 for _ in published.glob("*/*"))
-    assert export(Store(published), tmp_path / "site") == rows >= len(tasks)
+        row = min(task.iterdir())
+        shutil.copytree(row, published / task.name / row.name)
+    assert export(Store(published), tmp_path / "site") == len(tasks)
 
 
 def test_a_cell_leads_where_another_column_says() -> None:

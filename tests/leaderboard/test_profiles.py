@@ -31,7 +31,7 @@ def test_a_line_has_calls_tokens_growth_dollars_joules_and_the_machine(store: St
     assert mem0["smallest context"] == 8485
     assert any(name.startswith("USD / 1,000 turns") and mem0[name] > 0 for name in mem0)
     assert mem0["J / 1,000 turns"] > 0
-    assert (mem0["environment MB"], mem0["install s"]) == (182, None)
+    assert (mem0["environment MB"], mem0["install s"]) == (182, 18)
     assert (txtai["calls / turn"], txtai["growth / turn"], txtai["install s"]) == (0, "–", 24)
     assert list(mem0) == list(txtai)
 
