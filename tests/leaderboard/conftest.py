@@ -17,6 +17,8 @@ from membench.leaderboard.bundles.bundle import checksums, make_bundle
 from membench.leaderboard.bundles.score_table import unpacked_rows
 from membench.records.spec import ExecOptions, RunSpec
 
+RESULTS = Path(__file__).parents[2] / "results"
+
 
 @pytest.fixture(scope="session")
 def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -31,6 +33,16 @@ def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def honest(run_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its bundle. Do not write into it: take a copy from `copy`."""
     return make_bundle(run_path, tmp_path_factory.mktemp("bundles") / "story").path
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one of the published rows of every task."""
+    root = tmp_path_factory.mktemp("published")
+    for task in {file.parents[1] for file in RESULTS.glob("*/*/manifest.json")}:
+        row = min(task.iterdir())
+        shutil.copytree(row, root / task.name / row.name)
+    return root
 
 
 @pytest.fixture

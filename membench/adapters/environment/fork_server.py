@@ -263,14 +263,13 @@ class ForkServers:
     """The servers of a lane.
 
     Args:
-        home: A folder that is there as long as they are; None takes the `workdir` of the case for
-            which a server is started.
+        home: A folder that is there as long as they are.
 
     Attributes:
         obstacles: Why servers could not fork, each once: every case had a new process then.
     """
 
-    def __init__(self, home: Path | None = None) -> None:
+    def __init__(self, home: Path) -> None:
         """None is started before the first case."""
         self._home = home
         self.obstacles: list[str] = []
@@ -289,8 +288,7 @@ class ForkServers:
         fitting = [s for s in self._idle if s.serves(card, context, restricted=restricted)]
         server = fitting[0] if fitting else None
         if server is None:
-            home = self._home or context.workdir
-            server = ForkServer(card, context, timeout_s, home, restricted=restricted)
+            server = ForkServer(card, context, timeout_s, self._home, restricted=restricted)
             if server.obstacle and server.obstacle not in self.obstacles:
                 self.obstacles.append(server.obstacle)
         else:

@@ -70,7 +70,7 @@ class WorkerSystem:
             for method in METHODS[capability]
         }
         self._used = False
-        self._servers = ForkServers() if servers is None else servers
+        self._servers = ForkServers(context.workdir) if servers is None else servers
         self._owns_servers = servers is None
         try:
             self._worker = self._start()

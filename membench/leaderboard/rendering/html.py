@@ -153,12 +153,12 @@ def cell(name: str, record: JsonView, links: Mapping[str, tuple[str, str]]) -> s
     """One cell; unknown is a dash, and a paragraph is its beginning until it is opened."""
     text = cell_text(record.get(name))
     words, style = escaped(text), cell_style(text)
-    if style == PROSE:
-        beginning = escaped(textwrap.shorten(text, BEGINNING, placeholder=" …"))
-        words = f"<details><summary>{beginning}</summary>{words}</details>"
     if name in links:
         address, target = links[name]
         words = f'<a href="{escaped(address.format(cell_text(record[target])))}">{words}</a>'
+    elif style == PROSE:
+        beginning = escaped(textwrap.shorten(text, BEGINNING, placeholder=" …"))
+        words = f"<details><summary>{beginning}</summary>{words}</details>"
     return f"<td class={style}>{words}</td>" if style else f"<td>{words}</td>"
 
 

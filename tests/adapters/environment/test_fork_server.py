@@ -32,7 +32,7 @@ class Lane:
     """Plays one case after the other, as a lane does."""
 
     def __init__(self, card: SystemCard, folder: Path, level: str) -> None:
-        self.servers = ForkServers()
+        self.servers = ForkServers(folder)
         self.card, self.folder = card, folder
         self.level = Isolation("isolated" if level == "isolated" else "process")
 
