@@ -35,6 +35,10 @@ PAGES = (
     "method", "submit",
 )  # fmt: skip
 TITLES = {"": "Leaderboard"}
+DRAWN = """() => !document.querySelector('[data-testid="stStatusWidget"], [data-stale="true"]')
+    && document.getAnimations().every(
+        (one) => one.playState !== "running" || one.effect.getComputedTiming().endTime === Infinity
+    )"""
 KNOWN_404 = ("_stcore/health", "_stcore/host-config")
 
 
@@ -67,12 +71,15 @@ class Board:
             self.errors.append(f"{message.text} at {where}")
 
     def settle(self, page: Any) -> None:
-        """Wait until the script has run."""
+        """Wait until the script has run and nothing is faded any more.
+
+        While a script runs again, Streamlit shows what it has not drawn yet at a third of its
+        opacity, and fades it back: such a moment is no fault of contrast.
+        """
         page.wait_for_timeout(500)
-        page.wait_for_function(
-            "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=60_000
-        )
+        page.wait_for_function(DRAWN, timeout=60_000)
         page.wait_for_timeout(300)
+        page.wait_for_function(DRAWN, timeout=60_000)
 
     def chip(self, page: Any, name: str) -> Any:
         """The chip that holds a control."""
