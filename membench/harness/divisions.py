@@ -148,9 +148,14 @@ def _with_pins(spec: RunSpec, division: Division) -> RunSpec:
 
 def model_spec(spec: RunSpec, role: Role, name: str) -> ModelSpec:
     """The model of a role as the run's division pins it, else just by its name."""
-    division = pinned_divisions().get(spec.division or "")
-    found = division.roles.get(role) if division else None
+    found = pinned_model(spec, role)
     return found if found is not None and found.model == name else ModelSpec(name)
+
+
+def pinned_model(spec: RunSpec, role: Role) -> ModelSpec | None:
+    """The only model that the run's division allows in a role; None where it pins none."""
+    division = pinned_divisions().get(spec.division or "")
+    return division.roles.get(role) if division else None
 
 
 def is_gated(division: str, role: Role) -> bool:

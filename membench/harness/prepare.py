@@ -247,10 +247,13 @@ def check_roles(spec: RunSpec, system: systems.SystemCard) -> None:
     for role in system.roles:
         flag, value = flags.get(role, ("", ""))
         if value == "none":
-            raise UsageError(
-                f"system '{system.name}' needs a model for the role '{role}'",
-                f"Name one with {flag} (for instance `{flag} scripted` to try it offline).",
+            pinned_one = divisions.pinned_model(spec, role)
+            remedy = (
+                f"Division '{spec.division}' allows one: {flag} {pinned_one.model}."
+                if pinned_one
+                else f"Name one with {flag} (for instance `{flag} scripted` to try it offline)."
             )
+            raise UsageError(f"system '{system.name}' needs a model for the role '{role}'", remedy)
 
 
 @dataclass(frozen=True)

@@ -271,6 +271,15 @@ def test_the_division_of_small_models_takes_its_model_as_memory_model_or_none() 
     assert not is_gated("open", "memory")  # type: ignore[arg-type]
 
 
+def test_a_system_without_a_model_is_told_the_one_that_its_division_allows(tmp_path: Path) -> None:
+    options = ExecOptions(out=tmp_path, energy="none")
+    for division, remedy in (("tiny-local", "--memory-model smollm2"), ("open", "scripted")):
+        spec = RunSpec("need-gate", "synthetic", "sample", division=division)
+        with pytest.raises(UsageError, match="needs a model for the role 'memory'") as raised:
+            start(spec, options)
+        assert remedy in str(raised.value.remedy)
+
+
 @pytest.mark.slow
 @pytest.mark.model
 def test_a_run_with_the_small_model_carries_its_gate(tmp_path: Path) -> None:
