@@ -9,7 +9,6 @@ import importlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import typer
 from membench.cli import app
 from membench.experiments.task_size import size_of
 from membench.harness.prepare import prepare
+from membench.llm.upstreams.local.llama.program import free_port
 from membench.records.spec import ExecOptions, RunSpec
 
 ROOT = Path(__file__).parents[1]
@@ -76,12 +76,6 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def free_port() -> str:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return str(server.getsockname()[1])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with("python"), ids=name)
 def test_the_python_of_a_page_runs(page, tmp_path):
@@ -105,7 +99,7 @@ def test_the_commands_of_a_page_run(page, tmp_path):
     folder.mkdir()
     (folder / "docs").symlink_to(ROOT / "docs")
     commands = INSTALLING.sub("", "\n".join(blocks(page, "sh", "bash")))
-    commands = commands.replace("8000", free_port())
+    commands = commands.replace("8000", str(free_port()))
     process = subprocess.Popen(
         ["bash", "-euo", "pipefail"],
         stdin=subprocess.PIPE,

@@ -82,6 +82,7 @@ def get_card(name: str) -> SystemCard:
 
     Raises:
         UnknownName: There is no such system.
+        UsageError: Its paper is known, and nobody can run it.
         DataError: It is there, and its system.toml is broken, or its adapter imports a module of
             ours under a name it no longer has.
     """
@@ -99,7 +100,19 @@ def get_card(name: str) -> SystemCard:
         raise found.problems[name]
     if (Path(name) / FILE).is_file():
         return _of_today(read_card(Path(name).resolve()))
+    _refuse_not_released(name)
     raise UnknownName("system", name, found.cards)
+
+
+def _refuse_not_released(name: str) -> None:
+    from membench.adapters.not_released import list_not_released
+
+    for known in list_not_released().values():
+        if name.casefold() in (known.name.casefold(), known.title.casefold()):
+            raise UsageError(
+                f"system '{name}' cannot be run (as of {known.checked}): {known.reason}",
+                "`membench systems --all` lists what is known and cannot be run.",
+            )
 
 
 def check_installed(card: SystemCard) -> None:

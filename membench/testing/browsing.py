@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from membench.llm.upstreams.local.llama.program import free_port
 
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -54,13 +55,6 @@ def served_board(results: Path, timeout_s: float = 120.0) -> Iterator[ServedBoar
     finally:
         server.terminate()
         server.wait(30)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(address: str, timeout_s: float) -> None:

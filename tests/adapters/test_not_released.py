@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from membench.adapters.not_released import list_not_released
-from membench.adapters.registry import list_systems
+from membench.adapters.registry import get_card, list_systems
 from membench.cli import app
+from membench.domain.errors import UsageError
 
 WANTED = {
     *("agemem", "fine-mem", "memlora", "memory3", "memgen", "lm2", "titans", "bmojo", "mbc"),
@@ -37,3 +38,10 @@ def test_in_json_they_stand_apart_from_the_systems() -> None:
     assert told["systems"] == usual
     assert set(told["not_released"]) == WANTED
     assert told["not_released"]["memgen"]["checked"] == "2026-11"
+
+
+@pytest.mark.parametrize("name", ["agemem", "AgeMem", "Memory^3"])
+def test_asking_for_one_says_why_it_cannot_be_run(name: str) -> None:
+    with pytest.raises(UsageError, match=r"cannot be run \(as of 2026-11\)") as raised:
+        get_card(name)
+    assert "systems --all" in str(raised.value.remedy)
