@@ -82,8 +82,8 @@ async def one_attempt(
                 reply = await work.model.upstream.send(work.endpoint, request)
         except TimeoutError:
             detail = (
-                f"no reply within {spec.timeout_s:g} s: raise --model-set timeout_s, or lower "
-                "max_tokens or the calls in flight"
+                f"no reply within {spec.timeout_s:g} s: raise --model-set {work.role}.timeout_s, "
+                f"or lower {work.role}.output_limit (the longest reply) or {work.role}.concurrency"
             )
             passing = work.model.upstream.slots is None
             raise CallFault(Reason.PROVIDER_TIMEOUT, detail, status=504, passing=passing) from None

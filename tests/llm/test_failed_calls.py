@@ -35,7 +35,8 @@ def test_a_timeout_is_asked_again_once_and_its_cost_is_unknown(
         upstream.fail_next(ServerFault("timeout", delay_s=5))
     fault = failed(gateway)
     assert fault.reason == Reason.PROVIDER_TIMEOUT
-    assert "--model-set timeout_s" in fault.detail
+    assert "--model-set reader.timeout_s" in fault.detail
+    assert "reader.output_limit" in fault.detail
     cost = cost_of(fault)
     assert (cost.failed, cost.retries, cost.usd, cost.cpu_s) == (1, 1, None, None)
 
