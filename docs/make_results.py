@@ -119,11 +119,13 @@ class Group:
         task: Name of the task.
         split: Its split.
         division: Division of the rows.
+        subset: Whether they asked only a part of the split.
     """
 
     task: str
     split: str
     division: str
+    subset: bool = False
 
     @property
     def runs(self) -> list[Run]:
@@ -136,7 +138,7 @@ class Group:
 def group_of(run: Run) -> Group:
     """The group that a bundle belongs to."""
     spec = run[0]["spec"]
-    return Group(spec["task"], spec["split"], run[0]["division"])
+    return Group(spec["task"], spec["split"], run[0]["division"], bool(run[0]["subset"]))
 
 
 def groups() -> list[Group]:
@@ -144,7 +146,8 @@ def groups() -> list[Group]:
     tasks = sorted(path.name for path in (ROOT / "results").iterdir() if path.is_dir())
     runs = [run for task in tasks for run in bundles(task)]
     return sorted(
-        {group_of(run) for run in runs}, key=lambda each: (each.task, each.division, each.split)
+        {group_of(run) for run in runs},
+        key=lambda each: (each.task, each.division, each.split, each.subset),
     )
 
 
@@ -257,6 +260,21 @@ TABLES = (
         {"reader": reader, **OF_MEMORY_MODEL},
         of_memory_model=True,
     ),
+    Table(
+        "results of a small memory model on two histories",
+        LOCAL_MODELS,
+        (
+            Group("synthetic", "mini", "tiny-local", subset=True),
+            Group("synthetic", "mini", "open", subset=True),
+        ),
+        {
+            "evidence.turn.recall@10": "evidence recall@10",
+            "memory.recall": "facts stored",
+            "accuracy": "accuracy",
+        },
+        {"reader": reader, **OF_MEMORY_MODEL},
+        of_memory_model=True,
+    ),
 )
 
 
@@ -303,8 +321,9 @@ def heading(card: TaskCard, group: Group, runs: list[Run]) -> str:
     """Task, split and division, and how much was asked."""
     counts = runs[0][1]["counts"]
     asked = f"{counts['cases']:,} cases, {counts['questions']:,} questions"
-    subset = "; a subset of the benchmark, never ranked" if runs[0][0]["subset"] else ""
-    title = f"## {card.title}, split `{group.split}`, division `{group.division}`"
+    subset = "; a subset of the benchmark, never ranked" if group.subset else ""
+    part = ", a subset" if group.subset else ""
+    title = f"## {card.title}, split `{group.split}`{part}, division `{group.division}`"
     return f"{title}\n\n{asked}{subset}.\n"
 
 
