@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import WorkStealingScheduling
 
 from membench.domain.labels import Role
 from membench.llm.config import GatewayConfig, ModelSpec
@@ -16,6 +18,13 @@ from membench.testing.scripted import ReplyRule, ScriptedServer
 
 settings.register_profile("membench", deadline=None)  # machines of other people are busy
 settings.load_profile("membench")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WorkStealingScheduling:
+    """Give each worker files that lie together, so that a module's fixtures are made once."""
+    return WorkStealingScheduling(config, log)
+
 
 ROLES = {
     Role.MEMORY: ModelSpec("gpt-4o-mini", timeout_s=5),
