@@ -289,9 +289,13 @@ def _assumptions(size: TaskSize, run: Setting) -> list[str]:
         f"{size.cases} cases, {size.turns} turns, {size.history_tokens} history tokens (counted)",
         f"{_context_tokens(size, run):.0f} tokens recalled per question (k = {run.k})",
         f"{run.answer_length} tokens per answer, {pace.verdict_tokens} per verdict",
-        f"a call takes {pace.first_token_s:g} s plus {1 / pace.tokens_per_s:g} s per output token",
         "list prices without cache discounts; retries and failures not counted",
     ]
+    if run.models.keys() - run.speeds.keys():
+        lines.append(
+            f"a call{' of any other model' if run.speeds else ''} takes {pace.first_token_s:g} s "
+            f"plus {1 / pace.tokens_per_s:g} s per output token"
+        )
     lines += [
         f"the {role} model {run.models[role].model} was probed: "
         f"{speed.prompt_tokens_per_s:.0f} prompt and {speed.completion_tokens_per_s:.0f} output "

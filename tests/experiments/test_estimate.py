@@ -13,6 +13,7 @@ from membench.experiments.task_size import TaskSize, size_of
 from membench.experiments.traffic import AssumedTraffic
 from membench.harness.prepare import prepare
 from membench.llm.config import ModelSpec, Price
+from membench.llm.upstreams.local.entry import ModelSpeed
 from membench.records.spec import ExecOptions, RunSpec
 from membench.tasks.files.source import Source
 from membench.tasks.registry import get_task
@@ -65,6 +66,20 @@ def test_votes_and_judges_multiply_and_a_token_budget_caps_the_context():
 def test_an_unknown_price_makes_the_sum_unknown():
     models = {**EVERY, Role.READER: ModelSpec("nobody-knows-me")}
     assert estimate(SIZE, Setting(models, k=10)).usd is None
+
+
+def test_a_pace_is_assumed_only_of_models_that_were_not_probed():
+    speed = ModelSpeed(1000.0, 100.0, slots=1, tokens_per_o200k=1.0)
+    for models, expected in (
+        (EVERY, "a call of any other model takes"),
+        ({Role.READER: CHEAP}, ""),
+    ):
+        plan = estimate(SIZE, Setting(models, k=10, speeds={Role.READER: speed}))
+        paces = [line for line in plan.assumptions if line.startswith("a call")]
+        assert [line.partition(" 0.6")[0] for line in paces] == ([expected] if expected else [])
+    assert any(
+        line.startswith("a call takes") for line in estimate(SIZE, Setting(EVERY, k=10)).assumptions
+    )
 
 
 def test_assumptions_can_be_replaced_by_name():
