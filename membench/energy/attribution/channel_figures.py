@@ -46,7 +46,7 @@ class ChannelFigures:
 
 def busy_seconds(table: SpanTable) -> dict[str, float]:
     """Seconds in which at least one span of each bucket was active."""
-    of_bucket = [table.bucket == code for code in range(len(table.buckets))]
+    of_bucket = (table.bucket == code for code in range(len(table.buckets)))
     return {
         name: union_length(table.start[mine], table.end[mine])
         for name, mine in zip(table.buckets, of_bucket, strict=True)

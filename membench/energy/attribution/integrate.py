@@ -92,9 +92,12 @@ def union_length(starts: Array, ends: Array) -> float:
     if not len(starts):
         return 0.0
     order = np.argsort(starts, kind="stable")
-    starts, ends = starts[order], np.maximum.accumulate(ends[order])
-    uncovered = np.maximum(starts[1:] - ends[:-1], 0.0).sum()
-    return float(ends[-1] - starts[0] - uncovered)
+    starts, ends = starts[order], ends[order]
+    del order  # of a million spans, each of these takes 8 MB
+    np.maximum.accumulate(ends, out=ends)
+    whole = ends[-1] - starts[0]
+    gaps = np.subtract(starts[1:], ends[:-1], out=starts[1:])
+    return float(whole - np.maximum(gaps, 0.0, out=gaps).sum())
 
 
 @dataclass(frozen=True)

@@ -304,7 +304,7 @@ def _work(
             if parts
             else np.zeros(len(mine), np.bool_),
             busy_s=busy[name],
-            span_s=float((table.end - table.start)[mine].sum()),
+            span_s=float((table.end[mine] - table.start[mine]).sum()),
         )
     return work
 
