@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from membench.adapters.registry import list_systems
 from membench.domain.errors import RunStateError
 from membench.harness.run import start
 from membench.leaderboard.bundles import bundle as bundles
 from membench.leaderboard.bundles import layout, manifest_schema, redact
 from membench.leaderboard.bundles.bundle import BundleError, make_bundle
+from membench.leaderboard.bundles.withholding import WITHHELD, withheld
 from membench.leaderboard.validation import claims, verifier_data, verify
 from membench.records.manifest import Manifest
 from membench.records.spec import ExecOptions, RunSpec
@@ -114,6 +116,14 @@ def test_a_path_in_a_parameter_is_withheld_and_the_spec_still_has_its_hash(
     assert "alice" not in words_of(made.path)
     # bm25 has no such parameter, and that is all: the spec still has its hash
     assert {finding.rule for finding in verify(made.path).findings} == {"known.system"}
+
+
+def test_no_word_of_a_card_of_ours_is_taken_for_a_path_or_a_host() -> None:
+    for card in list_systems().values():
+        words = [card.name, card.title, card.version, card.time, *card.deviations]
+        assert withheld(words) == words, card.name
+    assert withheld("0.4.2.0") == "0.4.2.0"  # a version that reme has, of four numbers
+    assert withheld(["10.4.2.7", "reme on 10.4.2.7"]) == [WITHHELD, WITHHELD]
 
 
 def test_a_folder_of_the_users_is_withheld_wherever_it_lies(run_path: Path) -> None:

@@ -6,7 +6,8 @@ import gzip
 import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,20 @@ from membench.leaderboard.validation import (
     Rejected,
     claims,
     run_flags,
+    scoring,
     verify,
     verify_form,
 )
 from membench.leaderboard.validation.apart import WorkLimits, verify_apart
-from membench.leaderboard.validation.parsing import parse_bundle
+from membench.leaderboard.validation.claims import MISNAMED, ClaimChecks
+from membench.leaderboard.validation.parsing import ParsedBundle, parse_bundle
 from membench.leaderboard.validation.unpacking import open_bundle
+from membench.tasks.base import AnyTask
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
 from membench.testing.boards import BoardPlan, write_store
 from tests.leaderboard.conftest import Spoil
-from tests.leaderboard.test_hostile import ANSWERS, FOLDERS, PLAY, M, S, setter
+from tests.leaderboard.test_hostile import ANSWERS, FOLDERS, PLAY, TEXTS, M, S, setter
 
 PAGE = Path(__file__).parents[2] / "docs" / "verification.md"
 
@@ -256,6 +260,20 @@ def knows_of_another_case(spoil: Spoil) -> None:
     spoil.lines(PLAY, change)
 
 
+def with_a_model(bundle: ParsedBundle, task: AnyTask) -> ClaimChecks:
+    """The checks of the same bundle, made by a system with a model of its own."""
+    return ClaimChecks(
+        replace(bundle, manifest={**bundle.manifest, "models": {"memory": "m"}}), task
+    )
+
+
+def a_turn_that_names_another(stranger: Stranger) -> tuple[str, ...]:
+    """A system with a model of its own, and one memory that is a turn and names another."""
+    stranger.patch.setattr(scoring, "ClaimChecks", with_a_model)
+    stranger.spoil.lines(TEXTS, lambda lines: lines[0].update(sources=lines[1]["sources"]))
+    return by_scoring(stranger.path)
+
+
 SPENT = {"roles": {"memory": {"calls": 5}}, "calls": 5}
 
 REMARKS: dict[str, Callable[[Stranger], Any]] = {
@@ -264,6 +282,7 @@ REMARKS: dict[str, Callable[[Stranger], Any]] = {
     "flag.cpu": summary("cpu_s", "recall", to=1e6),
     "flag.instant": spoiled(no_time, by_scoring),
     "flag.unrecorded": summary("spent", to=SPENT),
+    "flag.sources": a_turn_that_names_another,
     "flag.dirty": manifest("code", "dirty", to=True),
     "flag.version": manifest("system", "version", to="99"),
     "flag.rehearsal": manifest("models", to={"reader": "scripted"}),
@@ -284,6 +303,19 @@ def test_every_remark_has_a_bundle_that_it_is_made_upon() -> None:
 @pytest.mark.parametrize("flag", REMARKS)
 def test_a_remark_is_made_upon_what_it_is_for(flag: str, stranger: Stranger) -> None:
     assert flag in REMARKS[flag](stranger)
+
+
+def test_a_model_that_copies_turns_may_name_others_of_a_few_and_not_of_many(
+    stranger: Stranger,
+) -> None:
+    def shifted(lines: list[dict[str, Any]]) -> None:
+        for line, sources in [(a, b["sources"]) for a, b in pairwise(lines)][: MISNAMED + 2]:
+            line["sources"] = sources
+
+    a_turn_that_names_another(stranger)
+    assert "rescore.memory" not in {finding.rule for finding in verify(stranger.path).findings}
+    stranger.spoil.lines(TEXTS, shifted)
+    assert "rescore.memory" in {finding.rule for finding in verify(stranger.path).findings}
 
 
 def test_an_honest_bundle_has_no_remark(honest: Path) -> None:

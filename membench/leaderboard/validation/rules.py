@@ -178,6 +178,7 @@ FLAGS: dict[str, str] = {
     "flag.cpu": "more CPU seconds than the cores could give in that time",
     "flag.instant": "most events took no time, or all of them no CPU",
     "flag.unrecorded": "more model calls of the system were paid than its records have",
+    "flag.sources": "its model repeats turns word for word that it does not name as sources",
     "flag.dirty": "the code had uncommitted changes",
     "flag.version": "the system's version is not the one known here: its settings were not checked",
     "flag.rehearsal": "a scripted model took part: a rehearsal, never ranked",

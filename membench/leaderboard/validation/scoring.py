@@ -96,11 +96,12 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
     verdicts = verdicts_by_request(scoring_verdicts(bundle, reference))
     models = {Role(role): name for role, name in bundle.manifest["models"].items()}
     run = RunDir(bundle.play.path.parent)
+    claims = ClaimChecks(bundle, reference.task)
     scorer = BundleScorer(
         reference,
         verdicts,
         models,
-        ClaimChecks(bundle, reference.task),
+        claims,
         OwnRows(run.path / "own_scores.jsonl"),
         answers_alone=bundle.manifest["system"]["protocol"] == "answer-only",
         unread=reads_nothing(bundle.manifest["spec"]["reader"]),
@@ -121,7 +122,7 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
         summary_findings(summary, bundle.summary),
         energy_report_findings(energy.report, bundle.manifest.get("energy")),
     )
-    flags = [*scorer.flags(), *cpu_flags(bundle), *claim_flags(bundle)]
+    flags = [*scorer.flags(), *claims.flags(), *cpu_flags(bundle), *claim_flags(bundle)]
     return RescoreResult(summary, scorer.origins(), list(islice(findings, MANY)), flags)
 
 
