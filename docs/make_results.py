@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from membench.adapters.registry import get_card
 from membench.tasks.card import TaskCard
 from membench.tasks.registry import get_task
 from membench.tasks.wording import leading_metrics, metric_words
@@ -70,11 +71,27 @@ def memory_calls(summary: dict[str, Any]) -> str:
 
 
 def useless_replies(summary: dict[str, Any]) -> str:
-    """Replies that the system could not use, of those that it asked for."""
+    """Replies that the system could not use, of those that it asked for.
+
+    What a package could not use it does not say: of it, those that the gateway saw to be cut off,
+    empty or without the JSON that was asked for.
+    """
     if (replies := summary.get("replies")) is None:
-        return "–"
+        seen = sum(memory_usage(summary, kind) for kind in ("cut", "empty", "unparsable"))
+        calls = memory_usage(summary, "calls")
+        return f"{seen} of {calls:,}" if calls and is_package(summary) else "–"
     asked, unusable = replies.get("asked", 0), replies.get("unusable", 0)
     return f"{unusable} of {asked:,}" if asked else "–"
+
+
+def is_package(summary: dict[str, Any]) -> bool:
+    """Whether the system is a released package."""
+    return get_card(summary["system"]).fidelity == "package"
+
+
+def histories(summary: dict[str, Any]) -> str:
+    """How many histories were played."""
+    return str(summary["counts"]["cases"])
 
 
 def memory_cpu(summary: dict[str, Any]) -> str:
@@ -261,7 +278,7 @@ TABLES = (
         of_memory_model=True,
     ),
     Table(
-        "results of a small memory model on two histories",
+        "results of a small memory model on a few histories",
         LOCAL_MODELS,
         (
             Group("synthetic", "mini", "tiny-local", subset=True),
@@ -272,7 +289,7 @@ TABLES = (
             "memory.recall": "facts stored",
             "accuracy": "accuracy",
         },
-        {"reader": reader, **OF_MEMORY_MODEL},
+        {"reader": reader, "histories": histories, **OF_MEMORY_MODEL},
         of_memory_model=True,
     ),
 )
