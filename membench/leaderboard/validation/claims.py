@@ -42,8 +42,8 @@ READ_AGAIN = 100
 
 MISNAMED, MISNAMED_ONE_IN = 3, 200
 """How many memories of a system with a model of its own may be the text of a turn and name other
-turns: so many, and one in so many of its memories that are turns. A model that copies a turn now
-and then names another as what it used; more is a false claim."""
+turns: so many, and one in so many of all its memories. A model that copies a turn now and then
+names another as what it used; more is a false claim."""
 
 LEAST_SPANS = 20
 """Spans from which on it is odd that most of them took no time."""
@@ -59,7 +59,7 @@ class ClaimChecks:
         self._seed = bundle.sha256
         self._share = READ_AGAIN / max(manifest["task"]["questions"], 1)
         self._writes_texts = Role.MEMORY in manifest["models"]
-        self._turns = self._misnamed = 0
+        self._memories = self._misnamed = 0
         self._bounded = "ignores_k" not in manifest["system"]["capabilities"]
         self._asks_model = Role.READER in manifest["models"]
         self._reader_name = manifest["spec"]["reader"]
@@ -95,6 +95,7 @@ class ClaimChecks:
         """Tokens and sources of the memories whose texts are known."""
         turns = by_text(case)
         for line in attempt.texts:
+            self._memories += 1
             text = known.get(line["n"])
             if text is None:
                 continue
@@ -104,7 +105,6 @@ class ClaimChecks:
                     "rescore.tokens", place, f"says {line['tokens']} tokens, its text has {tokens}"
                 )
             of_this_text = turns.get(text, ())
-            self._turns += bool(of_this_text)
             if of_this_text and line["sources"] and of_this_text.isdisjoint(line["sources"]):
                 self._misnamed += 1
                 if not self._writes_texts or self._misnamed > self._most_misnamed:
@@ -117,7 +117,7 @@ class ClaimChecks:
     @property
     def _most_misnamed(self) -> float:
         """How many memories checked so far may name other turns than the one that they are."""
-        return MISNAMED + self._turns / MISNAMED_ONE_IN
+        return MISNAMED + self._memories / MISNAMED_ONE_IN
 
     def flags(self) -> list[str]:
         """Remarks on what was checked."""
