@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from membench.adapters.registry import get_card
 from membench.tasks.card import TaskCard
 from membench.tasks.registry import get_task
 from membench.tasks.wording import leading_metrics, metric_words
@@ -73,20 +72,15 @@ def memory_calls(summary: dict[str, Any]) -> str:
 def useless_replies(summary: dict[str, Any]) -> str:
     """Replies that the system could not use, of those that it asked for.
 
-    What a package could not use it does not say: of it, those that the gateway saw to be cut off,
-    empty or without the JSON that was asked for.
+    Where a system does not say, those that the gateway saw to be cut off, empty or without the
+    JSON that was asked for.
     """
     if (replies := summary.get("replies")) is None:
         seen = sum(memory_usage(summary, kind) for kind in ("cut", "empty", "unparsable"))
         calls = memory_usage(summary, "calls")
-        return f"{seen} of {calls:,}" if calls and is_package(summary) else "–"
+        return f"{seen} of {calls:,}" if calls else "–"
     asked, unusable = replies.get("asked", 0), replies.get("unusable", 0)
     return f"{unusable} of {asked:,}" if asked else "–"
-
-
-def is_package(summary: dict[str, Any]) -> bool:
-    """Whether the system is a released package."""
-    return get_card(summary["system"]).fidelity == "package"
 
 
 def histories(summary: dict[str, Any]) -> str:

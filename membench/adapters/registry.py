@@ -15,6 +15,7 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -44,6 +45,7 @@ __all__ = [
     "EnvironmentCard",
     "ParameterCard",
     "SystemCard",
+    "built_in_systems",
     "check_installed",
     "checked_parameters",
     "create",
@@ -72,6 +74,12 @@ class Discovery:
 def list_systems() -> dict[str, SystemCard]:
     """Every usable system by name, sorted. One broken folder does not hide the others."""
     return discover().cards
+
+
+@cache
+def built_in_systems() -> dict[str, SystemCard]:
+    """The systems that membench itself has, by name."""
+    return {name: card for name, card in list_systems().items() if SYSTEMS in card.folder.parents}
 
 
 def get_card(name: str) -> SystemCard:

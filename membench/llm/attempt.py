@@ -81,9 +81,11 @@ async def one_attempt(
             async with asyncio.timeout(spec.timeout_s):
                 reply = await work.model.upstream.send(work.endpoint, request)
         except TimeoutError:
+            writes = work.endpoint in (openai_protocol.CHAT, openai_protocol.RESPONSES)
+            longest = f"{work.role}.output_limit (the longest reply) or " if writes else ""
             detail = (
                 f"no reply within {spec.timeout_s:g} s: raise --model-set {work.role}.timeout_s, "
-                f"or lower {work.role}.output_limit (the longest reply) or {work.role}.concurrency"
+                f"or lower {longest}{work.role}.concurrency"
             )
             passing = work.model.upstream.slots is None
             raise CallFault(Reason.PROVIDER_TIMEOUT, detail, status=504, passing=passing) from None

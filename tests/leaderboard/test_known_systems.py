@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from membench.adapters.registry import get_card
+from membench.adapters.registry import built_in_systems, get_card
 from membench.domain.errors import UserError
 from membench.domain.labels import Role
 from membench.harness.manifest import system_entry
 from membench.harness.prepare import prepare
-from membench.leaderboard.validation.systems import built_in_systems, system_findings
+from membench.leaderboard.validation.systems import system_findings
 from membench.records.spec import ExecOptions, RunSpec
 
 pytestmark = pytest.mark.slow

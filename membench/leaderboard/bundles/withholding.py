@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from membench.adapters.registry import list_systems
+from membench.adapters.registry import built_in_systems
 
 PATH = re.compile(
     r"(?:^|[\s\"'=(:])(?:~/|/(?:home|root|Users|tmp|var|etc|opt|mnt|srv|data|work|usr)(?:/|$))"
@@ -49,7 +49,8 @@ def private(text: str) -> bool:
 @cache
 def card_strings() -> frozenset[str]:
     """What the cards of our own systems say of them in words."""
-    ours = [c for c in list_systems().values() if (c.package or "").startswith("membench.")]
     return frozenset(
-        text for card in ours for text in (card.title, card.version, card.time, *card.deviations)
+        text
+        for card in built_in_systems().values()
+        for text in (card.title, card.version, card.time, *card.deviations)
     )

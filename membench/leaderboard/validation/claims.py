@@ -59,7 +59,8 @@ class ClaimChecks:
         self._seed = bundle.sha256
         self._share = READ_AGAIN / max(manifest["task"]["questions"], 1)
         self._writes_texts = Role.MEMORY in manifest["models"]
-        self._memories = self._misnamed = 0
+        self._memories = 0
+        self._misnamed: list[RuleViolation] = []
         self._bounded = "ignores_k" not in manifest["system"]["capabilities"]
         self._asks_model = Role.READER in manifest["models"]
         self._reader_name = manifest["spec"]["reader"]
@@ -106,21 +107,21 @@ class ClaimChecks:
                 )
             of_this_text = turns.get(text, ())
             if of_this_text and line["sources"] and of_this_text.isdisjoint(line["sources"]):
-                self._misnamed += 1
-                if not self._writes_texts or self._misnamed > self._most_misnamed:
-                    raise RuleViolation(
-                        "rescore.memory",
-                        place,
-                        f"is the text of {min(of_this_text)}, which it lacks",
-                    )
-
-    @property
-    def _most_misnamed(self) -> float:
-        """How many memories checked so far may name other turns than the one that they are."""
-        return MISNAMED + self._memories / MISNAMED_ONE_IN
+                violation = RuleViolation(
+                    "rescore.memory", place, f"is the text of {min(of_this_text)}, which it lacks"
+                )
+                if not self._writes_texts:
+                    raise violation
+                self._misnamed.append(violation)
 
     def flags(self) -> list[str]:
-        """Remarks on what was checked."""
+        """Remarks on all cases together, once each was checked.
+
+        Raises:
+            RuleViolation: `rescore.memory`: too many memories are turns that they do not name.
+        """
+        if len(self._misnamed) > MISNAMED + self._memories / MISNAMED_ONE_IN:
+            raise self._misnamed[0]
         return ["flag.sources"] if self._misnamed else []
 
     def _check_literals(self, options: Sequence[str], answered: Record, place: str) -> None:

@@ -17,7 +17,7 @@ from functools import cache
 from membench.adapters.card import SystemCard
 from membench.adapters.configured import configured_card
 from membench.adapters.parameters import checked_parameters
-from membench.adapters.registry import SYSTEMS, list_systems
+from membench.adapters.registry import built_in_systems
 from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.bundles import layout
@@ -97,12 +97,6 @@ def system_flags(manifest: JsonView) -> list[str]:
     card = built_in_systems().get(manifest["system"]["name"])
     known = card is None or card.version == manifest["system"]["version"]
     return [] if known else ["flag.version"]
-
-
-@cache
-def built_in_systems() -> dict[str, SystemCard]:
-    """The systems that membench itself has, by name."""
-    return {name: card for name, card in list_systems().items() if SYSTEMS in card.folder.parents}
 
 
 @cache
