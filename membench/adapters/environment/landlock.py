@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parents[2]
 TOKENS = PACKAGE / "tokens" / "cache"
+LINKED = (PACKAGE / "adapters" / "parts", PACKAGE / "adapters" / "environment" / "worker")
+"""Folders of membench that a system in our own Python imports from where they lie."""
 MINIMUM_ABI = 4
 """The first version of Landlock that knows the network (Linux 6.7)."""
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/proc", "/sys")
@@ -148,11 +150,12 @@ def rules(card: SystemCard, context: SystemContext, folder: Path) -> Ruleset:
 
 
 def readable(card: SystemCard) -> Iterator[Path]:
-    """Every path that a worker may read: no file of membench but the ranks of its tokenizer."""
+    """Every path that a worker may read: of membench the ranks of its tokenizer, and `LINKED`."""
     for root in readable_roots(card):
         yield from outside(root, PACKAGE)
     yield from (path for name in SETTINGS if (path := Path("/etc", name)).exists())
     yield from (card.folder, TOKENS)
+    yield from () if card.environment else LINKED
     if card.worker.network and RESOLVER.exists():
         yield RESOLVER
 

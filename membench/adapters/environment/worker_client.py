@@ -69,6 +69,8 @@ class WorkerSystem:
             for capability in card.capabilities & METHODS.keys()
             for method in METHODS[capability]
         }
+        if "memories" in self._optional:
+            self._optional["memory_count"] = self._memory_count
         self._used = False
         self._servers = ForkServers(context.workdir) if servers is None else servers
         self._owns_servers = servers is None
@@ -79,7 +81,7 @@ class WorkerSystem:
             raise
 
     def __getattr__(self, name: str) -> Any:
-        """The optional methods that the card declares, and no others."""
+        """The optional methods that the card declares; with `memories`, `memory_count` too."""
         optional = self.__dict__.get("_optional", {})
         if name in optional:
             return optional[name]
@@ -151,6 +153,10 @@ class WorkerSystem:
 
     def _memories(self) -> Sequence[Memory]:
         return self._decoded(messages.memories_from_json, "memories")
+
+    def _memory_count(self) -> int:
+        """How many memories there are: the list itself need not cross the socket for that."""
+        return int(self._call("memory_count"))
 
     def _snapshot(self, folder: Path) -> None:
         with self._worker.exchange_folder() as inner:

@@ -4,7 +4,8 @@
 between cases. Its place stays the same, since libraries remember at import where home is. `code`
 holds all of membench that a worker may import, and is only read. A system in an environment of its
 own is copied there; one that runs in our own Python is linked, or imported from where it is
-installed.
+installed. So are the folders of membench: another Python compiles them anew, and another user may
+not reach where they lie.
 """
 
 from __future__ import annotations
@@ -73,9 +74,10 @@ def prepare_folder(folder: Path, card: SystemCard, user: pwd.struct_passwd | Non
     """Lay out a server's folder: the case's, and the code that the worker may see."""
     for name in INNER:
         (folder / "case" / name).mkdir(parents=True)
-    expose(folder / "code")
+    linked = card.environment is None and user is None
+    expose(folder / "code", linked=linked)
     if card.environment is None:
-        expose_parts(folder / "code")
+        expose_parts(folder / "code", linked=linked)
         link_system(card, folder / "code" / "membench")
     else:
         adapters = folder / "code" / "membench" / "adapters"
@@ -126,16 +128,23 @@ def hand_over(folder: Path, user: pwd.struct_passwd) -> None:
         os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
-def expose(code: Path) -> None:
-    """Copy what every adapter may import of membench to `code`."""
+def expose(code: Path, *, linked: bool) -> None:
+    """Bring what every adapter may import of membench to `code`, folders as links or copies."""
     package = code / "membench"
     for inner in ("", "domain", "adapters", "adapters/environment", "adapters/system"):
         (package / inner).mkdir(parents=True, exist_ok=True)
         (package / inner / "__init__.py").touch()
     for name in EXPOSED:
         copy_module(PACKAGE / "domain" / f"{name}.py", package / "domain")
-    worker = Path("adapters", "environment", "worker")
-    shutil.copytree(PACKAGE / worker, package / worker)
+    bring_folder(Path("adapters", "environment", "worker"), package, linked=linked)
+
+
+def bring_folder(name: Path, package: Path, *, linked: bool) -> None:
+    """Make a folder of membench a part of `package`."""
+    if linked:
+        (package / name).symlink_to(PACKAGE / name)
+    else:
+        shutil.copytree(PACKAGE / name, package / name)
 
 
 def copy_module(file: Path, folder: Path) -> None:
@@ -146,11 +155,11 @@ def copy_module(file: Path, folder: Path) -> None:
         shutil.copy2(compiled, folder / "__pycache__")
 
 
-def expose_parts(code: Path) -> None:
-    """Copy what an adapter in membench's own Python may import besides, compiled as it is here."""
+def expose_parts(code: Path, *, linked: bool) -> None:
+    """Bring what an adapter in membench's own Python may import besides, compiled as it is here."""
     package = code / "membench"
     copy_module(PACKAGE / "domain" / "errors.py", package / "domain")
-    shutil.copytree(PACKAGE / "adapters" / "parts", package / "adapters" / "parts")
+    bring_folder(Path("adapters", "parts"), package, linked=linked)
     (package / "tokens").mkdir()
     for file in (PACKAGE / "tokens").glob("*.py"):
         copy_module(file, package / "tokens")

@@ -53,8 +53,7 @@ class StoreCount:
             self._add(event, returned, system)
         if index < self._last:
             return None
-        listed = getattr(system, "memories", None)
-        return self._sum if listed is None else _length(listed, system)
+        return self._sum if getattr(system, "memories", None) is None else _counted(system)
 
     def _add(
         self, event: Event, changes: Sequence[MemoryChange] | None, system: MemorySystem
@@ -68,10 +67,11 @@ class StoreCount:
             self._sum += sum(STEP[change.kind] for change in changes or ())
 
 
-def _length(listed: Any, system: MemorySystem) -> int | None:
+def _counted(system: Any) -> int | None:
     """Length of a system's list; None where it fails, which fails no event of the run."""
     try:
-        return len(listed())
+        count = getattr(system, "memory_count", None)
+        return len(system.memories()) if count is None else int(count())
     except Exception:
         return None
     finally:

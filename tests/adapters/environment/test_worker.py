@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +71,37 @@ def test_everything_of_the_model_crosses_unharmed(toy: Callable[..., Any]) -> No
     assert system.finalize() == []
     assert [memory.text for memory in system.memories()][-1] == "an item"
     assert system.store_bytes() == 4242
+
+
+def test_memories_are_counted_without_crossing(toy: Callable[..., Any]) -> None:
+    system = toy(GOOD)
+    system.reset(CASE)
+    assert system.memory_count() == 0
+    system.ingest(SESSION)
+    assert system.memory_count() == len(system.memories()) == 2
+
+
+def test_a_system_that_does_not_list_its_store_is_not_asked_to_count(
+    toy_card: Callable[..., SystemCard], tmp_path: Path
+) -> None:
+    card = replace(toy_card(GOOD), capabilities=frozenset())
+    with closing(create(card, SystemContext({}, 0, tmp_path, len))) as system:
+        assert not hasattr(system, "memory_count")
+
+
+def test_a_store_that_cannot_be_measured_fails_no_event(toy: Callable[..., Any]) -> None:
+    system = toy(toy_with("def store_bytes(self):\n    raise OSError('no snapshot')"))
+    system.reset(CASE)
+    assert len(system.ingest(SESSION)) == 2
+    assert system.resources().get("store_bytes") is None
+
+
+def test_a_worker_that_ends_itself_says_why(toy: Callable[..., Any]) -> None:
+    system = toy(toy_with("def ingest(self, session):\n    sys.exit('the disk is full')"))
+    system.reset(CASE)
+    fault = fails(system, lambda: system.ingest(SESSION))
+    assert fault.reason == Reason.SYSTEM_CRASH
+    assert "the disk is full" in fault.detail
 
 
 def test_ids_of_memories_cross_with_recalls_and_changes(toy: Callable[..., Any]) -> None:

@@ -1,6 +1,8 @@
-"""What adapters of packages share: differences of listings, a Postgres of their own."""
+"""What adapters of packages share: differences of listings, a Postgres of their own, processes."""
 
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -9,6 +11,7 @@ import pytest
 
 from membench.adapters.environment.worker import postgres
 from membench.adapters.environment.worker.changes import changes
+from membench.adapters.environment.worker.processes import descendants, seen_descendants
 from membench.domain.system import Memory, MemoryChange
 
 BEES = Memory("eleven hives", id="bees")
@@ -75,3 +78,22 @@ def test_a_postgres_that_never_starts_is_the_fault_of_the_package(
     with pytest.raises(Refused):
         postgres.started("letta", tmp_path / "data")
     assert len(made) == postgres.ATTEMPTS
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "no lists in this kernel"])
+def test_processes_below_are_found_at_any_depth(
+    listed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    grandchild = "print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", child, grandchild], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        if not listed:
+            monkeypatch.setattr(os.path, "exists", lambda path: False)
+        seen = {below.pid for below in seen_descendants(os.getpid())}
+        (below,) = {found.pid for found in descendants(process.pid)}
+        process.communicate(b"\n")
+    assert {process.pid, below} <= seen

@@ -74,8 +74,10 @@ def run(config: JsonView) -> None:
             os.set_inheritable(descriptor, False)
     files = open_files()
     settings = _settings(config)
+    gc.disable()  # imports leave next to no garbage
     import_all(config["imports"])
     settings.ids.seed(0, "")  # numpy imports its generators when they are first seeded
+    gc.enable()
     obstacle = obstacle_to_forking(files)
     control.send(json.dumps({"obstacle": obstacle}).encode())
     if obstacle:
@@ -186,5 +188,7 @@ def _become_worker(
             os.close(settings.rules)
         settings.serve(channel)
         status = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # the lane is told the last line of the log
     finally:
         os._exit(status)

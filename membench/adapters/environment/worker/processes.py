@@ -68,6 +68,33 @@ def descendants(root: int) -> list[Process]:
     return found
 
 
+def seen_descendants(root: int) -> list[Process]:
+    """Processes below `root` as the kernel lists them, however many others the machine has.
+
+    One that starts or ends meanwhile may be missing (proc_pid_task_children(5)). A kernel without
+    such lists has its whole table read.
+    """
+    if not os.path.exists(f"/proc/{root}/task/{root}/children"):  # noqa: PTH110
+        return descendants(root)
+    found: list[Process] = []
+    front = [root]
+    while front:
+        children = [child for parent in front for child in _children(parent)]
+        found += (process for pid in children if (process := read_process(pid)))
+        front = children
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """Ids of a process' children; none if it is gone."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+        lists = [Path(f"/proc/{pid}/task/{name}/children").read_text() for name in threads]
+    except OSError:
+        return []
+    return [int(child) for text in lists for child in text.split()]
+
+
 def own_bytes(pid: int) -> int:
     """Resident memory that a process does not share; 0 if it is gone."""
     try:

@@ -85,13 +85,21 @@ class Worker:
 
     def _resources(self, op: str) -> Json:
         if op in CHANGES_STORE and self._system is not None:
-            own = getattr(self._system, "store_bytes", None)
-            self._store_bytes = own() if own else folder_bytes(self._folder / "store")
+            self._store_bytes = self._size_of_store()
         return {
             "cpu_s": round(self._use.cpu_s(), 6),
             "rss_bytes": self._use.rss_bytes(),
             "store_bytes": self._store_bytes,
         }
+
+    def _size_of_store(self) -> int | None:
+        """Bytes; None where the system cannot tell, which fails no event."""
+        own = getattr(self._system, "store_bytes", None)
+        try:
+            return folder_bytes(self._folder / "store") if own is None else int(own())
+        except Exception:
+            sys.excepthook(*sys.exc_info())
+            return None
 
 
 def _ports(urls: Any) -> list[int]:
@@ -149,6 +157,7 @@ OPERATIONS: Mapping[str, Callable[[Any, JsonView], Any]] = {
     "recall": _recall,
     "answer": _answer,
     "memories": lambda system, args: messages.memories_to_json(system.memories()),
+    "memory_count": lambda system, args: len(system.memories()),
     "feedback": _feedback,
     "snapshot": lambda system, args: system.snapshot(Path(args["folder"])),
     "restore": lambda system, args: system.restore(Path(args["folder"])),

@@ -13,6 +13,7 @@ import os
 import select
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,12 +25,15 @@ from membench.adapters.environment.worker.processes import (
     has_children,
     own_bytes,
     resident_bytes,
+    seen_descendants,
 )
 
 MEMORY_EXIT = 77
 """Exit status that says: ended because it held too much memory."""
 GRACE_S = 5.0
 """How long processes are given to stop when asked to."""
+CLOSE_S = 0.2
+"""How long a process that was told of its end is given before anybody looks for what it started."""
 WATCH_S = 1.0
 """How often memory is looked at."""
 SET_PARENT_DEATH_SIGNAL = 1
@@ -99,6 +103,8 @@ def _become_server(config: SupervisorConfig, work: Callable[[], None]) -> None:
             restrict(config.rules)
         work()
         status = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # the lane is told the last line of the log
     finally:
         os._exit(status)
 
@@ -122,7 +128,8 @@ def watch(child: int, life: int, memory_bytes: int = 0) -> int:
         memory_bytes: Most memory that all processes below may hold; 0 for no limit.
 
     Returns:
-        Its status, 128 + signal where one ended it; `MEMORY_EXIT`; 0 if it is no longer wanted.
+        Its status, 128 + signal where one ended it; `MEMORY_EXIT`; 0 if it is no longer wanted
+        and has not ended within `CLOSE_S`.
     """
     ended = os.pidfd_open(child)
     poll = select.poll()
@@ -131,11 +138,13 @@ def watch(child: int, life: int, memory_bytes: int = 0) -> int:
     try:
         while True:
             ready = {fd for fd, _ in poll.poll(WATCH_S * 1000)}
+            if life in ready and ended not in ready:
+                ready |= set(select.select([ended], [], [], CLOSE_S)[0])
             if ended in ready:
                 return _status(os.waitpid(child, 0)[1])
             if life in ready:
                 return 0
-            below = descendants(os.getpid())
+            below = seen_descendants(os.getpid())
             _reap_orphans(below, child)
             if memory_bytes and _held_bytes(below, child) > memory_bytes:
                 return MEMORY_EXIT

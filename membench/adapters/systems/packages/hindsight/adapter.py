@@ -1,5 +1,7 @@
 """Hindsight: facts extracted with their dates, consolidated into observations, in Postgres.
 
+Without a language model (`extraction=none`) the package stores chunks of the session instead.
+
 One document per session. Consolidation runs inside `retain` (the synchronous task backend), so it
 is part of ingest. Recall is the package's own four retrievals fused by rank; `reflect` is not
 used: it writes the wall clock into its prompt.
@@ -17,7 +19,7 @@ from membench.adapters.environment.worker import postgres
 from membench.adapters.environment.worker.changes import changes
 from membench.adapters.environment.worker.clock import UNDATED, dataset_clock
 from membench.adapters.environment.worker.texts import spoken
-from membench.domain.case import CaseInfo, Session
+from membench.domain.case import CaseInfo, Session, Turn
 from membench.domain.labels import JsonObject, Role
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
@@ -55,14 +57,14 @@ class System:
 
     def ingest(self, session: Session) -> list[MemoryChange]:
         """Retain a session as one dated document; consolidation included."""
-        lines = [spoken(turn) for turn in session.turns if turn.content.strip()]
-        if not lines:
+        content = "\n".join(spoken(turn) for turn in _told(session))
+        if not content:
             return []
         self._now = session.time or self._now
         before = self.memories()
         self._sessions[session.id] = session
         document = {
-            "content": "\n".join(lines),
+            "content": content,
             "context": f"conversation between {self._speakers}",
             "event_date": self._now.replace(tzinfo=UTC),
             "document_id": session.id,
@@ -118,15 +120,39 @@ class System:
                 return units
 
     def _memory(self, fact: JsonObject) -> Memory:
-        """A fact; its sources are all turns of the session it was extracted from."""
+        """A fact, whose sources are all turns of its session, or a chunk with the turns in it."""
         session = self._sessions.get(fact.get("document_id") or "")
+        sources: tuple[str, ...] = ()
+        if session is not None:
+            part = fact["text"] if self._context.parameters["extraction"] == "none" else None
+            sources = turns_within(session, part)
         times = (fact.get(name) for name in ("occurred_start", "date", "mentioned_at"))
         return Memory(
             fact["text"],
-            tuple(turn.id for turn in session.turns) if session else (),
+            sources,
             next((_time(time) for time in times if time), None),
             id=fact["id"],
         )
+
+
+def _told(session: Session) -> list[Turn]:
+    return [turn for turn in session.turns if turn.content.strip()]
+
+
+def turns_within(session: Session, part: str | None) -> tuple[str, ...]:
+    """Ids of the turns of which something is in a part of the document; None for all of it."""
+    if part is None:
+        return tuple(turn.id for turn in session.turns)
+    content = "\n".join(spoken(turn) for turn in _told(session))
+    first = content.find(part)
+    last = first + len(part) if first >= 0 else -1
+    found, start = [], 0
+    for turn in _told(session):
+        end = start + len(spoken(turn))
+        if start < last and first < end:
+            found.append(turn.id)
+        start = end + 1
+    return tuple(found)
 
 
 def _time(value: object) -> datetime:
@@ -137,13 +163,10 @@ def _time(value: object) -> datetime:
 
 def _variables(context: SystemContext) -> dict[str, str]:
     """The package's own configuration; everything else is its default."""
-    model, embedder = (context.models[role] for role in (Role.MEMORY, Role.EMBEDDER))
+    embedder = context.models[Role.EMBEDDER]
     prefix = "HINDSIGHT_API_"
     return {
-        f"{prefix}LLM_PROVIDER": "openai",
-        f"{prefix}LLM_BASE_URL": model.base_url,
-        f"{prefix}LLM_MODEL": model.model,
-        f"{prefix}LLM_API_KEY": model.api_key,
+        **{f"{prefix}LLM_{name}": value for name, value in _language_model(context).items()},
         f"{prefix}EMBEDDINGS_PROVIDER": "openai",
         f"{prefix}EMBEDDINGS_OPENAI_BASE_URL": embedder.base_url,
         f"{prefix}EMBEDDINGS_OPENAI_MODEL": embedder.model,
@@ -152,4 +175,16 @@ def _variables(context: SystemContext) -> dict[str, str]:
         f"{prefix}RUN_MIGRATIONS_ON_STARTUP": "true",
         f"{prefix}RETAIN_MAX_COMPLETION_TOKENS": str(context.parameters["retain_tokens"]),
         "HOME": str(Path.home()),
+    }
+
+
+def _language_model(context: SystemContext) -> dict[str, str]:
+    if context.parameters["extraction"] == "none":
+        return {"PROVIDER": "none"}
+    model = context.models[Role.MEMORY]
+    return {
+        "PROVIDER": "openai",
+        "BASE_URL": model.base_url,
+        "MODEL": model.model,
+        "API_KEY": model.api_key,
     }

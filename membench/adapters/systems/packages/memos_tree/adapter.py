@@ -44,6 +44,7 @@ class System:
         self._new_config, self._new_memory = TreeTextMemoryConfig, TreeTextMemory
         self._postgres = postgres.started(OWNER, context.workdir / "postgres")
         self._context = context
+        self._mode = str(context.parameters["reads"])
         self._memory: Any = None
 
     def reset(self, case: CaseInfo) -> None:
@@ -96,7 +97,7 @@ class System:
     def _extracted(self, messages: list[JsonObject]) -> list[Any]:
         """The reader's items in the order of the dialogue: it returns windows as they are done."""
         info = {"user_id": OWNER, "session_id": OWNER}
-        windows = self._reader.get_memory([messages], type="chat", info=info, mode="fine")
+        windows = self._reader.get_memory([messages], type="chat", info=info, mode=self._mode)
         items = [item for window in windows for item in window]
         return sorted(items, key=lambda item: _window(item, messages))
 
@@ -134,7 +135,8 @@ def _window(item: Any, messages: Sequence[JsonObject]) -> tuple[int, int]:
 
 def _models(context: SystemContext) -> tuple[JsonObject, JsonObject]:
     """The language model and the embedder, as the package configures them."""
-    model, embedder = (context.models[role] for role in (Role.MEMORY, Role.EMBEDDER))
+    embedder = context.models[Role.EMBEDDER]
+    model = context.models.get(Role.MEMORY, embedder)  # fast reading wants one, and never calls it
     words = {
         "model_name_or_path": model.model,
         "api_base": model.base_url,

