@@ -75,10 +75,11 @@ class System:
         return [self._memory_of(result) for result in reply["results"]]
 
     def memories(self) -> list[Memory]:
-        """Every fact, oldest first."""
+        """Every fact, oldest first; one that `add` did not report comes last."""
         with dataset_clock(self._now):
             reply = self._memory.get_all(filters={"user_id": self._case}, top_k=EVERYTHING)
-        found = sorted(reply["results"], key=lambda result: self._places[result["id"]])
+        last = len(self._places)
+        found = sorted(reply["results"], key=lambda result: self._places.get(result["id"], last))
         return [self._memory_of(result) for result in found]
 
     def close(self) -> None:
