@@ -52,12 +52,16 @@ class Graph(ABC):
         ]
 
     def recall(self, query: Query) -> list[Memory]:
-        """Facts by hybrid search (vectors and keywords, fused by rank)."""
+        """Facts by hybrid search (vectors and keywords, fused by rank).
+
+        No group is named, since the database is the case's: over FalkorDB the group becomes a part
+        of the word query, whose scorer then divides by distances that mean nothing.
+        """
         if not query.text.strip():
             return []
         with dataset_clock(query.now or self._now):
             edges = self._loop.run(
-                self._graph.search(query.text, group_ids=[GROUP], num_results=query.k or EVERYTHING)
+                self._graph.search(query.text, num_results=query.k or EVERYTHING)
             )
         return [self._memory(edge) for edge in edges]
 

@@ -60,13 +60,17 @@ class RawEpisodes(ABC):
         return [MemoryChange("add", memory) for memory in list(self._stored.values())[before:]]
 
     def recall(self, query: Query) -> list[Memory]:
-        """Episodes by keyword search."""
+        """Episodes by keyword search.
+
+        No group is named, since the database is the case's: over FalkorDB the group becomes a part
+        of the word query, whose scorer then divides by distances that mean nothing.
+        """
         if not query.text.strip() or not self._stored:
             return []
         limit = min(query.k or len(self._stored), len(self._stored))
         found = self._loop.run(
             self._search.episode_fulltext_search(
-                self._driver, query.text, self._search.SearchFilters(), [GROUP], limit
+                self._driver, query.text, self._search.SearchFilters(), None, limit
             )
         )
         return [self._memory(episode) for episode in found][:limit]
