@@ -5,7 +5,7 @@ import typer
 
 from membench.cli import app
 from membench.cli.output import console
-from membench.cli.output.console import TerminalProgress, rate_text, set_verbosity
+from membench.cli.output.console import TerminalProgress, rate_text, set_verbosity, span_text
 from membench.domain.errors import UsageError
 from membench.harness.progress import LoggedProgress, NullProgress
 from membench.harness.stages.followed import FollowedJournal
@@ -39,7 +39,7 @@ def test_off_a_terminal_a_line_every_thirty_seconds_says_where_a_stage_is(capsys
     progress.at("ingest, case ab")
     progress.at("ingest, case ab")
     assert capsys.readouterr().err == (
-        "play: 5 of 100 events, 8.0 s each, about 760 s left, ingest, case ab\n"
+        "play: 5 of 100 events, 8.0 s each, about 13 min left, ingest, case ab\n"
     )
 
 
@@ -68,6 +68,16 @@ def test_rates_are_readable_when_slow():
         "20.0 s each",
         "none done yet",
     )
+
+
+def test_time_left_is_in_the_unit_that_a_reader_would_take():
+    assert [span_text(seconds) for seconds in (0.4, 179, 760, 3 * 3600, 90_000)] == [
+        "0 s",
+        "179 s",
+        "13 min",
+        "3.0 h",
+        "25.0 h",
+    ]
 
 
 class Counted(NullProgress):

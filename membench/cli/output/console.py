@@ -244,7 +244,7 @@ class TerminalProgress:
         of = f" of {self._total}" if self._total is not None else ""
         parts = [f"{self._name}: {self._done}{of} {self._unit}", rate_text(rate)]
         if rate and left is not None:
-            parts.append(f"about {left / rate:.0f} s left")
+            parts.append(f"about {span_text(left / rate)} left")
         err().print(", ".join([*parts, *filter(None, [self._place])]), markup=False)
 
 
@@ -253,6 +253,14 @@ def rate_text(rate: float) -> str:
     if rate <= 0:
         return "none done yet"
     return f"{rate:.0f}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
+
+
+def span_text(seconds: float) -> str:
+    """A span of time in the unit that a reader would take."""
+    if seconds < 180:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 180 else f"{minutes / 60:.1f} h"
 
 
 def new_bar(unit: str) -> Progress:
@@ -276,8 +284,10 @@ def new_bar(unit: str) -> Progress:
             if not task.completed or not task.elapsed:
                 return Text("")
             rate = task.completed / task.elapsed
-            left = f", {task.remaining / rate:.0f} s left" if task.remaining is not None else ""
-            return Text(f"{rate_text(rate)}{left}")
+            text = rate_text(rate)
+            if task.remaining is not None:
+                text += f", {span_text(task.remaining / rate)} left"
+            return Text(text)
 
     return Progress(
         TextColumn("{task.description:<6}"),

@@ -5,7 +5,6 @@ The package asks three times if a reply is no JSON; one without a list of memori
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from membench.adapters.environment.worker.clock import dataset_clock
@@ -15,8 +14,7 @@ from membench.domain.case import CaseInfo, Session
 from membench.domain.labels import JsonObject, Role
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
-EMBEDDING_SECONDS = "600"
-"""In place of the package's 5; the gateway has limits of its own."""
+from .models import embedder, language_model, prepare_package
 
 
 class System:
@@ -24,8 +22,7 @@ class System:
 
     def __init__(self, context: SystemContext) -> None:
         """Import the package, which writes logs below the folder it is told."""
-        os.environ["MEMOS_BASE_PATH"] = str(context.workdir)
-        os.environ["MOS_EMBEDDER_TIMEOUT"] = EMBEDDING_SECONDS
+        prepare_package(str(context.workdir))
         from memos.configs.memory import GeneralTextMemoryConfig
         from memos.memories.textual.general import GeneralTextMemory
 
@@ -81,28 +78,14 @@ class System:
 
 def _configuration(context: SystemContext) -> JsonObject:
     """The package's own configuration; everything else is its default."""
-    model, embedder = (context.models[role] for role in (Role.MEMORY, Role.EMBEDDER))
-    extractor = {
-        "model_name_or_path": model.model,
-        "api_base": model.base_url,
-        "api_key": model.api_key,
-        "max_tokens": int(context.parameters["max_tokens"]),
-    }
-    vectors = {
-        "provider": "openai",
-        "model_name_or_path": embedder.model,
-        "base_url": embedder.base_url,
-        "api_key": embedder.api_key,
-        "embedding_dims": embedder.dimensions,
-    }
     database = {
         "collection_name": "memories",
-        "vector_dimension": width_of(embedder),
+        "vector_dimension": width_of(context.models[Role.EMBEDDER]),
         "distance_metric": "cosine",
         "path": str(context.workdir / "qdrant"),
     }
     return {
-        "extractor_llm": {"backend": "openai", "config": extractor},
-        "embedder": {"backend": "universal_api", "config": vectors},
+        "extractor_llm": language_model(context),
+        "embedder": embedder(context),
         "vector_db": {"backend": "qdrant", "config": database},
     }

@@ -6,7 +6,6 @@ stores and searches them.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +19,8 @@ from membench.domain.case import CaseInfo, Session, Turn
 from membench.domain.labels import JsonObject, Role
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
-EMBEDDING_SECONDS = "600"
-"""In place of the package's 5; the gateway has limits of its own."""
+from ..memos_general.models import embedder, language_model, prepare_package  # noqa: TID252
+
 OWNER = "case"
 """The package's user, session and database in one case."""
 BATCH = 9
@@ -33,8 +32,7 @@ class System:
 
     def __init__(self, context: SystemContext) -> None:
         """Import the package, which writes logs below the folder it is told, and start Postgres."""
-        os.environ["MEMOS_BASE_PATH"] = tempfile.gettempdir()
-        os.environ["MOS_EMBEDDER_TIMEOUT"] = EMBEDDING_SECONDS
+        prepare_package(tempfile.gettempdir())
         from memos.configs.mem_reader import SimpleStructMemReaderConfig
         from memos.configs.memory import TreeTextMemoryConfig
         from memos.mem_reader.simple_struct import SimpleStructMemReader
@@ -133,43 +131,19 @@ def _window(item: Any, messages: Sequence[JsonObject]) -> tuple[int, int]:
     return next(start for start in starts if texts[start : start + len(told)] == told), len(told)
 
 
-def _models(context: SystemContext) -> tuple[JsonObject, JsonObject]:
-    """The language model and the embedder, as the package configures them."""
-    embedder = context.models[Role.EMBEDDER]
-    model = context.models.get(Role.MEMORY, embedder)  # fast reading wants one, and never calls it
-    words = {
-        "model_name_or_path": model.model,
-        "api_base": model.base_url,
-        "api_key": model.api_key,
-        "max_tokens": int(context.parameters["max_tokens"]),
-    }
-    vectors = {
-        "provider": "openai",
-        "model_name_or_path": embedder.model,
-        "base_url": embedder.base_url,
-        "api_key": embedder.api_key,
-        "embedding_dims": embedder.dimensions,
-    }
-    return (
-        {"backend": "openai", "config": words},
-        {"backend": "universal_api", "config": vectors},
-    )
-
-
 def _reading(context: SystemContext) -> JsonObject:
     """Of the reader; its chunker is for documents, and others than this one need downloads."""
-    model, embedder = _models(context)
     chunker = {"tokenizer_or_token_counter": "character"}
     return {
-        "llm": model,
-        "embedder": embedder,
+        "llm": language_model(context),
+        "embedder": embedder(context),
         "chunker": {"backend": "sentence", "config": chunker},
     }
 
 
 def _remembering(context: SystemContext, uri: str) -> JsonObject:
     """Of the memory; everything else is the package's default, `reorganize` (off) included."""
-    model, embedder = _models(context)
+    model = language_model(context)
     address = urlsplit(uri)
     database = {
         "host": address.hostname,
@@ -183,6 +157,6 @@ def _remembering(context: SystemContext, uri: str) -> JsonObject:
     return {
         "extractor_llm": model,
         "dispatcher_llm": model,
-        "embedder": embedder,
+        "embedder": embedder(context),
         "graph_db": {"backend": "postgres", "config": database},
     }
