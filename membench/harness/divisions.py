@@ -18,7 +18,7 @@ from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import JsonObject, JsonView, Role
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.registry import find_local
-from membench.readers.registry import is_local, reads_nothing
+from membench.readers.registry import OWN_READER, is_local, reads_nothing
 from membench.records.spec import RunSpec
 
 FILE = Path(__file__).with_name("divisions.toml")
@@ -137,6 +137,12 @@ def _with_pins(spec: RunSpec, division: Division) -> RunSpec:
     allowed = {name: (pin, getattr(defaults, name)) for name, pin in pins.items()}
     for name, values in (allowed | division.choices()).items():
         chosen = getattr(spec, name)
+        if name == FIELDS[Role.READER] and chosen == OWN_READER:
+            raise UsageError(
+                f"system '{spec.system}' answers itself, and division '{division.name}' pins the "
+                f"reader {values[0]}",
+                f"Use --division {OPEN}.",
+            )
         if chosen not in values:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(

@@ -94,3 +94,10 @@ def test_roles_may_be_served_at_different_places():
 
 def test_the_file_has_a_hash():
     assert len(divisions.divisions_sha256()) == 64
+
+
+def test_a_system_that_answers_itself_is_told_so_and_not_to_leave_out_a_reader():
+    spec = RunSpec("mem1", "synthetic", division="tiny-local", reader="system")
+    with pytest.raises(UsageError, match="'mem1' answers itself") as refused:
+        pinned(spec)
+    assert "--division open" in refused.value.remedy
