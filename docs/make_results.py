@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from membench.metrics.numbers import significant
 from membench.tasks.card import TaskCard
 from membench.tasks.registry import get_task
 from membench.tasks.wording import leading_metrics, metric_words
@@ -49,7 +50,7 @@ def question_joules(summary: dict[str, Any]) -> str:
     """Modelled joules of recall and answer per question; a dash where there are none."""
     phases = summary["energy"]["phases"]
     parts = [phases.get(phase, {}).get("joules") for phase in ("recall", "answer")]
-    return "–" if None in parts else f"{sum(parts) / summary['counts']['questions']:.2g}"
+    return "–" if None in parts else significant(sum(parts) / summary["counts"]["questions"], 2)
 
 
 def reader(summary: dict[str, Any]) -> str:
@@ -323,19 +324,31 @@ def all_results() -> str:
         card, runs = get_task(group.task).card, group.runs
         names = leading_metrics(card, known_metrics(runs))[:MOST_METRICS]
         metrics = {name: metric_words(card, name).title for name in names}
-        columns = {**PER_QUESTION, **(OF_MEMORY_MODEL if has_memory_model(runs) else {})}
+        columns = {
+            **({"cases": histories} if len(counts(runs, "cases")) > 1 else {}),
+            **PER_QUESTION,
+            **(OF_MEMORY_MODEL if has_memory_model(runs) else {}),
+        }
         parts += [heading(card, group, runs), table(runs, metrics, columns) + "\n"]
     return "\n".join(parts)
 
 
 def heading(card: TaskCard, group: Group, runs: list[Run]) -> str:
     """Task, split and division, and how much was asked."""
-    counts = runs[0][1]["counts"]
-    asked = f"{counts['cases']:,} cases, {counts['questions']:,} questions"
+    asked = ", ".join(
+        " to ".join(f"{number:,}" for number in dict.fromkeys((found[0], found[-1]))) + f" {what}"
+        for what in ("cases", "questions")
+        if (found := counts(runs, what))
+    )
     subset = "; a subset of the benchmark, never ranked" if group.subset else ""
     part = ", a subset" if group.subset else ""
     title = f"## {card.title}, split `{group.split}`{part}, division `{group.division}`"
     return f"{title}\n\n{asked}{subset}.\n"
+
+
+def counts(runs: list[Run], what: str) -> list[int]:
+    """How many there were of something, each number that a row has once, smallest first."""
+    return sorted({summary["counts"][what] for _, summary in runs})
 
 
 def known_metrics(runs: list[Run]) -> set[str]:

@@ -19,6 +19,7 @@ from membench.energy.reporting.report import phase_figure
 from membench.energy.verification.repeats import Repeat, RepeatCheck, verdict_of
 from membench.experiments.suite import Cell, CellResult, SuiteResult, by_cell
 from membench.metrics.frontier import QUESTIONS, Point, frontier_score, hypervolume
+from membench.metrics.numbers import significant
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION_PHASES, SETUP_PHASES
 from membench.records.lifecycle import Lifecycle, break_even_text, lifecycle_of
 from membench.records.summary import Summary, scored_value
@@ -281,7 +282,7 @@ def table_rows(table: Sequence[SuiteRow]) -> list[tuple[str, ...]]:
             f"{row.repeats}" if row.complete else f"{row.repeats} (failures)",
             row.metric,
             _spread(row.accuracy, row.accuracy_sd),
-            *(_short(row.costs[cost.id].per_question) for cost in TEXT_COSTS),
+            *(significant(row.costs[cost.id].per_question) for cost in TEXT_COSTS),
             _energy(row),
         )
         for row in table
@@ -318,7 +319,7 @@ def _pay_off_text(p: PayOff) -> tuple[str, ...]:
     row = p.row
 
     def cost(value: float | None) -> str:
-        return joules_text(value, row.provenance) if p.unit == "joules" else _short(value)
+        return joules_text(value, row.provenance) if p.unit == "joules" else significant(value)
 
     costs = row.costs[p.unit]
     return (
@@ -327,9 +328,9 @@ def _pay_off_text(p: PayOff) -> tuple[str, ...]:
         row.cell.label,
         cost(costs.setup),
         cost(costs.per_question),
-        " / ".join(_short(p.per_correct.get(n)) for n in QUESTIONS)
+        " / ".join(significant(p.per_correct.get(n)) for n in QUESTIONS)
         + (f" ({row.provenance})" if p.unit == "joules" else ""),
-        "–" if p.multiple is None else f"{p.multiple:.3g}x",
+        "–" if p.multiple is None else f"{significant(p.multiple)}x",
         break_even_text(p.break_even),
     )
 
@@ -338,14 +339,6 @@ def _spread(value: float | None, sd: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if sd is None else f"{value:.3f} ± {sd:.3f}"
-
-
-def _short(value: float | None) -> str:
-    if value is None:
-        return "–"
-    if math.isinf(value):
-        return "∞"
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def suite_json(result: SuiteResult, table: Sequence[SuiteRow]) -> JsonObject:

@@ -153,11 +153,13 @@ def fraction_interval(value: float, spread: Spread, clusters: int) -> Interval:
     return wilson(value, worth, t_quantile(spread.degrees))
 
 
-def interval_text(interval: Interval | None, clusters: int, form: str, missing: str = "-") -> str:
+def interval_text(
+    interval: tuple[object, ...] | None, clusters: int, form: str, missing: str = "-"
+) -> str:
     """An interval for people.
 
     Args:
-        interval: Low and high end; None without one.
+        interval: Low and high end, as numbers or in words; None without one.
         clusters: Cases that it rests on.
         form: A format with one field for each end, such as `{:.3f} to {:.3f}`.
         missing: What is shown where there is nothing to show.

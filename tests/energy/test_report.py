@@ -68,8 +68,8 @@ def test_a_run_is_compared_with_full_context_in_every_cost_that_both_know() -> N
     summary, report = run(100)
     full, _ = run(400, "full_context")
     text = "\n".join(energy_lines(summary, report, "f1", against=full))
-    assert "joules (measured): 0.25 times full_context per question" in text
-    assert "cpu_s: 1 times full_context per question; pays off from question 1" in text
+    assert "joules (measured): 0.250 times full_context per question" in text
+    assert "cpu_s: 1.00 times full_context per question; pays off from question 1" in text
     assert "usd" not in text
 
 

@@ -283,7 +283,7 @@ def test_two_splits_of_a_task_are_two_benchmarks() -> None:
         "locomo (split=large)": pytest.approx(6 / 90),
     }
     shown = [row for row in pay_off_rows(table, ["full_context"]) if row[2] == "memory"]
-    assert {row[4] for row in shown if row[1] == "CPU s"} == {"0.5", "0.6"}
+    assert {row[4] for row in shown if row[1] == "CPU s"} == {"0.500", "0.600"}
 
 
 def test_a_memory_that_never_pays_off_says_never() -> None:

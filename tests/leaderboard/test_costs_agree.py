@@ -28,7 +28,7 @@ from membench.leaderboard.views import compare as page
 from membench.leaderboard.views.amortisation import amortisation
 from membench.leaderboard.views.board.board import board
 from membench.leaderboard.views.board.query import BoardQuery
-from membench.leaderboard.views.tables import significant
+from membench.metrics.numbers import significant
 from membench.records.costs import (
     COSTS,
     MAIN_COSTS,

@@ -30,10 +30,10 @@ from membench.leaderboard.views.tables import (
     board_records,
     frontier_records,
     harmless,
-    significant,
     to_csv,
     to_json,
 )
+from membench.metrics.numbers import significant
 from membench.records.manifest import SystemEntry
 from membench.testing.boards import METRIC, BoardPlan, write_store
 

@@ -10,6 +10,7 @@ from membench.domain.errors import RunStateError
 from membench.energy.figure import BADGE
 from membench.leaderboard.store.rows import comparison_group, lower_is_better, reference_of
 from membench.metrics.names import is_fraction
+from membench.metrics.numbers import significant
 from membench.metrics.statistics import ENOUGH_CASES, interval_text
 from membench.readers.registry import reads_nothing
 from membench.records.costs import COSTS, QUESTION, mean_cost
@@ -165,7 +166,7 @@ def price_text(summary: Summary, metric: str) -> str:
         return ""
     means = {name: mean_cost(summary, COSTS[name], QUESTION) for name in PRICED}
     return ", ".join(
-        f"{mean / accuracy:,.3g} {COSTS[name].unit}" for name, mean in means.items() if mean
+        f"{significant(mean / accuracy)} {COSTS[name].unit}" for name, mean in means.items() if mean
     )
 
 

@@ -17,6 +17,7 @@ from membench.experiments.comparable import check_alike
 from membench.experiments.compare import compare_with_first, headline, main_metric
 from membench.experiments.comparison import Comparison, CostComparison, MetricComparison
 from membench.experiments.finished_run import FinishedRun, load
+from membench.metrics.numbers import significant
 from membench.metrics.paired import visible_difference
 from membench.metrics.statistics import interval_text
 
@@ -177,13 +178,14 @@ def cost_table(lines: Sequence[CostComparison]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         value = line.ratio.value
+        ends = None if line.ratio.ci95 is None else tuple(map(significant, line.ratio.ci95))
         table.add_row(
             line.cost if line.provenance is None else f"{line.cost} ({line.provenance})",
             line.per,
-            f"{line.first:,.4g}",
-            f"{line.second:,.4g}",
-            "-" if value is None else f"{value:.3g}",
-            interval_text(line.ratio.ci95, line.ratio.clusters if value else 0, "{:.3g} to {:.3g}"),
+            significant(line.first, 4),
+            significant(line.second, 4),
+            significant(value),
+            interval_text(ends, line.ratio.clusters if value else 0, "{} to {}"),
         )
     return table
 

@@ -11,6 +11,7 @@ from membench.domain.labels import JsonView
 from membench.energy.carbon import Intensity, carbon
 from membench.energy.figure import EnergyFigure, figure_of, summary_text
 from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
+from membench.metrics.numbers import significant
 from membench.records.costs import MAIN_COSTS
 from membench.records.energy_summary import EnergySummary
 from membench.records.lifecycle import break_even_text, lifecycle_of
@@ -110,7 +111,7 @@ def _comparison(summary: Summary, against: Summary, metric: str) -> list[str]:
         label = f" ({summary.energy.total.provenance})" if cost.id == "joules" else ""
         when = "never" if math.isinf(pays_off) else f"from {break_even_text(pays_off)}"
         lines.append(
-            f"{cost.id}{label}: {multiple:.3g} times {against.system} per question; "
+            f"{cost.id}{label}: {significant(multiple)} times {against.system} per question; "
             f"pays off {when} of a history"
         )
     return lines or [f"nothing to compare with {against.system}"]

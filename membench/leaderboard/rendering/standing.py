@@ -9,8 +9,9 @@ from membench.leaderboard.views.board.rows import scaled
 from membench.leaderboard.views.cost_origin import cost_origin, origin_note
 from membench.leaderboard.views.cost_units import cost_unit
 from membench.leaderboard.views.standing import CostStanding, MetricStanding, Standing
-from membench.leaderboard.views.tables import amount, scored_text, significant
+from membench.leaderboard.views.tables import amount, scored_text
 from membench.metrics.names import is_fraction
+from membench.metrics.numbers import significant
 
 STANDING_STYLE = """
 .mb-lead { font-size: 1.15rem; margin: 0 0 .4rem; }

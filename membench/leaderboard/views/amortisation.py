@@ -11,8 +11,8 @@ from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.cost_units import CostUnit
-from membench.leaderboard.views.tables import significant
 from membench.metrics.frontier import QUESTIONS
+from membench.metrics.numbers import significant
 from membench.records.lifecycle import Lifecycle, break_even_text
 from membench.tasks.wording import is_accuracy
 

@@ -11,8 +11,8 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.bundles import load, question_rows
-from membench.leaderboard.views.tables import significant
 from membench.metrics.names import is_fraction
+from membench.metrics.numbers import significant
 
 MOST_COMPARED = 12
 """Rows whose questions are read for the table of questions."""

@@ -17,6 +17,7 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.leaderboard.views.cost_origin import cost_origin
 from membench.metrics.names import is_fraction
+from membench.metrics.numbers import significant
 from membench.metrics.statistics import interval_text
 from membench.records.costs import cost_named
 from membench.tasks.wording import metric_words
@@ -220,18 +221,17 @@ def ratio_records(comparison: ComparisonView) -> list[Record]:
             "other": comparison.labels[pair.second.name],
             "cost": cost.title if line.provenance is None else f"{cost.title}, {line.provenance}",
             "of": PARTS[part],
-            "first": f"{line.first:,.4g}",
-            "second": f"{line.second:,.4g}",
-            "first / second": "–" if line.ratio.value is None else f"{line.ratio.value:.3g}",
-            "95 % interval": interval_text(
-                line.ratio.ci95, line.ratio.clusters, "[{:.3g}, {:.3g}]", "–"
-            ),
+            "first": significant(line.first, 4),
+            "second": significant(line.second, 4),
+            "first / second": significant(line.ratio.value),
+            "95 % interval": interval_text(ends, line.ratio.clusters, "[{}, {}]", "–"),
             "who says so": cost_origin(cost),
             "id": line.cost,
         }
         for pair in comparison.pairs
         for line in pair.costs
         for part, cost in [cost_named(line.cost)]
+        for ends in [None if line.ratio.ci95 is None else tuple(map(significant, line.ratio.ci95))]
     ]
 
 
@@ -278,7 +278,7 @@ def value_text(value: float | None, metric: str) -> str:
     """A mean: of fractions in percent, of counts as it is."""
     if value is None:
         return "–"
-    return f"{100 * value:.1f}" if is_fraction(metric) else f"{value:.3g}"
+    return f"{100 * value:.1f}" if is_fraction(metric) else significant(value)
 
 
 def signed(value: float | None, metric: str) -> str:

@@ -18,7 +18,7 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.breakdown import MOST_COMPARED
 from membench.leaderboard.views.bundles import LoadedBundle, load, question_rows
-from membench.leaderboard.views.tables import significant
+from membench.metrics.numbers import significant
 from membench.records.costs import COSTS, SETUP, SETUP_PHASES, stage_cost
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

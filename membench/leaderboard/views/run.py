@@ -12,8 +12,9 @@ from membench.leaderboard.store.store import Adjudication, Store, tombstones
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.bundles import LoadedBundle, load
 from membench.leaderboard.views.isolation import isolation_words
-from membench.leaderboard.views.tables import amount, percent, significant
+from membench.leaderboard.views.tables import amount, percent
 from membench.metrics.names import is_fraction
+from membench.metrics.numbers import significant
 from membench.records.costs import COSTS, phase_cost
 from membench.records.energy_summary import EnergyEntry, PhaseEnergy
 from membench.records.manifest import Manifest

@@ -17,6 +17,7 @@ from membench.leaderboard.views.board.row import OFTEN, BoardRow
 from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.isolation import ISOLATION_MEANINGS
 from membench.metrics.names import is_fraction
+from membench.metrics.numbers import significant
 from membench.metrics.statistics import TOO_FEW_CASES
 from membench.records.costs import COSTS
 
@@ -55,18 +56,6 @@ ENERGY_MEANINGS = {
     "unavailable": "unknown, which is not zero",
 }
 """What each provenance of joules says."""
-
-
-def significant(value: float | None, digits: int = 3) -> str:
-    """A number for people; a dash where there is none."""
-    if value is None or math.isnan(value):
-        return "–"
-    if value == 0:
-        return "0"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{decimals}f}"
 
 
 def percent(figure: RowFigure | None) -> str:

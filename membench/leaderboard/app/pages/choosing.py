@@ -18,8 +18,9 @@ from membench.leaderboard.views.board.choices import ANY_METER, divisions, tasks
 from membench.leaderboard.views.board.limits import budget_steps
 from membench.leaderboard.views.board.query import BoardQuery, RowFilter
 from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
-from membench.leaderboard.views.tables import BADGES, significant
+from membench.leaderboard.views.tables import BADGES
 from membench.metrics.names import is_fraction
+from membench.metrics.numbers import significant
 from membench.records.costs import COSTS
 from membench.tasks.wording import metric_words
 

@@ -26,8 +26,8 @@ from membench.leaderboard.views.tables import (
     board_records,
     column_words,
     frontier_records,
-    significant,
 )
+from membench.metrics.numbers import significant
 from membench.records.costs import COSTS
 
 
