@@ -15,6 +15,7 @@ from membench.energy.verification.repeats import Repeat
 from membench.energy.verification.validity import Check
 from membench.leaderboard.rendering.charts import selection
 from membench.leaderboard.rendering.charts.axes import score_title
+from membench.leaderboard.rendering.charts.notes import why_no_chart
 from membench.leaderboard.rendering.charts.scatter import alt_text, scatter
 from membench.leaderboard.rendering.charts.selection import drawable, drawn
 from membench.leaderboard.store.index import Index, refresh, verified_joules
@@ -253,6 +254,14 @@ def test_only_an_accuracy_gives_a_cost_per_correct_answer(index: Index) -> None:
     judged = replace(shown, choice=replace(shown.choice, metric="judged.accuracy"))
     record = amortisation.records(amortisation.amortisation(judged))[0]
     assert any("correct" in column for column in record)
+
+
+def test_a_board_without_a_chart_says_which_of_two_things_is_missing(index: Index) -> None:
+    shown = board(index, BoardQuery(axis="seconds"))
+    unranked = tuple(replace(row, why="a subset of the questions") for row in shown.points)
+    assert why_no_chart(replace(shown, points=unranked)).startswith("No row here is ranked")
+    unknown = tuple(replace(row, cost=None) for row in shown.points)
+    assert "a known Time (s)" in why_no_chart(replace(shown, points=unknown))
 
 
 def test_rows_without_a_line_are_left_out_for_what_is_true_of_them(index: Index) -> None:

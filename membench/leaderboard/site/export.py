@@ -25,7 +25,7 @@ from membench.leaderboard.rendering.cards import (
 )
 from membench.leaderboard.rendering.charts.layout import CONFIG, NARROW, WIDE
 from membench.leaderboard.rendering.charts.lines import amortised_lines
-from membench.leaderboard.rendering.charts.notes import chart_notes
+from membench.leaderboard.rendering.charts.notes import chart_notes, why_no_chart
 from membench.leaderboard.rendering.charts.scatter import alt_text, scatter
 from membench.leaderboard.rendering.charts.selection import drawable
 from membench.leaderboard.rendering.standing import STANDING_STYLE, standing_html
@@ -178,7 +178,7 @@ def landing(view: Board, up: str, chips: str = "") -> str:
     address = f"{up}runs/{{}}.html".format
     words = view.choice.words if view.choice.metric else None
     reading = f"{words.titled}: {words.meaning}; {words.direction}." if words else ""
-    chart = charts_of(view) if drawable(view) else html.note("No cost here is known.")
+    chart = charts_of(view) if drawable(view) else html.note(why_no_chart(view))
     chart += html.note(" ".join(chart_notes(view)))
     remarks = [reading, origin_help(COSTS[view.choice.axis]), view.judge_wanted]
     table = rows_table(view, "Rows", up)

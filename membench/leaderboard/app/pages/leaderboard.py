@@ -12,7 +12,7 @@ from membench.leaderboard.app.pages import choosing
 from membench.leaderboard.app.pages.breakdowns import draw_breakdowns
 from membench.leaderboard.rendering.cards import answer_html, cards_html
 from membench.leaderboard.rendering.charts.layout import NARROW, WIDE
-from membench.leaderboard.rendering.charts.notes import chart_notes, has_apart
+from membench.leaderboard.rendering.charts.notes import chart_notes, has_apart, why_no_chart
 from membench.leaderboard.rendering.charts.scatter import MOST_LABELS, alt_text, scatter
 from membench.leaderboard.rendering.charts.selection import drawable, drawn
 from membench.leaderboard.views import claims
@@ -51,8 +51,7 @@ def page() -> None:
 def draw_chart(shown: Board) -> None:
     """The scatter; a click opens the run."""
     if not drawable(shown):
-        unit = shown.choice.cost.title
-        st.info(f"No row here has a known {unit} above zero, so there is no chart.")
+        st.info(why_no_chart(shown))
     elif len(drawn(shown)) > MOST_LABELS:
         draw_scatter(shown, WIDE, "scatter")
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from membench.leaderboard.rendering.charts.selection import drawable, drawn, undrawn
+from membench.leaderboard.rendering.charts.selection import drawable, drawn, drawn_kinds, undrawn
 from membench.leaderboard.views.board.board import Board
 from membench.records.costs import COSTS
 
@@ -24,6 +24,13 @@ def chart_notes(shown: Board) -> list[str]:
         rows = "row of another machine has" if shown.hidden == 1 else "rows of other machines have"
         notes.append(f"{shown.hidden} {rows} no cost on this axis.")
     return notes
+
+
+def why_no_chart(shown: Board) -> str:
+    """What stands in place of the chart of a board without a drawable row."""
+    if not drawn_kinds(shown):
+        return "No row here is ranked, so there is no chart."
+    return f"No row here has a known {shown.choice.cost.title} above zero, so there is no chart."
 
 
 def has_apart(shown: Board) -> bool:
