@@ -14,6 +14,7 @@ from membench.domain.errors import UsageError
 from membench.domain.outcome import Outcome, PlayedCase, Recalled
 from membench.domain.score import Gold, Score
 from membench.harness.run import PLAYED, RunResult, derive, rescore, start
+from membench.harness.stages import play
 from membench.harness.stages.unread import needing_answers, score_case
 from membench.leaderboard.bundles.bundle import checksums, make_bundle
 from membench.leaderboard.validation import verify
@@ -149,3 +150,11 @@ def test_a_figure_needs_an_answer_where_only_an_answer_gives_it_a_value(
     blank: dict[str, float | None], filled: dict[str, float | None], needing: set[str]
 ) -> None:
     assert needing_answers(blank, filled) == needing
+
+
+def test_reading_again_starts_no_lane_and_needs_nothing_of_the_system(
+    unread: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("engine_for", "PlayWorker"):
+        monkeypatch.setattr(play, name, pytest.fail)
+    derive(unread.run.path, {"reader": "extractive"}, PLAYED, ExecOptions(tmp_path, energy="none"))

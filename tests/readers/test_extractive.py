@@ -148,6 +148,21 @@ def test_it_refuses_what_somebody_else_did() -> None:
     assert ask("What did Viktor rent at Lake Mirel?", *each(["t1", "t2"])).text == REFUSAL
 
 
+CHUNK = "Nora: We rented a red canoe at Lake Mirel.\nViktor: I baked 24 plum tarts for the fair."
+FACT = "A red canoe was rented at Lake Mirel."
+
+
+@pytest.mark.parametrize("text", [CHUNK, FACT, "Nora rented a red canoe at Lake Mirel."])
+def test_what_a_system_wrote_of_several_speakers_answers_for_whom_it_tells_of(text: str) -> None:
+    told = [memory("t1", "t2", text=text), *each(["t3", "t7", "t6"])]
+    assert not refuses(ask("What did Nora rent at Lake Mirel?", *told).text, OFFICIAL_REFUSALS)
+
+
+def test_what_a_system_wrote_of_somebody_else_is_refused() -> None:
+    told = [memory("t1", "t2", text="Viktor baked 24 plum tarts."), *each(["t3", "t7", "t4"])]
+    assert ask("What did Nora bake, plum tarts?", *told).text == REFUSAL
+
+
 def test_it_refuses_a_name_that_nobody_mentioned() -> None:
     assert ask("What clocks does Henrik repair?", *each(["t3", "t6"])).text == REFUSAL
 

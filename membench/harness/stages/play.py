@@ -7,7 +7,7 @@ unfinished is played again from its first event, as a new attempt.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Any
 
 from membench.domain.case import Ask, Case, phase_of
@@ -51,10 +51,14 @@ def play(
     """
     for path in (run.play, run.texts):
         terminate_torn_line(path)
-    jobs = takewhile(
+    jobs: Iterator[CaseJob] = takewhile(
         lambda _: not halted(),
         unfinished(prepared, RunRecords(run.play, run.texts, run.answers), progress),
     )
+    first = next(jobs, None)
+    if first is None:
+        return  # nothing of the system need be here, as for a run that is read or judged again
+    jobs = chain([first], jobs)
     worker = PlayWorker(
         prepared.system,
         prepared.parameters,

@@ -203,6 +203,18 @@ def speaker_fit(question: QuestionWords, passage: Passage, named: frozenset[str]
     return 0.0
 
 
+def people(item: Evidence, speakers: frozenset[str]) -> frozenset[str]:
+    """Whom a sentence is by or, in a text of several speakers or of none, whom it names.
+
+    Args:
+        item: The sentence.
+        speakers: Speakers of the case, by stem.
+    """
+    if item.passage.speaker:
+        return frozenset({item.passage.speaker})
+    return speakers & item.sentence.all_stems
+
+
 def unknown_names(question: QuestionWords, found: Sequence[RankedPassage]) -> frozenset[str]:
     """Names in the question that no recalled passage holds."""
     held = [sentence.all_stems for item in found for sentence in item.passage.analysis.sentences]

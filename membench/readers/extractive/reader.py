@@ -22,6 +22,7 @@ from membench.readers.extractive.evidence import (
     CaseTexts,
     Evidence,
     RankedPassage,
+    people,
     ranked,
     unknown_names,
 )
@@ -62,6 +63,7 @@ class AnalysedQuestion:
     recalled: Sequence[RankedPassage]
     evidence: Sequence[Evidence]
     named: frozenset[str]
+    speakers: frozenset[str]
     now: date | None
 
 
@@ -87,7 +89,10 @@ class ExtractiveReader:
         named = self._texts.named(question)
         recalled = self._texts.recalled(given.memories)
         evidence = ranked(question, recalled, named)
-        return AnalysedQuestion(question, recalled, evidence, named, parsed_day(given.now))
+        speakers = self._texts.speakers
+        return AnalysedQuestion(
+            question, recalled, evidence, named, speakers, parsed_day(given.now)
+        )
 
 
 def parsed_day(now: str | None) -> date | None:
@@ -102,8 +107,9 @@ def supported(ask: AnalysedQuestion) -> bool:
     if not ask.named:
         own, other = best_support(ask.evidence), 0.0
     else:
-        own = best_support(item for item in ask.evidence if item.passage.speaker in ask.named)
-        other = best_support(item for item in ask.evidence if item.passage.speaker not in ask.named)
+        about = [(item, people(item, ask.speakers)) for item in ask.evidence]
+        own = best_support(item for item, whom in about if not whom or whom & ask.named)
+        other = best_support(item for item, whom in about if whom and not whom & ask.named)
     if len(ask.recalled) > FEW and own < LEAST_SUPPORT:
         return False
     return other - own < ANOTHER and (bool(ask.named) or not about_unknown(ask))
