@@ -67,3 +67,17 @@ def test_a_system_cannot_claim_what_its_card_does_not_have() -> None:
     for change in ({"fidelity": "package"}, {"capabilities": [*system["capabilities"], "answer"]}):
         found = list(system_findings(manifest | {"system": system | change}))
         assert [finding.rule for finding in found] == ["known.system"]
+
+
+def test_a_bundle_from_before_a_card_got_a_parameter_is_of_that_system_still() -> None:
+    manifest = published("bm25", {"tokenizer": "stem"})
+    system = manifest["system"]
+    assert isinstance(system, dict)
+
+    def without(name: str) -> list[str]:
+        less = {key: value for key, value in system["parameters"].items() if key != name}
+        found = system_findings(manifest | {"system": system | {"parameters": less}})
+        return [finding.rule for finding in found]
+
+    assert without("granularity") == []  # its default is what was done before
+    assert without("tokenizer") == ["known.system"]  # the spec sets it

@@ -56,8 +56,8 @@ def card_findings(card: SystemCard, manifest: JsonView) -> Iterator[Finding]:
         and "snapshot" not in card.capabilities,
     }
     if claimed["version"] == card.version:
-        expected["parameters"] = parameters
-    elif claimed["parameters"].keys() != card.parameters.keys():
+        expected["parameters"] = known_then(parameters, manifest)
+    elif not claimed["parameters"].keys() <= card.parameters.keys():
         yield Finding("known.system", f"{layout.MANIFEST}: system.parameters", "are of another")
     if card.drives:
         expected["adapter"] = card.name
@@ -90,6 +90,19 @@ def chosen_parameters(card: SystemCard, manifest: JsonView) -> JsonObject | None
         return checked_parameters(card, chosen) | withheld
     except UserError:
         return None
+
+
+def known_then(parameters: JsonObject | None, manifest: JsonView) -> JsonObject | None:
+    """Parameters without those that the card has got since, whose default is what was done before.
+
+    Args:
+        parameters: As today's card reads the spec.
+        manifest: Of the bundle; what its spec sets is never left out.
+    """
+    if parameters is None:
+        return None
+    told = manifest["system"]["parameters"].keys() | manifest["spec"]["set"].keys()
+    return {name: value for name, value in parameters.items() if name in told}
 
 
 def system_flags(manifest: JsonView) -> list[str]:
