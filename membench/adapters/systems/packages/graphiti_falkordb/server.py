@@ -59,7 +59,7 @@ class FalkorServer:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._process = process
         deadline = time.monotonic() + START_S
-        while not _listens(place):
+        while not listens(place):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("FalkorDB does not start: what it said is in the worker's log")
             time.sleep(0.02)
@@ -77,7 +77,7 @@ class FalkorServer:
             self._process.wait(STOP_S)
 
 
-def _listens(place: Path) -> bool:
+def listens(place: Path) -> bool:
     """Whether somebody takes connections: the socket's file is there a moment before that."""
     with socket.socket(socket.AF_UNIX) as trial:
         return trial.connect_ex(str(place)) == 0
