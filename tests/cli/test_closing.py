@@ -112,7 +112,7 @@ def test_a_correct_answer_costs_more_than_a_question():
         counts={"questions": 4, "cases": 1},
         time_s={"recall": {"total": 1.0}, "answer": {"total": 1.0}},
     )
-    assert closing.price_text(summary, "accuracy") == "2 s"
+    assert closing.price_text(summary, "accuracy") == "2.00 s"
     nothing = {"accuracy": replace(summary.metrics["accuracy"], value=0.0)}
     assert closing.price_text(replace(summary, metrics=nothing), "accuracy") == ""
 
