@@ -20,11 +20,11 @@ class System(Graph):
 
         super().__init__(context)
 
-    async def _driver(self) -> Any:
-        return await _driver(str(self._context.workdir / "graph.kuzu"))
+    async def _new_driver(self) -> Any:
+        return await _kuzu(str(self._context.workdir / "graph.kuzu"))
 
 
-async def _driver(path: str) -> Any:
+async def _kuzu(path: str) -> Any:
     """A Kuzu driver that works: see README.md for each fix."""
     from graphiti_core.driver.driver import GraphProvider
     from graphiti_core.driver.kuzu_driver import KuzuDriver

@@ -7,8 +7,6 @@ episode has a reference time. What the package stamps with the wall clock beside
 
 from __future__ import annotations
 
-import asyncio
-from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,20 +17,20 @@ from membench.domain.case import CaseInfo, Session, Turn
 from membench.domain.labels import Role
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
-GROUP = "case"
+from .database import GROUP, OnDatabase
+
 EVERYTHING = 10_000
 SOURCE = "dialogue"
 Episode = tuple[str, datetime, tuple[str, ...]]
 """Text, time and turn ids."""
 
 
-class Graph(ABC):
+class Graph(OnDatabase):
     """One `Graphiti` with a database of its own per case."""
 
     def __init__(self, context: SystemContext) -> None:
         """Nothing is open before `reset`."""
-        self._context = context
-        self._loop = asyncio.Runner()
+        super().__init__(context)
         self._graph: Any = None
 
     def reset(self, case: CaseInfo) -> None:
@@ -82,7 +80,7 @@ class Graph(ABC):
         """Close the connection and end the event loop."""
         if self._graph is not None:
             self._loop.run(self._graph.close())
-        self._loop.close()
+        super().close()
 
     def _bodies(self, session: Session) -> list[Episode]:
         """The episodes of a session."""
@@ -135,10 +133,6 @@ class Graph(ABC):
         )
         return Memory(edge.fact, tuple(sources), _naive(edge.valid_at), id=edge.uuid)
 
-    @abstractmethod
-    async def _driver(self) -> Any:
-        """The package's driver of an empty database, with its indices."""
-
     async def _new_graph(self) -> Any:
         from graphiti_core import Graphiti
         from graphiti_core.embedder.openai import OpenAIEmbedder, OpenAIEmbedderConfig
@@ -147,7 +141,7 @@ class Graph(ABC):
 
         model, embedder = (self._context.models[role] for role in (Role.MEMORY, Role.EMBEDDER))
         return Graphiti(
-            graph_driver=await self._driver(),
+            graph_driver=await self._new_driver(),
             llm_client=OpenAIGenericClient(
                 LLMConfig(
                     api_key=model.api_key,

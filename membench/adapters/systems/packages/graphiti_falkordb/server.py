@@ -9,6 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from membench.domain.case import CaseInfo
+from membench.domain.system import SystemContext
+
+from ..graphiti.database import GROUP, OnDatabase  # noqa: TID252
+
 SNAPSHOT = "graph.rdb"
 MODULE_SETTINGS = ("CMD_INFO", "no")
 """No log of finished queries: with it two of 2,175 servers never answered their first query, which
@@ -75,6 +80,37 @@ class FalkorServer:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(STOP_S)
+
+
+class OnFalkorDB(OnDatabase):
+    """An adapter over FalkorDB, a server per case: the first of an adapter's bases."""
+
+    def __init__(self, context: SystemContext) -> None:
+        """Import the package."""
+        import graphiti_core.driver.falkordb_driver
+
+        super().__init__(context)
+        self._falkor = graphiti_core.driver.falkordb_driver.FalkorDriver
+        self._server = FalkorServer(context.workdir)
+
+    def reset(self, case: CaseInfo) -> None:
+        """Start an empty server and open its graph."""
+        self._loop.run(self._server.start())
+        super().reset(case)  # type: ignore[safe-super]
+
+    def close(self) -> None:
+        """Close the connection and stop the server."""
+        super().close()
+        self._server.stop()
+
+    def store_bytes(self) -> int:
+        """Size of the server's snapshot."""
+        return self._loop.run(self._server.snapshot_bytes())
+
+    async def _new_driver(self) -> Any:
+        driver = self._falkor(falkor_db=self._server.client, database=GROUP)
+        await driver.build_indices_and_constraints()
+        return driver
 
 
 def listens(place: Path) -> bool:

@@ -5,8 +5,6 @@ What `add_episode` saves before it asks a model is saved here, and nothing is ex
 
 from __future__ import annotations
 
-import asyncio
-from abc import ABC, abstractmethod
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -15,11 +13,12 @@ from membench.adapters.environment.worker.texts import time_of
 from membench.domain.case import CaseInfo, Session
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
-GROUP = "case"
+from ..graphiti.database import GROUP, OnDatabase  # noqa: TID252
+
 SOURCE = "dialogue"
 
 
-class RawEpisodes(ABC):
+class RawEpisodes(OnDatabase):
     """Episodes in a database of its own per case."""
 
     def __init__(self, context: SystemContext) -> None:
@@ -27,11 +26,10 @@ class RawEpisodes(ABC):
         import graphiti_core.nodes
         import graphiti_core.search.search as search
 
+        super().__init__(context)
         self._new_episode = graphiti_core.nodes.EpisodicNode
         self._kind = graphiti_core.nodes.EpisodeType.message
         self._search = search
-        self._context = context
-        self._loop = asyncio.Runner()
         self._driver: Any = None
 
     def reset(self, case: CaseInfo) -> None:
@@ -82,14 +80,6 @@ class RawEpisodes(ABC):
         episodes = self._loop.run(self._new_episode.get_by_group_ids(self._driver, [GROUP]))
         found = {episode.uuid: self._memory(episode) for episode in episodes}
         return [found[name] for name in self._stored if name in found]
-
-    def close(self) -> None:
-        """End the event loop."""
-        self._loop.close()
-
-    @abstractmethod
-    async def _new_driver(self) -> Any:
-        """The package's driver of an empty database, with its indices."""
 
     def _memory(self, episode: Any) -> Memory:
         """An episode; its name is the turn's id."""
