@@ -139,8 +139,8 @@ def _with_pins(spec: RunSpec, division: Division) -> RunSpec:
         chosen = getattr(spec, name)
         if name == FIELDS[Role.READER] and chosen == OWN_READER:
             raise UsageError(
-                f"system '{spec.system}' answers itself, and division '{division.name}' pins the "
-                f"reader {values[0]}",
+                f"--reader {chosen}, where '{spec.system}' answers itself: division "
+                f"'{division.name}' pins {values[0]}",
                 f"Use --division {OPEN}.",
             )
         if chosen not in values:
