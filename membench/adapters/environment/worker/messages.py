@@ -134,7 +134,7 @@ def memory_to_json(memory: object) -> Json:
         raise TypeError(f"{type(memory).__name__} is not a Memory with a text")
     return {
         "text": memory.text,
-        "sources": [str(source) for source in memory.sources],
+        "sources": list(map(str, memory.sources)),
         "time": time_to_json(memory.time),
         "score": None if memory.score is None else float(memory.score),
         "id": None if memory.id is None else str(memory.id),

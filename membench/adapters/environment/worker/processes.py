@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import resource
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,6 +120,20 @@ def has_children() -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Used:
+    """What a worker and all that it started have used.
+
+    Attributes:
+        cpu_s: CPU seconds since the last time.
+        rss_bytes: Peak resident memory of the worker, plus what its children hold for themselves
+            now.
+    """
+
+    cpu_s: float
+    rss_bytes: int
+
+
 class ResourceUse:
     """CPU seconds and memory of the calling worker and of everything it started.
 
@@ -133,31 +146,26 @@ class ResourceUse:
         self._servers = servers
         self._parent = os.getppid()
         self._orphans_before = self._orphans_cpu_s()
-        self._last = self._total_cpu_s()
+        self._last_cpu_s = 0.0
+        self.take()
 
-    def cpu_s(self) -> float:
-        """CPU seconds since the last call."""
-        before, self._last = self._last, self._total_cpu_s()
-        return max(0.0, self._last - before)
-
-    def rss_bytes(self) -> int:
-        """Peak resident memory of the worker plus what its children hold for themselves now."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return peak + sum(own_bytes(process.pid) for process in self._others())
+    def take(self) -> Used:
+        """What was used since the last time."""
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        waited = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu_s = own.ru_utime + own.ru_stime + waited.ru_utime + waited.ru_stime
+        rss_bytes = own.ru_maxrss * 1024
+        if others := self._others():
+            cpu_s += self._orphans_cpu_s() - self._orphans_before
+            cpu_s += sum(process.cpu_s + process.waited_cpu_s for process in others)
+            rss_bytes += sum(own_bytes(process.pid) for process in others)
+        before, self._last_cpu_s = self._last_cpu_s, cpu_s
+        return Used(max(0.0, cpu_s - before), rss_bytes)
 
     def _others(self) -> list[Process]:
         if not self._servers and not has_children():
             return []
         return [p for p in descendants(self._parent) if p.pid != os.getpid()]
-
-    def _total_cpu_s(self) -> float:
-        waited = resource.getrusage(resource.RUSAGE_CHILDREN)
-        own = time.process_time() + waited.ru_utime + waited.ru_stime
-        others = self._others()
-        if not others:
-            return own
-        orphans = self._orphans_cpu_s() - self._orphans_before
-        return own + orphans + sum(process.cpu_s + process.waited_cpu_s for process in others)
 
     def _orphans_cpu_s(self) -> float:
         """CPU seconds of all that the process above has waited for, of earlier cases too."""

@@ -86,9 +86,10 @@ class Worker:
     def _resources(self, op: str) -> Json:
         if op in CHANGES_STORE and self._system is not None:
             self._store_bytes = self._size_of_store()
+        used = self._use.take()
         return {
-            "cpu_s": round(self._use.cpu_s(), 6),
-            "rss_bytes": self._use.rss_bytes(),
+            "cpu_s": round(used.cpu_s, 6),
+            "rss_bytes": used.rss_bytes,
             "store_bytes": self._store_bytes,
         }
 
