@@ -243,6 +243,54 @@ def test_a_reply_that_breaks_the_contract_is_a_fault_of_the_system(tmp_path, rep
     assert problem in records[0]["telemetry"]["error"]
 
 
+def new_folder(folder, name):
+    """A folder of a run of its own."""
+    (folder / name).mkdir()
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("memory", "field"),
+    [
+        (Memory(7), "text"),
+        (Memory(None), "text"),
+        (Memory("a", None), "sources"),
+        (Memory("a", "t1"), "sources"),
+        (Memory("a", (1,)), "sources"),
+        (Memory("a", time="2024-01-01"), "time"),
+        (Memory("a", score="high"), "score"),
+    ],
+)
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_memory_with_a_field_of_another_type_is_a_fault_of_the_system(
+    tmp_path, memory, field, listed
+):
+    class Recalls(Notebook):
+        def recall(self, query):
+            return [memory]
+
+    class Stores(Notebook):
+        def ingest(self, session):
+            return [MemoryChange("add", memory)]
+
+    settings = PlaySettings(10, record_changes=listed)
+    recalled, _ = play(new_folder(tmp_path, "recall"), Recalls(), settings=settings)
+    stored, _ = play(new_folder(tmp_path, "store"), Stores(), settings=settings)
+    for record in (recalled[3], stored[0]):
+        assert record["content"] == {"status": "failed", "reason": "system_bad_reply"}
+        assert f"'{field}' of a memory" in record["telemetry"]["error"]
+
+
+def test_an_answer_that_is_no_text_is_a_fault_of_the_system(tmp_path):
+    class Counts(Notebook):
+        def answer(self, query):
+            return Answer(3)
+
+    asks = replace(CASE, timeline=CASE.timeline[3:])
+    records, _ = play(tmp_path, Counts(), asks, PlaySettings(k=2, own_answer=True))
+    assert records[0]["content"] == {"status": "failed", "reason": "system_bad_reply"}
+
+
 def test_a_budget_that_is_exceeded_is_a_fault_of_the_system(tmp_path):
     records, _ = play(tmp_path, Notebook(), settings=PlaySettings(10, token_budget=12))
     assert [r["content"]["status"] for r in records] == ["ok", "ok", "ok", "failed", "failed"]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from numbers import Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -401,8 +403,8 @@ def with_answer(content: Content, answer: object) -> Content:
     """
     if answer is None:
         return content
-    if not isinstance(answer, Answer):
-        raise SystemFault(Reason.SYSTEM_BAD_REPLY, "answer() did not return an Answer")
+    if not isinstance(answer, Answer) or not isinstance(answer.text, str):
+        raise SystemFault(Reason.SYSTEM_BAD_REPLY, "answer() did not return an Answer with a text")
     return {**content, "answer": free_text(answer.text)}
 
 
@@ -414,6 +416,8 @@ def check_recall(memories: object, query: Query, *, ignores_k: bool) -> None:
     """
     if not isinstance(memories, list | tuple) or not all(isinstance(m, Memory) for m in memories):
         raise SystemFault(Reason.SYSTEM_BAD_REPLY, "recall() did not return a list of Memory")
+    for memory in memories:
+        check_memory(memory)
     if not ignores_k and query.k is not None and len(memories) > query.k:
         raise SystemFault(
             Reason.SYSTEM_BAD_REPLY, f"recall() returned {len(memories)} memories for k={query.k}"
@@ -434,6 +438,27 @@ def check_changes(changes: object) -> None:
         if change.kind not in CHANGE_KINDS:
             raise SystemFault(
                 Reason.SYSTEM_BAD_REPLY, f"a change is of kind {change.kind!r}, not {CHANGE_KINDS}"
+            )
+        check_memory(change.memory)
+
+
+def check_memory(memory: Memory) -> None:
+    """Refuse a memory whose fields are of other types than declared: nothing could record it.
+
+    Raises:
+        SystemFault: `system_bad_reply`, naming the field.
+    """
+    sources: object = memory.sources
+    for name, fits in (
+        ("text", isinstance(memory.text, str)),
+        ("sources", isinstance(sources, tuple | list) and all(isinstance(s, str) for s in sources)),
+        ("time", memory.time is None or isinstance(memory.time, datetime)),
+        ("score", memory.score is None or isinstance(memory.score, Real)),
+    ):
+        if not fits:
+            found = type(getattr(memory, name)).__name__
+            raise SystemFault(
+                Reason.SYSTEM_BAD_REPLY, f"'{name}' of a memory is of the wrong type ({found})"
             )
 
 
