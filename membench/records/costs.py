@@ -317,8 +317,22 @@ class CaseTotals(Mapping[str, float]):
         return len(self._numbers)
 
 
+Spent = dict[tuple[str, int], "array[float]"]
+"""Phase and event -> costs in the order of `NAMES`, of one attempt at a case."""
+
+
+def final_attempt(attempts: Mapping[int, Spent]) -> int:
+    """The last attempt that was played as far as any other.
+
+    Of a finished case that is the last complete one, from which its answers and its summary come;
+    an attempt that was interrupted later has fewer events.
+    """
+    played = {n: sum(phase != Phase.ANSWER for phase, _ in spent) for n, spent in attempts.items()}
+    return max(played, key=lambda n: (played[n], n))
+
+
 class CaseCosts:
-    """Costs by case, of the last attempt at each and its last record of every event.
+    """Costs by case, of the final attempt at each and its last record of every event.
 
     A record that was replaced, or belongs to an attempt that was abandoned, counts as little as it
     does in the summary.
@@ -333,20 +347,18 @@ class CaseCosts:
         """
         self._official = official
         self._asked = asked
-        self._attempt: dict[str, int] = {}
-        self._spent: dict[str, dict[tuple[str, int], array[float]]] = {}
+        self._attempts: dict[str, dict[int, Spent]] = {}
         self._places: dict[tuple[str, int], tuple[str, int]] = {}
 
     def add(self, lines: Iterable[JsonView]) -> None:
         """Take in the lines of a journal; that of the play stage comes first."""
         for line in lines:
             case = self._official.get(line.get("case", ""))
-            if case is None or line["attempt"] < self._attempt.get(case, 0):
+            if case is None:
                 continue
-            if line["attempt"] > self._attempt.get(case, 0):
-                self._attempt[case], self._spent[case] = line["attempt"], {}
+            spent = self._attempts.setdefault(case, {}).setdefault(line["attempt"], {})
             place = (line["phase"], line["event"])  # one object for all cases
-            self._spent[case][self._places.setdefault(place, place)] = self._costs(case, line)
+            spent[self._places.setdefault(place, place)] = self._costs(case, line)
 
     def _costs(self, case: str, line: JsonView) -> array[float]:
         """The costs of a record in the order of `NAMES`, packed: there is one for every event."""
@@ -356,10 +368,15 @@ class CaseCosts:
         known = (found[name] for name in NAMES)
         return array("d", (UNKNOWN if value is None else value for value in known))
 
+    def _spent(self) -> Iterator[tuple[str, Spent]]:
+        """Each case with the costs of its final attempt."""
+        for case, attempts in self._attempts.items():
+            yield case, attempts[final_attempt(attempts)]
+
     def by_question(self, cost: Cost) -> dict[tuple[str, int], float | None]:
         """(Official case id, event) of every question -> its recall and answer; None if unknown."""
         found: dict[tuple[str, int], float | None] = {}
-        for case, spent in self._spent.items():
+        for case, spent in self._spent():
             for (phase, event), costs in spent.items():
                 if phase in QUESTION_PHASES and (case, event) in self._asked:
                     value = costs[NAMES.index(cost.id)]
@@ -370,9 +387,9 @@ class CaseCosts:
     def totals(self) -> dict[str, Mapping[str, float]]:
         """`<phase>.<cost>` -> official case id -> total; a cost unknown in one case is left out."""
         numbers = {case: n for n, case in enumerate(sorted(self._official.values()))}
-        phases = sorted({phase for spent in self._spent.values() for phase, _ in spent})
+        phases = sorted({phase for _, spent in self._spent() for phase, _ in spent})
         totals = {f"{phase}.{cost}": CaseTotals(numbers) for phase in phases for cost in COSTS}
-        for case, spent in self._spent.items():
+        for case, spent in self._spent():
             for (phase, _), costs in spent.items():
                 for cost, value in zip(NAMES, costs, strict=True):
                     name = f"{phase}.{cost}"

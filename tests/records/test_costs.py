@@ -101,6 +101,19 @@ def test_an_abandoned_attempt_and_a_replaced_record_count_nothing() -> None:
     assert found["answer.cpu_s"] == {"official": 1.0}
 
 
+def test_an_interrupted_attempt_after_a_complete_one_counts_nothing() -> None:
+    """The answers and the summary come from the complete one, and so do the costs by case."""
+    found = spent(
+        record("ingest", 0, cpu_s=1.0),
+        record("recall", 1, cpu_s=2.0),
+        record("ingest", 0, attempt=2, cpu_s=5.0),
+        record("answer", 1, cpu_s=4.0),
+    )
+    assert found["ingest.cpu_s"] == {"official": 1.0}
+    assert found["recall.cpu_s"] == {"official": 2.0}
+    assert found["answer.cpu_s"] == {"official": 4.0}
+
+
 def test_what_a_probe_recalled_is_no_context_of_a_question() -> None:
     records = [record("recall", event, context_tokens=10, cpu_s=1.0) for event in range(3)]
     found = spent(*records)
