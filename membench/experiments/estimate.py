@@ -194,7 +194,7 @@ def _row(
             usage.prompt_tokens,
             usage.completion_tokens,
             usage.embedding_tokens,
-            prices.dollars(usage, prices.price_of(spec)),
+            prices.dollars(usage, prices.price_of(spec), calls),
             _hours(run.speeds.get(role), usage, calls * each_s / max(1, in_flight)),
         )
     ]

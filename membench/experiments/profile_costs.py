@@ -9,8 +9,8 @@ from membench.domain.labels import Phase, Provenance, Role
 from membench.energy.attribution.coefficients import Coefficients, Range, model_key, table
 from membench.experiments.profile import LengthProfile, Profile, RoleProfile
 from membench.harness.divisions import pinned_divisions
-from membench.llm.config import ModelSpec, Price
-from membench.llm.prices import price_of
+from membench.llm.config import ModelSpec
+from membench.llm.prices import Tariff, price_of
 from membench.metrics.growth import Growth, per_question, per_turn
 
 STORING = (Phase.INGEST, Phase.FINALIZE)
@@ -143,13 +143,15 @@ def joules(profile: Profile, model: str, gpu: str) -> tuple[Range, Range] | None
     return storing.scaled(turns, turns, turns), asking.scaled(questions, questions, questions)
 
 
-def _embedder() -> Price | None:
+def _embedder() -> Tariff | None:
     pinned = (division.roles.get(Role.EMBEDDER) for division in pinned_divisions().values())
     prices = (price_of(spec) for spec in pinned if spec is not None and not spec.is_local)
     return next((price for price in prices if price is not None), None)
 
 
-def _dollars(use: RoleProfile, price: Price) -> float:
+def _dollars(use: RoleProfile, tariff: Tariff) -> float:
+    """Of a phase's calls, taken to be equally long."""
+    price = tariff.at(use.prompt_tokens / max(1, use.calls))
     given = use.prompt_tokens + use.embedding_tokens
     return given * price.prompt + use.completion_tokens * price.completion
 

@@ -7,7 +7,9 @@ seconds). Its hash goes into the manifest. A model that it does not know has no 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +20,30 @@ from membench.domain.labels import JsonView
 from membench.llm.config import ModelSpec, Price
 from membench.records.usage import Usage
 
-FREE = Price(0.0)
+ABOVE = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
+"""The map's name of what a prompt token costs in a call with a longer prompt than that."""
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What a model's tokens cost, by the length of the prompt.
+
+    Attributes:
+        base: Where no tier applies.
+        tiers: Prompt tokens that a call must exceed, and the price of all its tokens then,
+            ascending.
+    """
+
+    base: Price
+    tiers: tuple[tuple[int, Price], ...] = ()
+
+    def at(self, prompt_tokens: float) -> Price:
+        """The price of a call."""
+        exceeded = [price for tokens, price in self.tiers if prompt_tokens > tokens]
+        return exceeded[-1] if exceeded else self.base
+
+
+FREE = Tariff(Price(0.0))
 
 
 @cache
@@ -57,19 +82,37 @@ def provider_of(model: str) -> str | None:
     return str(provider) if provider else None
 
 
-def price_of(spec: ModelSpec) -> Price | None:
-    """Price of a role's model; local models bill nobody, an unknown price is None."""
+def price_of(spec: ModelSpec) -> Tariff | None:
+    """What a role's model costs; local models bill nobody, an unknown price is None."""
     if spec.price is not None:
-        return spec.price
-    if spec.is_local:
-        return FREE
-    entry = entry_of(spec.model)
-    if "input_cost_per_token" not in entry:
+        return Tariff(spec.price)
+    return FREE if spec.is_local else tariff_of(entry_of(spec.model))
+
+
+def tariff_of(entry: JsonView) -> Tariff | None:
+    """An entry's price of text, by the length of the prompt.
+
+    Returns:
+        None where the entry names no price by tokens, or the model is billed by the request too.
+    """
+    if "input_cost_per_token" not in entry or "input_cost_per_request" in entry:
         return None
+    limits = sorted(int(found[1]) for name in entry if (found := ABOVE.fullmatch(name)))
+    tiers = ((1000 * limit, _price(entry, f"_above_{limit}k_tokens")) for limit in limits)
+    return Tariff(_price(entry), tuple(tiers))
+
+
+def _price(entry: JsonView, tier: str = "") -> Price:
+    """A price of an entry; what a tier does not name costs what it costs without."""
+
+    def per_token(name: str) -> float | None:
+        cost = entry.get(f"{name}{tier}")
+        return entry.get(name) if cost is None else cost
+
     return Price(
-        float(entry["input_cost_per_token"]),
-        float(entry.get("output_cost_per_token") or 0.0),
-        entry.get("cache_read_input_token_cost"),
+        float(per_token("input_cost_per_token") or 0.0),
+        float(per_token("output_cost_per_token") or 0.0),
+        per_token("cache_read_input_token_cost"),
     )
 
 
@@ -85,10 +128,17 @@ def dimensions_of(spec: ModelSpec) -> int | None:
     return width if isinstance(width, int) else None
 
 
-def dollars(usage: Usage, price: Price | None) -> float | None:
-    """What a usage costs; None without a price. Cached tokens cost the full price if unpriced."""
-    if price is None:
+def dollars(usage: Usage, tariff: Tariff | None, calls: float = 1) -> float | None:
+    """What a usage costs; None without a price. Cached tokens cost the full price if unpriced.
+
+    Args:
+        usage: Tokens of one call, or of several.
+        tariff: Price of the model.
+        calls: How many calls they are of; several are taken to be equally long.
+    """
+    if tariff is None:
         return None
+    price = tariff.at(usage.prompt_tokens / max(1, calls))
     cached_price = price.prompt if price.cached is None else price.cached
     fresh = usage.prompt_tokens - usage.cached_tokens + usage.embedding_tokens
     return (

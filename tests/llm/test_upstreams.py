@@ -189,6 +189,32 @@ class TestPrices:
         assert prices.dollars(usage, price) == pytest.approx(0.6 * 0.15 + 0.4 * 0.075)
         assert prices.price_map_sha256() is not None
 
+    def test_a_long_prompt_costs_what_the_map_says_of_long_prompts(self) -> None:
+        entry = {"input_cost_per_token": 1.0, "output_cost_per_token": 8.0}
+        longer = {"input_cost_per_token_above_200k_tokens": 2.0}
+        longest = {
+            "input_cost_per_token_above_1000k_tokens": 3.0,
+            "output_cost_per_token_above_1000k_tokens": 9.0,
+        }
+        tariff = prices.tariff_of({**entry, **longest, **longer})
+        assert tariff is not None
+        for prompt, expected in ((200_000, 1.0), (200_001, 2.0), (1_000_001, 3.0)):
+            usage = Usage(calls=1, prompt_tokens=prompt)
+            assert prices.dollars(usage, tariff) == prompt * expected
+        written = Usage(calls=1, prompt_tokens=300_000, completion_tokens=1)
+        assert prices.dollars(written, tariff) == 600_000 + 8
+        several = Usage(calls=4, prompt_tokens=400_000)
+        assert prices.dollars(several, tariff, calls=4) == 400_000
+
+    def test_a_model_of_the_map_has_such_a_price(self) -> None:
+        tariff = prices.price_of(ModelSpec("gemini/gemini-2.5-pro"))
+        assert tariff is not None
+        assert tariff.at(300_000).prompt > tariff.at(200_000).prompt > 0
+
+    def test_what_is_billed_by_the_request_has_no_price_by_tokens(self) -> None:
+        entry = {"input_cost_per_token": 0.0, "input_cost_per_request": 0.005}
+        assert prices.tariff_of(entry) is None
+
     def test_unknown_models_have_no_price_and_local_ones_bill_nobody(self) -> None:
         assert prices.price_of(ModelSpec("nobody-knows-me")) is None
         assert prices.dollars(Usage(calls=1, prompt_tokens=5), None) is None
