@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -49,6 +50,24 @@ def test_a_folder_that_is_just_made_is_kept_until_it_is_old(tmp_path: Path) -> N
     old = young.stat().st_mtime - 2 * UNLOCKED_S
     os.utime(young, (old, old))
     assert sweep(tmp_path) == [young]
+
+
+def test_a_lane_that_is_about_to_lock_its_folder_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All lanes of a run start at once, and each sweeps first."""
+    lock, removed = fcntl.flock, []
+
+    def sweep_first(owner: int, operation: int) -> None:
+        if operation == fcntl.LOCK_EX:
+            removed.extend(sweep(tmp_path))
+        lock(owner, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    lane = WorkFolder(tmp_path)
+    assert removed == []
+    assert (lane.path / OWNER).is_file()
+    lane.close()
 
 
 def test_links_and_other_folders_are_left_alone(tmp_path: Path) -> None:

@@ -33,8 +33,10 @@ class WorkFolder:
         root = root or Path(tempfile.gettempdir())
         sweep(root)
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
-        self._owner = os.open(self.path / OWNER, os.O_RDWR | os.O_CREAT, 0o600)
+        unlocked = self.path / f"{OWNER}.new"
+        self._owner = os.open(unlocked, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._owner, fcntl.LOCK_EX)
+        unlocked.rename(self.path / OWNER)  # locked from the moment that others can find it
 
     def close(self) -> None:
         """Remove the folder."""
@@ -68,7 +70,7 @@ def is_left(folder: Path) -> bool:
     try:
         owner = os.open(folder / OWNER, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:
-        return folder.exists() and time.time() - folder.stat().st_mtime > UNLOCKED_S
+        return is_old(folder)
     except OSError:
         return False
     try:
@@ -78,3 +80,11 @@ def is_left(folder: Path) -> bool:
     finally:
         os.close(owner)
     return True
+
+
+def is_old(folder: Path) -> bool:
+    """Whether a folder without the file has been there for longer than a lane takes to make it."""
+    try:
+        return time.time() - folder.stat().st_mtime > UNLOCKED_S
+    except FileNotFoundError:
+        return False
