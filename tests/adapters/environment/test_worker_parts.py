@@ -9,9 +9,14 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from membench.adapters.environment.worker import postgres
+from membench.adapters.environment.worker import postgres, processes
 from membench.adapters.environment.worker.changes import changes
-from membench.adapters.environment.worker.processes import descendants, seen_descendants
+from membench.adapters.environment.worker.processes import (
+    Process,
+    ResourceUse,
+    descendants,
+    seen_descendants,
+)
 from membench.domain.system import Memory, MemoryChange
 
 BEES = Memory("eleven hives", id="bees")
@@ -97,3 +102,27 @@ def test_processes_below_are_found_at_any_depth(
         (below,) = {found.pid for found in descendants(process.pid)}
         process.communicate(b"\n")
     assert {process.pid, below} <= seen
+
+
+def test_a_daemon_that_is_started_again_is_counted_once_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A daemon of 10 CPU seconds, none while another one starts, then one of 1."""
+    waited_for = {"cpu_s": 0.0}
+    daemons: list[Process] = []
+
+    def read(pid: int) -> Process:
+        return Process(pid, 1, 0.0, waited_for["cpu_s"], zombie=False)
+
+    monkeypatch.setattr(processes, "read_process", read)
+    monkeypatch.setattr(processes, "descendants", lambda _: list(daemons))
+    use = ResourceUse(servers=True)
+    daemons[:] = [Process(7, 1, 10.0, 0.0, zombie=False)]
+    counted = use.take().cpu_s
+    daemons.clear()
+    counted += use.take().cpu_s  # it has ended, and nobody has waited for it yet
+    waited_for["cpu_s"] = 10.0
+    counted += use.take().cpu_s
+    daemons[:] = [Process(8, 1, 1.0, 0.0, zombie=False)]
+    counted += use.take().cpu_s
+    assert counted == pytest.approx(11.0, abs=0.5)

@@ -154,13 +154,13 @@ class ResourceUse:
         own = resource.getrusage(resource.RUSAGE_SELF)
         waited = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu_s = own.ru_utime + own.ru_stime + waited.ru_utime + waited.ru_stime
-        rss_bytes = own.ru_maxrss * 1024
-        if others := self._others():
+        others = self._others()
+        if others or self._servers:
             cpu_s += self._orphans_cpu_s() - self._orphans_before
-            cpu_s += sum(process.cpu_s + process.waited_cpu_s for process in others)
-            rss_bytes += sum(own_bytes(process.pid) for process in others)
-        before, self._last_cpu_s = self._last_cpu_s, cpu_s
-        return Used(max(0.0, cpu_s - before), rss_bytes)
+        cpu_s += sum(process.cpu_s + process.waited_cpu_s for process in others)
+        rss_bytes = own.ru_maxrss * 1024 + sum(own_bytes(process.pid) for process in others)
+        before, self._last_cpu_s = self._last_cpu_s, max(cpu_s, self._last_cpu_s)
+        return Used(self._last_cpu_s - before, rss_bytes)
 
     def _others(self) -> list[Process]:
         if not self._servers and not has_children():
