@@ -192,7 +192,7 @@ def test_resuming_after_the_cause_is_mended_completes_the_run(tmp_path):
     flag.touch()
     mended = resume(broken.run.path, options(tmp_path))
     assert mended.complete
-    assert mended.summary.costs.abandoned.time_s >= 0
+    assert mended.summary.costs.abandoned.time_s > 0
     assert mended.run.manifest().attempts == 2
 
 
