@@ -26,7 +26,7 @@ class RunSpec:
         token_budget: Tokens the recalled texts may hold together.
         reader: `extractive`, `refuse`, `system`, `none`, `scripted` or a model name.
         judge: `none`, `scripted` or a model name; several separated by commas.
-        judge_votes: Votes per judgement; None takes the protocol's.
+        judge_votes: Votes per judgement; None for one.
         memory_model: Model of the system's own LLM calls, or `none`.
         embedder: `minilm`, `scripted`, a model name, or `none`.
         model_set: Settings that may change what a model says (`reader.temperature`, or

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from membench.domain.clock import Clock
 from membench.domain.labels import JsonObject, Role
 from membench.domain.score import JudgeRequest
-from membench.harness.prepare import ResolvedRun
+from membench.harness.prepare import ResolvedRun, votes_of
 from membench.harness.progress import NullProgress, Progress
 from membench.harness.run_models import in_flight
 from membench.harness.stages.verdicts import JudgeFiles, seats, verdict_lines, verdicts_of
@@ -55,7 +55,7 @@ def judge(
             gateway.client(),
             prepared.task,
             seat.number,
-            spec.judge_votes,
+            votes_of(spec),
             official,
             now=clock.now,
         )
