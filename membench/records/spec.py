@@ -141,6 +141,13 @@ def split_settings(given: JsonView) -> tuple[JsonObject, JsonObject]:
     return spec, {key: value for key, value in given.items() if key not in spec}
 
 
+def settings_for(given: JsonView, role: str) -> JsonObject:
+    """The model settings that concern one role: its own over those of every role."""
+    every = {name: given[name] for name in given if "." not in name}
+    own = {name.partition(".")[2]: given[name] for name in given if name.startswith(f"{role}.")}
+    return every | own
+
+
 def without_places(energy: str) -> str:
     """An energy spec without the host or path in it."""
     mixed, parts = energy.startswith("mixed:"), energy.removeprefix("mixed:").split("+")

@@ -1,9 +1,10 @@
 """The judge stage: the verdicts a task asks for, one file per judge, never thrown away.
 
-A verdict file is named by what determines its verdicts: model, prompts and votes. Judging again
-with the same judge asks only for what is missing, or was about another answer; with another it
-writes another file. Before a judge's verdicts count, it is calibrated on candidates made from gold
-by rule, and its false-accept and false-reject rates travel with every score it gives.
+A verdict file is named by what determines its verdicts: model, its settings and weights, prompts
+and votes. Judging again with the same judge asks only for what is missing, or was about another
+answer; with another it writes another file. Before a judge's verdicts count, it is calibrated on
+candidates made from gold by rule, and its false-accept and false-reject rates travel with every
+score it gives.
 """
 
 from __future__ import annotations
