@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def value_problem(parameter: ParameterCard, value: Scalar) -> str | None:
         return f"not one of {', '.join(map(str, parameter.choices))}"
     if isinstance(value, str):
         return None
+    if not math.isfinite(value):
+        return "not a finite number"
     if parameter.minimum is not None and value < parameter.minimum:
         return f"below {parameter.minimum:g}"
     if parameter.maximum is not None and value > parameter.maximum:

@@ -67,7 +67,7 @@ FLAGS: Mapping[str, Flag] = {
     "division": Flag(WHAT, "Pinned division (divisions.toml)."),
     "reader": Flag(MODELS, "extractive, refuse, system, none, scripted or a model name."),
     "judge": Flag(MODELS, "none, scripted or model names, separated by commas."),
-    "judge_votes": Flag(MODELS, "Votes per judgement.", default=TASKS_OWN),
+    "judge_votes": Flag(MODELS, "Votes per judgement.", default="1"),
     "memory_model": Flag(MODELS, "The system's own LLM."),
     "embedder": Flag(MODELS, "A local embedder (`membench models`), or a model name."),
     "model_set": Flag(

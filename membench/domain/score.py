@@ -59,13 +59,11 @@ class JudgeRequest:
         id: Unique in the run: item id, kind and generation.
         kind: Which of the task's judge prompts.
         fields: Values for the prompt's placeholders.
-        votes: How many independent votes the protocol wants.
     """
 
     id: str
     kind: str
     fields: Mapping[str, str]
-    votes: int = 1
 
 
 @dataclass(frozen=True)

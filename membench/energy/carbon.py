@@ -7,6 +7,7 @@ comes from, and is never ranked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -89,9 +90,9 @@ def carbon(energy: EnergyFigure, grid: Intensity, pue: float = 1.0) -> Carbon:
         pue: Power usage effectiveness of the data centre, 1 or more.
 
     Raises:
-        UsageError: A PUE below 1.
+        UsageError: A PUE that is no number of 1 or more.
     """
-    if pue < 1:
+    if not 1 <= pue < math.inf:
         raise UsageError(f"PUE {pue:g}: a data centre draws at least what its machines draw")
     grams = None if energy.joules is None else energy.joules / JOULES_PER_KWH * pue * grid.g_per_kwh
     return Carbon(grams, energy.provenance, grid, pue)

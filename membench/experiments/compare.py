@@ -110,7 +110,7 @@ def values_by_item(
 ) -> dict[tuple[str, str, str], tuple[Score, float]]:
     """Rows with a value by kind, case and item; failed rows count 0, as in a headline.
 
-    None where every row of the metric failed: what was never given has no score.
+    Empty where no row has a value of the metric: what was never given has no score.
     """
     if all(row.values.get(metric) is None for row in run.scores):
         return {}

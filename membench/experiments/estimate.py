@@ -108,6 +108,19 @@ class RunEstimate:
 
 
 @dataclass(frozen=True)
+class FurtherJudge:
+    """A judge beside the one that gives the scores.
+
+    Attributes:
+        model: Its model.
+        speed: How fast it is on this machine, where it runs here and was probed.
+    """
+
+    model: ModelSpec
+    speed: ModelSpeed | None = None
+
+
+@dataclass(frozen=True)
 class Setting:
     """The run that is estimated.
 
@@ -116,8 +129,8 @@ class Setting:
         k: Memories per recall.
         token_budget: Tokens the recalled texts may hold together.
         memory_tokens: Tokens of one memory; None takes the mean turn.
-        judges: Judge models, the first one included.
-        judge_votes: Votes per judgement; None takes the protocol's.
+        further_judges: Judges beside the one in `models`, asked one after another.
+        judge_votes: Votes of each of them per judgement.
         concurrency: Cases in flight.
         read_concurrency: Answers and judgements in flight.
         traffic: Model calls of the system.
@@ -132,8 +145,8 @@ class Setting:
     k: int
     token_budget: int | None = None
     memory_tokens: int | None = None
-    judges: int = 1
-    judge_votes: int | None = None
+    further_judges: tuple[FurtherJudge, ...] = ()
+    judge_votes: int = 1
     concurrency: int = 1
     read_concurrency: int = 64
     traffic: Traffic = field(default_factory=AssumedTraffic)
@@ -142,6 +155,12 @@ class Setting:
     answer_tokens: int | None = None
     memory_overhead: float = 0.0
     example_tokens: int = 0
+
+    def models_of(self, role: Role) -> list[tuple[ModelSpec, ModelSpeed | None]]:
+        """Every model of a role, with its speed where it was probed."""
+        first = [(self.models[role], self.speeds.get(role))] if role in self.models else []
+        further = self.further_judges if role == Role.JUDGE else ()
+        return [*first, *((judge.model, judge.speed) for judge in further)]
 
     @property
     def answer_length(self) -> int:
@@ -160,7 +179,7 @@ def estimate(size: TaskSize, run: Setting) -> RunEstimate:
     return RunEstimate(tuple(row for row in rows if row.calls), tuple(_assumptions(size, run)))
 
 
-def _row(
+def _rows(
     run: Setting,
     phase: Phase,
     role: Role,
@@ -172,10 +191,7 @@ def _row(
     cached: float = 0,
     in_flight: int,
 ) -> list[EstimateRow]:
-    """A row, if the run has a model for the role."""
-    spec = run.models.get(role)
-    if spec is None:
-        return []
+    """A row for each model that the run has for the role: a judge may have others beside it."""
     each_s = run.pace.call_s(completion / calls if calls else 0)
     if role == Role.EMBEDDER:
         each_s = run.pace.embedding_s
@@ -195,8 +211,9 @@ def _row(
             usage.completion_tokens,
             usage.embedding_tokens,
             prices.dollars(usage, prices.price_of(spec), calls),
-            _hours(run.speeds.get(role), usage, calls * each_s / max(1, in_flight)),
+            _hours(speed, usage, calls * each_s / max(1, in_flight)),
         )
+        for spec, speed in run.models_of(role)
     ]
 
 
@@ -226,7 +243,7 @@ def _system(
     rows = []
     for role in (Role.MEMORY, Role.EMBEDDER):
         asked = traffic(role)
-        rows += _row(
+        rows += _rows(
             run,
             phase,
             role,
@@ -241,7 +258,7 @@ def _system(
 
 def _answer(size: TaskSize, run: Setting) -> list[EstimateRow]:
     """Answering from what was recalled."""
-    return _row(
+    return _rows(
         run,
         Phase.ANSWER,
         Role.READER,
@@ -254,9 +271,9 @@ def _answer(size: TaskSize, run: Setting) -> list[EstimateRow]:
 
 
 def _judge(size: TaskSize, run: Setting) -> list[EstimateRow]:
-    """Judging; every judge sees every request."""
-    times = run.judges * (run.judge_votes or 1)
-    return _row(
+    """Judging: every judge gives all its votes on every request."""
+    times = run.judge_votes
+    return _rows(
         run,
         Phase.JUDGE,
         Role.JUDGE,
@@ -291,24 +308,26 @@ def _assumptions(size: TaskSize, run: Setting) -> list[str]:
         f"{run.answer_length} tokens per answer, {pace.verdict_tokens} per verdict",
         "list prices without cache discounts; retries and failures not counted",
     ]
-    if run.models.keys() - run.speeds.keys():
+    every = [(role, *each) for role in run.models for each in run.models_of(role)]
+    probed = [(role, spec, speed) for role, spec, speed in every if speed is not None]
+    if len(probed) < len(every):
         lines.append(
-            f"a call{' of any other model' if run.speeds else ''} takes {pace.first_token_s:g} s "
+            f"a call{' of any other model' if probed else ''} takes {pace.first_token_s:g} s "
             f"plus {1 / pace.tokens_per_s:g} s per output token"
         )
     lines += [
-        f"the {role} model {run.models[role].model} was probed: "
+        f"the {role} model {spec.model} was probed: "
         f"{speed.prompt_tokens_per_s:.0f} prompt and {speed.completion_tokens_per_s:.0f} output "
         f"tokens per second, {speed.slots} calls at once"
-        for role, speed in run.speeds.items()
+        for role, spec, speed in probed
     ]
     if own := run.models.keys() & {Role.MEMORY, Role.EMBEDDER}:
         lines.insert(1, run.traffic.describe(own))
     if Role.JUDGE in run.models:
-        votes = run.judge_votes or 1
+        judges = len(run.models_of(Role.JUDGE))
         lines.append(
-            f"{size.judgements} judgements, {run.judges} judge(s), {votes} vote(s); one extracted "
-            "memory per session where memories are judged one by one"
+            f"{size.judgements} judgements, {judges} judge(s), {run.judge_votes} vote(s); one "
+            "extracted memory per session where memories are judged one by one"
         )
     return lines
 

@@ -5,49 +5,73 @@ A model that runs here is asked for two seconds, for its speed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 
 from membench.domain.answer import AnswerInput
-from membench.domain.errors import UnknownName
-from membench.domain.labels import Role
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import Role, Scalar
 from membench.domain.system import Memory
-from membench.experiments.estimate import Pace, RunEstimate, Setting, estimate
+from membench.experiments.estimate import FurtherJudge, Pace, RunEstimate, Setting, estimate
 from membench.experiments.task_size import Prompting, size_of
 from membench.experiments.traffic import AssumedTraffic, Traffic, profiled
 from membench.harness.divisions import model_spec
-from membench.harness.prepare import ResolvedRun, judges
-from membench.harness.run_models import answer_limit, check_window, configured, prompt_of
+from membench.harness.prepare import ResolvedRun, votes_of
+from membench.harness.run_models import (
+    answer_limit,
+    check_window,
+    configured,
+    models_config,
+    prompt_of,
+)
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.entry import EXAMPLES, ModelSpeed
 
 
-def traffic_of(prepared: ResolvedRun, assume: Mapping[str, float]) -> Traffic:
+def traffic_of(prepared: ResolvedRun, assume: Mapping[str, Scalar]) -> Traffic:
     """The traffic of a run's system: by its profile, unless something is to be assumed.
 
     Raises:
         UnknownName: There is no such assumption.
+        UsageError: It has no such value.
     """
     known = None if assume else profiled(prepared.system, prepared.parameters)
     return known or assumed(assume)
 
 
-def assumed(given: Mapping[str, float]) -> AssumedTraffic:
+def assumed(given: Mapping[str, Scalar]) -> AssumedTraffic:
     """Assumed traffic, some of it as wished.
 
     Raises:
         UnknownName: There is no such assumption.
+        UsageError: A value that is no number from 0 up.
     """
     plain = AssumedTraffic()
     known = {each.name: getattr(plain, each.name) for each in fields(plain)}
     for name in given:
         if name not in known:
             raise UnknownName("assumption", name, known)
-    return AssumedTraffic(**{**known, **given})
+    return AssumedTraffic(**known | {name: amount(name, given[name]) for name in given})
 
 
-def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) -> RunEstimate:
+def amount(name: str, value: Scalar) -> float:
+    """The value of an assumption.
+
+    Raises:
+        UsageError: It is no number from 0 up.
+    """
+    try:
+        found = float(value)
+    except ValueError:
+        found = math.nan
+    if isinstance(value, bool) or not 0 <= found < math.inf:
+        raise UsageError(f"--assume {name}={value}: must be a number from 0 up")
+    return value if isinstance(value, int) else found
+
+
+def plan_of(prepared: ResolvedRun, assume: Mapping[str, Scalar] | None = None) -> RunEstimate:
     """What a prepared run would cost.
 
     Args:
@@ -56,7 +80,7 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
 
     Raises:
         UnknownName: There is no such assumption.
-        UsageError: A model's context is too short for what it has to do.
+        UsageError: It has no such value, or a model's context is too short for what it has to do.
     """
     traffic = traffic_of(prepared, assume or {})
     spec, options = prepared.spec, prepared.options
@@ -73,12 +97,12 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, float] | None = None) ->
         specs,
         prepared.k,
         spec.token_budget,
-        judges=len(judges(spec)),
-        judge_votes=spec.judge_votes,
+        further_judges=further_judges(prepared),
+        judge_votes=votes_of(spec),
         concurrency=options.concurrency,
         read_concurrency=options.read_concurrency,
         traffic=traffic,
-        speeds=probed(specs),
+        speeds={role: speed for role in specs if (speed := probed(specs[role])) is not None},
         answer_tokens=_answer_tokens(prepared, specs.get(Role.READER)),
         memory_overhead=memory_overhead(ask),
         example_tokens=example_tokens(ask, specs.get(Role.READER)),
@@ -107,10 +131,15 @@ def example_tokens(ask: Prompting, spec: ModelSpec | None) -> int:
     return sum(count_tokens(turn.content) for turn in ask(AnswerInput("Who?", ()))[:-1])
 
 
-def probed(specs: Mapping[Role, ModelSpec]) -> dict[Role, ModelSpeed]:
-    """The speed of the local models that can be measured here, two seconds each."""
-    found = {role: spec.local.probe(spec) for role, spec in specs.items() if spec.local is not None}
-    return {role: speed for role, speed in found.items() if speed is not None}
+def further_judges(prepared: ResolvedRun) -> tuple[FurtherJudge, ...]:
+    """The judges beside the one that gives the scores, as the run would ask them."""
+    specs = models_config(prepared).further_judges
+    return tuple(FurtherJudge(spec, probed(spec)) for spec in specs)
+
+
+def probed(spec: ModelSpec) -> ModelSpeed | None:
+    """The speed of a local model that can be measured here, in two seconds; None of any other."""
+    return None if spec.local is None else spec.local.probe(spec)
 
 
 def _answer_tokens(prepared: ResolvedRun, spec: ModelSpec | None) -> int | None:

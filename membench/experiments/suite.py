@@ -271,13 +271,31 @@ def _flat(settings: JsonView) -> dict[str, Scalar]:
 
 
 def jobs(suite: SuiteFile, out: Path) -> list[Job]:
-    """Every run in the order it is done: forth through the grid, then back, and so on."""
+    """Every run in the order it is done: forth through the grid, then back, and so on.
+
+    Raises:
+        UsageError: A setting has a value that no run takes, or two runs would be the same.
+    """
     grid = cells(suite, out)
+    _refuse_equal(suite, grid)
     order: list[Job] = []
     for repeat in range(suite.repeats):
         turn = grid if repeat % 2 == 0 else grid[::-1]
         order += [Job(cell, repeat, _run_id(suite.name, cell, repeat)) for cell in turn]
     return order
+
+
+def _refuse_equal(suite: SuiteFile, grid: Sequence[Cell]) -> None:
+    """Refuse a cell that is there twice: one run would count as two repeats."""
+    seen: set[str] = set()
+    for cell in grid:
+        run_id = _run_id(suite.name, cell, 0)
+        if run_id in seen:
+            raise UsageError(
+                f"the suite names {cell.label} on {cell.benchmark} twice",
+                "Name it once; `repeats: N` runs it again.",
+            )
+        seen.add(run_id)
 
 
 def _run_id(suite: str, cell: Cell, repeat: int) -> str:

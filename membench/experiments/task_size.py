@@ -32,7 +32,7 @@ class TaskSize:
         recalls: Asks and probes.
         answers: Asks times generations.
         answer_prompt_tokens: Tokens of all answer prompts without memories, generations included.
-        judgements: Judge requests, votes of the protocol included.
+        judgements: Judge requests.
         judge_prompt_tokens: Tokens of all judge prompts.
     """
 
@@ -86,8 +86,8 @@ def size_of(
             _add_event(sums, ask, event, counter)
         for request in task.judgements(placeholder_case(case), gold):
             words = "\n".join(message.content for message in task.judge_messages(request))
-            sums["judgements"] += request.votes
-            sums["judge_prompt_tokens"] += request.votes * counter.count(words)
+            sums["judgements"] += 1
+            sums["judge_prompt_tokens"] += counter.count(words)
     return TaskSize(**{name: round(value) for name, value in sums.items()})
 
 

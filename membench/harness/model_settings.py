@@ -16,7 +16,7 @@ from membench.llm.upstreams.local.llama.model import template_text
 class PriceSetting(BaseModel):
     """Dollars per token."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     prompt: float = Field(ge=0)
     completion: float = Field(0.0, ge=0)
@@ -26,7 +26,7 @@ class PriceSetting(BaseModel):
 class ModelSettings(BaseModel):
     """What may be set; each name means what it means in `llm.config.ModelSpec`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     temperature: float | None = Field(None, ge=0)
     max_tokens: int | None = Field(None, ge=1)

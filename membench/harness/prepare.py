@@ -5,6 +5,7 @@ Everything a user can get wrong is refused here, with one message, before a run 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -125,6 +126,11 @@ def judges(spec: RunSpec) -> list[str]:
     return [name.strip() for name in spec.judge.split(",") if name.strip() not in ("", "none")]
 
 
+def votes_of(spec: RunSpec) -> int:
+    """Votes of each judge per judgement."""
+    return 1 if spec.judge_votes is None else spec.judge_votes
+
+
 def prepare(spec: RunSpec, options: ExecOptions) -> ResolvedRun:
     """Check a spec against the systems, tasks and data there are.
 
@@ -194,13 +200,7 @@ def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task:
         raise UsageError(
             f"--k {spec.k}: the protocol of {task.name} fixes k", "Leave --k out for this task."
         )
-    for name, value in (("--k", spec.k), ("--limit", spec.limit)):
-        if value is not None and value < 1:
-            raise UsageError(f"{name} {value}: must be at least 1")
-    if spec.token_budget is not None and spec.token_budget < 1:
-        raise UsageError(f"--token-budget {spec.token_budget}: must be at least 1")
-    if options.concurrency < 1 or options.wave_cases < 1 or options.read_concurrency < 1:
-        raise UsageError("--concurrency, --read-concurrency and --wave-cases must be at least 1")
+    check_numbers(spec, options)
     if system.protocol == "answer-only" and task.records_changes:
         raise UsageError(
             f"system '{system.name}' only answers, and {task.name} scores what is stored",
@@ -218,6 +218,30 @@ def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task:
         )
     check_reader(spec, task)
     check_unread(spec)
+    check_judges(spec)
+
+
+def check_numbers(spec: RunSpec, options: ExecOptions) -> None:
+    """Refuse numbers that mean nothing: less than one of what is counted, a budget below zero.
+
+    Raises:
+        UsageError: Names the option and its least value.
+    """
+    counts = {
+        "k": spec.k,
+        "limit": spec.limit,
+        "token_budget": spec.token_budget,
+        "judge_votes": spec.judge_votes,
+        "concurrency": options.concurrency,
+        "read_concurrency": options.read_concurrency,
+        "wave_cases": options.wave_cases,
+    }
+    budgets = {"budget_usd": options.budget_usd, "budget_tokens": options.budget_tokens}
+    for least, values in ((1, counts), (0, budgets)):
+        for name, value in values.items():
+            if value is not None and not least <= value < math.inf:
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{flag} {value:g}: must be a number from {least} up")
 
 
 def check_reader(spec: RunSpec, task: TaskCard) -> None:
@@ -238,6 +262,13 @@ def check_unread(spec: RunSpec) -> None:
             f"--reader {spec.reader} with --judge {spec.judge}: there are no answers to judge",
             "Choose a reader; `membench read RUN --reader READER` answers what a run recalled.",
         )
+
+
+def check_judges(spec: RunSpec) -> None:
+    """Refuse a judge that is named twice: it would agree with itself."""
+    named = judges(spec)
+    if len(set(named)) < len(named):
+        raise UsageError(f"--judge {spec.judge}: a judge is named twice", "Name each of them once.")
 
 
 def check_roles(spec: RunSpec, system: systems.SystemCard) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
 
-from membench.domain.errors import RunStateError, Stopped
+from membench.domain.errors import RunStateError, Stopped, UsageError
+from membench.domain.labels import Role
 from membench.harness.manifest import new_manifest
 from membench.harness.prepare import DatasetStats, ResolvedRun
 from membench.records.journal import DiskFull
 from membench.records.manifest import Manifest
 from membench.records.run_directory import RunDir
-from membench.records.spec import ExecOptions
+from membench.records.spec import ExecOptions, RunSpec, settings_for
 
 
 def with_own_cassette(options: ExecOptions, run: RunDir) -> ExecOptions:
@@ -53,6 +54,28 @@ def _resumed_models(manifest: Manifest, fresh: Manifest) -> list[tuple[str, obje
         for role in before
         if role in now and manifest.models.get(role) == fresh.models.get(role)
     ]
+
+
+def check_settings_kept(parent: RunSpec, spec: RunSpec, roles: Iterable[Role]) -> None:
+    """Refuse other settings for models whose calls a derived run takes over as they are.
+
+    Args:
+        parent: The spec of the run whose records are taken over.
+        spec: The spec of the run to be.
+        roles: Models that are not asked again.
+
+    Raises:
+        UsageError: Names the setting.
+    """
+    for role in roles:
+        before, now = (settings_for(each.model_set, role) for each in (parent, spec))
+        for name in now:
+            if name not in before or before[name] != now[name]:
+                raise UsageError(
+                    f"--model-set {name}: the calls of the {role} model are taken over, and were "
+                    "made under other settings",
+                    f"Name the role that is asked again: --model-set ROLE.{name}=VALUE.",
+                )
 
 
 @contextmanager

@@ -27,7 +27,12 @@ from membench.harness.manifest import new_manifest
 from membench.harness.places import open_run, stored_spec
 from membench.harness.prepare import DatasetStats, ResolvedRun, prepare, survey
 from membench.harness.progress import LoggedProgress, NullProgress, Progress
-from membench.harness.resumption import check_unchanged, resumable, with_own_cassette
+from membench.harness.resumption import (
+    check_settings_kept,
+    check_unchanged,
+    resumable,
+    with_own_cassette,
+)
 from membench.harness.run_energy import energy_of, energy_report, under_protocol, watched
 from membench.harness.run_models import (
     Models,
@@ -152,6 +157,8 @@ def derive(
     parent = open_run(path)
     manifest = parent.manifest()
     prepared = prepare(replace(stored_spec(parent), **changes), options)
+    again = {Role.JUDGE} if "answers.jsonl" in keep else {Role.JUDGE, Role.READER}
+    check_settings_kept(manifest.spec, prepared.spec, sorted(prepared.models.keys() - again))
     run_id = options.run_id or new_run_id(prepared.system.name, prepared.card.name)
     asked = [role for role in (Role.READER, Role.JUDGE) if role.value in changes]
     check_models(prepared, RunDir(options.out / run_id), asked)

@@ -22,6 +22,7 @@ from membench.llm.windows import window_of
 from membench.readers.registry import choose_reader
 from membench.records.journal import Appender
 from membench.records.run_directory import RunDir
+from membench.records.spec import settings_for
 
 if TYPE_CHECKING:
     from membench.llm.gateway import Gateway
@@ -266,12 +267,8 @@ def has_examples(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> bool:
 
 def settings_of(prepared: ResolvedRun, role: Role) -> JsonObject:
     """What was set for a role's model: settings of the role over those of every role."""
-    settings: JsonObject = {}
-    for prefix in ("", f"{role}."):
-        for given in (prepared.spec.model_set, prepared.options.model_set):
-            own = {key.removeprefix(prefix): given[key] for key in given if key.startswith(prefix)}
-            settings |= {name: value for name, value in own.items() if "." not in name}
-    return settings
+    given = {**prepared.spec.model_set, **prepared.options.model_set}
+    return settings_for(given, role)
 
 
 def answer_limit(prepared: ResolvedRun, spec: ModelSpec) -> int:

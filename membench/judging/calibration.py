@@ -188,7 +188,7 @@ def _of_kind(
         for rule, (candidate, right) in made.items():
             fields = {**request.fields, card.candidate: candidate}
             name = f"{request.id}/{rule}"
-            yield LabelledCandidate(replace(request, id=name, fields=fields, votes=1), rule, right)
+            yield LabelledCandidate(replace(request, id=name, fields=fields), rule, right)
 
 
 def refusal_wanted(other: str | None) -> dict[str, tuple[str, bool]]:

@@ -86,7 +86,7 @@ class Judge:
         client: The run's models.
         task: Whose prompts and parsing.
         seat: Which of the run's judges.
-        votes: Votes per request; None takes what the request asks for.
+        votes: Votes per request.
         official: The benchmark's own prompts by request kind, in place of ours.
         temperature: None takes the role's; votes that should differ need one above 0.
         now: Clock for the spans.
@@ -95,7 +95,7 @@ class Judge:
     client: ModelClient
     task: AnyTask
     seat: int = 0
-    votes: int | None = None
+    votes: int = 1
     official: Mapping[str, str] = field(default_factory=dict)
     temperature: float | None = None
     now: Callable[[], float] = time.time
@@ -107,8 +107,7 @@ class Judge:
             Stopped: The budget is spent.
         """
         start = self.now()
-        count = self.votes or request.votes
-        votes = [await self._vote(case, request, number) for number in range(count)]
+        votes = [await self._vote(case, request, number) for number in range(self.votes)]
         verdict = combined(request.id, votes)
         failed = next((vote.detail for vote in votes if vote.reason), "")
         return Judgement(

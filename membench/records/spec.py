@@ -26,7 +26,7 @@ class RunSpec:
         token_budget: Tokens the recalled texts may hold together.
         reader: `extractive`, `refuse`, `system`, `none`, `scripted` or a model name.
         judge: `none`, `scripted` or a model name; several separated by commas.
-        judge_votes: Votes per judgement; None takes the protocol's.
+        judge_votes: Votes per judgement; None for one.
         memory_model: Model of the system's own LLM calls, or `none`.
         embedder: `minilm`, `scripted`, a model name, or `none`.
         model_set: Settings that may change what a model says (`reader.temperature`, or
@@ -139,6 +139,13 @@ def split_settings(given: JsonView) -> tuple[JsonObject, JsonObject]:
     """Model settings that belong to a spec, and those that belong to the options."""
     spec = {key: value for key, value in given.items() if key.rpartition(".")[2] in DETERMINING}
     return spec, {key: value for key, value in given.items() if key not in spec}
+
+
+def settings_for(given: JsonView, role: str) -> JsonObject:
+    """The model settings that concern one role: its own over those of every role."""
+    every = {name: given[name] for name in given if "." not in name}
+    own = {name.partition(".")[2]: given[name] for name in given if name.startswith(f"{role}.")}
+    return every | own
 
 
 def without_places(energy: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from membench.domain.errors import DataError, UnknownName
+from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.tasks.hub import folders_in, is_on_hub, snapshot
 
 if TYPE_CHECKING:
@@ -211,22 +211,25 @@ def find_errata(task: type[AnyTask], data: Path | None) -> Path:
     """Find the list of errata that `--errata` overlays, beside the task's data.
 
     Raises:
+        UsageError: The task has no such list.
         DataError: Nothing there.
     """
     card = task.card
+    if not card.errata:
+        raise UsageError(f"--errata: task '{card.name}' has no list of errata", "Leave it out.")
     beside = data.parent if data is not None and data.is_file() else data
     folders = search_folders(card.name, beside)
     for folder in folders:
         for name in card.errata:
             if (folder / name).is_file():
                 return folder / name
-    names = " or ".join(card.errata) or "a list"
+    names = " or ".join(card.errata)
     places = ", ".join(str(folder) for folder in folders)
     raise DataError(
         f"errata of task '{card.name}'",
         "",
         f"not found: looked for {names} in {places}",
-        "Put the file beside the data, or name it with --errata PATH.",
+        "Put it into one of them, or name the folder of data and errata with --data PATH.",
     )
 
 

@@ -1,5 +1,6 @@
 """Systems are found by their system.toml alone, and nothing of them is imported before `create`."""
 
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -269,6 +270,8 @@ def test_typed_values_pass_and_an_integer_stands_for_a_float(card: SystemCard) -
         ("count", True),
         ("count", 1.5),
         ("share", "half"),
+        ("share", "nan"),
+        ("share", math.inf),
         ("fast", "perhaps"),
         ("colour", "green"),
         ("colour", 1),

@@ -1,12 +1,15 @@
 """`--help` as a reader meets it: whole sentences, and no default that is not one."""
 
+import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import membench
 from membench.cli import PANELS as COMMAND_PANELS
 from membench.cli import app
 from membench.cli.options import PANELS
@@ -75,3 +78,53 @@ def test_commands_come_in_panels():
 
 def test_completion_can_be_installed():
     assert "--install-completion" in help_of()
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (("leaderboard", "--results", ".", "--port", "-1"), "--port"),
+        (("energy", "serve", "--port", "65536"), "--port"),
+        (("energy", "show", "runs/one", "--pue", "0.5"), "--pue"),
+    ],
+)
+def test_a_number_out_of_range_is_refused(words, flag):
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert flag in done.output
+
+
+# --- flags in messages ---------------------------------------------------------------------------
+
+ELSEWHERE = {"--help", "--stdio", "--hash", "--fault", "--generate-hashes", "--no-header"}
+"""Flags of other programs, and of scripts of ours, that texts of the package name."""
+
+FLAG = re.compile(r"(?<![\w(-])(?P<flag>--[a-z][a-z-]*)(?![:\w])(?P<value> [A-Z]{2,})?")
+
+
+def flags(command: object) -> Iterator[tuple[str, bool]]:
+    """Every flag of a command and of those below it, and whether it takes a value."""
+    for item in getattr(command, "params", ()):
+        yield from ((name, not getattr(item, "is_flag", False)) for name in item.opts)
+        yield from ((name, False) for name in item.secondary_opts)
+    for child in getattr(command, "commands", {}).values():
+        yield from flags(child)
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The texts of a module with more than one word, parts of f-strings among them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            yield node.value
+
+
+def test_texts_name_flags_that_exist_and_a_value_only_where_one_is_taken():
+    known = list(flags(ROOT))
+    names, taking = {name for name, _ in known}, {name for name, takes in known if takes}
+    package = Path(membench.__file__).parent
+    for path in package.rglob("*.py"):
+        for text in texts(path):
+            for found in FLAG.finditer(text):
+                flag = found["flag"]
+                assert flag in names | ELSEWHERE, f"{path}: {flag} in {text!r}"
+                assert not found["value"] or flag in taking | ELSEWHERE, f"{path}: {text!r}"

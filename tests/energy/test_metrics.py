@@ -150,8 +150,9 @@ def test_no_joules_no_grams() -> None:
 def test_an_unknown_country_is_named_and_a_pue_below_one_refused() -> None:
     with pytest.raises(UnknownName, match="XXX"):
         intensity("XXX")
-    with pytest.raises(UsageError, match="PUE"):
-        carbon(figure(1.0), intensity("DEU"), pue=0.5)
+    for pue in (0.5, math.nan, math.inf):
+        with pytest.raises(UsageError, match="PUE"):
+            carbon(figure(1.0), intensity("DEU"), pue=pue)
     assert len(intensities()) == 213
 
 

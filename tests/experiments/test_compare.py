@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records.summaries import manifest_json, summary_of, system_json
 
+from membench.cli.output.comparison import draw
 from membench.domain.case import opaque_ids
 from membench.domain.errors import RunStateError, UnknownName, UsageError
 from membench.domain.score import Score
 from membench.experiments.adjust import adjusted
-from membench.experiments.compare import compare, compare_with_first, paired
+from membench.experiments.compare import compare, compare_with_first, paired, values_by_item
 from membench.experiments.finished_run import FinishedRun, load
 
 KEY = {"task": "toy", "reader": "extractive", "k": 10, "cost": {"hardware_class": "cpu x2"}}
@@ -320,3 +321,22 @@ def test_a_run_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
     (run / "manifest.json").write_text(json.dumps({"schema": 99}))
     with pytest.raises(RunStateError, match="newer"):
         load(run)
+
+
+def test_what_no_row_was_given_has_no_values() -> None:
+    questions = [f"{case}/q{index}" for case, count in CASES.items() for index in range(count)]
+    assert values_by_item(finished("lost", dict.fromkeys(questions)), "hit") == {}
+    some = values_by_item(finished("some", dict.fromkeys(questions[1:])), "hit")
+    assert [value for _, value in some.values()] == [0.0] * len(questions)
+
+
+def test_a_run_that_is_not_drawn_is_told_of_though_its_name_begins_anothers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("plotly")
+    costs = {f"{phase}.seconds": dict.fromkeys(CASES, 1.0) for phase in ("recall", "answer")}
+    runs = [finished("r1", {}), finished("r10", {}, costs=costs)]
+    draw(tmp_path / "plot.html", runs, "hit", "seconds")
+    told = capsys.readouterr().err
+    assert "note: r1 has no seconds above zero and is not drawn" in told
+    assert "r10" not in told

@@ -1,13 +1,15 @@
 """Plans: what a run would cost, before anything is called."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from membench.domain.case import opaque_ids
-from membench.domain.errors import UnknownName
+from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import Phase, Role
-from membench.experiments.estimate import Pace, Setting, estimate, total
+from membench.experiments.estimate import FurtherJudge, Pace, Setting, estimate, total
 from membench.experiments.plan import assumed, plan_of
 from membench.experiments.task_size import TaskSize, size_of
 from membench.experiments.traffic import AssumedTraffic
@@ -57,10 +59,45 @@ def test_every_figure_follows_from_the_assumptions():
 
 
 def test_votes_and_judges_multiply_and_a_token_budget_caps_the_context():
-    run = Setting(EVERY, k=10, token_budget=100, judges=2, judge_votes=3)
-    rows = {row.phase: row for row in estimate(SIZE, run).rows}
-    assert rows[Phase.JUDGE].calls == 1200
-    assert rows[Phase.ANSWER].prompt_tokens == 20_000 + 200 * 100
+    judges = (FurtherJudge(CHEAP),)
+    run = Setting(EVERY, k=10, token_budget=100, further_judges=judges, judge_votes=3)
+    made = estimate(SIZE, run)
+    assert [row.calls for row in made.rows if row.phase == Phase.JUDGE] == [600, 600]
+    (answer,) = (row for row in made.rows if row.phase == Phase.ANSWER)
+    assert answer.prompt_tokens == 20_000 + 200 * 100
+    assert any("200 judgements, 2 judge(s), 3 vote(s)" in line for line in made.assumptions)
+
+
+def test_every_judge_costs_its_own_price_and_takes_its_own_time():
+    dear = ModelSpec("dear", price=Price(1e-4, 2e-4))
+    slow = ModelSpeed(10.0, 1.0, slots=1, tokens_per_o200k=1.0)
+    run = Setting({Role.JUDGE: CHEAP}, k=10, further_judges=(FurtherJudge(dear, slow),))
+    made = estimate(SIZE, run)
+    first, second = made.rows
+    assert (first.model, second.model) == ("m", "dear")
+    assert second.usd == pytest.approx(100 * first.usd)
+    assert second.hours == pytest.approx(slow.seconds(52_000, 14_000) / 3600)
+    assert [line for line in made.assumptions if "the judge model dear was probed" in line]
+    assert [line for line in made.assumptions if line.startswith("a call of any other model")]
+
+
+def test_an_unknown_price_of_a_second_judge_makes_the_sum_unknown():
+    run = Setting(EVERY, k=10, further_judges=(FurtherJudge(ModelSpec("nobody-knows-me")),))
+    assert estimate(SIZE, run).usd is None
+
+
+def test_a_prepared_run_is_planned_with_all_its_judges_and_their_votes():
+    names = ["openai/gpt-5.4-mini-2026-03-17", "openai/gpt-5.4-2026-03-05"]
+    spec = RunSpec("bm25", "locomo", "sample", judge=",".join(names))
+
+    def judged(**changes):
+        made = plan_of(prepare(replace(spec, **changes), ExecOptions()))
+        return [row for row in made.rows if row.role == Role.JUDGE]
+
+    once, thrice = judged(), judged(judge_votes=3)
+    assert [row.model for row in once] == names
+    assert once[1].usd > once[0].usd
+    assert [row.calls for row in thrice] == [3 * row.calls for row in once]
 
 
 def test_an_unknown_price_makes_the_sum_unknown():
@@ -86,6 +123,13 @@ def test_assumptions_can_be_replaced_by_name():
     assert assumed({"chat_per_turn": 2}).chat_per_turn == 2
     with pytest.raises(UnknownName, match="chat_per_turn"):
         assumed({"chat_per_turns": 2})
+
+
+@pytest.mark.parametrize("value", [-1, "-0.5", "many", "nan", ".inf", True])
+def test_an_assumption_is_a_number_from_zero_up(value):
+    with pytest.raises(UsageError, match=f"--assume chat_per_turn={value}: must be a number"):
+        assumed({"chat_per_turn": value})
+    assert assumed({"chat_per_turn": "2.50"}).chat_per_turn == 2.5
 
 
 def test_a_grid_adds_up():

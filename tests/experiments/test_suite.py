@@ -156,6 +156,21 @@ def test_run_names_are_stable_and_follow_from_what_is_run() -> None:
     assert not other & set(again)
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"systems": ["bm25", "none", "bm25"]}, "bm25 on locomo"),
+        ({"grid": {"k": [5, 5]}}, r"full_context \(k=5\) on locomo"),
+        ({"tasks": ["locomo", "locomo"]}, "full_context on locomo"),
+        ({"systems": [{"system": "bm25", "k": 3}, {"system": "bm25", "k": 4}], "grid": {"k": [5]}},
+         r"bm25 \(k=5\) on locomo"),
+    ],
+)  # fmt: skip
+def test_a_run_that_is_named_twice_is_refused(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(UsageError, match=f"the suite names {named} twice"):
+        jobs(suite(repeats=2, **changes), Path())
+
+
 def test_a_wrong_run_is_refused_before_the_first_is_begun() -> None:
     def check(spec: RunSpec, options: ExecOptions) -> None:
         if spec.system == "memory":

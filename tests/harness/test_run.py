@@ -1,6 +1,7 @@
 """A run as a whole: the same content at any concurrency, after any kill, and typed failures."""
 
 import json
+import math
 import os
 import random
 import signal
@@ -276,6 +277,8 @@ def test_data_that_breaks_late_is_refused_before_anything_is_played(tmp_path):
         ({"k": 0}, "--k 0"),
         ({"limit": 0}, "--limit 0"),
         ({"token_budget": 0}, "--token-budget 0"),
+        ({"judge_votes": 0}, "--judge-votes 0: must be a number from 1 up"),
+        ({"judge_votes": -3}, "--judge-votes -3: must be a number from 1 up"),
         ({"reader": "system"}, "does not answer by itself"),
     ],
 )
@@ -283,6 +286,23 @@ def test_options_that_cannot_work_are_refused(tmp_path, changes, problem):
     spec = RunSpec("bm25", "locomo", "sample", **changes)
     with pytest.raises(UsageError, match=problem):
         start(spec, options(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"concurrency": 0}, "--concurrency 0"),
+        ({"read_concurrency": -1}, "--read-concurrency -1"),
+        ({"wave_cases": 0}, "--wave-cases 0"),
+        ({"budget_usd": -0.5}, "--budget-usd -0.5: must be a number from 0 up"),
+        ({"budget_usd": math.nan}, "--budget-usd nan"),
+        ({"budget_usd": math.inf}, "--budget-usd inf"),
+        ({"budget_tokens": -1}, "--budget-tokens -1"),
+    ],
+)
+def test_numbers_of_the_execution_that_mean_nothing_are_refused(tmp_path, changes, problem):
+    with pytest.raises(UsageError, match=problem):
+        start(RunSpec("bm25", "locomo", "sample"), options(tmp_path, **changes))
 
 
 @pytest.mark.slow

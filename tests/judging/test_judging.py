@@ -52,9 +52,9 @@ def say(reply: Any) -> list[ReplyRule]:
     return [ReplyRule(lambda _: True, reply)]
 
 
-def request(answer: str = "green tea", votes: int = 1, name: str = "q1") -> JudgeRequest:
+def request(answer: str = "green tea", name: str = "q1") -> JudgeRequest:
     fields = {"question": "Which tea?", "gold": "green tea", "answer": answer}
-    return JudgeRequest(name, "answer", fields, votes)
+    return JudgeRequest(name, "answer", fields)
 
 
 async def calibrate(judge: Judge, known: Sequence[LabelledCandidate]) -> Calibration:
@@ -148,7 +148,7 @@ class TestVotes:
             return Json({"label": "CORRECT" if asked.number % 3 else "WRONG"})
 
         with ScriptedServer(say(wavering)) as server:
-            (judgement,) = judged(start(base_url=server.base_url), request(votes=3))
+            (judgement,) = judged(start(base_url=server.base_url), request(), votes=3)
         assert sorted(map(str, judgement.votes)) == ["CORRECT", "CORRECT", "WRONG"]
         assert judgement.verdict.values["label"] == "CORRECT"
         assert judgement.verdict.values["votes"] == {"WRONG": 1, "CORRECT": 2}

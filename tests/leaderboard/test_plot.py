@@ -106,10 +106,10 @@ def test_unknown_metrics_and_costs_are_refused() -> None:
 
 
 MARKS = [
-    PlottedRun("cheap", 10.0, (8.0, 12.0), 0.3, (0.2, 0.4)),
-    PlottedRun("worse", 20.0, None, 0.2, None),
-    PlottedRun("dear", 100.0, (90.0, 111.0), 0.5, (0.4, 0.6)),
-    PlottedRun("told", 1.0, None, 0.9, None, ceiling=True),
+    PlottedRun("cheap", "a", 10.0, (8.0, 12.0), 0.3, (0.2, 0.4)),
+    PlottedRun("worse", "b", 20.0, None, 0.2, None),
+    PlottedRun("dear", "c", 100.0, (90.0, 111.0), 0.5, (0.4, 0.6)),
+    PlottedRun("told", "d", 1.0, None, 0.9, None, ceiling=True),
 ]
 
 

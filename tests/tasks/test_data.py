@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from membench.domain.errors import DataError, UnknownName
+from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.tasks import find
 from membench.tasks.card import DataFile
 from membench.tasks.files import arrays
@@ -248,3 +248,18 @@ def test_of_several_files_that_would_do_the_others_are_named(tmp_path):
 def test_of_one_file_nothing_is_said(tmp_path):
     put(tmp_path / "locomo10.json")
     assert find.choice_note(find.locate(LOCOMO.card, tmp_path, "locomo10")) == ""
+
+
+# --- errata ---
+
+
+def test_errata_that_are_not_there_are_asked_for_where_they_were_looked_for(tmp_path):
+    with pytest.raises(DataError, match=f"looked for .* in {tmp_path}") as caught:
+        find_errata(LOCOMO, tmp_path)
+    assert "--data PATH" in caught.value.remedy
+    assert "--errata" not in caught.value.remedy
+
+
+def test_a_task_without_a_list_of_errata_says_so(tmp_path):
+    with pytest.raises(UsageError, match="--errata: task 'halumem' has no list of errata"):
+        find_errata(get_task("halumem"), tmp_path)

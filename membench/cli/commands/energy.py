@@ -24,7 +24,7 @@ def energy_show(
     run: RunPath,
     against: Annotated[Path | None, typer.Option(help="Full context on this machine.")] = None,
     country: Annotated[str, typer.Option(help="Where the electricity came from (DEU).")] = "",
-    pue: Annotated[float, typer.Option(help="Power usage effectiveness.")] = 1.0,
+    pue: Annotated[float, typer.Option(help="Power usage effectiveness.", min=1)] = 1.0,
 ) -> None:
     """Show everything about a run's energy.
 
@@ -39,7 +39,7 @@ def energy_show(
 def energy_serve(
     source: Annotated[str, typer.Option(help="Energy source, or auto.")] = "auto",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 4939,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 4939,
 ) -> None:
     """Serve the counters to runs elsewhere.
 

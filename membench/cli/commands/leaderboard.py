@@ -24,7 +24,7 @@ def leaderboard(
     ] = Path("runs"),
     export: Annotated[Path | None, typer.Option(help="Write a static site and leave.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8501,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8501,
     accept_submissions: Annotated[
         Path | None, typer.Option(metavar="TOKENS", help="Accept bundles; file of hashed tokens.")
     ] = None,

@@ -63,9 +63,9 @@ def draw(file: Path, runs: Sequence[FinishedRun], metric: str, cost: str) -> Non
 
     found = marks(runs, metric, cost)
     write_plot(file, found, metric, cost)
-    drawn = {mark.name for mark in found}
+    drawn = {mark.run_id for mark in found}
     for run in runs:
-        if not any(run.name in name for name in drawn):
+        if run.name not in drawn:
             err().print(f"note: {run.name} has no {cost} above zero and is not drawn", markup=False)
     err().print(f"plot: {file}", markup=False)
 

@@ -1,9 +1,10 @@
 """The judge stage: the verdicts a task asks for, one file per judge, never thrown away.
 
-A verdict file is named by what determines its verdicts: model, prompts and votes. Judging again
-with the same judge asks only for what is missing, or was about another answer; with another it
-writes another file. Before a judge's verdicts count, it is calibrated on candidates made from gold
-by rule, and its false-accept and false-reject rates travel with every score it gives.
+A verdict file is named by what determines its verdicts: model, its settings and weights, prompts
+and votes. Judging again with the same judge asks only for what is missing, or was about another
+answer; with another it writes another file. Before a judge's verdicts count, it is calibrated on
+candidates made from gold by rule, and its false-accept and false-reject rates travel with every
+score it gives.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from membench.domain.clock import Clock
 from membench.domain.labels import JsonObject, Role
 from membench.domain.score import JudgeRequest
-from membench.harness.prepare import ResolvedRun
+from membench.harness.prepare import ResolvedRun, votes_of
 from membench.harness.progress import NullProgress, Progress
 from membench.harness.run_models import in_flight
 from membench.harness.stages.verdicts import JudgeFiles, seats, verdict_lines, verdicts_of
@@ -55,7 +56,7 @@ def judge(
             gateway.client(),
             prepared.task,
             seat.number,
-            spec.judge_votes,
+            votes_of(spec),
             official,
             now=clock.now,
         )

@@ -1,7 +1,7 @@
 """Recorded verdicts, read back: verdict files, their names, calibrations and agreement.
 
-A verdict file is named by what determines its verdicts: model, prompts and votes. Nothing here
-calls a model or needs a library for it.
+A verdict file is named by what determines its verdicts: model, its settings and weights, prompts
+and votes. Nothing here calls a model or needs a library for it.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import orjson
 
 from membench.domain.errors import Reason
-from membench.domain.labels import JsonObject, JsonView
+from membench.domain.labels import JsonObject, JsonView, Role
 from membench.domain.outcome import Outcome
 from membench.domain.score import Verdict
 from membench.harness.prepare import ResolvedRun, judges
+from membench.llm.upstreams.local.registry import public_name
 from membench.records.canonical import canonical_sha256
 from membench.records.journal import read_lines
 from membench.records.run_directory import RunDir
 from membench.records.shape import is_verdict
-from membench.records.spec import RunSpec
+from membench.records.spec import RunSpec, settings_for
 from membench.records.telemetry import Telemetry
 
 
@@ -56,21 +57,47 @@ class JudgeFiles:
 def seats(prepared: ResolvedRun, run: RunDir) -> list[JudgeFiles]:
     """The judges of a run, in order."""
     prompts = {k: v for k, v in prepared.task.prompt_hashes().items() if k.startswith("judge.")}
+    manifest, folder = run.manifest(), run.verdicts
     made = []
     for number, model in enumerate(judges(prepared.spec)):
-        key = judge_key(model, prompts, prepared.spec)
-        folder = run.verdicts
+        local = judge_weights(manifest.local_models, number)
+        key = judge_key(public_name(model), prompts, prepared.spec, local)
+        older = older_judge_key(model, prompts, prepared.spec)
+        own = manifest.parent is None  # what a run took over may be of other settings
+        if own and (folder / f"{older}.jsonl").exists():
+            key = older
         verdicts, rates = folder / f"{key}.jsonl", folder / f"{key}.calibration.json"
         candidates = folder / "calibration" / f"{key}.jsonl"
         made.append(JudgeFiles(number, model, key, verdicts, rates, candidates))
     return made
 
 
-def judge_key(model: str, prompts: Mapping[str, str], spec: RunSpec) -> str:
-    """Names a judge's files by what determines its verdicts: model, prompts and votes."""
-    identity = [model, dict(prompts), spec.judge_votes, spec.prompts is not None]
+def judge_weights(local_models: JsonView, number: int) -> JsonView:
+    """What a manifest says of the weights of a judge that runs here; empty for any other."""
+    found: JsonView = local_models.get(f"{Role.JUDGE}-{number}" if number else Role.JUDGE, {})
+    return found
+
+
+def judge_key(
+    model: str, prompts: Mapping[str, str], spec: RunSpec, local: JsonView | None = None
+) -> str:
+    """Names a judge's files by what determines its verdicts.
+
+    Args:
+        model: Its name, without a place on this machine.
+        prompts: Hashes of the task's judge prompts.
+        spec: Has its settings and the votes.
+        local: What decides what a model on this machine says (`judge_weights`).
+    """
+    identity: list[object] = [model, dict(prompts), spec.judge_votes, spec.prompts is not None]
+    identity += [each for each in (settings_for(spec.model_set, Role.JUDGE), local) if each]
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", model)
     return f"{name}-{canonical_sha256(identity)[:8]}"
+
+
+def older_judge_key(model: str, prompts: Mapping[str, str], spec: RunSpec) -> str:
+    """The name before settings and weights were part of it; the same where there are none."""
+    return judge_key(model, prompts, replace(spec, model_set={}))
 
 
 def verdicts_of(path: Path) -> dict[str, Verdict]:

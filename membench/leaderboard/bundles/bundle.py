@@ -115,14 +115,21 @@ def line_files(run: RunDir, *, text_allowed: bool) -> Iterator[tuple[str, Iterat
         ),
     )
     yield layout.SCORES, packed_rows(stream_scores(run.scores))
-    for path in sorted(run.verdicts.glob("*.jsonl")):
-        yield f"verdicts.{path.stem}.jsonl.gz", map(redact.verdict, read_lines(path))
-    for path in sorted((run.verdicts / "calibration").glob("*.jsonl")):
-        yield f"calibration.{path.stem}.jsonl.gz", map(redact.verdict, read_lines(path))
+    yield from judge_files(run)
     if run.energy.exists():
         yield layout.ENERGY, map(redact.energy, read_lines(run.energy))
     if run.gate.exists():
         yield layout.GATE, map(redact.gate, read_lines(run.gate))
+
+
+def judge_files(run: RunDir) -> Iterator[tuple[str, Iterator[JsonView]]]:
+    """What the run's own judges said; verdicts of others, taken over from its parent, stay here."""
+    keys = sorted(judge["key"] for judge in (run.summary().judge or {}).get("judges", ()))
+    for kind, folder in (("verdicts", run.verdicts), ("calibration", run.verdicts / "calibration")):
+        for key in keys:
+            path = folder / f"{key}.jsonl"
+            if path.exists():
+                yield f"{kind}.{key}.jsonl.gz", map(redact.verdict, read_lines(path))
 
 
 def check_named(system: SystemEntry) -> None:

@@ -41,6 +41,7 @@ class PlottedRun:
 
     Attributes:
         name: System and run id.
+        run_id: The run id alone.
         cost: Cost per question, or per history where memory is built.
         cost_ci95: Its interval; None where there is none.
         accuracy: The metric's value.
@@ -49,6 +50,7 @@ class PlottedRun:
     """
 
     name: str
+    run_id: str
     cost: float
     cost_ci95: Interval | None
     accuracy: float
@@ -75,7 +77,7 @@ def mark(run: FinishedRun, metric: str, cost: str) -> PlottedRun | None:
         return None
     ci95 = found.ci95 if found.clusters >= ENOUGH_CASES else None
     name = f"{run.summary.system} ({run.name})"
-    return PlottedRun(name, value, interval, score, ci95, run.granted)
+    return PlottedRun(name, run.name, value, interval, score, ci95, run.granted)
 
 
 def cost_with_interval(

@@ -36,7 +36,13 @@ from membench.harness.run_energy import energy_of, energy_report
 from membench.harness.stages.memory_gate import memory_gate
 from membench.harness.stages.score import ScoreResults, Totals
 from membench.harness.stages.unread import score_case, with_placeholders
-from membench.harness.stages.verdicts import judge_key, verdict_failures, verdict_from
+from membench.harness.stages.verdicts import (
+    judge_key,
+    judge_weights,
+    older_judge_key,
+    verdict_failures,
+    verdict_from,
+)
 from membench.harness.summary import summarise
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.bundles.pruning import pruned
@@ -132,18 +138,28 @@ def rescore(bundle: ParsedBundle, reference: VerifierData) -> RescoreResult:
 def scoring_verdicts(bundle: ParsedBundle, reference: VerifierData) -> Iterable[JsonObject]:
     """Verdicts of the judge that gives the scores: the first that the spec names.
 
+    Verdicts of older versions are named without the judge's settings.
+
     Raises:
         RuleViolation: Verdicts of a judge that the spec does not name.
     """
     spec = RunSpec.from_json(bundle.manifest["spec"])
     hashes = reference.task.prompt_hashes()
     prompts = {name: value for name, value in hashes.items() if name.startswith("judge.")}
-    keys = [judge_key(model, prompts, spec) for model in judges(spec)]
-    unknown = {*bundle.verdicts, *bundle.candidates} - set(keys)
+    weights = bundle.manifest.get("local_models", {})
+    keys = [
+        (
+            judge_key(model, prompts, spec, judge_weights(weights, number)),
+            older_judge_key(model, prompts, spec),
+        )
+        for number, model in enumerate(judges(spec))
+    ]
+    unknown = {*bundle.verdicts, *bundle.candidates} - set(chain.from_iterable(keys))
     if unknown:
         location = f"verdicts.{min(unknown)}"
         raise RuleViolation("known.prompts", location, "is no judge of the spec")
-    return bundle.verdicts.get(keys[0], []) if keys else []
+    first = keys[0] if keys else ()
+    return next((bundle.verdicts[key] for key in first if key in bundle.verdicts), [])
 
 
 def verdicts_by_request(lines: Iterable[JsonView]) -> dict[str, Verdict]:
