@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from membench.domain.labels import JsonView, Phase, Role
+from membench.domain.labels import SYSTEM_ROLES, JsonView, Phase, Role
 from membench.records.journal import Appender, read_lines
 from membench.records.model_calls import usage_of
 from membench.records.run_directory import RunDir
 from membench.records.shape import is_note, is_payment, is_play
-from membench.records.summary import SYSTEM_ROLES
 from membench.records.usage import LateUsage, PhaseUsage, Usage
 
 Place = tuple[str, str | None, int | None]
