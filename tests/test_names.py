@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,39 @@ def test_no_system_task_or_model_is_named_in_central_code(path: Path) -> None:
 )
 def test_a_name_is_found_where_it_stands_alone(text: str, named: set[str]) -> None:
     assert named_in(text) == named
+
+
+# --- one name, one thing -------------------------------------------------------------------------
+
+SCHEMAS = "leaderboard/bundles"
+"""Its classes are named after those whose JSON they check."""
+
+SHARED = {
+    "Endpoint", "Engine", "Finding", "Flag", "Grain", "Profile", "Refusal", "Request", "Scores",
+    "Sentence", "Summary", "Verdict",
+}  # fmt: skip
+"""Names of classes that two rooms use for things of their own; there should be no more of them."""
+
+
+def classes_of(path: Path) -> Iterator[str]:
+    """The classes of a module that others may use."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+
+
+def test_no_further_name_is_that_of_two_classes() -> None:
+    names = Counter(
+        name
+        for place, path in FILES.items()
+        if not place.startswith(SCHEMAS)
+        for name in classes_of(path)
+    )
+    assert {name for name, times in names.items() if times > 1} <= SHARED
+
+
+def test_the_models_of_a_system_are_listed_in_one_place() -> None:
+    listed = re.compile(r"Role\.MEMORY,\s*Role\.EMBEDDER,\s*Role\.RERANKER")
+    assert [place for place, path in FILES.items() if listed.search(path.read_text())] == [
+        "domain/labels.py"
+    ]

@@ -39,6 +39,10 @@ class Role(StrEnum):
     RERANKER = "reranker"
 
 
+SYSTEM_ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
+"""The models that a memory system calls by itself."""
+
+
 class Provenance(StrEnum):
     """How a figure of cost came about, strongest first. Null is not zero."""
 

@@ -15,6 +15,7 @@ from membench.records.comparison_key import ComparisonKey
 from membench.records.costs import STAGES, CaseCosts, Cost, mean_cost
 from membench.records.journal import read_lines
 from membench.records.scores import read_scores
+from membench.records.shape import is_answer, is_play
 from membench.records.summary import Summary
 
 
@@ -83,8 +84,8 @@ def load(path: Path) -> FinishedRun:
         raise RunStateError(f"run {run.run_id} has no scores.jsonl", f"membench score {path}")
     scores = read_scores(run.scores)
     costs = case_costs(scores, opaque_ids(summary.task, manifest.spec.seed))
-    for journal in (run.play, run.answers):
-        costs.add(read_lines(journal))
+    for journal, shape in ((run.play, is_play), (run.answers, is_answer)):
+        costs.add(filter(shape, read_lines(journal)))
     granted = "evidence_grant" in manifest.system.capabilities
     return FinishedRun(summary, scores, costs.totals(), granted)
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from membench.domain.errors import DataError
 from membench.domain.labels import Phase, Scalar
+from membench.domain.whole_file import written_whole
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def write(profile: Profile, folder: Path) -> Path:
     """Store a profile as `NAME.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{profile.system}.json"
-    path.write_bytes(_FILE.dump_json(profile, indent=1) + b"\n")
+    with written_whole(path) as file:
+        file.write(_FILE.dump_json(profile, indent=1) + b"\n")
     return path
 
 

@@ -8,14 +8,13 @@ run is a flag (`membench.records.summary.unrecorded_calls`).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from membench.domain.labels import JsonView, Phase, Role
+from membench.domain.labels import SYSTEM_ROLES, JsonView, Phase, Role
 from membench.records.journal import Appender, read_lines
 from membench.records.model_calls import usage_of
 from membench.records.run_directory import RunDir
-from membench.records.shape import is_note, is_payment
-from membench.records.summary import SYSTEM_ROLES
+from membench.records.shape import is_note, is_payment, is_play
 from membench.records.usage import LateUsage, PhaseUsage, Usage
 
 Place = tuple[str, str | None, int | None]
@@ -45,24 +44,35 @@ def charge_unrecorded(run: RunDir, why: str) -> None:
 
 
 def unrecorded_calls_of(run: RunDir) -> list[JsonView]:
-    """Lines of the ledger that no record has, of the models of systems."""
-    recorded, by_role = recorded_calls(run)
+    """Lines of the ledger that no record has, of the models of systems.
+
+    Both sides count calls. Late calls may be noted at another event than in the ledger, so of a
+    role there are no more lines than its missing calls.
+    """
+    recorded, left_of_role = recorded_calls(run)
     extra: dict[str, list[JsonView]] = defaultdict(list)
     for line in filter(is_payment, read_lines(run.spent)):
-        role, place = line["role"], (line["role"], line.get("case"), line.get("event"))
+        role, calls = line["role"], usage_of(line["usage"]).calls
         if role not in SYSTEM_ROLES:
             continue
-        by_role[role] -= line["usage"].get("calls", 1)
-        if recorded[place] > 0:
-            recorded[place] -= 1
-        else:
+        place = (role, line.get("case") or None, line.get("event"))
+        known = min(recorded[place], calls)
+        recorded[place] -= known
+        left_of_role[role] -= calls
+        if known < calls:
             extra[role].append(line)
-    # Late calls may be noted at another event than in the ledger: no more than is missing.
-    return [
-        line
-        for role, lines in extra.items()
-        for line in lines[max(0, len(lines) + by_role[role]) :]
-    ]
+    return [line for role, lines in extra.items() for line in last(lines, -left_of_role[role])]
+
+
+def last(lines: Sequence[JsonView], calls: int) -> list[JsonView]:
+    """The last lines of a ledger, of so many calls at most."""
+    kept: list[JsonView] = []
+    for line in reversed(lines):
+        calls -= usage_of(line["usage"]).calls
+        if calls < 0:
+            break
+        kept.append(line)
+    return kept[::-1]
 
 
 def recorded_calls(run: RunDir) -> tuple[Counter[Place], Counter[str]]:
@@ -79,8 +89,9 @@ def recorded_calls(run: RunDir) -> tuple[Counter[Place], Counter[str]]:
 
 def _recorded(run: RunDir) -> Iterator[tuple[str | None, int | None, PhaseUsage]]:
     for line in read_lines(run.play):
-        if is_note(line):
-            for late in map(LateUsage.from_json, line.get("late", ())):
-                yield late.case, late.event, late.usage
-        elif usage := line.get("telemetry", {}).get("usage"):
-            yield line["case"], line["event"], PhaseUsage.from_json(usage)
+        if "case" not in line:
+            for late in line.get("late", ()) if is_note(line) else ():
+                usage = LateUsage.from_json(late)
+                yield usage.case, usage.event, usage.usage
+        elif is_play(line) and (found := line["telemetry"].get("usage")):
+            yield line["case"], line["event"], PhaseUsage.from_json(found)

@@ -27,7 +27,7 @@ from aiohttp import web
 
 from membench import tokens
 from membench.domain.errors import BudgetSpent, ProviderFault, Reason, Stopped, UsageError
-from membench.domain.labels import JsonView, Phase, Role
+from membench.domain.labels import SYSTEM_ROLES, JsonView, Phase, Role
 from membench.domain.system import ModelEndpoint
 from membench.llm import openai_protocol, prices
 from membench.llm.aio.server_thread import MAX_BODY_BYTES, AppServer, LoopThread
@@ -53,7 +53,6 @@ ROLE_OF = {
     openai_protocol.EMBEDDINGS: Role.EMBEDDER,
     openai_protocol.RERANK: Role.RERANKER,
 }
-SYSTEM_ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
 _NO_RETRY = {"x-should-retry": "false"}
 
 

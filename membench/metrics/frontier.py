@@ -13,10 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 QUESTIONS = (1, 10, 100)
 """Numbers of questions per history at which a cost per correct answer is shown."""

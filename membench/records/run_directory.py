@@ -19,6 +19,7 @@ import orjson
 
 from membench.domain.errors import RunStateError, UsageError
 from membench.domain.labels import JsonObject, JsonView
+from membench.domain.whole_file import written_whole
 from membench.records.manifest import SCHEMA, Manifest
 from membench.records.summary import Summary
 
@@ -200,10 +201,6 @@ class RunDir:
 
 def replace_json(path: Path, value: JsonView) -> None:
     """Write JSON beside `path` and move it there, so that readers see old or new, never half."""
-    temporary = path.with_name(f".{path.name}.tmp")
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS
-    with temporary.open("wb") as file:
+    with written_whole(path) as file:
         file.write(orjson.dumps(value, option=options))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -12,6 +12,7 @@ import orjson
 from membench.domain.errors import DataError
 from membench.domain.labels import JsonView
 from membench.domain.score import Score
+from membench.domain.whole_file import written_whole
 
 
 @contextmanager
@@ -26,13 +27,11 @@ def written_scores(path: Path, rows: Iterable[Score]) -> Iterator[Iterator[Score
         The same rows, each written when it is read; those that are left unread are written at the
         end.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
+    with written_whole(path) as file:
         passing = (_write(file, row) for row in rows)
         yield passing
         for _ in passing:
             pass
-    temporary.replace(path)
 
 
 def _write(file: BinaryIO, row: Score) -> Score:

@@ -11,8 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from membench.domain.labels import JsonView, Phase, Role
+from membench.records.usage import UNKNOWN_BEFORE, Usage
 
 Shape: TypeAlias = Callable[[JsonView], bool]
+
+COUNTED = frozenset(Usage.__slots__) - {*UNKNOWN_BEFORE, "prompt_sq", "source"}
+"""Figures of usage that are never unknown."""
 
 PLAYED = frozenset({Phase.INGEST.value, Phase.FINALIZE.value, Phase.RECALL.value})
 
@@ -114,28 +118,36 @@ def is_telemetry(entry: object) -> bool:
     """Figures, and by role what was called."""
     if not isinstance(entry, Mapping):
         return False
-    figures = ("start", "end", "cpu_s", "rss_bytes", "store_bytes", "turns", "tokens")
-    numbers = (*figures, "context_tokens", "cut")
+    figures = ("start", "end", "cpu_s", "rss_bytes", "store_bytes", "stored", "turns", "tokens")
+    numbers = (*figures, "context_tokens", "cut", "node")
     if any(not is_number(entry[name]) for name in numbers if entry.get(name) is not None):
         return False
-    usage = entry.get("usage")
-    return usage is None or is_usage(usage)
+    usage, replies = entry.get("usage"), entry.get("replies")
+    return (usage is None or is_usage(usage)) and (
+        replies is None or (isinstance(replies, Mapping) and all(map(is_count, replies.values())))
+    )
 
 
 def is_usage(entry: object) -> bool:
     """Model calls: numbers, and the same by role."""
     if not isinstance(entry, Mapping) or not is_figures(entry):
         return False
-    roles = entry.get("roles") or {}
-    return isinstance(roles, Mapping) and all(
-        isinstance(use, Mapping) and is_figures(use) for use in roles.values()
+    roles, faults = entry.get("roles") or {}, entry.get("faults", [])
+    return (
+        isinstance(faults, list)
+        and isinstance(roles, Mapping)
+        and all(isinstance(use, Mapping) and is_figures(use) for use in roles.values())
     )
 
 
 def is_figures(entry: Mapping[str, object]) -> bool:
-    """Numbers, but for the words that say where they are from."""
+    """Numbers, but for the words that say where they are from; what is counted is known."""
     words = ("source", "roles", "faults", "case", "phase", "event", "abandoned")
-    return all(v is None or is_number(v) for name, v in entry.items() if name not in words)
+    return all(
+        is_number(value) or (value is None and name not in COUNTED)
+        for name, value in entry.items()
+        if name not in words
+    )
 
 
 def is_text(line: JsonView) -> bool:
@@ -159,7 +171,22 @@ def is_note(line: JsonView) -> bool:
     late = line.get("late", [])
     if not is_count(line.get("carried_over", 0)):
         return False
-    return "note" in line and isinstance(late, list) and all(map(is_usage, late))
+    return "note" in line and isinstance(late, list) and all(map(is_late, late))
+
+
+def is_late(entry: object) -> bool:
+    """Usage outside any open phase, and where it belongs."""
+    if not isinstance(entry, Mapping) or not is_usage(entry):
+        return False
+    return is_place(entry)
+
+
+def is_place(entry: Mapping[str, object]) -> bool:
+    """Case, event and phase of a call, each of which may be missing."""
+    event = entry.get("event")
+    return (event is None or is_count(event)) and all(
+        isinstance(entry.get(name), str | None) for name in ("case", "phase")
+    )
 
 
 def is_verdict(line: JsonView) -> bool:
@@ -175,12 +202,12 @@ def is_verdict(line: JsonView) -> bool:
 def is_gate_answer(line: JsonView) -> bool:
     """An answer to a question of the reader gate."""
     named = isinstance(line.get("arm"), str) and isinstance(line.get("set_sha256"), str)
-    return named and is_count(line.get("question"))
+    return named and is_count(line.get("question")) and is_telemetry(line.get("telemetry"))
 
 
 def is_payment(line: JsonView) -> bool:
     """A call that was paid: `spent.jsonl`."""
-    return line.get("role") in tuple(Role) and is_usage(line.get("usage"))
+    return line.get("role") in tuple(Role) and is_usage(line.get("usage")) and is_place(line)
 
 
 def is_model_call(line: JsonView) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from membench.domain.labels import JsonObject, JsonView, Role
+from membench.domain.labels import SYSTEM_ROLES, JsonObject, JsonView
 from membench.domain.score import Category, Metric
 from membench.records.comparison_key import ComparisonKey
 from membench.records.cost_summary import RunCosts
@@ -15,9 +15,6 @@ from membench.records.fields import known_fields, plain_fields
 from membench.records.manifest import SCHEMA, SystemEntry
 from membench.records.memory_gate import MemoryGate
 from membench.records.usage import PhaseUsage, Usage
-
-SYSTEM_ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
-"""The models that a memory system calls by itself."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from membench import __version__
 from membench.domain.errors import DataError, UnknownName, UsageError, UserError
+from membench.domain.whole_file import written_whole
 from membench.tasks.base import AnyTask
 from membench.tasks.card import DataFile, TaskCard
 from membench.tasks.files.source import Source, file_sha256
@@ -334,7 +335,8 @@ def remember_consent(card: TaskCard) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     when = datetime.now(UTC).isoformat(timespec="seconds")
     entries = consents() | {card.name: {"licence": card.licence, "accepted": when}}
-    path.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    with written_whole(path) as file:
+        file.write(json.dumps(entries, indent=2, sort_keys=True).encode() + b"\n")
 
 
 # --- status --------------------------------------------------------------------------------------

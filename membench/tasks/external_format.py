@@ -6,7 +6,7 @@ its position or by its words alone; `QuestionIndex` finds the published id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,27 +51,55 @@ class PredictionFormat:
     verdicts: Callable[[Any, Any], Iterator[JsonView]] | None = None
 
 
+OPENING = 24
+"""Characters at the beginning of a question by which it is looked for in a longer text."""
+
+
 class QuestionIndex:
-    """Published question ids by case and wording; a wording that comes twice is taken in order."""
+    """Published question ids by case and wording; a wording that comes twice is taken in order.
+
+    Nothing that is asked for each answer of a file takes longer with more questions.
+    """
 
     def __init__(self) -> None:
         """No case yet."""
         self._cases: dict[str, dict[str, list[str]]] = {}
+        self._ids_in: dict[str, list[str]] = {}
+        self._ids: set[str] = set()
+        self._worded: dict[str, list[str]] = {}
+        self._openings: dict[str, list[str]] = {}
+        self._lengths: set[int] = set()
         self._turns: dict[str, Mapping[str, str]] = {}
 
     def add(self, case: Case, gold: Gold) -> None:
         """Take in the questions of a case."""
-        mine = self._cases.setdefault(gold.case_id, {})
+        self._cases.setdefault(gold.case_id, {})
+        self._ids_in.setdefault(gold.case_id, [])
         self._turns[gold.case_id] = gold.turn_ids
         for event, question in gold.questions.items():
             ask = case.timeline[event]
             if isinstance(ask, Ask):
-                mine.setdefault(ask.question.text.strip(), []).append(question.question_id)
+                self._add(gold.case_id, ask.question.text.strip(), question.question_id)
+
+    def _add(self, case_id: str, words: str, question_id: str) -> None:
+        """Take in one question."""
+        self._cases[case_id].setdefault(words, []).append(question_id)
+        self._ids_in[case_id].append(question_id)
+        self._ids.add(question_id)
+        if words not in self._worded:
+            opening = words[:OPENING]
+            self._openings.setdefault(opening, []).append(words)
+            self._lengths.add(len(opening))
+        self._worded.setdefault(words, []).append(question_id)
 
     @property
     def case_ids(self) -> Sequence[str]:
         """Official ids of the cases in file order."""
         return list(self._cases)
+
+    def has_case(self, case_id: str) -> bool:
+        """Whether the data has a case of this official id."""
+        return case_id in self._cases
 
     def ids_in(self, case_id: str) -> Sequence[str]:
         """Ids of the questions of a case, in order.
@@ -81,16 +109,16 @@ class QuestionIndex:
         """
         if case_id not in self._cases:
             raise ValueError(f"the data has no case '{case_id}'")
-        return [name for ids in self._cases[case_id].values() for name in ids]
+        return self._ids_in[case_id]
 
     def turns_in(self, case_id: str) -> Collection[str]:
         """Published ids of the turns of a case; empty for a case that there is not."""
         return self._turns.get(case_id, {}).keys()
 
     @property
-    def ids(self) -> frozenset[str]:
+    def ids(self) -> Set[str]:
         """Ids of all questions."""
-        return frozenset(name for case_id in self._cases for name in self.ids_in(case_id))
+        return self._ids
 
     def asked_in(self, text: str) -> str:
         """The one question whose words stand in a text, such as a filled prompt.
@@ -100,18 +128,26 @@ class QuestionIndex:
         Raises:
             ValueError: There is none, or there are several.
         """
-        found = [
-            (words, name)
-            for mine in self._cases.values()
-            for words, ids in mine.items()
-            for name in ids
-            if words in text
-        ]
-        longest = max((words for words, _ in found), key=len, default="")
-        names = [name for words, name in found if words == longest]
+        found = self._standing_in(text)
+        longest = max(map(len, found), default=0)
+        names = [name for words in found if len(words) == longest for name in self._worded[words]]
         if len(names) != 1:
             raise ValueError(f"{len(names) or 'no'} questions stand in '{text[:80]}'")
         return names[0]
+
+    def _standing_in(self, text: str) -> set[str]:
+        """The wordings that stand in a text.
+
+        Only those that begin as the text goes on somewhere are compared, so that the work does
+        not grow with the questions there are.
+        """
+        return {
+            words
+            for start in range(len(text) + 1)
+            for length in self._lengths
+            for words in self._openings.get(text[start : start + length], ())
+            if text.startswith(words, start)
+        }
 
     def taker(self, case_id: str) -> Callable[[str], str]:
         """A function from a question's wording to its id, for one pass over one case.

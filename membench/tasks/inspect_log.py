@@ -49,7 +49,7 @@ def question_of(sample: Any, index: QuestionIndex) -> str:
     name = str(sample["id"])
     if name in index.ids:
         return name
-    if name in index.case_ids and len(index.ids_in(name)) == 1:
+    if index.has_case(name) and len(index.ids_in(name)) == 1:
         return index.ids_in(name)[0]
     return index.asked_in(words_of(sample["input"]))
 

@@ -19,7 +19,7 @@ from membench.adapters.environment.worker.processes import descendants
 from membench.adapters.parameters import with_folders
 from membench.adapters.registry import SystemCard, checked_parameters, create
 from membench.domain.case import Ask, Case, Finalize, Ingest, phase_of
-from membench.domain.labels import Phase, Role, Scalar
+from membench.domain.labels import SYSTEM_ROLES, Phase, Role, Scalar
 from membench.domain.system import Memory, Query, SystemContext
 from membench.harness.lanes.case_player import case_info
 from membench.llm.config import CassetteMode, GatewayConfig, ModelSpec
@@ -31,8 +31,6 @@ from membench.testing.native_rules import NATIVE_RULES
 from membench.testing.package_rules import RULES
 from membench.testing.scripted import ScriptedServer
 from membench.tokens import count_tokens
-
-ROLES = (Role.MEMORY, Role.EMBEDDER, Role.RERANKER)
 
 
 @dataclass
@@ -131,7 +129,7 @@ def play(
     with server, tempfile.TemporaryDirectory(prefix="membench-trial-") as folder:
         specs = {
             role: ModelSpec("openai/scripted-upstream", server.base_url, dimensions=width)
-            for role in ROLES
+            for role in SYSTEM_ROLES
         }
         config = GatewayConfig(roles=specs, cassette=cassette, cassette_mode=cassette_mode)
         with Gateway(config) as gateway:

@@ -159,10 +159,12 @@ def test_a_cut_that_no_case_determines_did_not_fail(capsys, runs):
 def test_the_cause_of_a_failure_is_that_of_the_last_attempt(tmp_path):
     def answer(event, error):
         status = {"status": "failed", "reason": "provider_error"} if error else {"status": "ok"}
-        line = {"case": "c", "event": event, "phase": "answer", "content": status}
+        content = {**status, "answers": [{**status, "text": "x"}]}
+        line = {"case": "c", "event": event, "phase": "answer", "attempt": 1, "content": content}
         return orjson.dumps({**line, "telemetry": {"error": error}}) + b"\n"
 
     lines = [answer(1, "no key"), answer(2, "no key"), answer(1, None), answer(2, "no model")]
+    lines += [b'{"content": {"status": "failed", "reason": "provider_error"}}\n{"content": []}\n']
     (tmp_path / "play.jsonl").touch()
     (tmp_path / "answers.jsonl").write_bytes(b"".join(lines))
     assert first_errors(tmp_path, ["provider_error"]) == [

@@ -105,6 +105,21 @@ def test_a_resumed_run_appends_a_session_after_a_torn_line(tmp_path: Path) -> No
     assert [trace.joules.tolist() for trace in log.traces] == [[100.0, 200.0], [100.0, 200.0]]
 
 
+def test_whole_lines_are_not_written_anew_when_a_torn_one_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second kill, or a full disk, would lose them."""
+    path = tmp_path / "energy.jsonl"
+    with session(path, Scripted(), period_s=3600):
+        pass
+    with path.open("ab") as file:
+        file.write(b'{"c": 0, "t": 12')
+    monkeypatch.delattr(Path, "write_bytes")
+    with session(path, Scripted(), period_s=3600):
+        pass
+    assert len(read_log(path).traces) == 2
+
+
 def test_the_idle_baseline_is_a_marked_window(tmp_path: Path) -> None:
     path, clock = tmp_path / "energy.jsonl", FakeClock()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +25,17 @@ from energy.fakes import (
     steady,
     write_log,
 )
+from membench.domain.clock import ReadClock
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
-from membench.energy.sampling.sidecar import SidecarServer
+from membench.energy.sampling.sidecar import SidecarServer, one_line
 from membench.energy.sources import automatic, choose, doctor, parse, probe
-from membench.energy.sources.base import Reading, SourceUnavailable, device_id
+from membench.energy.sources.base import EnergySource, Reading, SourceUnavailable, device_id
 from membench.energy.sources.card import SourceCard
 from membench.energy.sources.codecarbon import CodeCarbonSource, _described
+from membench.energy.sources.http import Endpoint
 from membench.energy.sources.nvml import NvmlSource, device_models
 from membench.energy.sources.rapl import RaplSource
 from membench.energy.sources.registry import get_source, list_sources, module_names
@@ -525,26 +530,97 @@ def test_prometheus_labels_may_hold_commas_and_quotes() -> None:
     assert rows == [({"a": r"x,\"y\"", "b": "2"}, 3.0)]
 
 
-def test_our_sidecar_passes_on_its_channels() -> None:
-    import threading
-
-    clock = FakeClock()
-    with SidecarServer([NvmlSource(nvml=FakeNvml())], port=0, token="secret") as server:
+@contextlib.contextmanager
+def sidecar(*sources: EnergySource, token: str = "") -> Iterator[SidecarServer]:
+    """A sidecar that serves."""
+    with SidecarServer(sources, port=0, token=token) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("MEMBENCH_ENERGY_TOKEN", "secret")
-                source = RemoteSource.parse(f"membench://127.0.0.1:{server.port}?dedicated")
-            (channel,) = source.open(clock)
-            assert channel.id == device_id("GPU-aaaa")
-            assert source.read() == [Reading(1000.0, 5000.0, 120.0)]
-            stranger = RemoteSource.parse(f"membench://127.0.0.1:{server.port}")
-            with pytest.raises(SourceUnavailable, match="401"):
-                stranger.open(clock)
+            yield server
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_our_sidecar_passes_on_its_channels() -> None:
+    clock = FakeClock()
+    with sidecar(NvmlSource(nvml=FakeNvml()), token="secret") as server:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MEMBENCH_ENERGY_TOKEN", "secret")
+            source = RemoteSource.parse(f"membench://127.0.0.1:{server.port}?dedicated")
+        (channel,) = source.open(clock)
+        assert channel.id == device_id("GPU-aaaa")
+        assert source.read() == [Reading(1000.0, 5000.0, 120.0)]
+        stranger = RemoteSource.parse(f"membench://127.0.0.1:{server.port}")
+        with pytest.raises(SourceUnavailable, match="401"):
+            stranger.open(clock)
+
+
+class Noted:
+    """A source that remembers what was done with it."""
+
+    name = "noted"
+
+    def __init__(self, readings: Sequence[Reading] = (), trouble: Exception | None = None) -> None:
+        self.done: list[str] = []
+        self._readings, self._trouble = readings, trouble
+
+    def open(self, clock: ReadClock) -> Sequence[Channel]:
+        if self._trouble is not None:
+            raise self._trouble
+        self.done.append("opened")
+        return [Channel("x", "noted", Component.GPU, Provenance.MEASURED, "fake")]
+
+    def read(self) -> Sequence[Reading]:
+        return self._readings
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+
+@pytest.mark.parametrize("trouble", [SourceUnavailable("no GPU"), OSError("no file")])
+def test_where_a_source_cannot_open_the_sidecar_closes_those_that_did(trouble: Exception) -> None:
+    first, second = Noted(), Noted(trouble=trouble)
+    with pytest.raises(type(trouble)):
+        SidecarServer([first, second], port=0)
+    assert (first.done, second.done) == (["opened", "closed"], [])
+
+
+def test_a_sidecar_that_cannot_listen_or_ends_has_closed_its_sources() -> None:
+    first, second = Noted(), Noted()
+    with SidecarServer([first], port=0) as server, pytest.raises(UsageError, match="cannot listen"):
+        SidecarServer([second], port=server.port)
+    assert first.done == second.done == ["opened", "closed"]
+
+
+@pytest.mark.parametrize("header", ["Bearer g\u00e9heim", "Bearer \u00ff\u0000", "\u00e9", ""])
+def test_a_header_that_is_no_ascii_shows_no_token(header: str) -> None:
+    with SidecarServer([], port=0, token="secret") as server:
+        assert not server.allows(header)
+        assert not server.allows(None)
+        assert server.allows("Bearer secret")
+
+
+def test_a_token_that_is_no_ascii_is_shown_as_it_is_sent() -> None:
+    with sidecar(Noted([Reading(1.0, 2.0)]), token="g\u00e9heim") as server:
+        shown = Endpoint("127.0.0.1", server.port, "g\u00e9heim")
+        assert shown.get("/channels").startswith(b"[{")
+        with pytest.raises(OSError, match="401"):
+            Endpoint("127.0.0.1", server.port, "g\u00e8heim").get("/channels")
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_readings_that_are_not_one_for_each_channel_are_not_to_be_had(count: int) -> None:
+    source = Noted([Reading(1.0, 2.0)] * count)
+    with sidecar(source) as server, pytest.raises(OSError, match="answered 503"):
+        Endpoint("127.0.0.1", server.port).get("/read")
+
+
+def test_what_a_source_says_of_its_trouble_is_one_line_of_the_reply() -> None:
+    assert one_line(OSError("no\r\nSet-Cookie: r\u00e9sum\u00e9")) == (
+        "no Set-Cookie: r\\xe9sum\\xe9"
+    )
 
 
 def test_the_sidecar_wants_a_token_off_loopback() -> None:

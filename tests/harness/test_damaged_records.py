@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
+from membench.cli.output.summary import first_errors
+from membench.experiments.finished_run import load
 from membench.harness.run import resume, start
+from membench.leaderboard.bundles.bundle import make_bundle
 from membench.records.attempts import JournalIndex, RawCaseRecords
 from membench.records.shape import is_answer, is_play, is_text
 from membench.records.spec import ExecOptions, RunSpec
@@ -54,6 +58,8 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "a list for content": change("play.jsonl", lambda ls: recall(ls).update(content=[])),
     "words for an event": change("play.jsonl", lambda ls: recall(ls).update(event="3")),
     "no telemetry": change("play.jsonl", lambda ls: recall(ls).pop("telemetry")),
+    "null for telemetry": change("play.jsonl", lambda ls: recall(ls).update(telemetry=None)),
+    "a record of no case": change("play.jsonl", lambda ls: recall(ls).pop("case")),
     "a memory that is not there": change(
         "play.jsonl", lambda ls: recall(ls)["content"].update(memories=[99_999])
     ),
@@ -78,6 +84,27 @@ def test_a_damaged_run_is_gone_on_with_and_comes_to_the_same(
     assert after.complete
     assert after.content_sha256 == before["content_sha256"]
     assert after.to_json()["metrics"] == before["metrics"]
+
+
+def test_who_reads_a_finished_run_passes_over_lines_of_another_shape(
+    finished: Path, tmp_path: Path
+) -> None:
+    """Comparing it, saying what failed in it, and making a bundle of it."""
+    run = Path(shutil.copytree(finished, tmp_path / "story"))
+    (run / "verdicts" / "calibration").mkdir(parents=True)
+    odd = [{}, {"case": read(run / "play.jsonl")[0]["case"]}, {"content": {"status": "failed"}}]
+    odd += [{"telemetry": None}, {"content": []}, {"request": "r", "values": []}]
+    judged = ("verdicts/odd.jsonl", "verdicts/calibration/odd.jsonl")
+    for name in ("play.jsonl", "answers.jsonl", "reader_gate.jsonl", *judged):
+        with (run / name).open("ab") as file:
+            file.writelines(orjson.dumps(line) + b"\n" for line in odd)
+    assert load(run).costs == load(finished).costs
+    assert first_errors(run, ["provider_error"]) == []
+    made, whole = make_bundle(run, tmp_path / "bundle"), make_bundle(finished, tmp_path / "whole")
+    for name in ("play.jsonl.gz", "answers.jsonl.gz", "reader_gate.jsonl.gz"):
+        assert (made.path / name).read_bytes() == (whole.path / name).read_bytes()
+    for name in ("verdicts.odd", "calibration.odd"):
+        assert gzip.decompress((made.path / f"{name}.jsonl.gz").read_bytes()) == b""
 
 
 def test_what_a_finished_run_holds_has_the_shapes(finished: Path) -> None:

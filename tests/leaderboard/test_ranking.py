@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from membench.leaderboard.store.ranking import (
 )
 from membench.metrics.frontier import Point, frontier
 from membench.metrics.paired import difference, holm
+from tests.work_steps import steps_of
 
 Array = NDArray[np.float64]
 
@@ -156,14 +156,15 @@ def test_with_one_case_nobody_can_be_told_apart() -> None:
     assert np.isnan(frontier_shares(stacked([[1.0]], [1]), stacked([[1.0]], [1]))).all()
 
 
-@pytest.mark.slow
-def test_five_hundred_systems_are_ranked_in_a_moment() -> None:
-    import time
+def test_the_pairs_of_a_board_are_compared_together_not_one_after_the_other() -> None:
+    """Ten times as many systems are a hundred times as many pairs, and ten times the steps."""
 
-    values, clusters = drawn(500, 10, 20, 1)
-    start = time.perf_counter()
-    rank_rows(table(values, clusters))
-    assert time.perf_counter() - start < 5
+    def work(systems: int) -> int:
+        board = table(*drawn(systems, 10, 20, 1))
+        rank_rows(board)  # what is imported is no step of ranking
+        return steps_of(lambda: rank_rows(board))
+
+    assert work(500) < 12 * work(50)
 
 
 def test_rows_that_cannot_be_told_apart_share_their_range() -> None:

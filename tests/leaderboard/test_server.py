@@ -108,6 +108,16 @@ def test_only_zips_are_taken(client: TestClient) -> None:
     assert client.post(PATH, content=b"x", headers=headers).status_code == 415
 
 
+@pytest.mark.parametrize(
+    "header", ["Bearer g\u00e9heim", "Bearer \u00ff", "B\u00e9arer t", "\u00e9"]
+)
+def test_a_header_that_is_no_ascii_is_nobodys(header: str) -> None:
+    gate = AccessControl({token_hash("t"): "alice"})
+    with pytest.raises(Refusal, match="no valid token"):
+        gate.submitter(header)
+    assert gate.submitter("Bearer t") == "alice"
+
+
 def test_a_submitter_may_post_so_often_and_no_more() -> None:
     now = [0.0]
     gate = AccessControl({token_hash("t"): "alice"}, per_hour=2, clock=lambda: now[0])

@@ -14,8 +14,8 @@ from membench.leaderboard.store.store import Store
 from membench.leaderboard.submission.server import (
     UPLOADS,
     AccessControl,
-    Patience,
     SubmissionHandler,
+    UploadPace,
     token_hash,
 )
 from membench.leaderboard.submission.submission import zipped
@@ -23,9 +23,9 @@ from membench.leaderboard.submission.submission import zipped
 HEADERS = [(b"authorization", b"Bearer t"), (b"content-type", b"application/zip")]
 
 
-def handler(root: Path, patience: Patience) -> SubmissionHandler:
+def handler(root: Path, pace: UploadPace) -> SubmissionHandler:
     gate = AccessControl({token_hash("t"): "alice"}, per_hour=100)
-    return SubmissionHandler(Store(root), gate, patience=patience)
+    return SubmissionHandler(Store(root), gate, pace=pace)
 
 
 def whole(body: bytes) -> Request:
@@ -65,7 +65,7 @@ def test_a_bundle_is_taken_in_while_another_never_comes_to_its_end(
     honest: Path, tmp_path: Path
 ) -> None:
     async def story() -> int:
-        desk = handler(tmp_path / "results", Patience())
+        desk = handler(tmp_path / "results", UploadPace())
         slow = asyncio.create_task(desk.submit(stuck()))
         await asyncio.sleep(0)
         answer = await desk.submit(whole(zipped(honest)))
@@ -77,14 +77,14 @@ def test_a_bundle_is_taken_in_while_another_never_comes_to_its_end(
 
 
 @pytest.mark.parametrize(
-    ("request_of", "patience"),
-    [(stuck, Patience(total_s=0.0)), (dripping, Patience(grace_s=0.0, bytes_per_s=1e12))],
+    ("request_of", "pace"),
+    [(stuck, UploadPace(total_s=0.0)), (dripping, UploadPace(grace_s=0.0, bytes_per_s=1e12))],
     ids=["in time", "rate"],
 )
 def test_an_upload_is_ended_by_time_and_by_rate(
-    request_of: Any, patience: Patience, tmp_path: Path
+    request_of: Any, pace: UploadPace, tmp_path: Path
 ) -> None:
-    answer = asyncio.run(handler(tmp_path, patience).submit(request_of()))
+    answer = asyncio.run(handler(tmp_path, pace).submit(request_of()))
     assert answer.status_code == 408
     assert orjson.loads(answer.body)["remedy"]
     assert list(tmp_path.iterdir()) == []
@@ -92,7 +92,7 @@ def test_an_upload_is_ended_by_time_and_by_rate(
 
 def test_uploads_at_once_are_counted(tmp_path: Path) -> None:
     async def story() -> int:
-        desk = handler(tmp_path, Patience())
+        desk = handler(tmp_path, UploadPace())
         slow = [asyncio.create_task(desk.submit(stuck())) for _ in range(UPLOADS)]
         await asyncio.sleep(0)
         answer = await desk.submit(whole(b"PK"))

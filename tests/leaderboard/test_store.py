@@ -11,6 +11,7 @@ import pytest
 from membench.leaderboard.store.index import FOLDER, refresh
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import Rejected, verify
+from membench.leaderboard.validation.rules import RuleViolation
 from membench.testing.boards import BoardPlan, write_store
 from tests.leaderboard.conftest import Spoil
 
@@ -35,6 +36,16 @@ def test_a_refused_bundle_leaves_nothing(tmp_path: Path, spoil: Spoil) -> None:
     with pytest.raises(Rejected, match=r"wire\.name"):
         Store(tmp_path / "results").add(spoil.path, verify(spoil.path))
     assert not (tmp_path / "results").exists()
+
+
+def test_a_bundle_that_is_damaged_while_it_is_taken_in_leaves_nothing(
+    tmp_path: Path, honest: Path, copy: Path
+) -> None:
+    verification = verify(honest)
+    (copy / "SHA256SUMS").unlink()
+    with pytest.raises(RuleViolation):
+        Store(tmp_path / "results").add(copy, verification)
+    assert list((tmp_path / "results" / "locomo").iterdir()) == []
 
 
 def test_the_same_bundle_twice_is_a_replay(store: Store, honest: Path) -> None:

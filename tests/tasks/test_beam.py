@@ -16,10 +16,12 @@ from membench.domain.errors import DataError
 from membench.domain.outcome import Answered, Outcome, PlayedCase
 from membench.domain.score import Verdict
 from membench.tasks.beam.gold import ABILITIES, ORDERING, BeamQuestion
+from membench.tasks.beam.loader import History
 from membench.tasks.beam.markers import without_markers
 from membench.tasks.beam.ordering import aligned, compare
 from membench.tasks.beam.requests import kind_of, requests, wanted
 from membench.tasks.beam.scoring import score_case
+from membench.tasks.files.node import Node
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_source
 from membench.tasks.registry import get_task
@@ -71,6 +73,24 @@ def test_the_chats_of_a_tier_are_found_in_the_order_of_their_numbers(tmp_path, f
     assert found.partial
     assert [gold.case_id for _, gold in load(TASK(), found)] == ["500K/2", "500K/10"]
     assert find_source(TASK, "500K", tmp_path / under).path == found.path
+
+
+class GoneThrough(dict):
+    """Counts how often all of it is gone through."""
+
+    times = 0
+
+    def values(self):
+        GoneThrough.times += 1
+        return super().values()
+
+
+def test_a_message_is_numbered_without_going_through_those_before_it():
+    batch = [{"role": "user", "id": number % 3, "content": "Hello."} for number in range(9)]
+    history = History(positions=GoneThrough())
+    history.read(Node(batch, Path("chat.json"), ""))
+    assert [turn.id for turn in history.sessions[0].turns] == [f"m{n}" for n in range(9)]
+    assert GoneThrough.times == 0
 
 
 def test_a_chat_without_its_questions_is_refused(tmp_path):

@@ -32,6 +32,7 @@ from membench.adapters.environment.pythons import Interpreter, everyone_may_ente
 from membench.adapters.environment.uv import SOURCES, find_uv, uv_variables
 from membench.domain.errors import DataError, UsageError, UserError
 from membench.domain.labels import JsonObject, JsonView
+from membench.domain.whole_file import written_whole
 
 VARIABLE = "MEMBENCH_CACHE"
 MARKER = "membench.json"
@@ -208,9 +209,6 @@ def _folder(card: SystemCard, python: Interpreter) -> Path:
     return root / "environments" / hashlib.sha256(content).hexdigest()[:16]
 
 
-# --- Python and uv -------------------------------------------------------------------------------
-
-
 # --- building ------------------------------------------------------------------------------------
 
 
@@ -313,7 +311,8 @@ def _marker(folder: Path) -> JsonObject | None:
 
 
 def _write_marker(folder: Path, content: JsonView) -> None:
-    (folder / MARKER).write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with written_whole(folder / MARKER) as file:
+        file.write(json.dumps(content, indent=1).encode())
 
 
 def _join(folder: Path, name: str) -> None:

@@ -30,6 +30,7 @@ from membench.records.energy_summary import EnergySummary, PhaseEnergy
 from membench.records.journal import read_lines
 from membench.records.memory_gate import memory_gate_lines
 from membench.records.run_directory import RunDir
+from membench.records.shape import is_answer, is_play, is_verdict
 from membench.records.summary import (
     Summary,
     never_scored,
@@ -398,10 +399,11 @@ def first_errors(path: Path | None, reasons: Iterable[str]) -> list[str]:
     """
     if path is None:
         return []
-    files = [path / "play.jsonl", path / "answers.jsonl", *sorted(path.glob("verdicts/*.jsonl"))]
+    files = [(path / "play.jsonl", is_play), (path / "answers.jsonl", is_answer)]
+    files += [(file, is_verdict) for file in sorted(path.glob("verdicts/*.jsonl"))]
     wanted, errors = set(reasons) - FOLLOWING, []
-    for file in files:
-        for line in still_failed(file):
+    for file, shape in files:
+        for line in still_failed(filter(shape, read_lines(file))):
             reason = line.get("content", line).get("reason")
             if reason in wanted:
                 wanted.discard(reason)
@@ -410,10 +412,10 @@ def first_errors(path: Path | None, reasons: Iterable[str]) -> list[str]:
     return errors
 
 
-def still_failed(file: Path) -> list[JsonView]:
+def still_failed(lines: Iterable[JsonView]) -> list[JsonView]:
     """The failed lines of a journal that no later line about the same thing has replaced."""
     failed: dict[tuple[object, ...], JsonView] = {}
-    for line in read_lines(file):
+    for line in lines:
         key = tuple(line.get(name) for name in ("case", "event", "phase", "request"))
         failed.pop(key, None)
         if line.get("content", line).get("status") == "failed":

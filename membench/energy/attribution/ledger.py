@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -243,37 +243,45 @@ def attribute(
     seen = [span for span in spans if span.node == 0] if curves and columns.have_usage else []
     fitted = fit(curves, seen, seed)
     parts = all_channels(log, table, spans, baseline, fitted)
-    bare = EnergyLedger(
-        **_totals(parts, table, mixed, log),
+    totals = _Totals(parts, log.selection, mixed)
+    phases = [name for name in table.buckets if name not in {JUDGE, ABANDONED}]
+    figures = {name: totals.over(name) for name in phases}
+    return EnergyLedger(
+        total=totals.over(TOTAL),
+        phases=figures,
+        roles={name: _roles(parts, name, mixed) for name in phases},
+        idle=totals.over(IDLE, "a model of activity has no idle share"),
+        unattributed=totals.over(UNATTRIBUTED, "a model of activity leaves nothing over"),
+        judge=totals.over(JUDGE, "no judge was run"),
+        outside=totals.over(OUTSIDE, "a model of activity has no outside"),
+        work=_work(parts, table, spans, figures),
         channels=tuple(log.channels().values()),
         selection=log.selection,
         fit=fitted,
         baseline=baseline,
     )
-    return replace(bare, work=_work(parts, table, spans, bare.phases))
 
 
-def _totals(
-    parts: Sequence[ChannelFigures], table: SpanTable, mixed: bool, log: SampleLog
-) -> JsonObject:
-    """Every bucket's figure over all channels."""
+@dataclass(frozen=True)
+class _Totals:
+    """Figures of a bucket over all channels.
 
-    def over(name: str, note: str = "no energy source") -> EnergyFigure:
-        figures = [part.figures[name] for part in parts if name in part.figures]
+    Attributes:
+        parts: Figures by channel.
+        selection: Why there are none, if so.
+        mixed: Whether unlike labels may be added.
+    """
+
+    parts: Sequence[ChannelFigures]
+    selection: Sequence[str]
+    mixed: bool
+
+    def over(self, name: str, note: str = "no energy source") -> EnergyFigure:
+        """The figure of a bucket; unavailable, with a note, where no channel has one."""
+        figures = [part.figures[name] for part in self.parts if name in part.figures]
         if figures:
-            return combine(figures, allow_mixed=mixed)
-        return unavailable("; ".join(log.selection) or note if not parts else note)
-
-    phases = [name for name in table.buckets if name not in {JUDGE, ABANDONED}]
-    return {
-        "total": over(TOTAL),
-        "phases": {name: over(name) for name in phases},
-        "roles": {name: _roles(parts, name, mixed) for name in phases},
-        "idle": over(IDLE, "a model of activity has no idle share"),
-        "unattributed": over(UNATTRIBUTED, "a model of activity leaves nothing over"),
-        "judge": over(JUDGE, "no judge was run"),
-        "outside": over(OUTSIDE, "a model of activity has no outside"),
-    }
+            return combine(figures, allow_mixed=self.mixed)
+        return unavailable("; ".join(self.selection) or note if not self.parts else note)
 
 
 def _roles(parts: Sequence[ChannelFigures], phase: str, mixed: bool) -> dict[str, EnergyFigure]:

@@ -8,6 +8,7 @@ zero. Lines are handed to the operating system as they are written.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections import defaultdict, deque
@@ -182,10 +183,9 @@ class EnergySession:
     # --- inside ------------------------------------------------------------------------------
 
     def _mend_last_line(self) -> None:
-        """A killed session may have left half a line behind; end it."""
-        if self.path.stat().st_size and not self.path.read_bytes().endswith(b"\n"):
-            text = self.path.read_bytes()
-            self.path.write_bytes(text[: text.rfind(b"\n") + 1])
+        """A killed session may have left half a line behind; cut it off."""
+        if self.path.stat().st_size and not (text := self.path.read_bytes()).endswith(b"\n"):
+            os.truncate(self.path, text.rfind(b"\n") + 1)
 
     def _session_line(self) -> bytes:
         return entry_line(

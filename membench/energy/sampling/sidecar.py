@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Sequence
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 from typing import Any
@@ -57,14 +58,18 @@ class SidecarServer(ThreadingHTTPServer):
             )
         clock = Clock.start().now
         self._sources = tuple(sources)
-        self._channels: list[Channel] = [c for s in self._sources for c in s.open(clock)]
         self._token = token
         self._lock = Lock()
-        try:
-            super().__init__((host, port), _Handler)
-        except OSError as error:
-            self._close_sources()
-            raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        self._channels: list[Channel] = []
+        with ExitStack() as self._opened:
+            for source in self._sources:
+                self._channels += source.open(clock)
+                self._opened.callback(source.close)
+            try:
+                super().__init__((host, port), _Handler)
+            except OSError as error:
+                raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+            self._opened = self._opened.pop_all()
 
     @property
     def port(self) -> int:
@@ -75,10 +80,16 @@ class SidecarServer(ThreadingHTTPServer):
         """Whether a caller showed the token."""
         if not self._token:
             return True
-        return hmac.compare_digest(header or "", f"Bearer {self._token}")
+        shown = (header or "").encode(errors="surrogatepass")
+        return hmac.compare_digest(shown, f"Bearer {self._token}".encode())
 
     def page(self, path: str) -> Any:
-        """The content of a page; None if there is no such page."""
+        """The content of a page; None if there is no such page.
+
+        Raises:
+            OSError, RuntimeError: A source could not be read.
+            ValueError: It gave more readings than it has channels, or fewer.
+        """
         if path == "/channels":
             return [channel.to_json() for channel in self._channels]
         if path == "/read":
@@ -93,11 +104,12 @@ class SidecarServer(ThreadingHTTPServer):
     def server_close(self) -> None:
         """Stop listening and release the sources."""
         super().server_close()
-        self._close_sources()
+        self._opened.close()
 
-    def _close_sources(self) -> None:
-        for source in self._sources:
-            source.close()
+
+def one_line(error: Exception) -> str:
+    """What went wrong, as the one line in ASCII that the head of a reply has room for."""
+    return " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,8 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             content = self.server.page(self.path)
-        except (OSError, RuntimeError) as error:
-            self.send_error(503, str(error))
+        except (OSError, RuntimeError, ValueError) as error:
+            self.send_error(503, one_line(error))
             return
         if content is None:
             self.send_error(404)

@@ -156,9 +156,9 @@ def _wave_phase(
     ]
     for result in engine.run_on(steps):
         assert isinstance(result.job, WaveStep)
-        number = next(n for n, job in enumerate(wave) if job.case.id == result.job.case)
         if isinstance(result, JobDone):
             continue
+        number = next(n for n, job in enumerate(wave) if job.case.id == result.job.case)
         lane = number % len(engine)
         lost.add(lane)
         engine.drop(lane)

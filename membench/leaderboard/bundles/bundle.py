@@ -27,7 +27,14 @@ from membench.records.journal import read_lines
 from membench.records.manifest import SystemEntry
 from membench.records.run_directory import RunDir
 from membench.records.scores import stream_scores
-from membench.records.shape import Shape, is_answer, is_play, is_text
+from membench.records.shape import (
+    Shape,
+    is_answer,
+    is_gate_answer,
+    is_play,
+    is_text,
+    is_verdict,
+)
 from membench.tasks.registry import get_task
 
 
@@ -119,7 +126,7 @@ def line_files(run: RunDir, *, text_allowed: bool) -> Iterator[tuple[str, Iterat
     if run.energy.exists():
         yield layout.ENERGY, map(redact.energy, read_lines(run.energy))
     if run.gate.exists():
-        yield layout.GATE, map(redact.gate, read_lines(run.gate))
+        yield layout.GATE, map(redact.gate, filter(is_gate_answer, read_lines(run.gate)))
 
 
 def judge_files(run: RunDir) -> Iterator[tuple[str, Iterator[JsonView]]]:
@@ -129,7 +136,7 @@ def judge_files(run: RunDir) -> Iterator[tuple[str, Iterator[JsonView]]]:
         for key in keys:
             path = folder / f"{key}.jsonl"
             if path.exists():
-                yield f"{kind}.{key}.jsonl.gz", map(redact.verdict, read_lines(path))
+                yield f"{kind}.{key}.jsonl.gz", verdict_lines(path)
 
 
 def check_named(system: SystemEntry) -> None:
@@ -151,6 +158,11 @@ def play_lines(path: Path, *, text_allowed: bool) -> Iterator[JsonObject]:
     yield from (redact.play(line, text_allowed=text_allowed) for line in indexed(played, "event"))
     late = [line for line in played.notes if line.get("late") or line.get("carried_over")]
     yield from map(redact.note, sorted(late, key=lambda line: str(line.get("of", ""))))
+
+
+def verdict_lines(path: Path) -> Iterator[JsonObject]:
+    """What a judge said, line by line."""
+    return map(redact.verdict, filter(is_verdict, read_lines(path)))
 
 
 def records(path: Path, shape: Shape, number: str) -> Iterator[JsonObject]:

@@ -1,16 +1,22 @@
-"""The index: every row of the board as three Parquet tables, rebuilt from the store at any time.
+"""The index: every row of the board as Parquet tables, rebuilt from the store at any time.
 
 `runs` has one line per bundle, keyed by the hash of its manifest, `figures` one per (run, figure),
-`cells` one per (run, headline figure) with its sums by case. Only bundles that are new or whose
-checksums or badge changed on disk are read again. The server alone writes Parquet.
+`cells` one per (run, headline figure) with its sums by case, `refused` one per folder that is no
+row. Only bundles that are new or whose checksums, badge or refusal changed on disk are read again.
+
+The tables lie in one zip file that is named by their version, so that one move replaces all of
+them: no reader sees tables of different times or versions. The server alone writes Parquet.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import io
 import os
-import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +25,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from membench.domain.labels import JsonObject, JsonView
+from membench.domain.whole_file import written_whole
 from membench.energy.verification.repeats import Repeat, verdict_of
 from membench.leaderboard.bundles import layout
 from membench.leaderboard.store.bundle_lines import BundleRows, read_lines
@@ -43,14 +50,19 @@ Frame: TypeAlias = Any
 """A `pandas.DataFrame`; pandas has no types and is imported where it is used."""
 
 FOLDER = "_index"
-TABLES = ("runs", "figures", "cells")
-VERSION = 22
+TABLES = ("runs", "figures", "cells", "refused")
+VERSION = 23
 """Of the tables' shape: an index of another version is built anew."""
+
+FILE = f"v{VERSION}.zip"
+LOCK = ".lock"
+UNFINISHED = frozenset({"check.ended", "check.limits"})
+"""Rules that say of a check that it did not come to its end; the next one may."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """The three tables in memory, with decisions applied.
+    """The tables in memory, with decisions applied.
 
     Attributes:
         runs: One line per bundle and tombstone.
@@ -70,15 +82,25 @@ class Index:
 def refresh(store: Store) -> Index:
     """Bring the index up to date and load it."""
     tables = stored_tables(store)
-    known = dict(zip(tables["runs"]["run_id"], tables["runs"]["key"], strict=True))
+    known = keys_in(tables)
     wanted = {entry.run_id: (entry, key_of(store, entry)) for entry in store.entries()}
     fresh = {run: pair for run, pair in wanted.items() if known.get(run) != pair[1]}
-    gone = set(known) - set(wanted)
-    problems: dict[str, str] = {}
-    if fresh or gone:
-        tables = merged(tables, store, fresh, gone, problems)
+    read = read_all(store, fresh)
+    tables = replaced(tables, read.lines, set(fresh) | (set(known) - set(wanted)))
+    if keys_in(tables) != known:
         write_tables(store, tables)
-    return load(store, tables, problems)
+    refused = tables["refused"]
+    told = dict(zip(refused["run_id"], refused["problem"], strict=True))
+    return load(store, tables, told | read.unread)
+
+
+def keys_in(tables: Mapping[str, Frame]) -> dict[str, str]:
+    """The key under which each run of the tables was read, those that were refused included."""
+    return {
+        run: key
+        for table in ("runs", "refused")
+        for run, key in zip(tables[table]["run_id"], tables[table]["key"], strict=True)
+    }
 
 
 def key_of(store: Store, entry: BundleEntry) -> str:
@@ -103,12 +125,14 @@ def stored_tables(store: Store) -> dict[str, Frame]:
     """The tables on disk, or empty ones."""
     import pandas as pd
 
-    folder = index_folder(store)
-    if (folder / f"v{VERSION}").is_file() and all(
-        (folder / f"{t}.parquet").is_file() for t in TABLES
-    ):
-        return {table: pd.read_parquet(folder / f"{table}.parquet") for table in TABLES}
-    return empty_tables()
+    try:
+        with zipfile.ZipFile(index_folder(store) / FILE) as packed:
+            return {
+                table: pd.read_parquet(io.BytesIO(packed.read(f"{table}.parquet")))
+                for table in TABLES
+            }
+    except (FileNotFoundError, zipfile.BadZipFile, KeyError):
+        return empty_tables()
 
 
 def empty_tables() -> dict[str, Frame]:
@@ -119,36 +143,71 @@ def empty_tables() -> dict[str, Frame]:
         "runs": pd.DataFrame(columns=["run_id", "key"]),
         "figures": pd.DataFrame(columns=["run_id", "name", "value", "low", "high", "n", "few"]),
         "cells": pd.DataFrame(columns=["run_id", "name", "sums", "counts"]),
+        "refused": pd.DataFrame(columns=["run_id", "key", "problem"]),
     }
 
 
-def merged(
-    tables: Mapping[str, Frame],
-    store: Store,
-    fresh: Mapping[str, tuple[BundleEntry, str]],
-    gone: set[str],
-    problems: dict[str, str],
-) -> dict[str, Frame]:
-    """Replace the lines of fresh runs and drop those of runs that are gone.
+@dataclass
+class ReadBundles:
+    """What was read of fresh bundles.
 
-    A folder that is no bundle is named in `problems` and hides no other.
+    Attributes:
+        lines: New lines by table.
+        unread: Why a folder could not be read this time, by run id; the next refresh tries again.
     """
+
+    lines: dict[str, list[JsonObject]] = field(default_factory=lambda: {t: [] for t in TABLES})
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+def read_all(store: Store, fresh: Mapping[str, tuple[BundleEntry, str]]) -> ReadBundles:
+    """Read fresh bundles; a folder that is none hides no other."""
+    read = ReadBundles()
+    for entry, key in fresh.values():
+        try:
+            for table, line in lines_of(store, entry, key):
+                read.lines[table].append(line)
+        except Exception as error:
+            read.unread[entry.run_id] = problem_of(error)
+    return read
+
+
+def lines_of(store: Store, entry: BundleEntry, key: str) -> list[tuple[str, JsonObject]]:
+    """One bundle as lines of the tables; a folder that is no row is one of `refused`.
+
+    Raises:
+        Exception: It could not be read, which says nothing of its content.
+    """
+    refusal = refusal_of(store.root, entry.run_id, bundle_sha256(entry.path))
+    problem = str(refusal)
+    if refusal is None:
+        try:
+            return list(row_lines(read_row(store, entry), key))
+        except Exception as error:
+            if not is_about_content(error):
+                raise
+            problem = problem_of(error)
+    return [("refused", {"run_id": entry.run_id, "key": key, "problem": problem})]
+
+
+def is_about_content(error: Exception) -> bool:
+    """Whether what was read is at fault: no file that would not open, no check that was ended."""
+    if isinstance(error, Rejected):
+        return not any(finding.rule in UNFINISHED for finding in error.findings)
+    return not isinstance(error, MemoryError) and getattr(error, "errno", None) is None
+
+
+def problem_of(error: Exception) -> str:
+    """What the board says of a folder that is no row."""
+    return f"{type(error).__name__}: {error}"[:300]
+
+
+def replaced(
+    tables: Mapping[str, Frame], lines: Mapping[str, list[JsonObject]], out: set[str]
+) -> dict[str, Frame]:
+    """Drop the lines of some runs, and add others."""
     import pandas as pd
 
-    lines: dict[str, list[JsonObject]] = {table: [] for table in TABLES}
-    for entry, key in fresh.values():
-        refusal = refusal_of(store.root, entry.run_id, bundle_sha256(entry.path))
-        if refusal is not None:
-            problems[entry.run_id] = str(refusal)
-            continue
-        try:
-            row = read_row(store, entry)
-        except Exception as error:
-            problems[entry.run_id] = f"{type(error).__name__}: {error}"[:300]
-            continue
-        for table, line in row_lines(row, key):
-            lines[table].append(line)
-    out = set(fresh) | gone
     result = {}
     for table in TABLES:
         old = tables[table][~tables[table]["run_id"].isin(out)]
@@ -159,7 +218,7 @@ def merged(
 
 
 def row_lines(row: BundleFigures, key: str) -> Iterator[tuple[str, JsonObject]]:
-    """A row as lines of the three tables."""
+    """A row as lines of the tables."""
     run_id = row.facts["run_id"]
     yield "runs", {**row.facts, "key": key}
     for name, figure in row.figures.items():
@@ -279,12 +338,22 @@ def write_tables(store: Store, tables: Mapping[str, Frame]) -> None:
     """Replace the index; readers see the old one or the new one."""
     folder = index_folder(store)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"v{VERSION}").touch()
-    for table, frame in tables.items():
-        handle, name = tempfile.mkstemp(prefix=f".{table}.", dir=folder)
-        os.close(handle)
-        frame.to_parquet(name, compression="zstd", index=False)
-        Path(name).replace(folder / f"{table}.parquet")
+    with locked(folder):
+        with written_whole(folder / FILE) as file, zipfile.ZipFile(file, "w") as packed:
+            for table in TABLES:
+                data = tables[table].to_parquet(None, compression="zstd", index=False)
+                packed.writestr(f"{table}.parquet", data)
+        for other in folder.iterdir():
+            if other.is_file() and other.name not in (FILE, LOCK):
+                other.unlink()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time writes an index."""
+    with (folder / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def index_folder(store: Store) -> Path:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from membench.domain.errors import UsageError, UserError
+from membench.domain.whole_file import written_whole
 from membench.leaderboard.store.store import ADJUDICATIONS, BADGES
 from membench.records.canonical import canonical_json
 
@@ -92,7 +93,8 @@ def sign(results: Path, key_file: Path) -> str:
         "signature": base64.b64encode(key.sign(signed.to_bytes())).decode(),
     }
     text = orjson.dumps(line, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    (results / BADGES / SIGNATURE).write_bytes(text)
+    with written_whole(results / BADGES / SIGNATURE) as file:
+        file.write(text)
     return public_text(key)
 
 

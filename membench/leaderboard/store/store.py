@@ -146,9 +146,10 @@ class Store:
             work.chmod(0o755)
             work.rename(target)
         except OSError as error:
-            shutil.rmtree(work, ignore_errors=True)
             taken = Finding("identity.run", run_id, f"cannot be stored ({error.strerror})")
             raise Rejected([taken]) from None
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
         self.write_badge(verification, submitter)
         return BundleEntry(run_id, task, target)
 

@@ -41,7 +41,7 @@ HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class UploadPace:
     """How slow an upload may be.
 
     Attributes:
@@ -55,7 +55,7 @@ class Patience:
     bytes_per_s: float = 16_384.0
 
 
-PATIENCE = Patience()
+PACE = UploadPace()
 
 
 class Refusal(Exception):
@@ -153,13 +153,13 @@ class SubmissionHandler:
         store: Where accepted ones go.
         gate: Who may post.
         data: The board's benchmark data.
-        patience: How slow an upload may be.
+        pace: How slow an upload may be.
     """
 
     store: Store
     gate: AccessControl
     data: Path | None = None
-    patience: Patience = PATIENCE
+    pace: UploadPace = PACE
 
     def __post_init__(self) -> None:
         """One bundle is verified at a time; an upload holds no lock."""
@@ -192,7 +192,7 @@ class SubmissionHandler:
             raise Refusal(503, f"{UPLOADS} bundles are being received", "Try again in a minute.")
         self._receiving += 1
         try:
-            await receive(request, path, patience=self.patience)
+            await receive(request, path, pace=self.pace)
         finally:
             self._receiving -= 1
 
@@ -238,7 +238,7 @@ async def receive(
     request: Request,
     path: Path,
     limit: int = LIMITS.wire_bytes,
-    patience: Patience = PATIENCE,
+    pace: UploadPace = PACE,
 ) -> None:
     """Write a request's body to a file, counting.
 
@@ -250,15 +250,15 @@ async def receive(
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise Refusal(413, f"more than {limit:,} bytes", "Submit one run per bundle.")
-    slow = Refusal(408, f"not sent within {patience.total_s:g} s", "Try again, or use --pr DIR.")
+    slow = Refusal(408, f"not sent within {pace.total_s:g} s", "Try again, or use --pr DIR.")
     try:
-        async with asyncio.timeout(patience.total_s):
-            await write_body(request, path, limit, patience)
+        async with asyncio.timeout(pace.total_s):
+            await write_body(request, path, limit, pace)
     except TimeoutError:
         raise slow from None
 
 
-async def write_body(request: Request, path: Path, limit: int, patience: Patience) -> None:
+async def write_body(request: Request, path: Path, limit: int, pace: UploadPace) -> None:
     """Write a request's body to a file, looking at size and rate with every part."""
     count, started = 0, time.monotonic()
     with path.open("wb") as file:
@@ -267,8 +267,8 @@ async def write_body(request: Request, path: Path, limit: int, patience: Patienc
             if count > limit:
                 raise Refusal(413, f"more than {limit:,} bytes", "Submit one run per bundle.")
             spent = time.monotonic() - started
-            if spent > patience.grace_s and count < patience.bytes_per_s * spent:
-                least = f"slower than {patience.bytes_per_s:,.0f} bytes a second"
+            if spent > pace.grace_s and count < pace.bytes_per_s * spent:
+                least = f"slower than {pace.bytes_per_s:,.0f} bytes a second"
                 raise Refusal(408, least, "Try again, or use --pr DIR.")
             file.write(chunk)
 

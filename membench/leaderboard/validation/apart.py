@@ -18,7 +18,6 @@ from pathlib import Path
 
 import orjson
 
-from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.validation import Verification, verify
 from membench.leaderboard.validation.parsing import BundleHead
@@ -119,11 +118,7 @@ def from_json(stored: JsonView) -> Verification:
 def main(arguments: list[str]) -> int:
     """Check the bundle that is named, and print the result for the process that asked."""
     path, *data = map(Path, arguments)
-    try:
-        result = verify(path, data[0] if data else None)
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    result = verify(path, data[0] if data else None)
     sys.stdout.buffer.write(orjson.dumps(to_json(result)))
     return 0
 

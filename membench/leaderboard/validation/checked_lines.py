@@ -23,7 +23,7 @@ from membench.domain.score import Score
 from membench.leaderboard.bundles.score_table import ScoreLines, unpacked_rows
 
 
-class WorkFolder:
+class LinesFolder:
     """A temporary folder that is removed with the last thing that needs it."""
 
     def __init__(self) -> None:
@@ -33,9 +33,9 @@ class WorkFolder:
 
 
 class LinesFile:
-    """Lines in a work folder."""
+    """Lines in the folder of a bundle's lines."""
 
-    def __init__(self, folder: WorkFolder, name: str, lines: Iterable[JsonView]) -> None:
+    def __init__(self, folder: LinesFolder, name: str, lines: Iterable[JsonView]) -> None:
         """Write the lines, one after the other."""
         self._folder = folder
         self.path = folder.path / name

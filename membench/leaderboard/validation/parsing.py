@@ -38,7 +38,7 @@ from membench.leaderboard.bundles.score_schema import (
 )
 from membench.leaderboard.bundles.score_table import ScoreLines
 from membench.leaderboard.bundles.withholding import private
-from membench.leaderboard.validation.checked_lines import LinesFile, ScoreFile, WorkFolder
+from membench.leaderboard.validation.checked_lines import LinesFile, LinesFolder, ScoreFile
 from membench.leaderboard.validation.rules import RuleViolation
 from membench.leaderboard.validation.strict import parse_lines, parse_object
 from membench.leaderboard.validation.unpacking import UnpackedBundle
@@ -111,7 +111,7 @@ def parse_bundle(opened: UnpackedBundle, limits: Limits = LIMITS) -> ParsedBundl
     check_version(summary, layout.SUMMARY)
     check_model(manifest_schema.Manifest, manifest, layout.MANIFEST, "schema.manifest")
     check_model(summary_schema.Summary, summary, layout.SUMMARY, "schema.summary")
-    folder = WorkFolder()
+    folder = LinesFolder()
     read = partial(read_file, opened, folder, limits)
     texts = read(layout.TEXTS, TextLine, with_empty_text)
     answers = read(layout.ANSWERS, AnswerLine)
@@ -192,7 +192,7 @@ def check_model(model: type[StrictModel], value: object, location: str, rule: st
 
 def read_file(
     opened: UnpackedBundle,
-    folder: WorkFolder,
+    folder: LinesFolder,
     limits: Limits,
     name: str,
     model: object,

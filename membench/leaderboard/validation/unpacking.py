@@ -13,6 +13,7 @@ import re
 import stat
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ def check_names(names: Iterable[str], limits: Limits) -> None:
     for name in names:
         if not allowed(name):
             raise RuleViolation("wire.name", repr(name[:80]), "is no file of a bundle")
-    twice = {name for name in names if names.count(name) > 1}
+    twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise RuleViolation("wire.duplicate", min(twice), "is there more than once")
 

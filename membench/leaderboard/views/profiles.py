@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from membench.adapters.registry import discover
 from membench.domain.errors import DataError
-from membench.domain.labels import JsonObject, Phase, Role
+from membench.domain.labels import SYSTEM_ROLES, JsonObject, Phase, Role
 from membench.energy.attribution.coefficients import table as coefficients
 from membench.experiments.profile import Profile, read
 from membench.experiments.profile_costs import (
@@ -168,7 +168,7 @@ def phase_lines(made: Profile) -> Iterator[JsonObject]:
     """The phases of one system."""
     longest = made.lengths[-1]
     for phase in (Phase.INGEST, Phase.FINALIZE, Phase.RECALL):
-        for role in (Role.MEMORY, Role.EMBEDDER, Role.RERANKER):
+        for role in SYSTEM_ROLES:
             use = asked(longest, role, phase)
             if use.calls:
                 yield {

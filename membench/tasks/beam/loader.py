@@ -88,12 +88,14 @@ class History:
     Attributes:
         sessions: What was read, in order.
         positions: Message id of the file -> public turn ids; more than one where ids restart.
+        count: How many messages were read.
         markers: Markers that were taken out.
         blank: Messages that say nothing.
     """
 
     sessions: list[Session] = field(default_factory=list)
     positions: dict[str, list[str]] = field(default_factory=dict)
+    count: int = 0
     markers: int = 0
     blank: int = 0
 
@@ -115,7 +117,8 @@ class History:
         content, found = without_markers(message["content"].string())
         self.markers += found
         role = message["role"].one_of(("user", "assistant"))
-        name = f"m{sum(map(len, self.positions.values()))}"
+        name = f"m{self.count}"
+        self.count += 1
         self.positions.setdefault(str(message["id"].integer()), []).append(name)
         if not content.strip():
             self.blank += 1

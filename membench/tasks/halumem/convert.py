@@ -23,6 +23,7 @@ import orjson
 
 from membench.domain.errors import Reason, UserError
 from membench.domain.labels import JsonObject
+from membench.domain.whole_file import written_whole
 from membench.tasks.base import request_id
 from membench.tasks.files.jsonl import json_lines
 from membench.tasks.files.node import Node
@@ -178,7 +179,7 @@ def read_scores(path: Path) -> Node:
 
 def write_lines(path: Path, lines: Iterable[Line]) -> None:
     """Write JSON Lines."""
-    with path.open("wb") as file:
+    with written_whole(path) as file:
         for line in lines:
             file.write(orjson.dumps(line) + b"\n")
 
