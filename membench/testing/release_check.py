@@ -19,7 +19,7 @@ from membench.adapters.environment.problem import EnvironmentProblem
 from membench.adapters.environment.pythons import find_python
 from membench.adapters.environment.uv import find_uv, uv_variables
 from membench.adapters.registry import SystemCard, get_card
-from membench.domain.errors import DataError, UsageError
+from membench.domain.errors import DataError, SystemFault, UsageError
 from membench.experiments.profile import Profile, RoleProfile
 from membench.testing import profile
 from membench.testing.conformance import CheckResult
@@ -42,7 +42,7 @@ class ReleaseCheck:
         problem: Why it does not install; empty if it does.
         differences: Every check and every count that came out otherwise, in words.
         folder: A copy of the system's folder for the new release.
-        profile: Its profile, None if it does not install.
+        profile: Its profile, None if it does not install or play.
         added: Checks that membench has got since the stored report was made, with their outcome.
     """
 
@@ -107,10 +107,14 @@ def check_release(
     made, replay = check_package(
         newer, write=True, report=lambda name: report(f"{card.name}: {name}")
     )
-    lengths = [length.turns for length in known.lengths] if known else profile.LENGTHS
-    measured = profile.measure(newer, known.parameters if known else {}, lengths, report)
     differences = [*checks_differ(card, made.results, replay)]
-    differences += profiles_differ(known, measured) if known else []
+    lengths = [length.turns for length in known.lengths] if known else profile.LENGTHS
+    measured = None
+    try:
+        measured = profile.measure(newer, known.parameters if known else {}, lengths, report)
+        differences += profiles_differ(known, measured) if known else []
+    except SystemFault as fault:
+        differences.append(f"profile: {fault}")
     added = tuple(checks_added(card, made.results))
     return ReleaseCheck(
         card.name, card.version, new, "", tuple(differences), folder, measured, added

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from membench.adapters.registry import get_card
-from membench.domain.errors import DataError, UsageError
+from membench.domain.errors import DataError, Reason, SystemFault, UsageError
 from membench.domain.labels import Phase, Role
 from membench.experiments.profile import LengthProfile, PhaseProfile, Profile, RoleProfile
 from membench.testing import release_check
@@ -82,3 +82,33 @@ def test_a_check_that_is_newer_than_the_stored_report_says_nothing_of_the_releas
 def test_a_built_in_system_has_no_releases(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no releases"):
         release_check.check_release(get_card("bm25"), None, tmp_path, lambda _: None)
+
+
+def test_a_release_that_cannot_be_played_is_told_with_the_checks_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package's newest release no longer holds what the adapter imports."""
+    card = get_card("qdrant")
+    stored = read_stored(card)
+    assert stored is not None
+    failed = tuple(
+        CheckResult(r.name, "failed", "no module") if r.name == "isolation" else r
+        for r in stored.results
+    )
+    gone = SystemFault(Reason.SYSTEM_ERROR, "ModuleNotFoundError: No module named 'qdrant_client'")
+
+    def unplayable(*_: object) -> Profile:
+        raise gone
+
+    monkeypatch.setattr(release_check, "resolve", lambda *_: "99.0")
+    monkeypatch.setattr(release_check.environments, "ensure", lambda *_: None)
+    monkeypatch.setattr(
+        release_check,
+        "check_package",
+        lambda *_, **__: (replace(stored, results=failed), stored.replay),
+    )
+    monkeypatch.setattr(release_check.profile, "measure", unplayable)
+    found = release_check.check_release(card, made(3), tmp_path, lambda _: None)
+    assert not found.same
+    assert found.profile is None
+    assert found.differences == ("isolation: passed -> failed: no module", f"profile: {gone}")

@@ -28,7 +28,7 @@ def print_release(name: str, profiles: Path, *, update: bool) -> bool:
             adopt(found, card)
             write(found.profile, profiles)
             out().print(f"taken over: {card.folder}", markup=False)
-        elif found.profile is not None:
+        elif not found.problem:
             discard(found, card)
     return found.same
 
