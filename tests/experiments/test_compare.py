@@ -251,6 +251,7 @@ def written(folder: Path) -> Path:
     """A run directory as far as comparing reads it; case a has an abandoned attempt."""
     opaque = opaque_ids("toy", 7)
     folder.mkdir()
+    said = {"status": "ok", "text": "Quarry Lane"}
 
     def record(case: str, phase: str, attempt: int, **telemetry: Any) -> dict[str, Any]:
         return {
@@ -258,7 +259,7 @@ def written(folder: Path) -> Path:
             "event": 0,
             "phase": phase,
             "attempt": attempt,
-            "content": {},
+            "content": {"status": "ok", **({"answers": [said]} if phase == "answer" else {})},
             "telemetry": {"start": 1.0, "end": 2.0, "cpu_s": 0.5, **telemetry},
         }
 
