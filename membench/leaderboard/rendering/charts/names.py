@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from membench.leaderboard.rendering.charts.axes import PlotFrame
-from membench.leaderboard.rendering.charts.selection import is_on
-from membench.leaderboard.views.board.row import BoardRow
+from membench.leaderboard.views.board.row import BoardRow, is_on
 
-LETTER, LINE, MARK = 6.4, 15.0, 8.0
-"""Pixels of a letter's width, of a line of text, and of a marker's half."""
+LETTER, LINE, MARK, GAP = 7.0, 15.0, 8.0, 5.0
+"""Pixels of a letter's width, of a line of text, of a marker's half, and between two names."""
 
 SIDES = (
     "top center", "middle right", "middle left", "bottom center",
     "top right", "top left", "bottom right", "bottom left",
 )  # fmt: skip
 
-LONGEST_NAME = 30
+LONGEST_NAME, SHORT_NAME = 30, 12
+"""Letters of a name, and of one that must stand where there is little room."""
 
 Box = tuple[float, float, float, float]
 
@@ -31,7 +31,7 @@ def placed_names(
     """Names and their sides by run id, of those that cover neither a point nor another name.
 
     Those on the frontier come first, then references, then the best. A name lies on as few error
-    bars as it can; one off the frontier that would lie on several is left to the pointer.
+    bars as it can; one of neither that would lie on several is left to the pointer.
 
     Args:
         rows: What is drawn.
@@ -57,15 +57,18 @@ def placed_names(
     for row in sorted(candidates, key=order):
         name = chart_name(row, candidates)
         sides = free_sides(name, places[row.run_id], frame, taken)
+        if not sides and (is_on(row) or row.reference):
+            name = shortened(row.label, SHORT_NAME)
+            sides = free_sides(name, places[row.run_id], frame, taken)
         crossed = {
             side: sum(overlap(box, bar) for bar in upright)
             + STRUCK * sum(overlap(box, bar) for bar in across)
             for side, box in sides.items()
         }
         side = min(crossed, key=lambda side: crossed[side], default="")
-        if side and (crossed[side] <= MOST_CROSSED or is_on(row)):
+        if side and (crossed[side] <= MOST_CROSSED or is_on(row) or row.reference):
             named[row.run_id] = (name, side)
-            taken.append(sides[side])
+            taken.append(with_gap(sides[side]))
     return named
 
 
@@ -114,9 +117,9 @@ def chart_name(row: BoardRow, named: Sequence[BoardRow]) -> str:
     return shortened(row.label)
 
 
-def shortened(label: str) -> str:
+def shortened(label: str, longest: int = LONGEST_NAME) -> str:
     """A name that is cut where it is too long."""
-    return label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…"
+    return label if len(label) <= longest else f"{label[: longest - 1]}…"
 
 
 def text_box(place: tuple[float, float], side: str, wide: float) -> Box:
@@ -127,6 +130,12 @@ def text_box(place: tuple[float, float], side: str, wide: float) -> Box:
     gap = MARK + 1 if up == "middle" else 1.0
     left = {"left": x - gap - wide, "center": x - wide / 2, "right": x + gap}[across]
     return left, top, left + wide, top + LINE
+
+
+def with_gap(box: Box) -> Box:
+    """A name's box with room on both sides, so that two names never read as one."""
+    left, top, right, bottom = box
+    return left - GAP, top, right + GAP, bottom
 
 
 def overlap(a: Box, b: Box) -> bool:
