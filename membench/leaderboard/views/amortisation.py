@@ -100,14 +100,11 @@ def drawn_text(page: Amortisation, between: str = " ") -> str:
         page: The page.
         between: What stands between the number of lines and which they are.
     """
-    lines, reference = drawn_lines(page), "the reference (thick)" if page.reference else ""
+    lines = drawn_lines(page)
     if len(lines) == len(page.lines):
-        return f"All {len(lines)} rows drawn{between}{reference}".rstrip()
-    on = sum(is_on(line.row) for line in page.lines)
-    front = "the frontier" if on < len(lines) else "the best of the frontier"
-    rest = [part for part in (reference, front if on else "", "the best ranked") if part]
-    told = f"{', '.join(rest[:-1])} and {rest[-1]}" if rest[1:] else rest[0]
-    return f"{len(lines)} of {len(page.lines)} rows drawn:{between}{told}"
+        return f"All {len(lines)} rows drawn:{between}the reference is thick"
+    front = "the frontier and the best ranked" if any(is_on(x.row) for x in lines) else "the best"
+    return f"{len(lines)} of {len(page.lines)} rows drawn:{between}the reference (thick), {front}"
 
 
 def left_out(rows: Sequence[BoardRow]) -> str:

@@ -57,7 +57,7 @@ def amortised_lines(page: Amortisation) -> Any:
         xaxis={"type": "log", "title": "questions per history", "dtick": 1},
         yaxis={
             "type": "log",
-            "title": f"{page.cost.sign} for {history} with all questions",
+            "title": f"{page.cost.sign} for {history}, in all",
             "dtick": 1,
         },
         **(LAYOUT | {"height": HEIGHT + LEGEND_LINE * len(figure.data), "margin": UNDER_TITLE}),

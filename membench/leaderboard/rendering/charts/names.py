@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from membench.leaderboard.rendering.charts.axes import PlotFrame
 from membench.leaderboard.views.board.row import BoardRow, is_on
 
-LETTER, LINE, MARK, GAP = 7.0, 15.0, 8.0, 5.0
+LETTER, LINE, MARK, GAP = 7.6, 15.0, 8.0, 5.0
 """Pixels of a letter's width, of a line of text, of a marker's half, and between two names."""
 
 SIDES = (
@@ -15,7 +15,7 @@ SIDES = (
     "top right", "top left", "bottom right", "bottom left",
 )  # fmt: skip
 
-LONGEST_NAME, SHORT_NAME = 30, 12
+LONGEST_NAME, SHORT_NAME = 30, 17
 """Letters of a name, and of one that must stand where there is little room."""
 
 Box = tuple[float, float, float, float]
@@ -58,7 +58,7 @@ def placed_names(
         name = chart_name(row, candidates)
         sides = free_sides(name, places[row.run_id], frame, taken)
         if not sides and (is_on(row) or row.reference):
-            name = shortened(row.label, SHORT_NAME)
+            name = chart_name(row, candidates, SHORT_NAME)
             sides = free_sides(name, places[row.run_id], frame, taken)
         crossed = {
             side: sum(overlap(box, bar) for bar in upright)
@@ -108,18 +108,17 @@ BAR = 2.0
 """Pixels of half an error bar's thickness, with room."""
 
 
-def chart_name(row: BoardRow, named: Sequence[BoardRow]) -> str:
-    """A name that fits beside a point: without its parameters where one point has the system."""
-    if len(row.label) <= LONGEST_NAME:
+def chart_name(row: BoardRow, named: Sequence[BoardRow], longest: int = LONGEST_NAME) -> str:
+    """A name that fits beside a point: without its parameters where one point has the system.
+
+    Of several points of a system, names are cut in the middle, since their ends differ.
+    """
+    if len(row.label) <= longest:
         return row.label
-    if sum(other.system == row.system for other in named) == 1:
-        return shortened(row.system)
-    return shortened(row.label)
-
-
-def shortened(label: str, longest: int = LONGEST_NAME) -> str:
-    """A name that is cut where it is too long."""
-    return label if len(label) <= longest else f"{label[: longest - 1]}…"
+    if sum(other.system == row.system for other in named) > 1:
+        tail = longest // 2
+        return f"{row.label[: longest - tail - 1]}…{row.label[-tail:]}"
+    return row.system if len(row.system) <= longest else f"{row.system[: longest - 1]}…"
 
 
 def text_box(place: tuple[float, float], side: str, wide: float) -> Box:

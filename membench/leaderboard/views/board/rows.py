@@ -61,7 +61,7 @@ def score_key(row: BoardRow, choice: BoardQuery) -> tuple[bool, float, str]:
     return row.score is None, -goodness(row, choice), row.label
 
 
-TELLING = ("submitter", "machine", "version", "created")
+TELLING = ("machine", "version", "created")
 """What may tell rows of one label apart, in words, the most telling first."""
 
 
