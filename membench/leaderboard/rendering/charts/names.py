@@ -30,8 +30,9 @@ def placed_names(
 ) -> dict[str, tuple[str, str]]:
     """Names and their sides by run id, of those that cover neither a point nor another name.
 
-    Those on the frontier come first, then references, then the best. A name lies on as few error
-    bars as it can; one of neither that would lie on several is left to the pointer.
+    Those on the frontier come first, of them those with least room, then references, then the
+    best. A name lies on as few error bars as it can; one of neither that would lie on several is
+    left to the pointer.
 
     Args:
         rows: What is drawn.
@@ -45,13 +46,16 @@ def placed_names(
         for row in rows
         if row.cost is not None and row.score is not None
     }
-    taken = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in places.values()]
+    points = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in places.values()]
+    taken = list(points)
     bars = [bar_boxes(row, frame, factor) for row in barred]
     across, upright = [bar[0] for bar in bars], [bar[1] for bar in bars]
 
-    def order(row: BoardRow) -> tuple[bool, bool, bool, float]:
+    def order(row: BoardRow) -> tuple[bool, int, bool, bool, float]:
         score = row.score.value if row.score else 0.0
-        return not is_on(row), not row.reference, not row.joined, -score
+        name = chart_name(row, candidates)
+        room = len(free_sides(name, places[row.run_id], frame, points)) if is_on(row) else 0
+        return not is_on(row), room, not row.reference, not row.joined, -score
 
     named: dict[str, tuple[str, str]] = {}
     for row in sorted(candidates, key=order):
