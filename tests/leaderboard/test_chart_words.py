@@ -13,7 +13,7 @@ from membench.leaderboard.rendering.charts.layout import CONFIG
 from membench.leaderboard.rendering.charts.lines import REFERENCE_WIDTH, amortised_lines
 from membench.leaderboard.rendering.charts.names import LONGEST_NAME, chart_name
 from membench.leaderboard.rendering.charts.notes import chart_notes
-from membench.leaderboard.rendering.charts.scatter import BAR_COLOUR, COLOURS, scatter
+from membench.leaderboard.rendering.charts.scatter import scatter
 from membench.leaderboard.rendering.charts.selection import drawable
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.rows import RowFigure
@@ -32,7 +32,6 @@ from membench.leaderboard.views.board.board import Board, board
 from membench.leaderboard.views.board.query import BoardQuery
 from membench.leaderboard.views.board.row import CEILING, BoardRow, is_on
 from membench.testing.boards import BoardPlan, write_store
-from tests.leaderboard.test_first_screen import contrast
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +79,6 @@ def test_of_many_points_the_frontier_and_the_references_still_have_names(
 def points(shown: Board) -> list[Any]:
     """The traces of a chart that have points."""
     return [trace for trace in scatter(shown).to_dict()["data"] if "customdata" in trace]
-
-
-@pytest.mark.parametrize("page", ["#ffffff", "#16181c", "#0e1117"])
-def test_points_and_error_bars_stand_out_from_a_light_and_a_dark_page(page: str) -> None:
-    enough = 3.0  # WCAG, of graphics
-    for colour in (*COLOURS.values(), BAR_COLOUR):
-        assert contrast(colour, page) > enough, colour
 
 
 def test_points_are_never_translucent(seconds: Board) -> None:

@@ -14,7 +14,7 @@ from membench.leaderboard.rendering.cards import answer_html, cards_html
 from membench.leaderboard.rendering.charts.axes import frame_of, tick_text, ticks
 from membench.leaderboard.rendering.charts.layout import LINES, NARROW, WIDE
 from membench.leaderboard.rendering.charts.names import LETTER, overlap, placed_names, text_box
-from membench.leaderboard.rendering.charts.scatter import scatter
+from membench.leaderboard.rendering.charts.scatter import BAR_COLOUR, COLOURS, scatter
 from membench.leaderboard.rendering.charts.selection import drawable, drawn
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.rows import RowFigure, task_class
@@ -166,9 +166,10 @@ def test_a_cost_axis_of_one_value_has_marks_too(cost: float) -> None:
 
 
 @pytest.mark.parametrize("page", ["#ffffff", "#16181c", "#0e1117"])
-def test_lines_stand_out_from_a_light_and_a_dark_page(page: str) -> None:
+def test_lines_points_and_bars_stand_out_from_a_light_and_a_dark_page(page: str) -> None:
     enough = 3.0  # WCAG, of graphics
     assert all(contrast(colour, page) > enough for colour in LINES)
+    assert all(contrast(colour, page) > enough for colour in (*COLOURS.values(), BAR_COLOUR))
 
 
 def contrast(one: str, other: str) -> float:
