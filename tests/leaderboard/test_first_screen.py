@@ -14,7 +14,7 @@ from membench.leaderboard.rendering.cards import answer_html, cards_html
 from membench.leaderboard.rendering.charts.axes import frame_of, tick_text, ticks
 from membench.leaderboard.rendering.charts.layout import LINES, NARROW, WIDE
 from membench.leaderboard.rendering.charts.names import LETTER, overlap, placed_names, text_box
-from membench.leaderboard.rendering.charts.scatter import scatter
+from membench.leaderboard.rendering.charts.scatter import BAR_COLOUR, COLOURS, scatter
 from membench.leaderboard.rendering.charts.selection import drawable, drawn
 from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.rows import RowFigure, task_class
@@ -106,7 +106,7 @@ def test_without_a_ranked_row_the_board_says_why(tokens: Board) -> None:
     rows = tuple(replace(row, why="a subset of the questions", rank=None) for row in tokens.rows)
     empty = replace(tokens, rows=rows, points=rows, all_rows=rows)
     assert findings(empty) == ()
-    assert "12 x a subset of the questions" in silence(empty)
+    assert silence(empty) == "No row here is ranked. 12 rows: a subset of the questions."
 
 
 def test_names_in_the_answer_and_on_cards_are_never_markup(tokens: Board) -> None:
@@ -166,9 +166,10 @@ def test_a_cost_axis_of_one_value_has_marks_too(cost: float) -> None:
 
 
 @pytest.mark.parametrize("page", ["#ffffff", "#16181c", "#0e1117"])
-def test_lines_stand_out_from_a_light_and_a_dark_page(page: str) -> None:
+def test_lines_points_and_bars_stand_out_from_a_light_and_a_dark_page(page: str) -> None:
     enough = 3.0  # WCAG, of graphics
     assert all(contrast(colour, page) > enough for colour in LINES)
+    assert all(contrast(colour, page) > enough for colour in (*COLOURS.values(), BAR_COLOUR))
 
 
 def contrast(one: str, other: str) -> float:
@@ -302,7 +303,7 @@ def test_a_metric_that_ranks_nobody_makes_neither_ranks_nor_stars(
     shown = board(index, BoardQuery(metric="evidence.turn.recall@10"))
     assert not any(row.rank or row.front or row.share for row in shown.rows)
     assert findings(shown) == ()
-    assert "ranks nobody" in silence(shown)
+    assert silence(shown).startswith("Rows are listed and not ranked: Evidence recall@10")
 
 
 def test_joules_carry_the_meters_uncertainty(index: Index) -> None:

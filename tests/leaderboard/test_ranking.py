@@ -172,6 +172,7 @@ def test_rows_that_cannot_be_told_apart_share_their_range() -> None:
     first, second, poor = rank_rows(stacked(sums, [10] * 12))
     assert (first.best, first.worst) == (second.best, second.worst) == (1, 2)
     assert poor == Rank(3, 3, 3)
+    assert poor.pairs == 3, "what the ranges are corrected for"
 
 
 def test_ties_share_the_better_rank() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from membench.harness.run import start
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.rendering.standing import place_text, standing_html
 from membench.leaderboard.store.index import Index, refresh
+from membench.leaderboard.store.rows import RowFigure, task_class
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.leaderboard.views.reproduce import command, command_of
-from membench.leaderboard.views.standing import standing
+from membench.leaderboard.views.standing import standing, told_references
 from membench.records.spec import ExecOptions, RunSpec
 
 pytestmark = pytest.mark.slow
@@ -57,6 +59,39 @@ def test_a_ceiling_says_why_it_is_not_ranked(index: Index) -> None:
     shown = standing(index, "oracle")
     assert shown is not None
     assert "granted the evidence" in place_text(shown)
+
+
+@pytest.mark.parametrize(
+    ("lower", "ranks", "floor", "ceiling", "told"),
+    [
+        (False, True, 0.1, 0.9, True),
+        (False, True, 0.9, 0.7, False),
+        (True, True, 0.9, 0.1, True),
+        (True, True, 0.1, 0.9, False),
+        (False, False, 0.1, 0.9, False),
+    ],
+)
+def test_a_floor_that_is_no_floor_of_a_metric_is_not_called_one(
+    index: Index, lower: bool, ranks: bool, floor: float, ceiling: float, told: bool
+) -> None:
+    """Who knows nothing refuses well, and some metrics say nothing about better or worse."""
+    shown = standing(index, "bm25")
+    assert shown is not None
+    words = replace(shown.scores[0].words, lower=lower, ranks=ranks)
+    given = {"floor": ("low", RowFigure(floor)), "ceiling": ("high", RowFigure(ceiling))}
+    assert told_references(words, given) == (given if told else {})
+
+
+def test_a_run_whose_metric_ranks_nobody_says_so(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_class("locomo")
+    monkeypatch.setattr(task, "card", replace(task.card, never_ranks=task.card.headline))
+    shown = standing(index, "bm25")
+    assert shown is not None
+    assert place_text(shown) == (
+        "not ranked, Evidence recall@10 says nothing about better or worse"
+    )
 
 
 def test_a_run_that_is_not_there_stands_nowhere(index: Index) -> None:

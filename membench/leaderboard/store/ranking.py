@@ -11,7 +11,7 @@ a joint bootstrap need. A test compares both with plain definitions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from membench.metrics.statistics import FEWEST_DEGREES, NO_SPREAD, satterthwaite
@@ -33,17 +33,24 @@ CELLS_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class Rank:
-    """The rank of one system, and the range it may have.
+    """The rank of one configuration of a system, and the range it may have.
 
     Attributes:
         rank: By its value; ties share the better rank.
-        best: 1 + systems that are better beyond doubt.
-        worst: Systems less those that are worse beyond doubt.
+        best: 1 + configurations that are better beyond doubt.
+        worst: Configurations less those that are worse beyond doubt.
+        tested: Configurations of which every pair was tested for the range; 0 where none was.
     """
 
     rank: int
     best: int
     worst: int
+    tested: int = field(default=0, compare=False)
+
+    @property
+    def pairs(self) -> int:
+        """Pairs that the range is corrected for."""
+        return self.tested * (self.tested - 1) // 2
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def rank_rows(table: ScoreTable) -> list[Rank]:
     above = means[None, :] > means[:, None]
     better, worse = (apart & above).sum(axis=1), (apart & ~above).sum(axis=1)
     return [
-        Rank(int(rank), 1 + int(b), count - int(w))
+        Rank(int(rank), 1 + int(b), count - int(w), count)
         for rank, b, w in zip(ranks, better, worse, strict=True)
     ]
 

@@ -9,17 +9,22 @@ from dataclasses import dataclass
 from membench.domain.labels import JsonObject
 from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views.board.board import Board
-from membench.leaderboard.views.board.row import BoardRow
+from membench.leaderboard.views.board.row import BoardRow, is_on
 from membench.leaderboard.views.cost_units import CostUnit
+from membench.leaderboard.views.tables import labelled
 from membench.metrics.frontier import QUESTIONS
 from membench.metrics.numbers import significant
-from membench.records.lifecycle import Lifecycle, break_even_text
+from membench.records.costs import COSTS
+from membench.records.lifecycle import Lifecycle
 from membench.tasks.wording import is_accuracy
 
 NUMBERS = tuple(round(10 ** (step / 10)) for step in range(41))
 """Questions per history that lines are drawn at: 1 to 10,000."""
 
-TABLE = "Cost per history, question and correct answer"
+MOST_DRAWN = 9
+"""Lines of a chart that a reader can tell apart."""
+
+TABLE = "What a history and a question cost"
 NO_ACCURACY = "A cost per correct answer needs an accuracy, so a judge."
 
 
@@ -81,6 +86,27 @@ def amortisation(board: Board, reference: str = "") -> Amortisation:
     return Amortisation(choice.axis, choice.cost, head, tuple(known), lines, out, accuracy)
 
 
+def drawn_lines(page: Amortisation) -> tuple[AmortisationLine, ...]:
+    """The lines that a chart draws: the reference, those on the frontier, and the best ranked."""
+    head = page.reference
+    order = sorted(page.lines, key=lambda line: (line.row is not head, not is_on(line.row)))
+    return tuple(order[:MOST_DRAWN])
+
+
+def drawn_text(page: Amortisation, between: str = " ") -> str:
+    """What a chart draws of all lines, in words.
+
+    Args:
+        page: The page.
+        between: What stands between the number of lines and which they are.
+    """
+    lines = drawn_lines(page)
+    if len(lines) == len(page.lines):
+        return f"All {len(lines)} rows drawn:{between}the reference is thick"
+    front = "the frontier and the best ranked" if any(is_on(x.row) for x in lines) else "the best"
+    return f"{len(lines)} of {len(page.lines)} rows drawn:{between}the reference (thick), {front}"
+
+
 def left_out(rows: Sequence[BoardRow]) -> str:
     """Why rows have no line: what of the cost is missing, or whose it is."""
     apart = sum(not row.joined for row in rows)
@@ -124,11 +150,12 @@ def records(page: Amortisation) -> list[JsonObject]:
     """The page as a table."""
     unit, per = page.cost.sign, page.cost.per
     right = "correct" if page.cost.count == 1 else "million correct"
+    met = COSTS[page.axis].depends_on == "meter"
     return [
         {
             "system": line.row.label,
-            f"{unit} / {per('history')}": significant(line.lifecycle.setup),
-            f"{unit} / {per('question')}": significant(line.lifecycle.per_question),
+            f"{unit} / {per('history')}": labelled(line.row.setup, line.row.energy if met else ""),
+            f"{unit} / {per('question')}": labelled(line.row.cost, line.row.energy if met else ""),
             **{f"{unit} / {right}, N={n}": correct(line, n) for n in QUESTIONS if page.accuracy},
             "breaks even at": even_text(line, page),
             "run": line.row.run_id,
@@ -150,7 +177,7 @@ def column_words(page: Amortisation) -> dict[str, tuple[str, str]]:
     }
     if page.reference is not None:
         titles["breaks even at"] = (
-            f"pays against {page.reference.system}",
+            f"no dearer than {page.reference.system}",
             f"Questions per history from which it costs no more than {page.reference.label}.",
         )
     return titles
@@ -166,4 +193,9 @@ def even_text(line: AmortisationLine, page: Amortisation) -> str:
     """From how many questions a row costs no more than the reference."""
     if page.reference is None or line.row is page.reference:
         return "(reference)"
-    return break_even_text(line.break_even)
+    if line.break_even is None:
+        return "–"
+    if math.isinf(line.break_even):
+        return "never"
+    number = max(round(line.break_even), 1)
+    return f"from {number:,} {'question' if number == 1 else 'questions'} per history"

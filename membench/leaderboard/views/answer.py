@@ -1,4 +1,8 @@
-"""The answer of a board in a sentence or two: the best system, and the best for less."""
+"""The answer of a board in a sentence or two: the best system, and the best for less.
+
+A control is never the answer. Where no row is told apart from one that knows nothing, that is the
+answer.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,10 @@ from dataclasses import dataclass
 
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.ranks import goodness
-from membench.leaderboard.views.board.row import BoardRow
+from membench.leaderboard.views.board.row import FLOOR, BoardRow
+from membench.leaderboard.views.cost_units import CARBON
 from membench.leaderboard.views.tables import cost_text, scored_text
+from membench.metrics.names import is_fraction
 
 CHEAPER = (2, 10, 100)
 """Budgets, as parts of what the best row costs, for which the best row is told as well."""
@@ -46,16 +52,39 @@ class Finding:
 
 
 def findings(board: Board) -> tuple[Finding, ...]:
-    """The best row of a board, and the best rows for a tenth and a hundredth of its cost.
+    """The best system of a board, and the best ones for half, a tenth, a hundredth of its cost.
 
-    Of every configuration within filters and budget. Empty where nothing is ranked.
+    Of every configuration within filters and budget. Empty where no system is ranked, and where
+    none is told apart from a floor.
     """
-    ranked = [row for row in board.points if row.rank is not None]
-    if not ranked:
+    ranked = ranked_systems(board)
+    if not ranked or floor_that_ties(board) is not None:
         return ()
-    best = max(ranked, key=lambda row: (goodness(row, board.choice), -cost_of(row), row.label))
+    best = best_of(ranked, board)
     limit = "Best" if board.choice.budget is None else "Best within the budget"
-    return (finding(limit, best, board, tied_with(best, ranked)), *cheaper(board, ranked, best))
+    note = "; ".join(part for part in (tied_with(best, board), control_above(best, board)) if part)
+    return (finding(limit, best, board, note), *cheaper(board, ranked, best))
+
+
+def ranked_systems(board: Board) -> list[BoardRow]:
+    """Ranked rows within filters and budget that are no control."""
+    return [row for row in board.points if row.rank is not None and not row.is_control]
+
+
+def best_of(rows: Sequence[BoardRow], board: Board) -> BoardRow:
+    """The best of some rows; of equal ones the cheapest."""
+    return max(rows, key=lambda row: (goodness(row, board.choice), -cost_of(row), row.label))
+
+
+def floor_that_ties(board: Board) -> BoardRow | None:
+    """The best floor, if tests find no row of the whole board better than it."""
+    tied = [
+        row
+        for row in board.all_rows
+        if row.reference == FLOOR and row.rank is not None and row.rank.tested
+        if row.rank.best == 1
+    ]
+    return best_of(tied, board) if tied else None
 
 
 def cost_of(row: BoardRow) -> float:
@@ -67,7 +96,7 @@ def cheaper(board: Board, ranked: Sequence[BoardRow], best: BoardRow) -> Iterato
     """The best rows for parts of a budget: other rows, of more than 0 and better than any floor."""
     if best.cost is None or not best.joined:
         return
-    told, energy = {best.run_id}, board.choice.axis == "joules"
+    told, noun = {best.run_id}, cost_noun(board)
     floor = floor_of(board)
     for part in CHEAPER:
         limit = best.cost.value / part
@@ -87,24 +116,64 @@ def cheaper(board: Board, ranked: Sequence[BoardRow], best: BoardRow) -> Iterato
         if row.run_id not in told:
             told.add(row.run_id)
             half = "half" if part == 2 else f"1/{part}"
-            yield finding(
-                f"For {half} of that energy" if energy else f"For {half} of that", row, board
-            )
+            yield finding(f"For {half} of that {noun}".rstrip(), row, board)
+
+
+def cost_noun(board: Board) -> str:
+    """What a part of the cost is a part of; empty where `that` says enough."""
+    if board.choice.axis != "joules":
+        return ""
+    return "carbon" if board.choice.cost.sign == CARBON else "energy"
 
 
 def floor_of(board: Board) -> float:
     """How good the best row is that knows nothing, or draws by lot."""
-    floors = [row for row in board.all_rows if row.reference == "floor" and row.score is not None]
+    floors = [row for row in board.all_rows if row.reference == FLOOR and row.score is not None]
     return max((goodness(row, board.choice) for row in floors), default=-math.inf)
 
 
-def tied_with(best: BoardRow, ranked: Sequence[BoardRow]) -> str:
-    """Who may be as good as the best, in words."""
-    others = [row.label for row in ranked if row is not best and row.rank and row.rank.best == 1]
+def tied_with(best: BoardRow, board: Board) -> str:
+    """Who may be as good as the best, in words, and what that was corrected for.
+
+    One rival's difference is told, since other tables, which correct for fewer pairs, may call it
+    certain.
+    """
+    others = [
+        row
+        for row in board.points
+        if row is not best and row.rank is not None and row.rank.best == 1
+    ]
     if not others:
         return ""
     more = f" and {len(others) - TIED_NAMES} more" if len(others) > TIED_NAMES else ""
-    return f"not told apart from {', '.join(others[:TIED_NAMES])}{more}"
+    names = ", ".join(row.label for row in others[:TIED_NAMES])
+    said = f"not told apart from {names}{more}"
+    pairs = best.rank.pairs if best.rank else 0
+    if not pairs:
+        return f"{said}: no pair of rows was tested"
+    alone = f"; alone the difference is {gap(best, others[0], board)}" if len(others) == 1 else ""
+    return f"{said} after correcting for all {pairs:,} pairs of rows{alone}"
+
+
+def gap(best: BoardRow, other: BoardRow, board: Board) -> str:
+    """How far two scores lie apart, with a sign: of fractions in points."""
+    value = (best.score.value if best.score else 0.0) - (other.score.value if other.score else 0.0)
+    return f"{100 * value:+.1f}" if is_fraction(board.choice.metric) else f"{value:+.3g}"
+
+
+def control_above(best: BoardRow, board: Board) -> str:
+    """A ranked control that scores more than the best system; empty without one."""
+    above = [
+        row
+        for row in board.all_rows
+        if row.rank is not None
+        and row.is_control
+        and goodness(row, board.choice) > goodness(best, board.choice)
+    ]
+    if not above:
+        return ""
+    head = best_of(above, board)
+    return f"the control {head.label} has {scored_text(board.choice.metric, head.score)}"
 
 
 def finding(intro: str, row: BoardRow, board: Board, note: str = "") -> Finding:
@@ -117,13 +186,41 @@ def finding(intro: str, row: BoardRow, board: Board, note: str = "") -> Finding:
 
 def silence(board: Board) -> str:
     """Why a board has no answer."""
-    if not board.choice.words.ranks:
-        return f"{board.choice.words.title} ranks nobody: {board.choice.words.meaning}."
+    words = board.choice.words
+    if not words.ranks:
+        return (
+            f"Rows are listed and not ranked: {words.title} ({words.meaning}) says nothing about "
+            "better or worse."
+        )
+    if any(row.rank is not None for row in board.all_rows):
+        return no_system(board)
     reasons: dict[str, int] = {}
     for row in board.all_rows:
         if row.why:
             reasons[row.why] = reasons.get(row.why, 0) + 1
     if reasons and len(board.all_rows) == sum(reasons.values()):
-        told = "; ".join(f"{count} x {why}" for why, count in reasons.items())
-        return f"No row here is ranked: {told}."
+        order = sorted(reasons.items(), key=lambda item: -item[1])
+        told = "; ".join(f"{rows_text(count)}: {why}" for why, count in order)
+        return f"No row here is ranked. {told}."
     return "No row keeps to the limits." if board.all_rows else "There is no row here yet."
+
+
+def rows_text(count: int) -> str:
+    """So many rows."""
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def no_system(board: Board) -> str:
+    """Why none of the ranked rows is an answer."""
+    floor, systems = floor_that_ties(board), ranked_systems(board)
+    if floor is None or not systems:
+        only = any(row.rank is not None for row in board.points)
+        return "Only controls keep to the limits." if only else "No row keeps to the limits."
+    best, words = best_of(systems, board), board.choice.words
+    pairs = floor.rank.pairs if floor.rank else 0
+    return (
+        f'No system is told apart from remembering nothing: the control "{floor.label}" has '
+        f"{words.title} {scored_text(board.choice.metric, floor.score)}, the best system, "
+        f'"{best.label}", has {scored_text(board.choice.metric, best.score)} '
+        f"(after correcting for all {pairs:,} pairs of rows)."
+    )

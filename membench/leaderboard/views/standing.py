@@ -10,6 +10,7 @@ from membench.leaderboard.store.ranking import Rank
 from membench.leaderboard.store.rows import RowFigure, task_class
 from membench.leaderboard.views.board.board import board
 from membench.leaderboard.views.board.query import BoardQuery
+from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.board.rows import number
 from membench.records.costs import MAIN_COSTS, QUESTION, SETUP, Cost
 from membench.tasks.wording import MetricWords, is_accuracy, leading_metrics, metric_words
@@ -25,7 +26,8 @@ class MetricStanding:
     Attributes:
         words: The metric.
         figure: The run's figure.
-        references: `floor` and `ceiling` -> system and figure, as far as the board has them.
+        references: `floor` and `ceiling` -> system and figure, as far as the board has them and
+            they bound the metric.
     """
 
     words: MetricWords
@@ -96,7 +98,10 @@ def standing(index: Index, run_id: str) -> Standing | None:
         MetricStanding(
             metric_words(card, name),
             figures[name],
-            {kind: (who, own[name]) for kind, (who, own) in peers.items() if name in own},
+            told_references(
+                metric_words(card, name),
+                {kind: (who, own[name]) for kind, (who, own) in peers.items() if name in own},
+            ),
         )
         for name in leading_metrics(card, figures)
     )
@@ -104,13 +109,39 @@ def standing(index: Index, run_id: str) -> Standing | None:
     return Standing(
         label=run["label"],
         place=f"{card.title} ({run['split']}), division {run['division']}, {run['protocol']}",
-        why=row.why if row else "another attempt at the same configuration stands for it",
+        why=why_without_rank(row, shown.choice.words),
         rank=row.rank if row else None,
         rivals=sum(other.rank is not None for other in shown.all_rows),
         scores=scores,
         costs=tuple(cost_standings(figures, accuracy)),
         accuracy=metric_words(card, accuracy).title if accuracy else "",
     )
+
+
+def told_references(
+    words: MetricWords, references: Mapping[str, tuple[str, RowFigure]]
+) -> Mapping[str, tuple[str, RowFigure]]:
+    """The references of a metric that bound it.
+
+    None of a metric that says nothing about better or worse, nor where the floor does not lie
+    below the ceiling: knowing nothing scores well wherever silence is right.
+    """
+    if not words.ranks:
+        return {}
+    if len(references) == len(REFERENCES):
+        low, high = (references[kind][1].value for kind in REFERENCES)
+        if (low <= high) if words.lower else (low >= high):
+            return {}
+    return references
+
+
+def why_without_rank(row: BoardRow | None, words: MetricWords) -> str:
+    """Why a run has no rank; empty if it has one."""
+    if row is None:
+        return "another attempt at the same configuration stands for it"
+    if row.rank is None and not row.why:
+        return f"{words.title} says nothing about better or worse"
+    return row.why
 
 
 def figures_of(index: Index, run_id: str) -> dict[str, RowFigure]:

@@ -10,16 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from membench.domain.labels import JsonObject, JsonView
-from membench.leaderboard.store.rows import RowFigure
+from membench.leaderboard.store.rows import RowFigure, task_class
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.row import OFTEN, BoardRow
+from membench.leaderboard.views.board.rows import FLAG_OF
 from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.isolation import ISOLATION_MEANINGS
 from membench.metrics.names import is_fraction
 from membench.metrics.numbers import significant
 from membench.metrics.statistics import TOO_FEW_CASES
 from membench.records.costs import COSTS
+from membench.tasks.wording import metric_words
 
 Record = JsonObject
 
@@ -101,21 +103,25 @@ def cost_figure(row: BoardRow, board: Board, *, interval: bool = True) -> str:
         return "–"
     met = COSTS[board.choice.axis].depends_on == "meter"
     figure = amount(row.cost) if interval else significant(row.cost.value)
-    return figure + (f" {row.energy}" if met else "")
+    return f"{figure} {row.energy}" if met else figure
+
+
+def labelled(figure: RowFigure | None, provenance: str) -> str:
+    """A cost with its interval, and whether it was measured, modelled or estimated."""
+    return f"{amount(figure)} {provenance}" if figure is not None and provenance else amount(figure)
 
 
 def cost_text(row: BoardRow, board: Board) -> str:
     """What a question costs, in a sentence."""
     if row.cost is None:
         return "an unknown cost"
-    axis = COSTS[board.choice.axis]
+    axis, cost = COSTS[board.choice.axis], board.choice.cost
     label = f" ({row.energy})" if axis.depends_on == "meter" else ""
-    context = ""
-    told = board.choice.cost.count == 1 and row.context is not None
-    if told and axis.id != "context_tokens":
-        context = f" and {context_text(row)} context tokens"
-    cost = board.choice.cost
-    return f"{significant(row.cost.value)} {cost.sign}{label}{context} per {cost.per('question')}"
+    paid, per = f"{significant(row.cost.value)} {cost.sign}{label}", f"per {cost.per('question')}"
+    if row.context is None or axis.id == "context_tokens":
+        return f"{paid} {per}"
+    context = f"and {context_text(row)} context tokens"
+    return f"{paid} {context} {per}" if cost.count == 1 else f"{paid} {per} {context} per question"
 
 
 def rank_text(row: BoardRow) -> str:
@@ -138,38 +144,53 @@ def frontier_text(row: BoardRow) -> str:
     share = "" if row.share is None else f" ({100 * row.share:.0f} %)"
     if row.share is not None and row.share >= OFTEN:
         return f"★ yes{share}"
-    return f"☆ point only{share}" if row.front else ""
+    if not row.front:
+        return ""
+    return f"☆ point only{share}" if share else "☆ yes, not redrawn"
 
 
 def board_records(board: Board) -> list[Record]:
-    """The table of the Leaderboard page, as shown."""
+    """The table of the Leaderboard page, as shown: what limits a figure stands near it."""
     axis = COSTS[board.choice.axis]
     cost, setup = cost_columns(board)
+    met = axis.depends_on == "meter"
+    mostly_unranked = 2 * sum(bool(row.why) for row in board.rows) > len(board.rows)
+
+    def why(row: BoardRow, *, early: bool) -> Record:
+        return {"why not ranked": row.why} if early == mostly_unranked else {}
+
     return without_empty(
         {
             "rank": rank_text(row),
             "system": row.label,
             board.choice.metric: score_text(board.choice.metric, row.score),
+            **({board.answer: score_text(board.answer, row.answer)} if board.answer else {}),
+            "n": row.questions,
+            **why(row, early=True),
             cost: cost_figure(row, board),
-            **({setup: amount(row.setup)} if axis.setup else {}),
+            **({setup: labelled(row.setup, row.energy if met else "")} if axis.setup else {}),
             **({CONTEXT_COLUMN: context_text(row)} if axis.id != "context_tokens" else {}),
             "frontier": frontier_text(row),
+            **why(row, early=False),
             GAIN: score_text(board.choice.metric, row.gain),
             "kind": row.fidelity,
             "score badge": BADGES.get(row.badge, row.badge),
             "energy badge": energy_badge(row),
             "isolation": row.isolation,
             "network": row.network,
-            "n": row.questions,
             "attempts": row.attempts,
             "date": row.created,
-            "remarks": "; ".join(
-                [row.why] * bool(row.why) + [FLAGS[f] for f in row.flags if f in FLAGS]
-            ),
+            "remarks": remarks_text(row),
             "run": row.run_id,
         }
         for row in board.rows
     )
+
+
+def remarks_text(row: BoardRow) -> str:
+    """What else to know of a row than why it is not ranked."""
+    others = [flag for flag in row.flags if flag != FLAG_OF.get(row.why)]
+    return "; ".join(FLAGS[flag] for flag in others if flag in FLAGS)
 
 
 CONTEXT_COLUMN = "context tokens / question"
@@ -206,9 +227,10 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
     context = COSTS["context_tokens"]
     scope = "recall and answer" if board.choice.scope == "query" else "ingestion included"
     return {
-        "rank": ("Rank", "Place, as a range: rows that cannot be told apart share places."),
+        "rank": rank_words(board),
         "system": ("System", "The memory system, with the parameters that were set."),
         board.choice.metric: (words.titled, f"{words.meaning}; {words.direction}."),
+        **answer_words(board),
         cost: (
             f"{shown.title} / {shown.per('question')}",
             f"{axis.meaning} Per question: {scope}. {shown.note}".strip() + f" {origin_help(axis)}",
@@ -222,7 +244,7 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
             "Context tokens",
             f"{context.meaning} {origin_help(context)}",
         ),
-        "frontier": ("Frontier", "★ nothing is both better and cheaper, in half of the redraws."),
+        "frontier": ("Frontier", FRONTIER_WORDS + NOT_REDRAWN * (axis.depends_on == "meter")),
         GAIN: (
             "Gain",
             "How far it lies above the baselines' frontier, averaged over the logarithm of cost.",
@@ -238,12 +260,42 @@ def column_words(board: Board) -> dict[str, tuple[str, str]]:
             "Network",
             "Time to open a connection to a hosted system when the run began; its seconds hold it.",
         ),
-        "n": ("Questions", "Questions asked."),
-        "attempts": ("Attempts", "Bundles of this configuration; the median one is shown."),
+        "n": ("Questions", "Questions asked in the run."),
+        "attempts": ("Attempts", "Bundles of this configuration; of ranked ones the median shows."),
         "date": ("Date", "When it was run."),
-        "remarks": ("Remarks", "Why it is not ranked, and what else to know."),
+        "why not ranked": ("Why not ranked", "What keeps it from a rank; empty if it has one."),
+        "remarks": ("Remarks", "What else to know of it."),
         "run": ("Run", "Id of the run behind the row."),
     }
+
+
+FRONTIER_WORDS = (
+    "★ nothing is both better and cheaper, in at least half of the redraws of the cases "
+    "(their share stands beside it). ☆ the same by the figures shown, in fewer redraws or in none."
+)
+"""What the signs of the frontier say."""
+
+NOT_REDRAWN = " Joules are counted by phase, not by question, so on this axis nothing is redrawn."
+
+
+def rank_words(board: Board) -> tuple[str, str]:
+    """Title and meaning of the rank: among how many, whatever the table shows of them."""
+    count = sum(row.rank is not None for row in board.all_rows)
+    meaning = (
+        f"Place among all {count:,} ranked configurations of this board, shown here or not, as a "
+        "range: those that cannot be told apart share places."
+    )
+    return f"Rank of {count:,}" if count else "Rank", meaning
+
+
+def answer_words(board: Board) -> dict[str, tuple[str, str]]:
+    """Title and meaning of the score of answers; nothing where it has no column."""
+    if not board.answer:
+        return {}
+    words = metric_words(task_class(board.choice.task_name).card, board.answer)
+    ranking = board.choice.words.title
+    meaning = f"{words.meaning}; {words.direction}. Rows are ranked by {ranking}, not by this."
+    return {board.answer: (words.titled, meaning)}
 
 
 def badge_help(badges: Mapping[str, str], meanings: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ HEIGHT, NARROW_HEIGHT = 380, 310
 CONFIG = {
     "displaylogo": False,
     "responsive": True,
-    "modeBarButtonsToRemove": ["lasso2d", "autoScale2d"],
+    "modeBarButtonsToRemove": ["lasso2d", "autoScale2d", "sendChartToCloud"],
     "toImageButtonOptions": {"format": "png", "scale": 2, "filename": "membench"},
 }
 """Of every chart: PNG download by the browser itself, nothing sent anywhere."""

@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from membench.leaderboard.rendering.charts.axes import cost_title, scale, score_title
-from membench.leaderboard.rendering.charts.layout import DASHES, HEIGHT, LAYOUT
-from membench.leaderboard.views.amortisation import NUMBERS, Amortisation
+from membench.leaderboard.rendering.charts.layout import DASHES, HEIGHT, LAYOUT, LINES
+from membench.leaderboard.views.amortisation import (
+    NUMBERS,
+    Amortisation,
+    drawn_lines,
+    drawn_text,
+)
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.breakdown import best_so_far, over_time, within_limits
 from membench.leaderboard.views.question_costs import QuestionCosts
@@ -17,30 +22,45 @@ LEGEND_LINE = 10
 """Pixels that a chart of many lines is higher by for each: its legend lies below it."""
 
 
-def amortised_lines(page: Amortisation, most: int = 20) -> Any:
-    """Total cost over questions per history, both logarithmic."""
+REFERENCE_WIDTH = 5
+UNDER_TITLE = {"l": 8, "r": 8, "t": 48, "b": 8}
+"""Margins of a chart with two lines of words above it."""
+
+
+def amortised_lines(page: Amortisation) -> Any:
+    """Total cost over questions per history, both logarithmic, of the lines that can be told apart.
+
+    The reference comes first and is thick; what is drawn of how many stands above.
+    """
     import plotly.graph_objects as go
 
     history = "a history" if page.cost.count == 1 else "a million histories"
     figure = go.Figure()
-    for number, line in enumerate(page.lines[:most]):
+    lines = drawn_lines(page)
+    for number, line in enumerate(lines):
+        head = line.row is page.reference
         figure.add_trace(
             go.Scatter(
                 x=list(NUMBERS),
                 y=list(line.totals),
                 mode="lines",
-                name=line.row.label,
-                line={"dash": DASHES[number % len(DASHES)]},
+                name=f"{line.row.label} (reference)" if head else line.row.label,
+                line={
+                    "color": LINES[number % len(LINES)],
+                    "dash": DASHES[number % len(DASHES)],
+                    "width": REFERENCE_WIDTH if head else 2,
+                },
             )
         )
     figure.update_layout(
+        title={"text": drawn_text(page, "<br>"), "font": {"size": 13}, "x": 0, "xanchor": "left"},
         xaxis={"type": "log", "title": "questions per history", "dtick": 1},
         yaxis={
             "type": "log",
-            "title": f"{page.cost.sign} for {history} with all questions",
+            "title": f"{page.cost.sign} for {history}, in all",
             "dtick": 1,
         },
-        **(LAYOUT | {"height": HEIGHT + LEGEND_LINE * len(figure.data)}),
+        **(LAYOUT | {"height": HEIGHT + LEGEND_LINE * len(figure.data), "margin": UNDER_TITLE}),
     )
     figure.update_layout(legend={"yref": "container", "y": 0, "yanchor": "bottom"})
     return figure

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from membench.leaderboard.rendering.charts.axes import PlotFrame
-from membench.leaderboard.rendering.charts.selection import is_on
-from membench.leaderboard.views.board.row import BoardRow
+from membench.leaderboard.views.board.row import BoardRow, is_on
 
-LETTER, LINE, MARK = 6.4, 15.0, 8.0
-"""Pixels of a letter's width, of a line of text, and of a marker's half."""
+LETTER, LINE, MARK, GAP = 7.6, 15.0, 8.0, 5.0
+"""Pixels of a letter's width, of a line of text, of a marker's half, and between two names."""
 
 SIDES = (
     "top center", "middle right", "middle left", "bottom center",
     "top right", "top left", "bottom right", "bottom left",
 )  # fmt: skip
 
-LONGEST_NAME = 30
+LONGEST_NAME, SHORT_NAME = 30, 17
+"""Letters of a name, and of one that must stand where there is little room."""
 
 Box = tuple[float, float, float, float]
 
@@ -30,8 +30,9 @@ def placed_names(
 ) -> dict[str, tuple[str, str]]:
     """Names and their sides by run id, of those that cover neither a point nor another name.
 
-    Those on the frontier come first, then references, then the best. A name lies on as few error
-    bars as it can; one off the frontier that would lie on several is left to the pointer.
+    Those on the frontier come first, of them those with least room, then references, then the
+    best. A name lies on as few error bars as it can; one of neither that would lie on several is
+    left to the pointer.
 
     Args:
         rows: What is drawn.
@@ -45,27 +46,33 @@ def placed_names(
         for row in rows
         if row.cost is not None and row.score is not None
     }
-    taken = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in places.values()]
+    points = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in places.values()]
+    taken = list(points)
     bars = [bar_boxes(row, frame, factor) for row in barred]
     across, upright = [bar[0] for bar in bars], [bar[1] for bar in bars]
 
-    def order(row: BoardRow) -> tuple[bool, bool, bool, float]:
+    def order(row: BoardRow) -> tuple[bool, int, bool, bool, float]:
         score = row.score.value if row.score else 0.0
-        return not is_on(row), not row.reference, not row.joined, -score
+        name = chart_name(row, candidates)
+        room = len(free_sides(name, places[row.run_id], frame, points)) if is_on(row) else 0
+        return not is_on(row), room, not row.reference, not row.joined, -score
 
     named: dict[str, tuple[str, str]] = {}
     for row in sorted(candidates, key=order):
         name = chart_name(row, candidates)
         sides = free_sides(name, places[row.run_id], frame, taken)
+        if not sides and (is_on(row) or row.reference):
+            name = chart_name(row, candidates, SHORT_NAME)
+            sides = free_sides(name, places[row.run_id], frame, taken)
         crossed = {
             side: sum(overlap(box, bar) for bar in upright)
             + STRUCK * sum(overlap(box, bar) for bar in across)
             for side, box in sides.items()
         }
         side = min(crossed, key=lambda side: crossed[side], default="")
-        if side and (crossed[side] <= MOST_CROSSED or is_on(row)):
+        if side and (crossed[side] <= MOST_CROSSED or is_on(row) or row.reference):
             named[row.run_id] = (name, side)
-            taken.append(sides[side])
+            taken.append(with_gap(sides[side]))
     return named
 
 
@@ -105,18 +112,17 @@ BAR = 2.0
 """Pixels of half an error bar's thickness, with room."""
 
 
-def chart_name(row: BoardRow, named: Sequence[BoardRow]) -> str:
-    """A name that fits beside a point: without its parameters where one point has the system."""
-    if len(row.label) <= LONGEST_NAME:
+def chart_name(row: BoardRow, named: Sequence[BoardRow], longest: int = LONGEST_NAME) -> str:
+    """A name that fits beside a point: without its parameters where one point has the system.
+
+    Of several points of a system, names are cut in the middle, since their ends differ.
+    """
+    if len(row.label) <= longest:
         return row.label
-    if sum(other.system == row.system for other in named) == 1:
-        return shortened(row.system)
-    return shortened(row.label)
-
-
-def shortened(label: str) -> str:
-    """A name that is cut where it is too long."""
-    return label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…"
+    if sum(other.system == row.system for other in named) > 1:
+        tail = longest // 2
+        return f"{row.label[: longest - tail - 1]}…{row.label[-tail:]}"
+    return row.system if len(row.system) <= longest else f"{row.system[: longest - 1]}…"
 
 
 def text_box(place: tuple[float, float], side: str, wide: float) -> Box:
@@ -127,6 +133,12 @@ def text_box(place: tuple[float, float], side: str, wide: float) -> Box:
     gap = MARK + 1 if up == "middle" else 1.0
     left = {"left": x - gap - wide, "center": x - wide / 2, "right": x + gap}[across]
     return left, top, left + wide, top + LINE
+
+
+def with_gap(box: Box) -> Box:
+    """A name's box with room on both sides, so that two names never read as one."""
+    left, top, right, bottom = box
+    return left - GAP, top, right + GAP, bottom
 
 
 def overlap(a: Box, b: Box) -> bool:

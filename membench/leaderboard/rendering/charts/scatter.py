@@ -16,10 +16,10 @@ from membench.leaderboard.rendering.charts.axes import (
 )
 from membench.leaderboard.rendering.charts.layout import LAYOUT, NARROW, NARROW_HEIGHT, WIDE
 from membench.leaderboard.rendering.charts.names import SIDES, placed_names
-from membench.leaderboard.rendering.charts.selection import drawable, drawn, is_on
+from membench.leaderboard.rendering.charts.selection import drawable, drawn
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.query import BoardQuery
-from membench.leaderboard.views.board.row import BoardRow
+from membench.leaderboard.views.board.row import BoardRow, is_on
 from membench.leaderboard.views.cost_origin import cost_origin
 from membench.leaderboard.views.tables import amount, rank_text, scored_text
 from membench.records.costs import COSTS
@@ -37,11 +37,15 @@ SHAPES = {
 FILLS = {"measured": "", "modelled": "-open-dot", "estimated": "-open"}
 """Provenance of joules -> filled, with a dot in it, hollow."""
 
-COLOURS = {"on": "#0b78a8", "off": "#8a8f98", "apart": "#b9855a"}
-"""On the frontier, off it, and not comparable with it: told by the legend's words as well."""
+COLOURS = {"on": "#1583b5", "off": "#7d828c", "apart": "#b07a4c"}
+"""On the frontier, off it, and not comparable with it: told in words below the chart as well. Each
+stands out from a white and from a dark page."""
+
+BAR_COLOUR = "#858a94"
+NAME_SIZE = 11
 
 MOST_LABELS = 40
-"""Beyond this many points only the pointer tells names."""
+"""Beyond this many points only the frontier and the references carry names."""
 
 WITH_BARS = 60
 """Up to this many points carry error bars; beyond, only those near the frontier."""
@@ -64,7 +68,8 @@ def scatter(board: Board, width: int = WIDE) -> Any:
     named = [row for row in rows if row.run_id in full]
     bars = [row for row in named if is_on(row) or len(rows) <= WITH_BARS]
     few = len(rows) <= MOST_LABELS
-    names = placed_names(rows, named, frame, scale(board), bars) if few else {}
+    told = [row for row in named if few or is_on(row) or row.reference]
+    names = placed_names(rows, told, frame, scale(board), bars)
     for kind in dict.fromkeys(kind_of(row, board) for row in rows):
         mine = [row for row in rows if kind_of(row, board) == kind]
         figure.add_trace(point_trace(mine, board, names, full, kind=kind, many=len(rows)))
@@ -167,7 +172,9 @@ def point_trace(
         mode="markers+text" if any(name for name, _ in mine) else "markers",
         text=[name for name, _ in mine],
         textposition=[side for _, side in mine],
+        textfont={"size": NAME_SIZE},
         marker={
+            "opacity": 1,
             "symbol": symbol_of(kind),
             "size": [11 if row.run_id in full else 6 for row in rows],
             "color": colours,
@@ -198,7 +205,7 @@ def bar(spreads: Sequence[tuple[float, float]]) -> JsonObject:
         "array": [high for _, high in spreads],
         "thickness": 1,
         "width": 3,
-        "color": "rgba(128, 134, 145, 0.55)",
+        "color": BAR_COLOUR,
     }
 
 

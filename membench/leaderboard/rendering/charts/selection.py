@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from membench.leaderboard.views.board.board import Board
-from membench.leaderboard.views.board.row import CEILING, OFTEN, BoardRow
+from membench.leaderboard.views.board.row import CEILING, BoardRow, is_on
 
 MOST_POINTS = 500
 """Beyond this many the best ranked are drawn: a browser takes seconds for more."""
@@ -15,9 +15,13 @@ def drawable(board: Board) -> list[BoardRow]:
 
 
 def drawn_kinds(board: Board) -> list[BoardRow]:
-    """Rows that belong into the chart, if their cost allows: no subset, nothing withdrawn."""
-    rows = (row for row in board.points if row.score is not None)
-    return [row for row in rows if row.why in ("", CEILING)]
+    """Rows that belong into the chart, if their cost allows: no subset, nothing withdrawn.
+
+    None where only ceilings are left: alone they say nothing.
+    """
+    rows = [row for row in board.points if row.score is not None]
+    kept = [row for row in rows if row.why in ("", CEILING)]
+    return kept if any(not row.why for row in kept) else []
 
 
 def drawn(board: Board) -> list[BoardRow]:
@@ -32,8 +36,3 @@ def undrawn(board: Board) -> list[BoardRow]:
     """Rows with a score that the chart leaves out: cost zero or unavailable."""
     shown = {row.run_id for row in drawable(board)}
     return [row for row in drawn_kinds(board) if row.run_id not in shown]
-
-
-def is_on(row: BoardRow) -> bool:
-    """Whether a row counts as on the frontier."""
-    return row.share >= OFTEN if row.share is not None else row.front

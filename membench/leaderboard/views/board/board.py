@@ -14,6 +14,7 @@ from membench.leaderboard.store.index import Index
 from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views.board.choices import (
     ANY_METER,
+    answer_metric,
     first,
     machine_names,
     metric_names,
@@ -47,6 +48,7 @@ class Board:
         energy_wanted: Which rows lack joules and how to get them; empty where none does.
         judge_wanted: What was not judged and how to get it; empty where nothing is missing.
         reading: What the budgets select, in words; empty without any.
+        answer: Metric of the answers, where rows are ranked by what was recalled; else empty.
     """
 
     choice: BoardQuery
@@ -60,6 +62,7 @@ class Board:
     energy_wanted: str
     judge_wanted: str
     reading: str
+    answer: str = ""
 
 
 def board(index: Index, choice: BoardQuery) -> Board:
@@ -76,7 +79,8 @@ def board(index: Index, choice: BoardQuery) -> Board:
     machines = machine_names(index, runs, choice.axis)
     known = choice.machine in machines or (choice.machine == ANY_METER and len(machines) > 1)
     choice = replace(choice, machine=choice.machine if known else first(machines))
-    rows = build_rows(index, runs, choice)
+    answer = answer_metric(metrics, choice)
+    rows = build_rows(index, runs, choice, answer)
     card = task_class(choice.task_name).card if rows else None
     whole = Board(
         choice,
@@ -90,6 +94,7 @@ def board(index: Index, choice: BoardQuery) -> Board:
         energy_wanted=energy_wanted(rows),
         judge_wanted=judge_wanted(card, set(metrics)) if card else "",
         reading="",
+        answer=answer,
     )
     shown = in_unit(whole, choice.unit) if choice.unit else whole
     return limited(shown, choice.budget, choice.least, choice.most, choice.rows)

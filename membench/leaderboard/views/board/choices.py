@@ -11,7 +11,7 @@ from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views.board.query import BoardQuery
 from membench.records.costs import COSTS, FORMER_IDS, QUESTION
 from membench.tasks.find import SAMPLE
-from membench.tasks.wording import leading_metrics
+from membench.tasks.wording import EVIDENCE, leading_metrics, metric_words
 
 AXES = ("joules", "cpu_s", "sent_tokens", "context_tokens")
 """Costs in the order in which a board opens on them; the last one every run has."""
@@ -64,6 +64,17 @@ def metric_names(index: Index, run_ids: Sequence[str], task: str) -> tuple[str, 
     mine = index.figures[index.figures["run_id"].isin(set(run_ids))]
     there = set(mine["name"].unique())
     return leading_metrics(card, there)
+
+
+def answer_metric(metrics: Sequence[str], choice: BoardQuery) -> str:
+    """The first metric that may rank and is of answers, where the chosen one is of what was found.
+
+    Empty where the chosen one is of answers itself, and where there is none.
+    """
+    if not EVIDENCE.match(choice.metric):
+        return ""
+    card = task_class(choice.task_name).card
+    return next((m for m in metrics if not EVIDENCE.match(m) and metric_words(card, m).ranks), "")
 
 
 def with_place(index: Index, choice: BoardQuery) -> BoardQuery:

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from membench.leaderboard.store.ranking import Rank
 from membench.leaderboard.store.rows import RowFigure
 
-CEILING = "a ceiling: it is granted the evidence"
+CEILING = "a ceiling, which is granted the evidence"
 """Why a control that sees gold is shown and never ranked."""
+
+CONTROL, FLOOR = "control", "floor"
+"""What a card says of a system that is there to compare others with, and of one that knows nothing
+or draws by lot."""
 
 OFTEN = 0.5
 """A point belongs to the frontier if it is on it in at least this share of resamples."""
@@ -47,6 +51,7 @@ class BoardRow:
         flags: Remarks, keys of `FLAGS`.
         isolation: Where its code ran; empty where nobody wrote that down.
         network: How long a connection to a hosted system takes; empty for any other.
+        answer: Score of its answers where the board ranks by what was recalled; None without one.
     """
 
     run_id: str
@@ -76,3 +81,14 @@ class BoardRow:
     flags: tuple[str, ...]
     isolation: str = ""
     network: str = ""
+    answer: RowFigure | None = None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is there to compare others with, so never an answer itself."""
+        return self.fidelity == CONTROL or self.reference == FLOOR
+
+
+def is_on(row: BoardRow) -> bool:
+    """Whether a row counts as on the frontier."""
+    return row.share >= OFTEN if row.share is not None else row.front

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from membench.leaderboard.store.index import Frame, Index
 from membench.leaderboard.store.rows import RowFigure
 from membench.leaderboard.views.board.choices import ANY_METER, group_of
 from membench.leaderboard.views.board.query import BoardQuery
-from membench.leaderboard.views.board.ranks import with_ranks
+from membench.leaderboard.views.board.ranks import goodness, with_ranks
 from membench.leaderboard.views.board.row import CEILING, BoardRow
 from membench.records.costs import COSTS, QUESTION, SETUP
 
@@ -33,16 +34,59 @@ def energy_wanted(rows: Sequence[BoardRow]) -> str:
     )
 
 
-def build_rows(index: Index, runs: Frame, choice: BoardQuery) -> tuple[BoardRow, ...]:
-    """Rows of a group, ranked ones first by rank, then the others."""
+def build_rows(
+    index: Index, runs: Frame, choice: BoardQuery, answer: str = ""
+) -> tuple[BoardRow, ...]:
+    """Rows of a group, ranked ones first by rank, then the others by score.
+
+    Args:
+        index: The index.
+        runs: Runs of the group.
+        choice: What was picked.
+        answer: The metric of answers that is shown beside the one that ranks; empty without one.
+    """
     if not len(runs) or not choice.metric:
         return ()
-    figures = figure_lookup(index, runs, choice)
-    rows = [plain_row(run, figures, choice) for run in runs.to_dict("records")]
+    figures = figure_lookup(index, runs, choice, answer)
+    rows = [plain_row(run, figures, choice, answer) for run in runs.to_dict("records")]
     ranked = representatives([row for row in rows if not row.why], runs)
     others = [row for row in rows if row.why]
     placed = with_ranks(index, ranked, choice)
-    return (*sorted(placed, key=rank_key), *sorted(others, key=lambda row: row.label))
+    found = [*sorted(placed, key=rank_key), *sorted(others, key=lambda row: score_key(row, choice))]
+    return tuple(told_apart(found, runs))
+
+
+def score_key(row: BoardRow, choice: BoardQuery) -> tuple[bool, float, str]:
+    """Order of rows that are not ranked: the best score first, those without one last."""
+    return row.score is None, -goodness(row, choice), row.label
+
+
+TELLING = ("machine", "version", "created")
+"""What may tell rows of one label apart, in words, the most telling first."""
+
+
+def told_apart(rows: Sequence[BoardRow], runs: Frame) -> list[BoardRow]:
+    """Rows whose labels also say what tells them from rows of the same label."""
+    alike = Counter(row.label for row in rows)
+    facts = runs.set_index("run_id")[list(TELLING)].astype(str)
+    endings: dict[str, str] = {}
+    for label in (label for label, count in alike.items() if count > 1):
+        endings |= differences(facts.loc[[row.run_id for row in rows if row.label == label]])
+    return [
+        replace(row, label=f"{row.label} [{endings[row.run_id]}]") if row.run_id in endings else row
+        for row in rows
+    ]
+
+
+def differences(facts: Frame) -> dict[str, str]:
+    """By run what it has that no other of some runs has; its id where nothing tells them apart."""
+    found: dict[str, str] = {}
+    for name in reversed(TELLING):
+        parts = {run: value.split(", ") for run, value in facts[name].items()}
+        count = Counter(part for mine in parts.values() for part in mine)
+        own = {run: ", ".join(p for p in mine if count[p] == 1) for run, mine in parts.items()}
+        found |= {run: words for run, words in own.items() if words}
+    return {str(run): found.get(run, str(run)) for run in facts.index}
 
 
 def rank_key(row: BoardRow) -> tuple[int, float, str]:
@@ -52,10 +96,10 @@ def rank_key(row: BoardRow) -> tuple[int, float, str]:
 
 
 def figure_lookup(
-    index: Index, runs: Frame, choice: BoardQuery
+    index: Index, runs: Frame, choice: BoardQuery, answer: str = ""
 ) -> dict[tuple[str, str], RowFigure]:
     """The figures a page needs, by run and name."""
-    names = {choice.metric, f"{QUESTION}.{choice.axis}", f"{SETUP}.{choice.axis}", CONTEXT}
+    names = {choice.metric, f"{QUESTION}.{choice.axis}", f"{SETUP}.{choice.axis}", CONTEXT, answer}
     mine = index.figures[index.figures["name"].isin(names)]
     mine = mine[mine["run_id"].isin(set(runs["run_id"]))]
     return {
@@ -72,7 +116,10 @@ def number(value: Any) -> float | None:
 
 
 def plain_row(
-    run: JsonView, figures: Mapping[tuple[str, str], RowFigure], choice: BoardQuery
+    run: JsonView,
+    figures: Mapping[tuple[str, str], RowFigure],
+    choice: BoardQuery,
+    answer: str = "",
 ) -> BoardRow:
     """A row without its rank."""
     run_id = run["run_id"]
@@ -114,6 +161,7 @@ def plain_row(
         flags=tuple(run["flags"].split()),
         isolation=run["isolation"],
         network=run["network"],
+        answer=figures.get((run_id, answer)) if answer else None,
     )
 
 
@@ -138,10 +186,27 @@ def scoped(
     return RowFigure(query.value + share, low, high, query.n, query.few)
 
 
+SUBSET = "a subset of the questions"
+SCRIPTED = "a scripted model took part"
+HANDED_IN = "its answers were made elsewhere and handed in"
+KEPT_STATE = "it recalled texts of an earlier case after its reset"
+STORED_NOTHING = "its store stayed empty: nothing was remembered"
+FAILED = "some events failed"
+FLAG_OF = {
+    SUBSET: "flag.partial",
+    SCRIPTED: "flag.rehearsal",
+    HANDED_IN: "flag.handed_in",
+    KEPT_STATE: "flag.state",
+    STORED_NOTHING: "flag.empty",
+    FAILED: "flag.failures",
+}
+"""Reasons why a row is not ranked -> the flag that says the same."""
+
 MEMORY_GATES = {
-    "failed": "with its own model it does not certainly find what raw turns give",
-    "undetermined": "too few histories tell whether its own model finds what raw turns give",
-    "missing": "nothing says whether its own model finds what raw turns give",
+    "failed": "what the system finds with its own model is not shown to match what raw turns give",
+    "undetermined": "too few histories to compare what the system finds with its own model with "
+    "what raw turns give",
+    "missing": "what the system finds with its own model was not compared with what raw turns give",
 }
 """Why a row is not ranked, by what came of the gate of its system's own model."""
 
@@ -153,21 +218,21 @@ def why_unranked(run: JsonView, score: RowFigure | None) -> str:
     if run["ceiling"]:
         return CEILING
     if run.get("handed_in"):
-        return "its answers were made elsewhere and handed in"
+        return HANDED_IN
     if run["scripted"]:
-        return "a scripted model took part"
+        return SCRIPTED
     if run["subset"]:
-        return "a subset of the questions"
+        return SUBSET
     if "flag.state" in str(run.get("flags", "")).split():
-        return "it recalled texts of an earlier case after its reset"
+        return KEPT_STATE
     if run.get("reader_fails_gate"):
         return "its reader answers no better with the evidence than without"
     if why := MEMORY_GATES.get(str(run.get("memory_gate", ""))):
         return why
     if run.get("stores_nothing"):
-        return "its store stayed empty: nothing was remembered"
+        return STORED_NOTHING
     if not run["complete"]:
-        return "some events failed"
+        return FAILED
     return "" if score is not None else "figure not determined"
 
 
