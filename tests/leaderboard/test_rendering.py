@@ -173,6 +173,14 @@ def test_a_score_says_its_size_and_that_less_is_better() -> None:
     made = scores_html([MetricStanding(words, RowFigure(0.25, None, None, 2, few=True), {})])
     assert "25.0 % (too few cases)" in made
     assert "; n 2; less is better" in made
+    assert "Brackets" not in made
+
+
+def test_a_bar_is_as_long_as_its_score_and_its_brackets_are_explained() -> None:
+    words = metric_words(get_task("halumem").card, "qa.omission")
+    made = scores_html([MetricStanding(words, RowFigure(0.25, 0.2, 0.3, 40), {})])
+    assert '<s style="width:25.00%"></s>' in made
+    assert "25.0 % [20.0, 30.0]" in made
     assert "Brackets are 95 % intervals over cases" in made
 
 

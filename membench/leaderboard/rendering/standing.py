@@ -22,8 +22,9 @@ STANDING_STYLE = """
   gap: .35rem .9rem; align-items: center; margin: .4rem 0; }
 .mb-track { position: relative; height: 1rem; background: rgba(128, 134, 145, .18);
   border-radius: .3rem; }
-.mb-track i, .mb-track b, .mb-track u { position: absolute; top: 0; bottom: 0; }
+.mb-track i, .mb-track b, .mb-track s, .mb-track u { position: absolute; top: 0; bottom: 0; }
 .mb-track i { background: rgba(11, 120, 168, .35); border-radius: .3rem; }
+.mb-track s { left: 0; background: rgba(11, 120, 168, .25); border-radius: .3rem; }
 .mb-track b { width: 3px; background: #0b78a8; }
 .mb-track u { width: 0; border-left: 2px dashed currentColor; }
 @media (max-width: 640px) { .mb-scores { grid-template-columns: 1fr; gap: .1rem; }
@@ -61,8 +62,9 @@ def scores_html(scores: Sequence[MetricStanding]) -> str:
         return ""
     rows = "".join(score_row(item) for item in scores)
     told = {item.words.title: f"{item.words.meaning}; {item.words.direction}." for item in scores}
+    brackets = BRACKETS if any(item.figure.low is not None for item in scores) else ""
     return (
-        f'<div class="mb-scores">{rows}</div>{note(BRACKETS)}'
+        f'<div class="mb-scores">{rows}</div>{note(brackets)}'
         f"{folded('What the scores mean', definitions(told))}"
     )
 
@@ -83,7 +85,8 @@ def score_row(item: MetricStanding) -> str:
     marks = ""
     if is_fraction(words.name):
         low, high = (figure.value if end is None else end for end in (figure.low, figure.high))
-        marks = f'<i style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>'
+        marks = f'<s style="width:{100 * figure.value:.2f}%"></s>'
+        marks += f'<i style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>'
         marks += f'<b style="left:calc({100 * figure.value:.2f}% - 1px)"></b>'
         for _, other in item.references.values():
             marks += f'<u style="left:{100 * other.value:.2f}%"></u>'

@@ -82,11 +82,12 @@ tr[hidden] { display: none; }
     box-sizing: border-box; width: 4.6rem; min-width: 4.6rem; max-width: 4.6rem; }
   table[data-pinned="2"] th:nth-child(2), table[data-pinned="2"] td:nth-child(2) {
     position: sticky; left: 4.6rem; background: var(--page); z-index: 1;
-    min-width: 17rem; max-width: 17rem;
+    min-width: 18rem; max-width: 18rem;
     white-space: normal; overflow-wrap: anywhere;
     border-right: 1px solid var(--line); border-bottom-color: transparent; }
   table[data-pinned="2"] td:nth-child(2) { box-shadow: 0 -1px var(--line); }
-  table[data-pinned="2"] td.words, table[data-pinned="2"] td.title { min-width: 30rem; }
+  table[data-pinned="2"] td:nth-child(n+3):is(.words, .title) { min-width: 30rem; }
+  table[data-pinned] tr:last-child td { border-bottom-color: var(--line); }
 }
 @media (max-width: 640px) {
   th { white-space: normal; min-width: 4.5rem; }
