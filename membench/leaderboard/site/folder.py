@@ -59,33 +59,29 @@ class SiteFolder:
         """Write one data file for the scripts of the pages."""
         self.write(f"data/{name}.js", script_of(name, value))
 
-    def downloads(
-        self, name: str, records: Sequence[JsonView], up: str = "", what: str = ""
-    ) -> str:
+    def downloads(self, name: str, records: Sequence[JsonView], up: str = "") -> str:
         """Write a table as CSV and JSON, and link both.
 
         Args:
             name: Of the files.
             records: The table.
             up: From the page to the folder of the site.
-            what: What the table holds, where the page has several.
         """
         if not records:
             return ""
         self.write(f"data/{name}.csv", to_csv(records))
         self.write(f"data/{name}.json", to_json(records))
-        return download_links(up, {"CSV": f"{name}.csv", "JSON": f"{name}.json"}, what)
+        return download_links(up, {"CSV": f"{name}.csv", "JSON": f"{name}.json"})
 
     def json(self, name: str, value: JsonObject) -> None:
         """Write one file of data for people's own programs."""
         self.write(f"data/{name}", json.dumps(value, ensure_ascii=False, indent=1))
 
 
-def download_links(up: str, files: dict[str, str], what: str = "") -> str:
+def download_links(up: str, files: dict[str, str]) -> str:
     """Links to files of `data/`, by what they are called."""
     links = ", ".join(
         f'<a href="{html.escaped(f"{up}data/{file}")}" download>{html.escaped(words)}</a>'
         for words, file in files.items()
     )
-    named = f" ({html.escaped(what)})" if what else ""
-    return f'<p class="downloads">Download{named}: {links}</p>'
+    return f'<p class="downloads">Download: {links}</p>'

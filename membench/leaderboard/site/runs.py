@@ -21,6 +21,7 @@ from membench.leaderboard.views.board.choices import listed
 from membench.leaderboard.views.bundles import LoadedBundle
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.standing import standing
+from membench.leaderboard.views.tables import to_csv
 from membench.records.summary import Summary
 
 
@@ -87,13 +88,16 @@ def loaded_parts(site: SiteFolder, run_id: str, loaded: LoadedBundle) -> list[st
     """Everything that a bundle holds."""
     site.data(f"answers/{run_id}", answer_data(loaded))
     site.write(f"data/runs/{run_id}.json", run_json(loaded.summary, loaded.badge))
-    files = {"JSON": f"runs/{run_id}.json"}
+    site.write(f"data/runs/{run_id}-questions.csv", to_csv(questions(loaded)))
+    files = {
+        "all figures (JSON)": f"runs/{run_id}.json",
+        "every question (CSV)": f"runs/{run_id}-questions.csv",
+    }
     again = f"<pre>{html.escaped(command_of(loaded.manifest))}</pre>"
     return [
         html.section("The same run again", again),
         body(loaded),
-        site.downloads(f"runs/{run_id}-questions", questions(loaded), "../", "questions"),
-        download_links("../", files, "all figures"),
+        download_links("../", files),
     ]
 
 
