@@ -133,6 +133,6 @@ def judge_wanted(card: TaskCard, there: Container[str]) -> str:
         return ""
     words = metric_words(card, card.main_metric)
     return (
-        f"{card.title} without a judge has no {words.title.lower()} ({words.meaning}). "
+        f'{card.title} was not judged here, so "{words.title}" ({words.meaning}) is not known. '
         "To get it: membench judge RUN --judge MODEL."
     )

@@ -66,5 +66,5 @@ def test_an_export_has_them_as_a_page_and_as_files(store: Store, tmp_path: Path)
     export(store, tmp_path / "site")
     page = (tmp_path / "site" / "profiles.html").read_text()
     assert "data-sortable" in page
-    assert "8485" in page
+    assert "8,485" in page
     assert (tmp_path / "site" / "data" / "profiles.csv").read_text().startswith("system,kind,")

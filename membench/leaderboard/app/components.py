@@ -12,8 +12,8 @@ from membench.leaderboard.app import state
 from membench.leaderboard.rendering import html
 from membench.leaderboard.rendering.cards import CARD_STYLE, record_cards
 from membench.leaderboard.rendering.charts.layout import CONFIG
-from membench.leaderboard.rendering.html import WORDS_STYLE
 from membench.leaderboard.rendering.standing import STANDING_STYLE
+from membench.leaderboard.rendering.style import WORDS_STYLE
 from membench.leaderboard.views.board.board import limited
 from membench.leaderboard.views.board.query import BoardQuery, RowFilter
 from membench.leaderboard.views.cost_units import unit_id, unit_options, unit_words
@@ -117,12 +117,27 @@ def table(
     downloads(records, key)
 
 
-def words_table(records: Records, *, key: str, alt: str) -> None:
-    """A table of sentences, which a grid would cut off; on narrow screens cards, with downloads."""
+def words_table(
+    records: Records,
+    *,
+    key: str,
+    alt: str,
+    words: Mapping[str, tuple[str, str]] | None = None,
+    addresses: Mapping[str, html.Link] | None = None,
+) -> None:
+    """A table of sentences, which a grid would cut off; on narrow screens cards, with downloads.
+
+    Args:
+        records: Its rows.
+        key: Of the files that can be downloaded.
+        alt: What it shows.
+        words: Column -> title and meaning, where the column's name does not say it all.
+        addresses: Column -> where its cells lead.
+    """
     with st.container(key=f"wide-{key}"):
-        st.html(html.table(records, alt))
+        st.html(html.table(records, alt, addresses, words))
     with st.container(key=f"narrow-{key}"):
-        st.html(record_cards(records))
+        st.html(record_cards(records, words, addresses))
     downloads(records, key)
 
 

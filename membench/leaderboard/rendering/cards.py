@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from membench.domain.labels import JsonView
-from membench.leaderboard.rendering.html import cell_text, escaped
+from membench.leaderboard.rendering.html import (
+    Link,
+    Sorting,
+    anchor,
+    cell_text,
+    column_title,
+    escaped,
+    folded,
+    meanings,
+    quoted,
+    table,
+)
 from membench.leaderboard.views.answer import Finding, findings, silence
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.row import BoardRow
@@ -21,6 +33,7 @@ from membench.leaderboard.views.tables import (
 from membench.records.costs import COSTS
 
 MOST_CARDS = 30
+"""Cards of a board that are shown before one asks for more."""
 
 CARD_STYLE = """
 .mb-answer { font-size: 1.1rem; line-height: 1.4; margin: 0 0 .4rem; }
@@ -38,6 +51,8 @@ ul.mb-cards > li { border: 1px solid rgba(128, 134, 145, .45); border-radius: .5
 .mb-cards dt { opacity: .85; margin: 0 !important; padding: 0; text-align: left; }
 .mb-cards dd { margin: 0 !important; padding: 0; font-weight: 600; }
 .mb-cards dd { overflow-wrap: anywhere; }
+.mb-cards .mb-range { font-weight: 400; font-size: .9rem; white-space: nowrap; }
+.mb-cards a { overflow-wrap: anywhere; }
 .mb-plain dd { font-weight: 400; }
 .mb-cards small { opacity: .85; }
 .mb-cards summary { cursor: pointer; padding: .3rem 0; }
@@ -70,10 +85,17 @@ def sentence(item: Finding, address: Address) -> str:
 def cards_html(board: Board, address: Address, rows: Sequence[BoardRow] | None = None) -> str:
     """Rows as cards: name, rank, score and cost of each, for narrow screens."""
     shown = board.rows if rows is None else rows
-    items = "".join(card(row, board, address) for row in shown[:MOST_CARDS])
-    more = len(shown) - MOST_CARDS
-    rest = f"<p>{more} more rows: narrow them down with the filters.</p>" if more > 0 else ""
-    return f'<ul class="mb-cards">{items}</ul>{rest}'
+    items = [card(row, board, address) for row in shown]
+    return listed(items, MOST_CARDS, "mb-cards")
+
+
+def listed(items: Sequence[str], most: int, style: str) -> str:
+    """Cards: the first ones, and the rest on demand."""
+    first, rest = items[:most], items[most:]
+    shown = f'<ul class="{style}">{"".join(first)}</ul>'
+    if rest:
+        shown += folded(f"{len(rest)} more", f'<ul class="{style}">{"".join(rest)}</ul>')
+    return shown
 
 
 SHOWN_AT_ONCE, FIELDS_AT_ONCE = 12, 8
@@ -83,42 +105,61 @@ MOST_LISTED = 200
 """Cards of a plain table; the rest is in its downloads."""
 
 
+Words = Mapping[str, tuple[str, str]]
+"""Column -> title and meaning."""
+
+
+def any_width(
+    records: Sequence[JsonView],
+    caption: str,
+    words: Words | None = None,
+    links: Mapping[str, Link] | None = None,
+    sorting: Sorting | None = Sorting(),  # noqa: B008  (frozen)
+) -> str:
+    """A table that can be sorted and searched, and the same as cards for narrow screens."""
+    wide = table(records, caption, links, words, sorting)
+    return (
+        f'<div class="wide-only">{wide}</div>'
+        f'<div class="narrow">{record_cards(records, words, links)}</div>'
+        + meanings(records, words or {})
+    )
+
+
 def record_cards(
-    records: Sequence[JsonView], words: Mapping[str, tuple[str, str]] | None = None
+    records: Sequence[JsonView],
+    words: Words | None = None,
+    links: Mapping[str, Link] | None = None,
 ) -> str:
     """Any table as cards for narrow screens: the first column is the title, the rest follows."""
-    items = [record_card(record, words or {}) for record in records[:MOST_LISTED]]
-    first, rest = items[:SHOWN_AT_ONCE], items[SHOWN_AT_ONCE:]
-    shown = f'<ul class="mb-cards mb-plain">{"".join(first)}</ul>'
-    if rest:
-        shown += (
-            f"<details><summary>{len(rest)} more</summary>"
-            f'<ul class="mb-cards mb-plain">{"".join(rest)}</ul></details>'
-        )
+    items = [record_card(record, words or {}, links or {}) for record in records[:MOST_LISTED]]
+    shown = listed(items, SHOWN_AT_ONCE, "mb-cards mb-plain")
     if len(records) > MOST_LISTED:
         shown += f"<p>The first {MOST_LISTED} of {len(records):,}; the downloads hold all.</p>"
     return shown
 
 
-def record_card(record: JsonView, words: Mapping[str, tuple[str, str]]) -> str:
+def record_card(record: JsonView, words: Words, links: Mapping[str, Link]) -> str:
     """One line of a table; what it says nothing about is left out."""
-    (column, first), *rest = record.items()
-    title = cell_text(first)
+    column, first = next(iter(record.items()))
+    title = value_html(column, record, links)
     if not isinstance(first, str):
-        title = f"{words.get(column, (column, ''))[0]} {title}"
+        title = f"{escaped(column_title(column, words))} {title}"
     fields = [
-        f"<dt>{escaped(words.get(name, (name, ''))[0])}</dt><dd>{escaped(cell_text(value))}</dd>"
-        for name, value in rest
-        if cell_text(value) not in ("", "–")
+        f"<dt>{escaped(column_title(name, words))}</dt><dd>{value_html(name, record, links)}</dd>"
+        for name in list(record)[1:]
+        if cell_text(record[name]) not in ("", "–")
     ]
-    shown, folded = fields[:FIELDS_AT_ONCE], fields[FIELDS_AT_ONCE:]
-    fields_said = "1 more field" if len(folded) == 1 else f"{len(folded)} more fields"
-    more = (
-        f"<details><summary>{fields_said}</summary><dl>{''.join(folded)}</dl></details>"
-        if folded
-        else ""
-    )
-    return f'<li><span class="mb-name">{escaped(title)}</span><dl>{"".join(shown)}</dl>{more}</li>'
+    shown, hidden = fields[:FIELDS_AT_ONCE], fields[FIELDS_AT_ONCE:]
+    said = "1 more field" if len(hidden) == 1 else f"{len(hidden)} more fields"
+    more = folded(said, f"<dl>{''.join(hidden)}</dl>") if hidden else ""
+    return f'<li><span class="mb-name">{title}</span><dl>{"".join(shown)}</dl>{more}</li>'
+
+
+def value_html(name: str, record: JsonView, links: Mapping[str, Link]) -> str:
+    """A field of a card, with the link that its column has."""
+    text = cell_text(record[name])
+    address = links[name](record) if name in links else ""
+    return anchor(address, text) if address else quoted(text)
 
 
 def card(row: BoardRow, board: Board, address: Address) -> str:
@@ -133,12 +174,18 @@ def card(row: BoardRow, board: Board, address: Address) -> str:
     link = f'<a href="{escaped(address(row.run_id))}" target="_self">{escaped(row.label)}</a>'
     figures = [(words.title, scored_text(board.choice.metric, row.score))]
     cost = board.choice.cost
-    per_question = cost_figure(row, board, interval=False)
-    figures.append((f"{cost.title} / {cost.per('question')}", per_question))
+    figures.append((f"{cost.title} / {cost.per('question')}", cost_figure(row, board)))
     if board.choice.axis != "context_tokens" and row.context is not None:
         figures.append((COSTS["context_tokens"].title, context_text(row)))
-    listed = "".join(f"<dt>{escaped(a)}</dt><dd>{escaped(b)}</dd>" for a, b in figures)
+    figures.append(("Questions", f"{row.questions:,}"))
+    fields = "".join(f"<dt>{escaped(a)}</dt><dd>{figure_html(b)}</dd>" for a, b in figures)
     return (
-        f'<li>{rank}<span class="mb-name">{link}</span><dl>{listed}</dl>'
+        f'<li>{rank}<span class="mb-name">{link}</span><dl>{fields}</dl>'
         f"<small>{escaped(' · '.join(signs))}</small></li>"
     )
+
+
+def figure_html(figure: str) -> str:
+    """A figure, its interval set lighter and torn apart by no line break."""
+    kept = re.sub(r"\d %", lambda found: found[0].replace(" ", "\u00a0"), escaped(figure))
+    return re.sub(r"\[[^\]]*\]", r'<span class="mb-range">\g<0></span>', kept)

@@ -5,71 +5,44 @@ from __future__ import annotations
 import html
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 
 from membench.domain.labels import JsonView
+from membench.leaderboard.rendering.style import STYLE, TABLE_STYLE, WORDS_STYLE
+from membench.metrics.numbers import significant
 
 Records = Sequence[JsonView]
-
-WORDS_STYLE = """
-td.title { white-space: normal !important; min-width: 14rem; }
-td.words { white-space: normal !important; min-width: 20rem; }
-td.prose { white-space: normal !important; min-width: 24rem; }
-td.prose details[open] { min-width: 36rem; } td.prose summary { padding: 0; }
-@media (max-width: 640px) { td.words, td.prose, td.prose details[open] { min-width: 14rem; } }
-"""
-"""Of cells with a long title, a sentence or a paragraph."""
 
 PROSE = "prose"
 BEGINNING = 60
 """Characters of a paragraph that a table shows."""
 
-STYLE = """
-:root { color-scheme: light dark; --line: light-dark(#d5d8de, #43474f);
-  --faint: light-dark(#555b66, #b2b7c1); --ground: light-dark(#f4f5f7, #23262b); }
-:root[data-theme=light] { color-scheme: light; } :root[data-theme=dark] { color-scheme: dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 80rem; padding: .6rem 1rem;
-  background: light-dark(#fff, #16181c); color: light-dark(#1d2026, #e8eaee); }
-a { color: light-dark(#075985, #7cc4ee); }
-nav { display: flex; flex-wrap: wrap; gap: .3rem 1rem; padding: .3rem 0; align-items: center; }
-nav { border-bottom: 1px solid var(--line); }
-nav button { margin-left: auto; }
-button, select { font: inherit; padding: .2rem .6rem; border: 1px solid var(--line);
-  border-radius: .4rem; background: var(--ground); color: inherit; max-width: 100%; }
-.unit select { max-width: 14rem; }
-h1 { font-size: 1.5rem; margin: .6rem 0; } h2 { font-size: 1.2rem; margin-top: 1.6rem; }
-.scroll { overflow-x: auto; max-width: 100%; }
-.pickers, .chips { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
-.pickers label { max-width: 100%; min-width: 0; }
-.chips a, .chips strong { border: 1px solid var(--line); border-radius: .5rem;
-  padding: .15rem .6rem; text-decoration: none; }
-.chips strong { background: var(--ground); }
-table { border-collapse: collapse; font-size: .9rem; }
-caption { text-align: left; color: var(--faint); padding: .3rem 0; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .7rem; }
-th, td { text-align: left; white-space: nowrap; }
-th button { border: 0; padding: 0; background: none; font-weight: inherit; cursor: pointer; }
-.unit { display: block; margin: .2rem 0; }
-tr[hidden] { display: none; }
-.search { display: block; margin: .6rem 0; }
-input { font: inherit; padding: .2rem .6rem; border: 1px solid var(--line); border-radius: .4rem;
-  background: var(--ground); color: inherit; max-width: 100%; box-sizing: border-box; }
-td.wide { min-width: 12rem; }
-td { vertical-align: top; }
-.bar { background: #0b78a8; height: .8rem; }
-h2, summary, caption, p, dd { overflow-wrap: anywhere; }
-p.note { color: var(--faint); } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-summary { cursor: pointer; padding: .2rem 0; }
-.narrow { display: none; }
-.chips { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; padding-bottom: .3rem; }
-@media (max-width: 640px) {
-  .narrow { display: block; } .wide-only, .modebar-container { display: none; }
-  td:first-child { white-space: normal; }
-  td.name:first-child, td.title:first-child { min-width: 10rem; }
-  body { padding: .4rem .7rem; } h1 { font-size: 1.2rem; margin: .4rem 0; }
-  nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; gap: .9rem; font-size: .95rem; }
-}
-"""
+Link = Callable[[JsonView], str]
+"""From a line of a table to where one of its cells leads; empty for nowhere."""
+
+FIGURE = re.compile(
+    r"[-+]?(\d[\d,]*(\.\d+)?|∞)( %| J| MB)?( \[[^\]]*\])?( \([^)]*\))?"
+    r"( (measured|modelled|estimated))?"
+)
+"""What is set like a number: it may have an interval, a unit and a provenance."""
+
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class Sorting:
+    """How readers sort a table with the site's script.
+
+    Attributes:
+        by: The column in whose order the lines stand, the lowest first; empty for none.
+        high_first: Columns whose first click brings the highest to the top.
+        pinned: Columns on the left that stay where the table is scrolled sideways.
+    """
+
+    by: str = ""
+    high_first: frozenset[str] = frozenset()
+    pinned: int = 1
 
 
 def escaped(value: object) -> str:
@@ -83,6 +56,7 @@ def page(
     links: Mapping[str, str] | None = None,
     head: str = "",
     root: str = "",
+    here: str = "",
 ) -> str:
     """A whole page.
 
@@ -92,9 +66,8 @@ def page(
         links: Navigation: words -> address.
         head: Further HTML for the head.
         root: From the page to the folder of the site.
+        here: The page's own words in the navigation; empty if it is not in it.
     """
-    items = "".join(f'<a href="{escaped(to)}">{escaped(w)}</a>' for w, to in (links or {}).items())
-    nav = f'<nav aria-label="Pages">{items}</nav>' if items else ""
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; "
         "script-src 'self' 'unsafe-inline'"
@@ -103,63 +76,146 @@ def page(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{escaped(title)}</title><style>{STYLE}{WORDS_STYLE}</style>{head}</head>"
-        f'<body data-root="{escaped(root)}">{nav}<main>'
-        f"<h1>{escaped(title)}</h1>{body}</main></body></html>\n"
+        f"<title>{escaped(title)}</title><style>{STYLE}{TABLE_STYLE}{WORDS_STYLE}</style>{head}"
+        f'</head><body data-root="{escaped(root)}">{navigation(links or {}, here)}'
+        f'<main id="main" tabindex="-1"><h1>{escaped(title)}</h1>{body}</main></body></html>\n'
     )
+
+
+def navigation(links: Mapping[str, str], here: str) -> str:
+    """The way to the other pages, and past it."""
+    if not links:
+        return ""
+    items = "".join(
+        f'<a href="{escaped(to)}"{" aria-current=page" if words == here else ""}>'
+        f"{escaped(words)}</a>"
+        for words, to in links.items()
+    )
+    skip = '<a class="skip" href="#main">Skip to the content</a>'
+    return f'{skip}<nav aria-label="Pages">{items}</nav>'
 
 
 def table(
     records: Records,
     caption: str = "",
-    links: Mapping[str, tuple[str, str]] | None = None,
+    links: Mapping[str, Link] | None = None,
     words: Mapping[str, tuple[str, str]] | None = None,
-    *,
-    sortable: bool = False,
+    sorting: Sorting | None = None,
 ) -> str:
     """A table.
 
     Args:
         records: Lines; the first one names the columns.
         caption: What it shows.
-        links: Column -> address with `{}`, and the column whose words go there.
+        links: Column -> where its cells lead.
         words: Column -> title and meaning, where its name is an id.
-        sortable: Whether the site's script lets readers sort and search it.
+        sorting: How the site's script lets readers sort and search it; None if it does not.
     """
     if not records:
         return note("Nothing to show.")
     names = list(records[0])
-    head = "".join(header(name, *(words or {}).get(name, (name, ""))) for name in names)
+    figures = {name for name in names if holds_figures(name, records)}
+    head = "".join(header(name, words or {}, sorting, name in figures) for name in names)
     body = "".join(
-        "<tr>" + "".join(cell(name, record, links or {}) for name in names) + "</tr>"
+        "<tr>" + "".join(cell(name, record, links or {}, figures) for name in names) + "</tr>"
         for record in records
     )
     said = f"<caption>{escaped(caption)}</caption>" if caption else ""
     named = escaped(caption or "Table")
+    sortable = "" if sorting is None else f' data-sortable data-pinned="{sorting.pinned}"'
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{named}">'
-        f"<table{' data-sortable' if sortable else ''}>{said}<thead><tr>{head}</tr></thead>"
+        f"<table{sortable}>{said}<thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
 
 
-def header(name: str, title: str, meaning: str) -> str:
-    """The head of a column: its title, its meaning in a tooltip, its id for scripts."""
-    tooltip = f' title="{escaped(meaning)}"' if meaning else ""
-    return f'<th scope="col" data-id="{escaped(name)}"{tooltip}>{escaped(title)}</th>'
+def holds_figures(name: str, records: Records) -> bool:
+    """Whether a column holds figures and dashes alone, so that it is set to the right."""
+    texts = {cell_text(record.get(name)) for record in records} - {"", UNKNOWN, "unavailable"}
+    return bool(texts) and all(FIGURE.fullmatch(text) for text in texts)
 
 
-def cell(name: str, record: JsonView, links: Mapping[str, tuple[str, str]]) -> str:
+def header(
+    name: str,
+    words: Mapping[str, tuple[str, str]],
+    sorting: Sorting | None = None,
+    figures: bool = False,
+) -> str:
+    """The head of a column: title, meaning in a tooltip, its id and its order for scripts."""
+    title, meaning = column_title(name, words), words.get(name, ("", ""))[1]
+    parts = [f'scope="col" data-id="{escaped(name)}"']
+    if meaning:
+        parts.append(f'title="{escaped(meaning)}"')
+    if figures:
+        parts.append("class=num")
+    if sorting is not None and sorting.by == name:
+        parts.append("aria-sort=ascending")
+    if sorting is not None and name in sorting.high_first:
+        parts.append("data-first=descending")
+    return f"<th {' '.join(parts)}>{escaped(title)}</th>"
+
+
+def column_title(name: str, words: Mapping[str, tuple[str, str]]) -> str:
+    """The title of a column: as it is worded, else its name with a capital."""
+    if name in words:
+        return words[name][0]
+    letters = len(name) > 1 and name[:2].isalpha()
+    return name[0].upper() + name[1:] if letters else name
+
+
+def meanings(records: Records, words: Mapping[str, tuple[str, str]]) -> str:
+    """What the columns of a table mean, for those who have no tooltips; opens on demand."""
+    names = list(records[0]) if records else []
+    told = {words[name][0]: words[name][1] for name in names if words.get(name, ("", ""))[1]}
+    if not told:
+        return ""
+    return folded("What the columns mean", definitions(told))
+
+
+def definitions(told: Mapping[str, str], style: str = "meanings") -> str:
+    """Words and what each of them means; of style `facts`, names and values side by side."""
+    listed = "".join(f"<dt>{escaped(a)}</dt><dd>{quoted(b)}</dd>" for a, b in told.items())
+    return f'<dl class="{style}">{listed}</dl>'
+
+
+def folded(title: str, body: str) -> str:
+    """A part that opens on demand."""
+    return f"<details><summary>{escaped(title)}</summary>{body}</details>"
+
+
+def cell(
+    name: str,
+    record: JsonView,
+    links: Mapping[str, Link],
+    figures: Container[str] = (),
+) -> str:
     """One cell; unknown is a dash, and a paragraph is its beginning until it is opened."""
     text = cell_text(record.get(name))
-    words, style = escaped(text), cell_style(text)
-    if name in links:
-        address, target = links[name]
-        words = f'<a href="{escaped(address.format(cell_text(record[target])))}">{words}</a>'
+    words, style = quoted(text), "num" if name in figures else cell_style(text)
+    address = links[name](record) if name in links else ""
+    if address:
+        words = anchor(address, text)
     elif style == PROSE:
         beginning = escaped(textwrap.shorten(text, BEGINNING, placeholder=" …"))
         words = f"<details><summary>{beginning}</summary>{words}</details>"
     return f"<td class={style}>{words}</td>" if style else f"<td>{words}</td>"
+
+
+def anchor(address: str, words: str) -> str:
+    """A link; one that leaves the site tells nobody where its reader was."""
+    outside = ' rel="noreferrer"' if address.startswith("http") else ""
+    return f'<a{outside} href="{escaped(address)}">{escaped(words)}</a>'
+
+
+def leading(template: str, column: str) -> Link:
+    """A link made of another column of the same line."""
+    return lambda record: template.format(cell_text(record[column]))
+
+
+def quoted(text: str) -> str:
+    """Text, escaped, with code where it has backticks."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escaped(text))
 
 
 def cell_style(text: str) -> str:
@@ -171,12 +227,15 @@ def cell_style(text: str) -> str:
 
 
 def cell_text(value: object) -> str:
-    """A value in words; unknown is a dash."""
+    """A value in words; unknown is a dash, and no number has an exponent."""
     if value is None:
-        return "–"
-    if not isinstance(value, float):
+        return UNKNOWN
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = significant(value, 4)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def note(words: str) -> str:
@@ -189,27 +248,16 @@ def section(title: str, *parts: str) -> str:
     return f"<section><h2>{escaped(title)}</h2>{''.join(parts)}</section>"
 
 
-def bars(values: Mapping[str, float], caption: str) -> str:
-    """Fractions as horizontal bars with their labels."""
-    rows = "".join(
-        f'<tr><th scope="row">{escaped(name)}</th><td>{100 * value:.1f} %</td>'
-        f'<td class="wide"><div class="bar" style="width:{100 * value:.1f}%"></div></td></tr>'
-        for name, value in values.items()
-    )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(caption)}">'
-        f"<table><caption>{escaped(caption)}</caption>{rows}</table></div>"
-    )
-
-
 def from_markdown(text: str) -> str:
-    """The little markdown that our own pages use: paragraphs, bold, code, lists."""
+    """The little markdown that our own pages use: headings, paragraphs, bold, code, lists."""
     parts = []
     for block in re.split(r"\n\s*\n", text.strip()):
         lines = escaped(block)
         lines = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", lines, flags=re.S)
         lines = re.sub(r"`(.+?)`", r"<code>\1</code>", lines, flags=re.S)
-        if re.match(r"\d+\. ", lines):
+        if lines.startswith("## "):
+            parts.append(f"<h2>{lines.removeprefix('## ')}</h2>")
+        elif re.match(r"\d+\. ", lines):
             items = re.split(r"(?:^|\n)\d+\. ", lines)[1:]
             parts.append("<ol>" + "".join(f"<li>{item}</li>" for item in items) + "</ol>")
         else:

@@ -28,7 +28,7 @@ from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.bundles import LoadedBundle, load, question_rows
 from membench.leaderboard.views.cost_origin import origin_note
 from membench.leaderboard.views.question import answer_words
-from membench.leaderboard.views.tables import amount
+from membench.leaderboard.views.tables import cost_figure
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS
 
@@ -61,7 +61,8 @@ def board_data(index: Index, board: Board, views: Mapping[str, Board]) -> JsonOb
     rows = compared_rows(board)
     metric = board.choice.metric
     costs = {
-        name: {row.run_id: amount(row.cost) for row in view.rows} for name, view in views.items()
+        name: {row.run_id: cost_figure(row, view) for row in view.rows}
+        for name, view in views.items()
     }
     return {
         "metric": board.choice.words.title if metric else "",

@@ -8,20 +8,29 @@ const firstNumber = (text) => {
   return found ? Number(found[0]) : null;
 };
 
+const known = (row, column) => !["–", "", "unavailable"].includes(row.cells[column].textContent);
+
 function compareCells(a, b) {
   const [x, y] = [firstNumber(a), firstNumber(b)];
-  const known = (text) => text !== "–" && text !== "";
-  if (known(a) !== known(b)) return known(a) ? -1 : 1;
   return /^[-\d(]/.test(a) && /^[-\d(]/.test(b) && x !== null && y !== null ? x - y : a.localeCompare(b);
 }
 
+function nextOrder(head) {
+  const order = head.getAttribute("aria-sort");
+  if (!order) return head.dataset.first || "ascending";
+  return order === "ascending" ? "descending" : "ascending";
+}
+
+// What is unknown comes last, whichever way round.
 function sortBy(table, column, head) {
-  const down = head.getAttribute("aria-sort") === "ascending";
+  const order = nextOrder(head);
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  head.setAttribute("aria-sort", order);
   const rows = [...table.tBodies[0].rows];
-  rows.sort((a, b) => compareCells(a.cells[column].textContent, b.cells[column].textContent));
-  table.tBodies[0].append(...(down ? rows.reverse() : rows));
+  const sign = order === "descending" ? -1 : 1;
+  const text = (row) => row.cells[column].textContent;
+  const sorted = rows.filter((row) => known(row, column)).sort((a, b) => sign * compareCells(text(a), text(b)));
+  table.tBodies[0].append(...sorted, ...rows.filter((row) => !known(row, column)));
 }
 
 function sortable(table) {
@@ -35,16 +44,20 @@ function sortable(table) {
   if (table.tBodies[0].rows.length > 8) table.closest(".scroll").before(searchOf(table));
 }
 
+function searched(table, words) {
+  const wanted = words.toLowerCase();
+  for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+}
+
 function searchOf(table) {
   const label = document.createElement("label");
   label.className = "search";
   label.textContent = "Rows that contain ";
   const field = document.createElement("input");
   field.type = "search";
-  field.addEventListener("input", () => {
-    const wanted = field.value.toLowerCase();
-    for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-  });
+  field.addEventListener("input", () => searched(table, field.value));
+  field.value = asked("contains") || "";
+  if (field.value) searched(table, field.value);
   label.append(field);
   return label;
 }
@@ -168,7 +181,10 @@ function rescaled(chart, unit) {
     [`${axis}axis.ticktext`]: unit ? values.map((v) => String(Number(v.toPrecision(2)))) : before.ticktext });
 }
 
+let chosenUnit = null;
+
 function readIn(unit) {
+  chosenUnit = unit || null;
   for (const { title, cells } of energyCells()) {
     rewrite(title, (words) => (words === "Energy (J)" ? `${unit.title}, per million` : titled(words, unit)), unit);
     for (const cell of cells) rewrite(cell, (words) => scaledText(words, unit), unit);
@@ -203,7 +219,7 @@ async function unitPicker() {
   const box = picker("Energy in", [["J", "J"], ...units.map((unit) => [unit.id, unit.words])], "J",
     (chosen) => readIn(units.find((unit) => unit.id === chosen)));
   box.className = "unit";
-  const places = [".chips", ".mb-answer", ".mb-lead", "main h1"];
+  const places = [".mb-answer", ".mb-lead", "main h1"];
   const place = places.map((name) => document.querySelector(name)).find((found) => found);
   place.after(box, note);
 }

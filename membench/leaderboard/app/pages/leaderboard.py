@@ -11,15 +11,16 @@ from membench.leaderboard.app import links, state
 from membench.leaderboard.app.pages import choosing
 from membench.leaderboard.app.pages.breakdowns import draw_breakdowns
 from membench.leaderboard.rendering.cards import answer_html, cards_html
+from membench.leaderboard.rendering.catalogue import CLAIM_WORDS
 from membench.leaderboard.rendering.charts.layout import NARROW, WIDE
 from membench.leaderboard.rendering.charts.notes import chart_notes, has_apart, why_no_chart
 from membench.leaderboard.rendering.charts.scatter import MOST_LABELS, alt_text, scatter
 from membench.leaderboard.rendering.charts.selection import drawable, drawn
+from membench.leaderboard.rendering.remarks import board_remarks, showing
 from membench.leaderboard.views import claims
 from membench.leaderboard.views.board.board import Board, settings_of
 from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.bundles import load
-from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.cost_units import unit_words
 from membench.leaderboard.views.reproduce import command_of
 from membench.leaderboard.views.tables import (
@@ -28,7 +29,6 @@ from membench.leaderboard.views.tables import (
     frontier_records,
 )
 from membench.metrics.numbers import significant
-from membench.records.costs import COSTS
 
 
 def page() -> None:
@@ -75,8 +75,8 @@ def draw_scatter(shown: Board, width: int, key: str) -> None:
 
 def draw_rows(shown: Board) -> None:
     """The rows: a table whose rows can be selected, and cards on narrow screens."""
-    if shown.reading:
-        st.caption(f"Showing {shown.reading}.")
+    if showing(shown):
+        st.caption(showing(shown))
     with st.container(key="cards"):
         st.html(cards_html(shown, links.run_address))
     with st.container(key="rows"):
@@ -109,18 +109,8 @@ def draw_settings(shown: Board, row: BoardRow) -> None:
 
 def draw_remarks(shown: Board) -> None:
     """How to read the rows, and the way back to this view."""
-    choice = shown.choice
-    st.caption(
-        f"{choice.words.titled}: {choice.words.meaning}; {choice.words.direction}. "
-        f"{origin_help(COSTS[choice.axis])} "
-        "Rank ranges: paired by question, tested over cases, Holm over all pairs of this board. "
-        "Brackets are 95 % intervals over cases, of joules the standard uncertainty of the meter. "
-        "A dash is unknown, never zero."
-    )
-    c.task_warning(choice.task)
-    if shown.judge_wanted:
-        st.caption(c.plain(shown.judge_wanted))
-    st.caption(f"Protocol: {c.plain(shown.groups.get(choice.group, ''))}.")
+    for remark in board_remarks(shown):
+        st.caption(c.plain(remark))
     with st.expander("The frontier as text"):
         c.plain_table(frontier_records(shown), "Points on the frontier, cheapest first")
     draw_link(shown)
@@ -160,5 +150,8 @@ def draw_claims(shown: Board) -> None:
     with st.expander(f"{len(claims.of_task(task))} figures from {len(sources)} sources"):
         source = st.selectbox("Source", sources, key="source", bind=c.BIND)
         c.table(
-            claims.records(task, str(source)), key="claims", alt="Published claims of one source"
+            claims.records(task, str(source)),
+            key="claims",
+            alt="Published claims of one source",
+            words=CLAIM_WORDS,
         )

@@ -7,7 +7,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 from membench.domain.errors import RunStateError
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import links, state
-from membench.leaderboard.rendering.standing import standing_html
+from membench.leaderboard.rendering.standing import energy_of, standing_html
 from membench.leaderboard.store.rows import lower_is_better
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle
@@ -36,7 +36,7 @@ def page() -> None:
         st.text(f"{shown.withdrawn.when_utc}: {shown.withdrawn.why}")
     where = standing(state.index(), run_id)
     if where is not None:
-        draw_standing(where)
+        draw_standing(where, energy_of(state.index(), run_id))
     if shown.loaded is not None:
         draw(shown.loaded)
     draw_decisions(shown)
@@ -62,13 +62,13 @@ def pick_run() -> str:
     return chosen
 
 
-def draw_standing(where: Standing) -> None:
+def draw_standing(where: Standing, energy: str) -> None:
     """Place, scores and costs; what joules are read in is chosen below them."""
     if not any(item.cost.id == "joules" for item in where.costs):
         st.html(standing_html(where))
         return
     unit = c.chosen("unit", unit_options("joules"), unit_words)
-    st.html(standing_html(where, unit_id("joules", unit)))
+    st.html(standing_html(where, unit_id("joules", unit), energy))
     with st.popover(f"Energy in: {unit_words(unit)}"):
         c.unit_picker("joules")
 

@@ -8,6 +8,7 @@ import streamlit as st  # noqa: TID253  (only the app imports this module)
 
 from membench.leaderboard.app import components as c
 from membench.leaderboard.app import state
+from membench.leaderboard.rendering.terms import term_records
 from membench.leaderboard.validation import RULES
 from membench.leaderboard.views import glossary as entries
 
@@ -22,7 +23,9 @@ def method() -> None:
 
 def glossary() -> None:
     """Draw the page of words."""
-    c.heading("Glossary", "Every metric, cost and badge: what it says, its unit, its direction.")
+    c.heading("Glossary", "Words of the board; every metric, cost and badge: what it says.")
+    c.section("Words")
+    c.words_table(term_records(), key="terms", alt="Words of the board")
     c.section("Metrics")
     c.words_table(entries.metric_records(), key="metrics", alt="Headline metrics of every task")
     c.section("Costs")

@@ -1,0 +1,122 @@
+"""Names of boards: by task first, and no two alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from membench.leaderboard.rendering.html import escaped
+from membench.leaderboard.store.rows import task_class
+from membench.leaderboard.views.board.board import Board
+from membench.leaderboard.views.board.query import BoardQuery
+
+
+@dataclass(frozen=True)
+class BoardName:
+    """A board for people.
+
+    Attributes:
+        slug: Name of its files.
+        task: Benchmark and split.
+        rest: Division, and what tells it from other boards of that division.
+    """
+
+    slug: str
+    task: str
+    rest: str
+
+    @property
+    def title(self) -> str:
+        """The whole name."""
+        return f"{self.task}, {self.rest}"
+
+
+def slug(choice: BoardQuery) -> str:
+    """File name of a board."""
+    return f"{choice.task.replace(':', '-')}-{choice.division}-{choice.group}"
+
+
+def board_names(boards: Sequence[Board]) -> dict[str, BoardName]:
+    """Slug -> name of every board, in their order."""
+    alike: dict[tuple[str, str], list[Board]] = {}
+    for shown in boards:
+        alike.setdefault((shown.choice.task, shown.choice.division), []).append(shown)
+    named = [
+        board_name(shown, words)
+        for same in alike.values()
+        for shown, words in zip(same, told_apart(same), strict=True)
+    ]
+    return {name.slug: name for name in named}
+
+
+def board_name(shown: Board, apart: str) -> BoardName:
+    """The name of a board."""
+    task, _, split = shown.choice.task.partition(":")
+    rest = ", ".join([shown.choice.division, *([apart] if apart else [])])
+    return BoardName(slug(shown.choice), f"{task_class(task).card.title} ({split})", rest)
+
+
+def told_apart(same: Sequence[Board]) -> list[str]:
+    """What tells boards of one task and division apart; empty for a board alone."""
+    if len(same) == 1:
+        return [""]
+    protocols = [own_parts(shown, same) for shown in same]
+    told = [""] * len(same)
+    for part in (lambda n: protocols[n], lambda n: size_of(same[n]), lambda n: first_day(same[n])):
+        told = with_part(told, part)
+        if len(set(told)) == len(same):
+            return told
+    return with_part(told, lambda n: same[n].choice.group[:6])
+
+
+def with_part(told: Sequence[str], part: Callable[[int], str]) -> list[str]:
+    """Names with a further part, unless it is the same of all of them."""
+    parts = [part(number) for number in range(len(told))]
+    if len(set(parts)) == 1:
+        return list(told)
+    return [", ".join(filter(None, pair)) for pair in zip(told, parts, strict=True)]
+
+
+def own_parts(shown: Board, same: Sequence[Board]) -> str:
+    """Parts of a board's protocol that not all of the others have."""
+    parts = [other.groups[other.choice.group].split(", ") for other in same]
+    common = set.intersection(*map(set, parts))
+    mine = shown.groups[shown.choice.group].split(", ")
+    return ", ".join(part for part in mine if part not in common)
+
+
+def size_of(shown: Board) -> str:
+    """How many questions its rows were asked."""
+    most = max((row.questions for row in shown.all_rows), default=0)
+    return f"{most:,} questions"
+
+
+def first_day(shown: Board) -> str:
+    """When its first row was made."""
+    return f"since {min((row.created for row in shown.all_rows), default='–')}"
+
+
+def chips(names: Mapping[str, BoardName], here: str, up: str) -> str:
+    """Ways to boards, by task.
+
+    Args:
+        names: The boards.
+        here: Slug of the board of this page; empty for none.
+        up: From the page to the folder of the site.
+    """
+    tasks: dict[str, list[BoardName]] = {}
+    for name in names.values():
+        tasks.setdefault(name.task, []).append(name)
+    items = "".join(
+        f"<li>{escaped(task)}: {' '.join(chip(name, here, up) for name in mine)}</li>"
+        for task, mine in tasks.items()
+    )
+    return f'<ul class="boards" aria-label="Boards">{items}</ul>'
+
+
+def chip(name: BoardName, here: str, up: str) -> str:
+    """A board: a link, or where one is."""
+    words = escaped(name.rest)
+    if name.slug == here:
+        return f"<strong>{words}</strong>"
+    return f'<a href="{up}boards/{escaped(name.slug)}.html">{words}</a>'
