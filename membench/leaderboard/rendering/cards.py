@@ -23,6 +23,7 @@ from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.tables import (
     BADGES,
+    answer_words,
     context_text,
     cost_figure,
     energy_badge,
@@ -173,6 +174,10 @@ def card(row: BoardRow, board: Board, address: Address) -> str:
         signs.append(f"not ranked: {row.why}")
     link = f'<a href="{escaped(address(row.run_id))}" target="_self">{escaped(row.label)}</a>'
     figures = [(words.title, scored_text(board.choice.metric, row.score))]
+    if board.answer and row.answer is not None:
+        figures.append(
+            (answer_words(board)[board.answer][0], scored_text(board.answer, row.answer))
+        )
     cost = board.choice.cost
     figures.append((f"{cost.title} / {cost.per('question')}", cost_figure(row, board)))
     if board.choice.axis != "context_tokens" and row.context is not None:

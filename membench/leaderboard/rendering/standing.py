@@ -91,7 +91,7 @@ def score_row(item: MetricStanding) -> str:
         for _, other in item.references.values():
             marks += f'<u style="left:{100 * other.value:.2f}%"></u>'
     between = ", ".join(
-        f"{kind} {scored_text(words.name, other)} ({system})"
+        f"{system} ({kind}) {scored_text(words.name, other)}"
         for kind, (system, other) in item.references.items()
     )
     said = f"<strong>{escaped(scored_text(words.name, figure))}</strong>"

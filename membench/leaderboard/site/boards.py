@@ -71,6 +71,10 @@ class Place:
     up: str
 
 
+WITHIN_TABLE = "p is corrected for the lines of this table, not for all pairs as the ranks are"
+"""Which family of tests a table's p values are of."""
+
+
 def write_board(site: SiteFolder, shown: Board, names: Mapping[str, BoardName]) -> None:
     """The page of one board: the answer, a chart for every cost it knows, and every row."""
     name = slug(shown.choice)
@@ -224,8 +228,11 @@ def compared(site: SiteFolder, shown: Board) -> str:
         "The best rows compared",
         html.note(f"First: {next(iter(comparison.labels.values()))}."),
         html.note(adjustment_text(comparison.pairs)),
-        html.table(readable(compare.summary_records), "The first against each of the others"),
-        html.table(readable(compare.category_records), "By category"),
+        html.table(
+            readable(compare.summary_records),
+            f"The first against each of the others: {WITHIN_TABLE}",
+        ),
+        html.table(readable(compare.category_records), f"By category: {WITHIN_TABLE}"),
         html.table(readable(compare.ratio_records), "Costs"),
         html.note(origin_note()),
         f"<p>{html.anchor(address, 'Any two rows of this board, question by question')}</p>",

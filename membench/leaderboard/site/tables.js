@@ -67,7 +67,7 @@ function searchOf(table) {
 const KWH = 3.6e6;
 const MANY = 1e6;
 const COLUMN = /^J \/ (question|history|correct)/;
-const SENTENCE = /([\d.,]+) J( \((?:measured|modelled|estimated)\))?(?: and [\d.,]+ context tokens)? per question/g;
+const SENTENCE = /([\d.,]+) J( \((?:measured|modelled|estimated)\))?( and [\d.,]+ context tokens)? per question/g;
 const NUMBER = /\d[\d,]*(\.\d+)?/g;
 
 function digits(value) {
@@ -190,8 +190,8 @@ function readIn(unit) {
     for (const cell of cells) rewrite(cell, (words) => scaledText(words, unit), unit);
   }
   for (const node of sentences()) {
-    rewrite(node, (words) => words.replace(SENTENCE, (_, value, label) =>
-      `${scaledText(value, unit)} ${unit.sign}${label || ""} per million questions`), unit);
+    rewrite(node, (words) => words.replace(SENTENCE, (_, value, label, context) =>
+      `${scaledText(value, unit)} ${unit.sign}${label || ""} per million questions${context ? `${context} per question` : ""}`), unit);
   }
   if (window.Plotly) for (const chart of document.querySelectorAll(".js-plotly-plot")) rescaled(chart, unit);
   const note = document.getElementById("unit-note");
