@@ -18,11 +18,25 @@ from membench.tasks.base import AnyTask
 
 
 def open_run(path: Path) -> RunDir:
-    """Open a run, and let the name of its task lead to the folder it was made with.
+    """Open the directory of a run with all that it recorded.
+
+    Raises:
+        RunStateError: It is not a run, or of a newer schema, or a bundle.
+        DataError: The folder of its task is gone or broken.
+    """
+    run = open_run_or_bundle(path)
+    run.refuse_bundle()
+    return run
+
+
+def open_run_or_bundle(path: Path) -> RunDir:
+    """Open a run for its manifest and summary, which bundles have too.
+
+    The name of its task then leads to the folder it was made with.
 
     Raises:
         RunStateError: It is not a run, or of a newer schema.
-        DataError: The task's folder is gone or broken.
+        DataError: The folder of its task is gone or broken.
     """
     run = RunDir.open(path)
     if folder := run.places().get("task"):

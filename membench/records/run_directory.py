@@ -26,6 +26,9 @@ from membench.records.summary import Summary
 MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 """What reading an object of another shape ends in."""
 
+CHECKSUMS = "SHA256SUMS"
+"""The file that a bundle has and a run directory has not: the hashes of its other files."""
+
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -104,6 +107,24 @@ class RunDir:
             )
         return run
 
+    @property
+    def is_bundle(self) -> bool:
+        """Whether this is what was published of a run, not the run itself."""
+        return (self.path / CHECKSUMS).is_file()
+
+    def refuse_bundle(self) -> None:
+        """Refuse a bundle where the whole run is needed, or something is to be written.
+
+        Raises:
+            RunStateError: It is one; names what can be done with it.
+        """
+        if self.is_bundle:
+            raise RunStateError(
+                f"{self.path} is a bundle: what was published of a run, and never changed",
+                "Name the run directory it was made of. Bundles are read by show (without a "
+                "question), compare, energy show, report and verify.",
+            )
+
     def manifest(self) -> Manifest:
         """The manifest.
 
@@ -164,8 +185,9 @@ class RunDir:
         """Hold the run for writing.
 
         Raises:
-            RunStateError: Another process holds it, or it cannot be written.
+            RunStateError: It is a bundle, another process holds it, or it cannot be written.
         """
+        self.refuse_bundle()
         try:
             fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -67,6 +67,20 @@ def checked_bundle(
         yield made, verification
 
 
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder, and leave no trace of it where nothing came of what it was for."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
 def submit_to(run: Path, folder: Path, data: Path | None = None) -> Submission:
     """Put the bundle at `<folder>/<task>/<run_id>/`.
 
@@ -74,8 +88,7 @@ def submit_to(run: Path, folder: Path, data: Path | None = None) -> Submission:
         Rejected: The board would refuse it.
         RunStateError: It is there already, or one whose name differs in case alone.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with checked_bundle(run, data, folder) as (made, verification):
+    with new_folder(folder), checked_bundle(run, data, folder) as (made, verification):
         target = folder / made.task / made.run_id
         known = Store(folder).alike(made.run_id)
         if known is not None:
@@ -108,8 +121,7 @@ def submit_pr(run: Path, folder: Path, data: Path | None = None) -> Submission:
     """
     if folder.exists() and any(folder.iterdir()):
         raise RunStateError(f"{folder} is not empty", "Name a new folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with checked_bundle(run, data, folder) as (made, verification):
+    with new_folder(folder), checked_bundle(run, data, folder) as (made, verification):
         move_into_place(made.path, folder / "results" / made.task / made.run_id)
     (folder / "PULL_REQUEST.md").write_text(request_text(made, verification), encoding="utf-8")
     return Submission(str(folder), verification, made.sha256, {})
