@@ -16,6 +16,9 @@ from membench.records.spec import RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import AnyTask
 
+GIVEN_BY_PATH = ("system", "task")
+"""Fields of a spec that may name a folder of this machine."""
+
 
 def open_run(path: Path) -> RunDir:
     """Open the directory of a run with all that it recorded.
@@ -46,7 +49,8 @@ def open_run_or_bundle(path: Path) -> RunDir:
 
 def stored_spec(run: RunDir) -> RunSpec:
     """The spec of a run, with the folders it needs on this machine."""
-    folders: JsonObject = dict(run.places())
+    places = run.places()
+    folders: JsonObject = {name: places[name] for name in GIVEN_BY_PATH if name in places}
     return replace(run.manifest().spec, **folders)
 
 
