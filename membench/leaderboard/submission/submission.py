@@ -22,8 +22,10 @@ import orjson
 
 from membench.domain.errors import RunStateError, UsageError, UserError
 from membench.domain.labels import JsonObject
+from membench.harness.places import open_run
 from membench.leaderboard.bundles.bundle import Bundle, make_bundle
 from membench.leaderboard.store.store import Store
+from membench.leaderboard.submission.scaffold_text import check_cards
 from membench.leaderboard.validation import Rejected, Verification, verify
 from membench.leaderboard.validation.rules import FLAGS
 from membench.metrics.statistics import interval_text
@@ -58,8 +60,11 @@ def checked_bundle(
     """A verified bundle in a temporary folder.
 
     Raises:
+        RunStateError: It is no run, or not finished.
+        DataError: The card of what was run is still that of the scaffold.
         Rejected: The board would refuse it.
     """
+    check_cards(open_run(run))
     with tempfile.TemporaryDirectory(prefix=".membench-submit-", dir=near) as folder:
         made = make_bundle(run, Path(folder) / "bundle")
         verification = verify(made.path, data)
