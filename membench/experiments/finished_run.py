@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from membench.domain.case import opaque_ids
 from membench.domain.errors import RunStateError
+from membench.domain.labels import JsonObject
 from membench.domain.score import Score
 from membench.harness.places import open_run
 from membench.records.comparison_key import ComparisonKey
 from membench.records.costs import STAGES, CaseCosts, Cost, mean_cost
 from membench.records.journal import read_lines
+from membench.records.manifest import Manifest
 from membench.records.scores import read_scores
 from membench.records.shape import is_answer, is_play
 from membench.records.summary import Summary
@@ -82,10 +84,29 @@ def load(path: Path) -> FinishedRun:
     summary, manifest = run.summary(), run.manifest()
     if not run.scores.is_file():
         raise RunStateError(f"run {run.run_id} has no scores.jsonl", f"membench score {path}")
-    scores = read_scores(run.scores)
+    play, answers = read_lines(run.play), read_lines(run.answers)
+    return from_records(manifest, summary, read_scores(run.scores), play, answers)
+
+
+def from_records(
+    manifest: Manifest,
+    summary: Summary,
+    scores: Sequence[Score],
+    play: Iterable[JsonObject],
+    answers: Iterable[JsonObject],
+) -> FinishedRun:
+    """A finished run of what its directory, or its bundle, holds.
+
+    Args:
+        manifest: Its manifest.
+        summary: Its summary.
+        scores: Its score rows.
+        play: Lines of the play stage, notes among them.
+        answers: Lines of the read stage.
+    """
     costs = case_costs(scores, opaque_ids(summary.task, manifest.spec.seed))
-    for journal, shape in ((run.play, is_play), (run.answers, is_answer)):
-        costs.add(filter(shape, read_lines(journal)))
+    costs.add(filter(is_play, play))
+    costs.add(filter(is_answer, answers))
     granted = "evidence_grant" in manifest.system.capabilities
     return FinishedRun(summary, scores, costs.totals(), granted)
 

@@ -29,6 +29,7 @@ from pydantic import (
 from membench.adapters.registry import list_systems
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import JsonObject, JsonView, Scalar
+from membench.experiments.metric_names import check_metric
 from membench.harness.spec import (
     NESTED,
     SETTINGS,
@@ -95,7 +96,8 @@ def read_suite(path: Path) -> SuiteFile:
 
     Raises:
         DataError: It cannot be read, is not YAML or of the wrong shape; names the place.
-        UnknownName: A setting that no run has.
+        UnknownName: A setting that no run has, a metric that a task has not, a reference that is no
+            system.
         UsageError: A setting with a value that no run takes.
     """
     try:
@@ -114,7 +116,28 @@ def read_suite(path: Path) -> SuiteFile:
         raise DataError(path, place, first["msg"], "See docs/suites.md.") from None
     check_settings(suite)
     cells(suite, Path())
+    check_names(suite)
     return suite
+
+
+def check_names(suite: SuiteFile) -> None:
+    """Refuse a metric or a reference that would leave its column empty once everything has run.
+
+    Raises:
+        UnknownName: Suggests the nearest.
+    """
+    for task in _named(suite.tasks, "task") if suite.metric is not None else ():
+        check_metric(task, suite.metric or "")
+    known = {*list_systems(), *_named(suite.systems, "system")}
+    for name in suite.references or ():
+        if name not in known:
+            raise UnknownName("reference", name, known)
+
+
+def _named(entries: Sequence[str | JsonObject], key: str) -> list[str]:
+    """What the entries of a suite name, each once."""
+    names = (entry if isinstance(entry, str) else entry[key] for entry in entries)
+    return list(dict.fromkeys(names))
 
 
 def grid_of(
@@ -392,8 +415,7 @@ def references_of(suite: SuiteFile) -> tuple[str, ...]:
     if suite.references is not None:
         return tuple(suite.references)
     known = list_systems()
-    names = [entry if isinstance(entry, str) else entry["system"] for entry in suite.systems]
-    cards = [known[name] for name in dict.fromkeys(names) if name in known]
+    cards = [known[name] for name in _named(suite.systems, "system") if name in known]
     return tuple(card.name for kind in REFERENCES for card in cards if card.reference == kind)
 
 

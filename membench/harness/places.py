@@ -16,13 +16,30 @@ from membench.records.spec import RunSpec
 from membench.tasks import registry as tasks
 from membench.tasks.base import AnyTask
 
+GIVEN_BY_PATH = ("system", "task")
+"""Fields of a spec that may name a folder of this machine."""
+
 
 def open_run(path: Path) -> RunDir:
-    """Open a run, and let the name of its task lead to the folder it was made with.
+    """Open the directory of a run with all that it recorded.
+
+    Raises:
+        RunStateError: It is not a run, or of a newer schema, or a bundle.
+        DataError: The folder of its task is gone or broken.
+    """
+    run = open_run_or_bundle(path)
+    run.refuse_bundle()
+    return run
+
+
+def open_run_or_bundle(path: Path) -> RunDir:
+    """Open a run for its manifest and summary, which bundles have too.
+
+    The name of its task then leads to the folder it was made with.
 
     Raises:
         RunStateError: It is not a run, or of a newer schema.
-        DataError: The task's folder is gone or broken.
+        DataError: The folder of its task is gone or broken.
     """
     run = RunDir.open(path)
     if folder := run.places().get("task"):
@@ -32,7 +49,8 @@ def open_run(path: Path) -> RunDir:
 
 def stored_spec(run: RunDir) -> RunSpec:
     """The spec of a run, with the folders it needs on this machine."""
-    folders: JsonObject = dict(run.places())
+    places = run.places()
+    folders: JsonObject = {name: places[name] for name in GIVEN_BY_PATH if name in places}
     return replace(run.manifest().spec, **folders)
 
 

@@ -19,6 +19,9 @@ class Progress(Protocol):
     def advance(self, amount: int = 1) -> None:
         """So many more units are done."""
 
+    def found(self, amount: int) -> None:
+        """So many units were done before the stage began."""
+
     def at(self, place: str) -> None:
         """What is at work just now (a phase and a case); told again while it lasts."""
 
@@ -36,6 +39,9 @@ class NullProgress:
         """Ignore."""
 
     def advance(self, amount: int = 1) -> None:
+        """Ignore."""
+
+    def found(self, amount: int) -> None:
         """Ignore."""
 
     def at(self, place: str) -> None:
@@ -71,6 +77,10 @@ class LoggedProgress:
         """Count."""
         self._done += amount
         self._progress.advance(amount)
+
+    def found(self, amount: int) -> None:
+        """Pass it on."""
+        self._progress.found(amount)
 
     def at(self, place: str) -> None:
         """Pass it on."""

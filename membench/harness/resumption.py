@@ -11,9 +11,10 @@ from membench.domain.errors import RunStateError, Stopped, UsageError
 from membench.domain.labels import Role
 from membench.harness.manifest import new_manifest
 from membench.harness.prepare import DatasetStats, ResolvedRun
+from membench.harness.run_models import served_roles
 from membench.records.journal import DiskFull
 from membench.records.manifest import Manifest
-from membench.records.run_directory import RunDir
+from membench.records.run_directory import SERVED, RunDir
 from membench.records.spec import ExecOptions, RunSpec, settings_for
 
 
@@ -54,6 +55,41 @@ def _resumed_models(manifest: Manifest, fresh: Manifest) -> list[tuple[str, obje
         for role in before
         if role in now and manifest.models.get(role) == fresh.models.get(role)
     ]
+
+
+def check_addresses(run: RunDir, prepared: ResolvedRun) -> None:
+    """Refuse to go on without an address that the run was begun with: it is not recorded.
+
+    Raises:
+        UsageError: Names the roles whose model is there.
+    """
+    if prepared.options.cassette_mode == "replay":
+        return
+    now = {*served_roles(prepared), *(set(Role) - prepared.models.keys())}
+    missing = [role for role in run.places().get(SERVED, "").split() if role not in now]
+    if missing:
+        raise UsageError(
+            f"run {run.run_id} was begun with --base-url for its {' and '.join(missing)} model, "
+            "and addresses are not recorded",
+            f"Give it again: {run.continued_by}",
+        )
+
+
+UNENDED = ("running", "interrupted")
+"""What the manifest says of a run until it comes to its end."""
+
+
+def check_ended(run: RunDir) -> None:
+    """Refuse to score a run that stopped on its way: what it has not done is no failure.
+
+    Raises:
+        RunStateError: Says how to go on with it.
+    """
+    if run.manifest().status in UNENDED:
+        raise RunStateError(
+            f"run {run.run_id} was interrupted; it is scored when it comes to its end",
+            f"Continue it: {run.continued_by}",
+        )
 
 
 def check_settings_kept(parent: RunSpec, spec: RunSpec, roles: Iterable[Role]) -> None:

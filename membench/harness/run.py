@@ -28,6 +28,8 @@ from membench.harness.places import open_run, stored_spec
 from membench.harness.prepare import DatasetStats, ResolvedRun, prepare, survey
 from membench.harness.progress import LoggedProgress, NullProgress, Progress
 from membench.harness.resumption import (
+    check_addresses,
+    check_ended,
     check_settings_kept,
     check_unchanged,
     resumable,
@@ -41,6 +43,7 @@ from membench.harness.run_models import (
     install_models,
     models_of,
     parameter_changes_noted,
+    served_roles,
 )
 from membench.harness.stages.gate import ask_gate, gate_entry
 from membench.harness.stages.memory_gate import memory_gate
@@ -54,7 +57,7 @@ from membench.llm.spending import spent_by_role
 from membench.readers.registry import reads_nothing
 from membench.records.manifest import Manifest, ParentEntry
 from membench.records.memory_gate import MemoryGate
-from membench.records.run_directory import RunDir, new_run_id
+from membench.records.run_directory import SERVED, RunDir, new_run_id
 from membench.records.scores import stream_scores
 from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Summary
@@ -101,7 +104,7 @@ def start(spec: RunSpec, options: ExecOptions, progress: Progress | None = None)
     begun = with_distance(new_manifest(prepared, surveyed, run_id), prepared, progress)
     run = RunDir.create(options.out, run_id)
     with run.locked():
-        run.write_places(prepared.places)
+        run.write_places(places_to_keep(prepared))
         run.write_manifest(with_isolation(begun, prepared))
         return execute(prepared, run, surveyed, progress)
 
@@ -119,6 +122,7 @@ def resume(path: Path, options: ExecOptions, progress: Progress | None = None) -
         manifest = run.manifest()
         prepared = prepare(stored_spec(run), with_own_cassette(options, run))
         refuse_handed_in(prepared)
+        check_addresses(run, prepared)
         check_models(prepared, run)
         install_models(prepared, progress.note)
         surveyed = survey(prepared)
@@ -170,7 +174,7 @@ def derive(
         for name in keep:
             copy_records(parent.path / name, run.path / name)
         origin = ParentEntry(parent.run_id, manifest.spec_sha256)
-        run.write_places(prepared.places)
+        run.write_places(places_to_keep(prepared))
         begun = replace(
             new_manifest(prepared, surveyed, run_id),
             parent=origin,
@@ -180,6 +184,12 @@ def derive(
         )
         run.write_manifest(begun)
         return execute(prepared, run, surveyed, progress)
+
+
+def places_to_keep(prepared: ResolvedRun) -> dict[str, str]:
+    """What resuming needs beside the spec; of addresses, the roles whose model is there alone."""
+    served = " ".join(served_roles(prepared))
+    return {**prepared.places, **({SERVED: served} if served else {})}
 
 
 def with_isolation(manifest: Manifest, prepared: ResolvedRun) -> Manifest:
@@ -410,8 +420,9 @@ def rescore(path: Path, options: ExecOptions) -> RunResult:
     """Score a run again from its records.
 
     Raises:
-        RunStateError: It is no run.
+        RunStateError: It is no run, or did not come to its end.
     """
     run = open_run(path)
     with run.locked():
+        check_ended(run)
         return conclude(rebuilt(run, options), run)

@@ -223,6 +223,14 @@ def models_config(prepared: ResolvedRun) -> GatewayConfig:
     )
 
 
+def served_roles(prepared: ResolvedRun) -> list[Role]:
+    """The roles whose model is called at an address that was given with the run."""
+    if not prepared.models:
+        return []
+    seats = models_config(prepared).seats().items()
+    return sorted({role for (role, _), spec in seats if spec.base_url is not None})
+
+
 def local_identities(prepared: ResolvedRun) -> dict[str, dict[str, Scalar | None]]:
     """What decides what each local model says, by role; further judges have a number."""
     found = {}

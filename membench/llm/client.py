@@ -16,7 +16,7 @@ from membench.llm import openai_protocol
 from membench.llm.account import Account, MeteredReply
 from membench.llm.aio.server_thread import LoopThread
 from membench.llm.meter import CallMeter
-from membench.llm.replies import LONGEST_WORDS, CallFault, in_order
+from membench.llm.replies import CallFault, beginning, in_order
 from membench.llm.upstreams.secrets import redacted
 from membench.records.usage import Usage
 
@@ -171,7 +171,7 @@ def _no_answer(message: JsonView, text: str, finish: str | None) -> str | None:
         return None
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
-        return f"a refusal instead of text: {redacted(refusal)[:LONGEST_WORDS]}"
+        return f"a refusal instead of text: {beginning(redacted(refusal))}"
     if message.get("reasoning_content") or message.get("reasoning"):
         return f"no text beside its reasoning (finish_reason={finish})"
     if message.get("content") is None or finish != "stop":

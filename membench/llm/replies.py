@@ -306,7 +306,15 @@ def words_of(body: bytes) -> str:
     except ValueError:
         content = TAGS.sub(" ", text) if "<" in text else text
     words = " ".join(_message(content).split())
-    return redacted(words)[:LONGEST_WORDS]
+    return beginning(redacted(words))
+
+
+def beginning(words: str) -> str:
+    """A provider's words, cut between two of them where there are too many."""
+    if len(words) <= LONGEST_WORDS:
+        return words
+    whole, space, _ = words[:LONGEST_WORDS].rpartition(" ")
+    return f"{whole if space else words[:LONGEST_WORDS]} ..."
 
 
 def _message(content: object) -> str:

@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,12 @@ from membench.records.summary import Summary
 
 MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 """What reading an object of another shape ends in."""
+
+CHECKSUMS = "SHA256SUMS"
+"""The file that a bundle has and a run directory has not: the hashes of its other files."""
+
+SERVED = "base_url"
+"""Entry of `places.json`: the roles whose model was called at an address that was given."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -104,6 +111,30 @@ class RunDir:
             )
         return run
 
+    @property
+    def is_bundle(self) -> bool:
+        """Whether this is what was published of a run, not the run itself."""
+        return (self.path / CHECKSUMS).is_file()
+
+    def refuse_bundle(self) -> None:
+        """Refuse a bundle where the whole run is needed, or something is to be written.
+
+        Raises:
+            RunStateError: It is one; names what can be done with it.
+        """
+        if self.is_bundle:
+            raise RunStateError(
+                f"{self.path} is a bundle: what was published of a run, and never changed",
+                "Name the run directory it was made of. Bundles are read by show (without a "
+                "question), compare, energy show, report and verify.",
+            )
+
+    @property
+    def continued_by(self) -> str:
+        """The command that goes on with the run; an address that it needs is the user's to give."""
+        command = f"membench run --resume {shlex.quote(str(self.path))}"
+        return f"{command} --base-url URL" if self.places().get(SERVED) else command
+
     def manifest(self) -> Manifest:
         """The manifest.
 
@@ -120,9 +151,9 @@ class RunDir:
         replace_json(self._manifest, manifest.to_json())
 
     def places(self) -> dict[str, str]:
-        """Folders on this machine of what the spec gave by a path: `system`, `task`.
+        """What the spec leaves out: folders of `system` and `task`, and `SERVED`.
 
-        Never part of a bundle.
+        Folders are those of what was given by a path. Never part of a bundle.
         """
         return self._load(self._places) if self._places.is_file() else {}
 
@@ -140,7 +171,7 @@ class RunDir:
         if not self._summary.is_file():
             raise RunStateError(
                 f"run {self.run_id} is not finished (no summary.json)",
-                f"Continue it: membench run --resume {self.path}",
+                f"Continue it: {self.continued_by}",
             )
         try:
             return Summary.from_json(self._load(self._summary))
@@ -164,8 +195,9 @@ class RunDir:
         """Hold the run for writing.
 
         Raises:
-            RunStateError: Another process holds it, or it cannot be written.
+            RunStateError: It is a bundle, another process holds it, or it cannot be written.
         """
+        self.refuse_bundle()
         try:
             fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:

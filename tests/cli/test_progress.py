@@ -52,6 +52,44 @@ def test_a_stage_that_has_done_nothing_has_no_estimate(capsys):
     assert capsys.readouterr().err == "read: 0 answers, none done yet, answer\n"
 
 
+def test_a_stage_that_had_nothing_to_do_is_not_told_of(capsys):
+    progress = TerminalProgress(Clock())
+    for found in (0, 54):
+        progress.stage("play", 54, "events")
+        progress.found(found)
+        progress.finish()
+    assert capsys.readouterr().err == ""
+
+
+def test_what_was_done_before_counts_as_reached_and_says_nothing_of_the_rate(capsys):
+    clock = Clock()
+    progress = TerminalProgress(clock)
+    progress.stage("play", 100, "events")
+    progress.found(90)
+    clock.now = 40.0
+    progress.advance(5)
+    progress.finish()
+    beat, end = capsys.readouterr().err.splitlines()
+    assert beat == "play: 95 of 100 events, 8.0 s each, about 40 s left"
+    assert end == "play: 5 events in 40.0 s (8.0 s each)"
+
+
+@pytest.mark.parametrize(("found", "done", "left"), [(54, 0, False), (50, 4, True)])
+def test_on_a_terminal_a_stage_that_had_nothing_to_do_leaves_no_bar(found, done, left, monkeypatch):
+    from rich.console import Console
+
+    screen = Console(force_terminal=True, width=80)
+    with monkeypatch.context() as patch:
+        patch.setattr(console, "err", lambda: screen)
+        progress = TerminalProgress(Clock())
+        progress.stage("play", 54, "events")
+        bar = progress._bar
+        progress.found(found)
+        progress.advance(done)
+        progress.finish()
+    assert bar.live.transient is not left
+
+
 def test_quiet_tells_nothing_and_verbose_every_place_once(capsys):
     for level, said in (("quiet", ""), ("verbose", "play: ingest, case a\n")):
         set_verbosity(level)

@@ -206,6 +206,9 @@ def test_what_preflight_finds_is_said_before_the_run(tmp_path: Path) -> None:
         def advance(self, amount: int = 1) -> None:
             pass
 
+        def found(self, amount: int) -> None:
+            pass
+
         def at(self, place: str) -> None:
             pass
 

@@ -17,7 +17,7 @@ from membench.llm.client import ChatResult
 from membench.llm.config import GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
 from membench.llm.refused_parameters import RefusedParameters
-from membench.llm.replies import CallFault, checked, in_order, usage_of, words_of
+from membench.llm.replies import LONGEST_WORDS, CallFault, checked, in_order, usage_of, words_of
 from membench.llm.upstreams.base import EVENTS, Reply, retry_after
 from membench.llm.upstreams.http import HttpUpstream, root_of
 
@@ -441,3 +441,11 @@ class TestRetryAfter:
 )
 def test_the_words_of_a_provider_are_found_in_any_wrapping(body: bytes, words: str) -> None:
     assert words_of(body) == words
+
+
+def test_a_provider_s_words_are_never_cut_in_a_word() -> None:
+    body = b'{"error": {"message": "' + b"wording " * 60 + b'"}}'
+    assert set(words_of(body).removesuffix(" ...").split()) == {"wording"}
+    assert len(words_of(body)) <= LONGEST_WORDS + len(" ...")
+    assert words_of(b"x" * 400) == "x" * LONGEST_WORDS + " ..."
+    assert words_of(b"no such model") == "no such model"

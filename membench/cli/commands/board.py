@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from membench.cli.board_folder import check_folder, open_store, say_left_out
 from membench.cli.options import Data, Results
 
 board_app = typer.Typer(
@@ -42,19 +43,17 @@ def index(
 
     need("pandas", "pyarrow")
     from membench.leaderboard.store.index import refresh
-    from membench.leaderboard.store.store import Store
 
-    store = Store(results)
+    store = open_store(results)
     refused = 0
     for entry, result in store.verify_all(data, fresh=fresh) if verified else ():
         state = "accepted" if result.accepted else f"refused: {result.findings[0]}"
         refused += not result.accepted
         typer.echo(f"{entry.task}/{entry.run_id}: {state}")
     made = refresh(store)
-    for run_id, problem in made.problems.items():
-        typer.echo(f"{run_id}: left out: {problem}", err=True)
+    left_out = say_left_out(made)
     typer.echo(f"{len(made.runs)} rows")
-    raise typer.Exit(1 if refused or made.problems else 0)
+    raise typer.Exit(1 if refused or left_out else 0)
 
 
 @board_app.command("check-request")
@@ -69,6 +68,7 @@ def check_request(
     """
     from membench.leaderboard.submission.pull_request import check_request as check
 
+    check_folder(results)
     checked = check(results, base, data)
     typer.echo(f"{checked.place}: accepted")
     from membench.leaderboard.validation.rules import FLAGS
@@ -89,9 +89,7 @@ def withdraw(
 
     Its tombstone stays, with who decided and why.
     """
-    from membench.leaderboard.store.store import Store
-
-    Store(results).withdraw(run_id, who, why, remove=remove)
+    open_store(results).withdraw(run_id, who, why, remove=remove)
     typer.echo(f"withdrew {run_id}")
 
 
@@ -110,9 +108,7 @@ def grant(
     results: Results = Path("results"),
 ) -> None:
     """Set a score badge by decision."""
-    from membench.leaderboard.store.store import Store
-
-    Store(results).grant(run_id, badge, who, why, tuple(link or ()))
+    open_store(results).grant(run_id, badge, who, why, tuple(link or ()))
     typer.echo(f"{run_id}: {badge}")
 
 
@@ -137,6 +133,7 @@ def sign(
     """Sign the badges and decisions of a board."""
     from membench.leaderboard.store.signing import sign as sign_badges
 
+    check_folder(results)
     typer.echo(f"signed {results / 'badges'}; check it with: --trust {sign_badges(results, key)}")
 
 
@@ -148,6 +145,7 @@ def check(
     """Check the signature of badges and decisions."""
     from membench.leaderboard.store.signing import check_signature
 
+    check_folder(results)
     signed = check_signature(results, trust)
     typer.echo(f"{len(signed.files)} files as signed on {signed.signed_utc}")
 

@@ -18,7 +18,7 @@ def register(app: typer.Typer, panel: str) -> None:
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN", help="Run directories; the first against each other."),
+        typer.Argument(metavar="RUN", help="Runs or bundles; the first against each other."),
     ],
     metric: Annotated[
         str, typer.Option(help="One metric.", show_default="the task's headline")

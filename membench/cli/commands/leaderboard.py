@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from membench.cli.board_folder import check_folder, say_left_out
+from membench.cli.extras import installed
 from membench.cli.options import Data, Results
-from membench.domain.errors import UsageError
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -35,12 +36,11 @@ def leaderboard(
 ) -> None:
     """Show the board, or export it.
 
-    In a browser, or with --export as a static site that needs no server.
+    In a browser, or with --export as a static site that needs no server. A bundle whose files are
+    not those it came with is named and left out.
     """
-    if not results.is_dir() and accept_submissions is None:
-        raise UsageError(
-            f"there is no folder {results}", "Name one with --results, or make a bundle first."
-        )
+    if accept_submissions is None:
+        check_folder(results)
     if trust is not None:
         from membench.leaderboard.store.signing import check_signature
 
@@ -49,12 +49,28 @@ def leaderboard(
         from membench.cli.extras import need
 
         need("pandas", "pyarrow", "plotly")
-        from membench.leaderboard.site.export import export as write_site
-        from membench.leaderboard.store.store import Store
-
-        count = write_site(Store(results), export)
-        typer.echo(f"wrote {export / 'index.html'} and {count} runs")
-        return
+        raise typer.Exit(1 if exported(results, export) else 0)
     from membench.leaderboard.app.serve import ServeOptions, serve
 
+    if installed("pandas") and installed("pyarrow"):
+        from membench.leaderboard.store.index import refresh
+        from membench.leaderboard.store.store import Store
+
+        say_left_out(refresh(Store(results)))
     serve(ServeOptions(results, data, host, port, accept_submissions, runs))
+
+
+def exported(results: Path, to: Path) -> bool:
+    """Write the site and say how many runs it has.
+
+    Returns:
+        Whether a bundle was left out.
+    """
+    from membench.leaderboard.site.export import export as write_site
+    from membench.leaderboard.store.index import refresh
+    from membench.leaderboard.store.store import Store
+
+    count = write_site(Store(results), to)
+    left_out = say_left_out(refresh(Store(results)))
+    typer.echo(f"wrote {to / 'index.html'} and {count} runs")
+    return left_out

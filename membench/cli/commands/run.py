@@ -74,10 +74,10 @@ def started(request: RunRequest) -> RunResult:
 def resumed(path: Path, request: RunRequest) -> RunResult:
     """Continue a run; flags that would change its spec are refused."""
     from membench.cli.output.console import TerminalProgress
+    from membench.harness.places import open_run
     from membench.harness.run import resume
-    from membench.records.run_directory import RunDir
 
-    stored = RunDir.open(path).manifest().spec
+    stored = open_run(path).manifest().spec
     asked = request.over(stored)
     if changed := stored.differences(asked):
         name = changed[0]

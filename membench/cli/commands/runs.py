@@ -36,6 +36,7 @@ def remove_run(
     from membench.records.run_directory import RunDir
 
     opened = RunDir.open(run)
+    opened.refuse_bundle()
     if not yes:
         typer.confirm(f"Remove {run} for good?", abort=True, err=True)
     with opened.locked():

@@ -45,7 +45,7 @@ def show(
         print_question(run, QuestionWish(question, data, calls, cassette), as_json=json)
         return
     from membench.cli.output.summary import print_summary
-    from membench.harness.places import open_run
+    from membench.harness.places import open_run_or_bundle
 
-    opened = open_run(run)
+    opened = open_run_or_bundle(run)
     print_summary(opened.summary(), opened.path, as_json=json)

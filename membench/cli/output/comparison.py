@@ -16,7 +16,8 @@ from membench.experiments.adjust import adjustment_text
 from membench.experiments.comparable import check_alike
 from membench.experiments.compare import compare_with_first, headline, main_metric
 from membench.experiments.comparison import Comparison, CostComparison, MetricComparison
-from membench.experiments.finished_run import FinishedRun, load
+from membench.experiments.finished_run import FinishedRun
+from membench.leaderboard.store.finished_bundle import load_run
 from membench.metrics.numbers import significant
 from membench.metrics.paired import visible_difference
 from membench.metrics.statistics import interval_text
@@ -31,7 +32,7 @@ def print_compare(
     """Compare the first run with each of the others, and draw all of them if asked.
 
     Args:
-        paths: Run directories, two or more.
+        paths: Run directories or bundles, two or more.
         metric: The one metric to compare; None for the task's headline.
         plot: File to draw accuracy against cost into.
         cost: Which cost the drawing shows.
@@ -42,7 +43,7 @@ def print_compare(
     """
     if len(paths) < 2:
         raise UsageError("compare needs at least two runs", "membench compare RUN RUN")
-    runs = [load(path) for path in paths]
+    runs = [load_run(path) for path in paths]
     check_alike(runs)
     metrics = [metric] if metric else headline(runs[0])
     comparisons = compare_with_first(runs, metrics)

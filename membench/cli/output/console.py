@@ -182,13 +182,14 @@ class TerminalProgress:
         self._task: TaskID | None = None
         self._name = self._unit = self._place = ""
         self._total: int | None = None
-        self._done = 0
+        self._done = self._found = 0
         self._began = self._told = 0.0
 
     def stage(self, name: str, total: int | None, unit: str) -> None:
         """Begin a bar."""
         self._name, self._unit, self._total = name, unit, total
-        self._done, self._place = 0, ""
+        self._done = self._found = 0
+        self._place = ""
         self._began = self._told = self._clock()
         if self._level == "quiet" or not err().is_terminal:
             return
@@ -202,6 +203,12 @@ class TerminalProgress:
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task, amount)
         self._beat()
+
+    def found(self, amount: int) -> None:
+        """Move the bar by what was done before: it says nothing of the rate."""
+        self._found += amount
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, amount)
 
     def at(self, place: str) -> None:
         """Show what is at work."""
@@ -222,12 +229,13 @@ class TerminalProgress:
         console.print(f"note: {message}", markup=False)
 
     def finish(self) -> None:
-        """End the bar, or print the stage's one line."""
+        """End the bar, or print the stage's one line; one that had nothing to do leaves neither."""
         if self._bar is not None:
+            self._bar.live.transient = not self._done
             self._bar.stop()
             self._bar = self._task = None
             return
-        if self._level == "quiet":
+        if self._level == "quiet" or not self._done:
             return
         spent = self._clock() - self._began
         rate = rate_text(self._done / spent if spent else 0.0)
@@ -240,9 +248,10 @@ class TerminalProgress:
             return
         self._told = now
         rate = self._done / (now - self._began)
-        left = self._total - self._done if self._total is not None else None
+        reached = self._done + self._found
+        left = self._total - reached if self._total is not None else None
         of = f" of {self._total}" if self._total is not None else ""
-        parts = [f"{self._name}: {self._done}{of} {self._unit}", rate_text(rate)]
+        parts = [f"{self._name}: {reached}{of} {self._unit}", rate_text(rate)]
         if rate and left is not None:
             parts.append(f"about {span_text(left / rate)} left")
         err().print(", ".join([*parts, *filter(None, [self._place])]), markup=False)

@@ -10,8 +10,8 @@ from membench.cli.output.console import TerminalProgress
 from membench.cli.output.summary import show_result
 from membench.cli.request import merge
 from membench.domain.labels import JsonView
+from membench.harness.places import open_run
 from membench.harness.run import derive
-from membench.records.run_directory import RunDir
 
 
 def derive_and_show(run: Path, settings: JsonView, keep: tuple[str, ...], *, as_json: bool) -> None:
@@ -21,7 +21,7 @@ def derive_and_show(run: Path, settings: JsonView, keep: tuple[str, ...], *, as_
         typer.Exit: Something failed in it.
     """
     request = merge(None, settings)
-    parent = RunDir.open(run).manifest().spec
+    parent = open_run(run).manifest().spec
     spec = request.over(parent).to_json()
     changed = {name: spec[name] for name in ("model_set", *settings) if name in spec}
     changed["division"] = None

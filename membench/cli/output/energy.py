@@ -7,13 +7,13 @@ from pathlib import Path
 from membench.cli.output.console import out
 from membench.energy.carbon import intensity
 from membench.energy.reporting.report import energy_lines
-from membench.harness.places import open_run
+from membench.harness.places import open_run_or_bundle
 from membench.tasks.registry import get_task
 
 
 def print_energy(path: Path, against: Path | None, country: str, pue: float) -> None:
     """Print the energy of a run, line by line, every joule with its label."""
-    run = open_run(path)
+    run = open_run_or_bundle(path)
     summary = run.summary()
     card = get_task(summary.task).card
     judged = summary.metrics.get(card.main_metric)
@@ -22,7 +22,7 @@ def print_energy(path: Path, against: Path | None, country: str, pue: float) -> 
         summary,
         run.manifest().energy,
         card.main_metric if known else card.offline_metric,
-        against=open_run(against).summary() if against else None,
+        against=open_run_or_bundle(against).summary() if against else None,
         grid=intensity(country) if country else None,
         pue=pue,
     )

@@ -90,12 +90,12 @@ def settings(prepared: ResolvedRun) -> PlaySettings:
 def unfinished(
     prepared: ResolvedRun, recorded: RunRecords, progress: Progress
 ) -> Iterator[CaseJob]:
-    """Jobs for the cases that are not finished; finished ones count as progress at once."""
+    """Jobs for the cases that are not finished; finished ones are found done."""
     grant = "evidence_grant" in prepared.system.capabilities
     for case, gold in prepared.cases():
         attempts = recorded.attempts(case.id)
         if attempts and is_finished(recorded.load(case)):
-            progress.advance(len(case.timeline))
+            progress.found(len(case.timeline))
             continue
         granted = grants(case, gold) if grant else {}
         yield CaseJob(case, max(attempts, default=0) + 1, granted)

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from membench.records import run_directory
+
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
 PLAY = "play.jsonl.gz"
@@ -19,7 +21,7 @@ ANSWERS = "answers.jsonl.gz"
 SCORES = "scores.jsonl.gz"
 ENERGY = "energy.jsonl.gz"
 GATE = "reader_gate.jsonl.gz"
-CHECKSUMS = "SHA256SUMS"
+CHECKSUMS = run_directory.CHECKSUMS
 
 REQUIRED = (MANIFEST, SUMMARY, PLAY, TEXTS, ANSWERS, SCORES, CHECKSUMS)
 OPTIONAL = (ENERGY, GATE)

@@ -6,13 +6,15 @@ import tempfile
 from pathlib import Path
 
 from membench.domain.labels import JsonObject
-from membench.harness.places import open_run
+from membench.harness.places import open_run_or_bundle
 from membench.leaderboard.bundles.bundle import write_bundle
 from membench.leaderboard.rendering import html
 from membench.leaderboard.rendering.cards import CARD_STYLE, any_width
 from membench.leaderboard.rendering.standing import STANDING_STYLE, scores_html
+from membench.leaderboard.store.reading import reading
 from membench.leaderboard.store.rows import figure_of
-from membench.leaderboard.validation.unpacking import UnpackedBundle
+from membench.leaderboard.validation.parsing import manifest_of, summary_of
+from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.leaderboard.views import run as view
 from membench.leaderboard.views.bundles import LoadedBundle, question_rows
 from membench.leaderboard.views.standing import MetricStanding
@@ -31,9 +33,10 @@ def write_report(run: Path, file: Path) -> None:
     """Write the report of a run: what its bundle would show, so no text of the dataset.
 
     Raises:
-        RunStateError: The run is not finished.
+        RunStateError: The run is not finished, or the bundle is altered or malformed.
     """
-    loaded = as_loaded(open_run(run))
+    opened = open_run_or_bundle(run)
+    loaded = of_bundle(run) if opened.is_bundle else as_loaded(opened)
     file.parent.mkdir(parents=True, exist_ok=True)
     head = f"<style>{CARD_STYLE}{STANDING_STYLE}</style>"
     parts = html.section("Scores", scores_html(headline(loaded))) + body(loaded)
@@ -53,6 +56,13 @@ def as_loaded(run: RunDir) -> LoadedBundle:
         write_bundle(run, Path(folder))
         opened = UnpackedBundle({path.name: path.read_bytes() for path in Path(folder).iterdir()})
     return LoadedBundle(run.manifest(), run.summary(), None, opened)
+
+
+def of_bundle(path: Path) -> LoadedBundle:
+    """What was published of a run, as nobody verified it here."""
+    with reading(path):
+        opened = open_bundle(path)
+        return LoadedBundle(manifest_of(opened), summary_of(opened), None, opened)
 
 
 def headline(loaded: LoadedBundle) -> list[MetricStanding]:

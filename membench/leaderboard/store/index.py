@@ -2,7 +2,8 @@
 
 `runs` has one line per bundle, keyed by the hash of its manifest, `figures` one per (run, figure),
 `cells` one per (run, headline figure) with its sums by case, `refused` one per folder that is no
-row. Only bundles that are new or whose checksums, badge or refusal changed on disk are read again.
+row. Only bundles that are new, or of which a file, the badge or a refusal changed on disk, are
+read again.
 
 The tables lie in one zip file that is named by their version, so that one move replaces all of
 them: no reader sees tables of different times or versions. The server alone writes Parquet.
@@ -37,11 +38,13 @@ from membench.leaderboard.store.store import (
     BundleEntry,
     Store,
     bundle_sha256,
+    content_state,
+    file_state,
     tombstones,
 )
 from membench.leaderboard.validation import Rejected, verify_form
 from membench.leaderboard.validation.parsing import manifest_of, summary_of
-from membench.leaderboard.validation.rules import Finding
+from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.leaderboard.validation.unpacking import open_bundle
 from membench.records.canonical import canonical_sha256
 from membench.records.summary import Summary
@@ -104,21 +107,12 @@ def keys_in(tables: Mapping[str, Frame]) -> dict[str, str]:
 
 
 def key_of(store: Store, entry: BundleEntry) -> str:
-    """Changes when the bundle, its badge or a refusal is written anew; none of them is read."""
+    """Changes when a file of the bundle, its badge or a refusal does; none of them is read."""
     files = (
-        entry.path / layout.CHECKSUMS,
         store.root / BADGES / f"{entry.run_id}.json",
         refusal_file(store.root, entry.run_id),
     )
-    return ".".join(f"{s.st_mtime_ns}.{s.st_size}" for s in map(file_state, files) if s)
-
-
-def file_state(path: Path) -> os.stat_result | None:
-    """When a file was written, and its size; None where there is none."""
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
+    return "-".join((content_state(entry.path), *map(file_state, files)))
 
 
 def stored_tables(store: Store) -> dict[str, Frame]:
@@ -199,6 +193,8 @@ def is_about_content(error: Exception) -> bool:
 
 def problem_of(error: Exception) -> str:
     """What the board says of a folder that is no row."""
+    if isinstance(error, RuleViolation):
+        return f"refused: {error.finding}"[:300]
     return f"{type(error).__name__}: {error}"[:300]
 
 

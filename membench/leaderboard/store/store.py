@@ -28,13 +28,15 @@ from typing import Literal, TypeAlias
 import orjson
 
 from membench import __version__
-from membench.domain.errors import RunStateError, UserError
-from membench.domain.labels import JsonObject
+from membench.domain.errors import UnknownName
+from membench.domain.labels import JsonObject, JsonView
 from membench.leaderboard.bundles import layout
-from membench.leaderboard.store.refusals import REFUSALS, forget_refusal, refuse
+from membench.leaderboard.store.refusals import REFUSALS, forget_refusal, refusal_of, refuse
 from membench.leaderboard.validation import Rejected, Verification
 from membench.leaderboard.validation.apart import verify_apart
-from membench.leaderboard.validation.rules import Finding
+from membench.leaderboard.validation.parsing import manifest_of
+from membench.leaderboard.validation.rules import Finding, RuleViolation
+from membench.leaderboard.validation.unpacking import is_intact, open_bundle
 from membench.records.journal import Appender, read_lines
 from membench.records.run_directory import replace_json
 
@@ -167,6 +169,18 @@ class Store:
                     [Finding("identity.replay", location, "this bundle is in the store")]
                 )
 
+    def _known(self, run_id: str) -> BundleEntry:
+        """The bundle of a run.
+
+        Raises:
+            UnknownName: There is none; suggests the nearest.
+        """
+        entry = self.find(run_id)
+        if entry is None:
+            known = (entry.run_id for entry in self.entries())
+            raise UnknownName(f"run of {self.root}", run_id, known)
+        return entry
+
     # --- what the board says ---------------------------------------------------------------
 
     def write_badge(self, verification: Verification, submitter: str = "") -> JsonObject:
@@ -207,7 +221,8 @@ class Store:
     ) -> Iterator[tuple[BundleEntry, Verification]]:
         """Verify every bundle that has no badge of its present content.
 
-        The good are badged; why another is refused is written down.
+        What is not, byte for byte, what the badge is of is verified anew. The good are badged; why
+        another is refused is written down. A bundle that goes away meanwhile is left out.
 
         Args:
             data: The board's benchmark data; None looks where `run` does.
@@ -216,17 +231,27 @@ class Store:
         """
         for entry in self.entries():
             badge = self.badge(entry.run_id)
-            known = badge is not None and badge["bundle_sha256"] == bundle_sha256(entry.path)
-            if known and badge is not None and badge["standing"] and not fresh:
+            if not fresh and badge is not None and self._stands(entry, badge):
                 continue
             verification = in_its_place(entry, check(entry.path, data))
             if verification.accepted:
                 self.write_badge(verification, badge["submitter"] if badge else "")
                 forget_refusal(self.root, entry.run_id)
-            else:
-                sha256 = bundle_sha256(entry.path)
+            elif (sha256 := sums_sha256(entry.path)) is not None:
                 refuse(self.root, entry.run_id, sha256, verification.findings)
+            else:
+                continue
             yield entry, verification
+
+    def _stands(self, entry: BundleEntry, badge: JsonView) -> bool:
+        """Whether a badge is of the present content, with scores that were recomputed."""
+        sha256 = sums_sha256(entry.path)
+        return (
+            bool(badge["standing"])
+            and badge["bundle_sha256"] == sha256
+            and refusal_of(self.root, entry.run_id, badge["bundle_sha256"]) is None
+            and is_intact(entry.path)
+        )
 
     # --- adjudication ----------------------------------------------------------------------
 
@@ -251,15 +276,10 @@ class Store:
         """Take a row out of every ranking; its tombstone stays, its bundle unless `remove`.
 
         Raises:
-            RunStateError: There is no such run.
+            UnknownName: There is no such run.
         """
-        from membench.leaderboard.store.rows import label
-        from membench.leaderboard.validation.parsing import manifest_from
-
-        entry = self.find(run_id)
-        if entry is None:
-            raise RunStateError(f"there is no run '{run_id}' in {self.root}", "See its rows.")
-        name = label(manifest_from(orjson.loads((entry.path / layout.MANIFEST).read_bytes())))
+        entry = self._known(run_id)
+        name = label_of(entry)
         self.adjudicate(
             Adjudication(now(), run_id, who, why, "withdrawn", task=entry.task, label=name)
         )
@@ -270,11 +290,22 @@ class Store:
         """Set a score badge by decision (`reproduced`).
 
         Raises:
-            UserError: No such badge or run.
+            UnknownName: No such badge or run.
         """
-        if badge not in SCORE_BADGES or self.find(run_id) is None:
-            raise UserError(f"no badge '{badge}' or no run '{run_id}'", "See docs/leaderboard.md.")
+        if badge not in SCORE_BADGES:
+            raise UnknownName("badge", badge, SCORE_BADGES)
+        self._known(run_id)
         self.adjudicate(Adjudication(now(), run_id, who, why, score=badge, links=links))
+
+
+def label_of(entry: BundleEntry) -> str:
+    """What a bundle's row is called; its run id where the bundle cannot be read."""
+    from membench.leaderboard.store.rows import label
+
+    try:
+        return label(manifest_of(open_bundle(entry.path)))
+    except (RuleViolation, OSError):
+        return entry.run_id
 
 
 def in_its_place(entry: BundleEntry, verification: Verification) -> Verification:
@@ -317,10 +348,35 @@ def bundle_sha256(path: Path) -> str:
     return hashlib.sha256((path / layout.CHECKSUMS).read_bytes()).hexdigest()
 
 
+def content_state(path: Path) -> str:
+    """Changes when a file of a bundle does, is added or goes: by names, sizes and times."""
+    try:
+        files = sorted(os.scandir(path), key=lambda file: file.name)
+    except OSError:
+        return ""
+    states = "".join(f"{file.name} {file_state(Path(file.path))}\n" for file in files)
+    return hashlib.sha256(states.encode()).hexdigest()[:16]
+
+
+def file_state(path: Path) -> str:
+    """When a file was written, and its size; empty where there is none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return ""
+    return f"{state.st_mtime_ns}.{state.st_size}"
+
+
+def sums_sha256(path: Path) -> str | None:
+    """The same; None for a folder that has none any more."""
+    try:
+        return bundle_sha256(path)
+    except OSError:
+        return None
+
+
 def copy_bundle(source: Path, target: Path) -> None:
     """Copy the files of a bundle as they were verified, from a folder or a zip."""
-    from membench.leaderboard.validation.unpacking import open_bundle
-
     for name, data in open_bundle(source).stored.items():
         (target / name).write_bytes(data)
 

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,8 +22,10 @@ import orjson
 
 from membench.domain.errors import RunStateError, UsageError, UserError
 from membench.domain.labels import JsonObject
+from membench.harness.places import open_run
 from membench.leaderboard.bundles.bundle import Bundle, make_bundle
 from membench.leaderboard.store.store import Store
+from membench.leaderboard.submission.scaffold_text import check_cards
 from membench.leaderboard.validation import Rejected, Verification, verify
 from membench.leaderboard.validation.rules import FLAGS
 from membench.metrics.statistics import interval_text
@@ -58,13 +60,30 @@ def checked_bundle(
     """A verified bundle in a temporary folder.
 
     Raises:
+        RunStateError: It is no run, or not finished.
+        DataError: The card of what was run is still that of the scaffold.
         Rejected: The board would refuse it.
     """
+    check_cards(open_run(run))
     with tempfile.TemporaryDirectory(prefix=".membench-submit-", dir=near) as folder:
         made = make_bundle(run, Path(folder) / "bundle")
         verification = verify(made.path, data)
         verification.accept()
         yield made, verification
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder, and leave no trace of it where nothing came of what it was for."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def submit_to(run: Path, folder: Path, data: Path | None = None) -> Submission:
@@ -74,8 +93,7 @@ def submit_to(run: Path, folder: Path, data: Path | None = None) -> Submission:
         Rejected: The board would refuse it.
         RunStateError: It is there already, or one whose name differs in case alone.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with checked_bundle(run, data, folder) as (made, verification):
+    with new_folder(folder), checked_bundle(run, data, folder) as (made, verification):
         target = folder / made.task / made.run_id
         known = Store(folder).alike(made.run_id)
         if known is not None:
@@ -108,8 +126,7 @@ def submit_pr(run: Path, folder: Path, data: Path | None = None) -> Submission:
     """
     if folder.exists() and any(folder.iterdir()):
         raise RunStateError(f"{folder} is not empty", "Name a new folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with checked_bundle(run, data, folder) as (made, verification):
+    with new_folder(folder), checked_bundle(run, data, folder) as (made, verification):
         move_into_place(made.path, folder / "results" / made.task / made.run_id)
     (folder / "PULL_REQUEST.md").write_text(request_text(made, verification), encoding="utf-8")
     return Submission(str(folder), verification, made.sha256, {})

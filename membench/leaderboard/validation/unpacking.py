@@ -77,6 +77,15 @@ def open_bundle(path: Path, limits: Limits = LIMITS) -> UnpackedBundle:
     return opened
 
 
+def is_intact(path: Path, limits: Limits = LIMITS) -> bool:
+    """Whether a folder holds the files of its SHA256SUMS, byte for byte; none is decompressed."""
+    try:
+        check_sums(read_folder(path, limits))
+    except (RuleViolation, OSError, KeyError):
+        return False
+    return True
+
+
 def read_folder(path: Path, limits: Limits) -> dict[str, bytes]:
     """The files of a folder."""
     entries = sorted(path.iterdir())

@@ -11,7 +11,8 @@ from membench.domain.errors import RunStateError
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Score
 from membench.leaderboard.store.bundle_lines import BundleRows, read_lines
-from membench.leaderboard.store.store import Store
+from membench.leaderboard.store.reading import reading
+from membench.leaderboard.store.store import Store, content_state, file_state
 from membench.leaderboard.validation.parsing import manifest_of, summary_of
 from membench.leaderboard.validation.unpacking import UnpackedBundle, open_bundle
 from membench.records.manifest import Manifest
@@ -47,18 +48,19 @@ def load(store: Store, run_id: str) -> LoadedBundle:
     """A bundle of the store.
 
     Raises:
-        RunStateError: There is none of that run.
+        RunStateError: There is none of that run, or its files are not those that it came with.
     """
     entry = store.find(run_id)
     if entry is None:
         raise RunStateError(f"there is no run '{run_id}'", "It may have been withdrawn.")
     badge = store.root / "badges" / f"{run_id}.json"
-    stamp = badge.stat().st_mtime_ns if badge.is_file() else 0
-    return _loaded(store.root, run_id, entry.path, stamp)
+    state = f"{content_state(entry.path)}-{file_state(badge)}"
+    with reading(entry.path):
+        return _loaded(store.root, run_id, entry.path, state)
 
 
 @lru_cache(maxsize=24)
-def _loaded(root: Path, run_id: str, path: Path, stamp: int) -> LoadedBundle:
+def _loaded(root: Path, run_id: str, path: Path, state: str) -> LoadedBundle:
     opened = open_bundle(path)
     badge = Store(root).badge(run_id)
     current = badge if badge is not None and badge["bundle_sha256"] == opened.sha256 else None
