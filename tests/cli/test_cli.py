@@ -176,6 +176,23 @@ def test_a_failed_run_says_what_went_wrong_first(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("isolation", ["in-process", "process"])
+def test_what_an_adapter_raised_is_shown_with_its_file_and_line(tmp_path, isolation):
+    system = Path(__file__).parents[1] / "harness/systems/raises"
+    lines = (system / "adapter.py").read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, 1) if "the index is gone" in text)
+    how = ["--isolation", isolation, "--run-id", "one"]
+    played = membench(
+        "run", "--system", system, "--task", "locomo", "--split", "sample", *how, cwd=tmp_path
+    )
+    raised = f"RuntimeError: the index is gone (adapter.py:{line})"
+    assert raised in " ".join(played.stdout.split())
+    question = f"{json.loads(SAMPLE.read_text())[0]['sample_id']}/q1"
+    shown = membench("show", "runs/one", question, cwd=tmp_path).stdout
+    assert raised in " ".join(shown.split())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "again", [["read", "--reader", "refuse"], ["judge", "--judge", "scripted"]]
 )
