@@ -128,3 +128,9 @@ def test_texts_name_flags_that_exist_and_a_value_only_where_one_is_taken():
                 flag = found["flag"]
                 assert flag in names | ELSEWHERE, f"{path}: {flag} in {text!r}"
                 assert not found["value"] or flag in taking | ELSEWHERE, f"{path}: {text!r}"
+
+
+def test_every_argument_has_a_name_on_the_page_of_commands():
+    headings = [line for line in Path("docs/cli.md").read_text().splitlines() if line[:3] == "## "]
+    assert "## `membench show RUN [QUESTION]`" in headings
+    assert not [line for line in headings if "None" in line]

@@ -51,20 +51,22 @@ FOLLOWING = {Reason.EARLIER_EVENT_FAILED, Reason.RECALL_FAILED}
 """Failures that follow from another one."""
 
 
-def show_result(result: RunResult, *, as_json: bool) -> None:
-    """Print what a run came to."""
-    print_summary(result.summary, result.run.path, as_json=as_json)
+def show_result(result: RunResult, *, as_json: bool, data: Path | None = None) -> None:
+    """Print what a run came to; `data` is where it was told its data is."""
+    print_summary(result.summary, result.run.path, as_json=as_json, data=data)
 
 
-def print_summary(summary: Summary, path: Path | None, *, as_json: bool) -> None:
+def print_summary(
+    summary: Summary, path: Path | None, *, as_json: bool, data: Path | None = None
+) -> None:
     """Print a summary: JSON alone, or the closing table."""
     if as_json:
         print_json(summary.to_json())
     else:
-        print_closing(summary, path)
+        print_closing(summary, path, data)
 
 
-def print_closing(summary: Summary, path: Path | None) -> None:
+def print_closing(summary: Summary, path: Path | None, data: Path | None = None) -> None:
     """Print the result of a run for a person."""
     console = out()
     console.print()
@@ -80,7 +82,7 @@ def print_closing(summary: Summary, path: Path | None) -> None:
         show(table)
     for line in (*explanations(summary), *remarks(summary, path)):
         console.print(line, markup=False)
-    for line in next_lines(summary, path):  # a command is copied: it must not be folded
+    for line in next_lines(summary, path, data):  # a command is copied: it must not be folded
         console.print(line, markup=False, soft_wrap=True)
 
 
