@@ -107,8 +107,18 @@ def cannot_be_opened(card: SystemCard, error: Exception) -> UsageError:
         why = detail.partition(": ")[2]
         return UsageError(f"system '{card.name}' cannot be opened: {why}", ENTRY_REMEDY)
     if card.drives or card.hosted:
-        return UsageError(f"system '{card.name}' cannot be reached: {detail}", _remedy(card))
+        remedy = _remedy(card) + default_address(card, detail)
+        return UsageError(f"system '{card.name}' cannot be reached: {detail}", remedy)
     return UsageError(f"system '{card.name}' cannot be opened: {detail}")
+
+
+def default_address(card: SystemCard, detail: str) -> str:
+    """What to say where an address that failed is only the default of a parameter."""
+    for name, parameter in card.parameters.items():
+        default = str(parameter.default)
+        if "://" in default and default in detail:
+            return f"\n{default} is the default; give yours with --set {name}=URL."
+    return ""
 
 
 def _remedy(card: SystemCard) -> str:

@@ -22,3 +22,9 @@ def significant(value: float | None, digits: int = 3) -> str:
         return f"{value:,.0f}"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:.{decimals}f}"
+
+
+def compact(value: float, digits: int = 3) -> str:
+    """A number with at most so many digits that count, zeros at its end left out, no exponent."""
+    text = f"{value:.{digits}g}"
+    return significant(value, digits) if "e" in text else text

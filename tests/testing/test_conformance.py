@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 import pytest
 
 from membench.adapters.card import SystemCard
-from membench.adapters.driven import check_answers
+from membench.adapters.driven import cannot_be_opened, check_answers
 from membench.adapters.parts.budget import cut
 from membench.adapters.parts.log import TurnLog
 from membench.adapters.registry import get_card, list_systems
 from membench.domain.answer import Answer
-from membench.domain.errors import UsageError
+from membench.domain.errors import Reason, SystemFault, UsageError
 from membench.domain.labels import Role
 from membench.domain.system import Memory, MemoryChange, Query
 from membench.testing import checks
@@ -508,3 +508,14 @@ def test_a_system_that_raises_and_cannot_close_is_told_of_by_what_it_raised_firs
             raise ValueError("what follows")
 
     assert "the cause" in outcomes(Both, CARD)["isolation"][1]
+
+
+def test_an_address_that_nobody_gave_is_called_the_default() -> None:
+    card = get_card("http")
+    url = str(card.parameters["url"].default)
+    fault = SystemFault(Reason.SYSTEM_CRASH, f"{url}/reset: ConnectionRefusedError")
+    assert f"{url} is the default; give yours with --set url=URL" in str(
+        cannot_be_opened(card, fault)
+    )
+    other = SystemFault(Reason.SYSTEM_CRASH, "http://127.0.0.1:9/reset: ConnectionRefusedError")
+    assert "default" not in str(cannot_be_opened(card, other))
