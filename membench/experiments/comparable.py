@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from membench.domain.errors import RunStateError, UsageError
 from membench.domain.labels import JsonView
 from membench.experiments.finished_run import FinishedRun
+from membench.metrics.numbers import counted
 from membench.records.comparison_key import ComparisonKey
 
 COST = "cost"
@@ -90,7 +91,7 @@ def question_lines(
 
 def limit_words(limit: int | None) -> str:
     """How many cases were asked for."""
-    return "all cases" if limit is None else f"the first {limit:,} cases" if limit > 1 else "1 case"
+    return "all cases" if limit is None else f"the first {counted(limit, 'case')}"
 
 
 def difference_lines(found: KeyDifference) -> Iterator[str]:

@@ -34,6 +34,7 @@ from membench.adapters.registry import (
 from membench.domain.errors import UsageError, UserError
 from membench.domain.labels import Role, Scalar
 from membench.domain.system import MemorySystem, ModelEndpoint, SystemContext
+from membench.metrics.numbers import counted
 from membench.testing.checks import CHECKS, Check
 from membench.testing.subject import NotApplicable, Subject, Violation, Weakness
 from membench.tokens import count_tokens
@@ -195,7 +196,7 @@ def render(report: Report) -> str:
     lines = [f"{report.system} {report.version}"]
     if obstacle := next((r for r in report.results if r.name == OPENS), None):
         rest = len(report.results) - 1
-        lines += [f"FAILED: {obstacle.detail}", f"{rest} checks were not run"]
+        lines += [f"FAILED: {obstacle.detail}", f"not run: {counted(rest, 'check')}"]
         return "\n".join(lines)
     width = max(len(result.name) for result in report.results)
     lines += [

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from membench.cli.output import console
 from membench.cli.output.console import columns_needed, paragraphs, show
+from membench.cli.output.verified import say_origins
 
 LONG = "Cosine similarity of embeddings over turns, sessions or windows, with any embedder."
 
@@ -95,3 +96,12 @@ def test_data_that_cannot_be_fetched_is_not_offered():
     told = {(each.task, each.split): how_to_get(each) for each in status(tasks)}
     assert told["beam", "1M"] == "name your own copy with --data PATH"
     assert told["locomo", "locomo10"] == "membench data get locomo"
+
+
+def test_the_metrics_of_a_bundle_are_counted_and_folded(capsys):
+    names = {f"evidence.turn.recall@{n}": "re-scored" for n in range(40)}
+    say_origins({**names, "judged.accuracy": "judged"})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("re-scored, 40 metrics: evidence.turn.recall@0, ")
+    assert lines[-1] == "judged, 1 metric: judged.accuracy"
+    assert max(map(len, lines)) <= 100

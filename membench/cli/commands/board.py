@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from membench.cli.options import Data, Results
+from membench.metrics.numbers import counted
 
 board_app = typer.Typer(
     help="Keep a board: index, badges, tokens.",
@@ -53,7 +54,7 @@ def index(
     made = refresh(store)
     for run_id, problem in made.problems.items():
         typer.echo(f"{run_id}: left out: {problem}", err=True)
-    typer.echo(f"{len(made.runs)} rows")
+    typer.echo(f"{counted(len(made.runs), 'row')}")
     raise typer.Exit(1 if refused or made.problems else 0)
 
 
@@ -149,7 +150,7 @@ def check(
     from membench.leaderboard.store.signing import check_signature
 
     signed = check_signature(results, trust)
-    typer.echo(f"{len(signed.files)} files as signed on {signed.signed_utc}")
+    typer.echo(f"{counted(len(signed.files), 'file')} as signed on {signed.signed_utc}")
 
 
 @board_app.command("token")

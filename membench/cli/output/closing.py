@@ -12,7 +12,7 @@ from membench.domain.errors import RunStateError
 from membench.energy.figure import BADGE
 from membench.leaderboard.store.rows import comparison_group, lower_is_better, reference_of
 from membench.metrics.names import is_fraction
-from membench.metrics.numbers import significant
+from membench.metrics.numbers import counted, significant
 from membench.metrics.statistics import ENOUGH_CASES, interval_text
 from membench.readers.registry import reads_nothing
 from membench.records.costs import COSTS, QUESTION, mean_cost
@@ -77,7 +77,7 @@ def result_lines(summary: Summary, path: Path | None) -> Iterator[str]:
     yield f"RESULT: {words_of(card, name)}: {metric.value:.3f}{less}"
     few = metric.clusters < ENOUGH_CASES
     shown = " (too few for an interval)" if few else f", {interval}"
-    yield f"  {name}, n {metric.n}, {metric.clusters} cases{shown}"
+    yield f"  {name}, n {metric.n}, {counted(metric.clusters, 'case')}{shown}"
     if between := reference_text(summary, name, path):
         yield f"  {between}"
     if price := price_text(summary, name):

@@ -17,7 +17,7 @@ from membench.experiments.comparable import check_alike
 from membench.experiments.compare import compare_with_first, headline, main_metric
 from membench.experiments.comparison import Comparison, CostComparison, MetricComparison
 from membench.experiments.finished_run import FinishedRun, load
-from membench.metrics.numbers import significant
+from membench.metrics.numbers import counted, significant
 from membench.metrics.paired import visible_difference
 from membench.metrics.statistics import ENOUGH_CASES, interval_text
 
@@ -52,9 +52,9 @@ def print_compare(
         for item in comparisons:
             print_comparison(item)
         out().print(f"\n{adjustment_text(comparisons)}", markup=False)
+        out().print("(--json has them without the adjustment, too.)", markup=False)
         for line in legend(comparisons):
             out().print(line, markup=False)
-        out().print("(--json has them without the adjustment, too.)", markup=False)
     if plot is not None:
         draw(plot, runs, metrics[0] if metric else main_metric(runs[0]), cost)
 
@@ -119,7 +119,7 @@ def verdict(item: Comparison) -> str:
     line = item.metrics[0]
     gap, (first, second) = line.difference, names_apart(item)
     if not gap.value:
-        return f"{line.metric}: {first} and {second} are equal over {gap.n} questions."
+        return f"{line.metric}: {first} and {second} are equal over {counted(gap.n, 'question')}."
     way = "higher" if gap.value > 0 else "lower"
     text = f"{line.metric}: {first} is {abs(gap.value):.3f} {way} than {second}"
     if gap.ci95 is None or gap.clusters < ENOUGH_CASES or line.adjusted is None:
@@ -211,10 +211,13 @@ def remarks(item: Comparison) -> list[str]:
     if item.undetermined:
         lines.append(f"no value in both runs: {', '.join(item.undetermined)}")
     unpaired = {line.metric: line.unpaired for line in item.metrics if line.unpaired}
-    lines += [f"{name}: {n} questions with a value in one run only" for name, n in unpaired.items()]
+    lines += [
+        f"{name}: {counted(n, 'question')} with a value in one run only"
+        for name, n in unpaired.items()
+    ]
     for run in (item.first, item.second):
         if failed := run.summary.counts.failed:
-            lines.append(f"{run.name}: {failed} questions failed and count as wrong")
+            lines.append(f"{run.name}: {counted(failed, 'question')} failed, counted as wrong")
     return lines
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 UNBOUNDED = 10_000
 """Columns of what is no terminal: there a row stays a line, for `grep` and `awk`."""
 
+LONGEST_WORD = 24
+"""Characters from which on a word in a narrow table is folded; names of metrics are shorter."""
+
 WIDEST = 200
 """Columns of the widest table, in a pipe, too."""
 
@@ -117,7 +120,7 @@ def folded_widths(columns: Sequence[Column], width: int) -> list[int] | None:
 def least_width(column: Column) -> int:
     """The narrowest that a column may be: a number stays whole, a long word is folded."""
     word = widest(column)
-    return word if column.justify == "right" else min(word, NARROWEST)
+    return word if column.justify == "right" else min(word, LONGEST_WORD)
 
 
 def widest(column: Column, separator: str | None = None) -> int:

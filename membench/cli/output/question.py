@@ -19,6 +19,7 @@ from membench.leaderboard.views.model_calls import (
     owner_note,
     question_calls,
 )
+from membench.metrics.numbers import counted
 from membench.records.attempts import CaseAttempt, RunRecords, played_case
 from membench.records.run_directory import RunDir
 from membench.records.scores import read_scores
@@ -147,7 +148,10 @@ def print_entry(entry: JsonObject) -> None:
     say(f"  evidence  {', '.join(entry['evidence']) or '-'}")
     for answer in entry["answers"] or ["-"]:
         say(f"  answer    {answer}")
-    say(f"  recalled  {len(entry['recalled'])} memories" + failure(entry["recall_failed"]))
+    say(
+        f"  recalled  {counted(len(entry['recalled']), 'memory', 'memories')}"
+        + failure(entry["recall_failed"])
+    )
     for error in entry["errors"]:
         say(f"  error     {shortened(error, LONGEST_ERROR)}")
     for memory in entry["recalled"]:
