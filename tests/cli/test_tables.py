@@ -61,7 +61,7 @@ def runs_table() -> Table:
     return made
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 10_000])
+@pytest.mark.parametrize("width", [66, 80, 100, 10_000])
 def test_columns_stay_below_each_other_in_a_narrow_terminal(monkeypatch, capsys, width):
     monkeypatch.setattr(console, "out", lambda: Console(highlight=False, width=width))
     show(runs_table(), spare=("created",))
