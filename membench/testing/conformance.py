@@ -212,6 +212,7 @@ def render(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _one_line(detail: str, width: int = 160) -> str:
+def _one_line(detail: str, width: int = 160, end: int = 40) -> str:
+    """A detail in one line; of a long one its middle is left out, since its end says where."""
     flat = " ".join(detail.split())
-    return flat if len(flat) <= width else flat[: width - 1] + "…"
+    return flat if len(flat) <= width else f"{flat[: width - end - 1]}…{flat[-end:]}"

@@ -519,3 +519,15 @@ def test_an_address_that_nobody_gave_is_called_the_default() -> None:
     )
     other = SystemFault(Reason.SYSTEM_CRASH, "http://127.0.0.1:9/reset: ConnectionRefusedError")
     assert "default" not in str(cannot_be_opened(card, other))
+
+
+def test_a_long_detail_keeps_the_line_at_its_end() -> None:
+    detail = f"raised ValueError: {'x' * 400} (adapter.py:31)"
+    (line,) = (
+        line
+        for line in render(Report("a", "1", (CheckResult("isolation", "failed", detail),))).split(
+            "\n"
+        )
+        if "isolation" in line
+    )
+    assert line.endswith("(adapter.py:31)") and len(line) < 200
