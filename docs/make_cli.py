@@ -58,13 +58,19 @@ def is_argument(item: Any) -> bool:
 def usage(item: Any) -> str:
     """An argument in the usage line."""
     several = "..." if item.nargs == -1 else ""
-    return f"{item.metavar}{several}" if item.required else f"[{item.metavar}]{several}"
+    name = word(item)
+    return f"{name}{several}" if item.required else f"[{name}]{several}"
+
+
+def word(item: Any) -> str:
+    """An argument's name as it is shown."""
+    return str(item.metavar or item.name.upper())
 
 
 def spelling(item: Any, types: dict[str, Any]) -> str:
     """How it is written: `--k INT`."""
     if is_argument(item):
-        return f"`{item.metavar}`"
+        return f"`{word(item)}`"
     flags = "`, `".join(sorted((*item.opts, *item.secondary_opts), key=len, reverse=True))
     return f"`{flags}`" if item.is_flag else f"`{flags}` {value(item, types)}"
 

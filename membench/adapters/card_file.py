@@ -32,6 +32,7 @@ from membench.adapters.card import (
 from membench.adapters.parameters import PYTHON_TYPES, value_problem
 from membench.domain.errors import DataError
 from membench.domain.labels import JsonObject, Role
+from membench.domain.wrong_values import first_wrong
 
 FILE = "system.toml"
 Words = Annotated[str, Field(min_length=1)]
@@ -225,10 +226,8 @@ def _validated(file: Path, content: JsonObject) -> _System:
     try:
         return _System.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        problem = first["msg"].removeprefix("Value error, ")
+        wrong = first_wrong(error, _System)
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise DataError(
-            file, place, problem + more, "docs/new-system.md describes every field."
+            file, wrong.place, wrong.problem + more, "docs/new-system.md describes every field."
         ) from None

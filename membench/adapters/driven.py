@@ -1,4 +1,4 @@
-"""Systems that run at an address: named by the run, or on their maker's machines."""
+"""Systems that run at an address, or whose adapter is somebody else's: do they open at all?"""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from membench.adapters.card import SystemCard
+from membench.adapters.environment.worker.entry import is_entry_error
+from membench.adapters.environment.worker.raised import described
 from membench.adapters.registry import create, list_systems
 from membench.domain.case import CaseInfo
 from membench.domain.errors import SystemFault, UsageError
 from membench.domain.labels import Scalar
-from membench.domain.system import MemorySystem, SystemContext
+from membench.domain.system import MemorySystem, ModelEndpoint, SystemContext
 from membench.tokens import count_tokens
 
+NO_MODEL = ModelEndpoint("http://127.0.0.1:9", "none", "none")
+"""Stands for a model where a system is only opened."""
+ENTRY_REMEDY = "Mend that file, or install what it imports; docs/new-system.md describes both."
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -58,42 +63,62 @@ def driven_card(card: SystemCard, parameters: Mapping[str, Scalar]) -> SystemCar
 
 
 def check_answers(card: SystemCard, parameters: Mapping[str, Scalar], task: str) -> None:
-    """Open and leave an empty case of a system elsewhere, before anything is played.
+    """Open and leave an empty case, before anything is played, where that may fail for good.
 
     Args:
-        card: What is run; nothing happens unless it drives another system or is hosted.
+        card: What is run; nothing happens to a built-in system that runs here.
         parameters: Its parameters, checked.
         task: Name of the task to come.
 
     Raises:
-        UsageError: It was not told where the other system is, nothing answers there, or its key
-            is refused.
+        UsageError: A system elsewhere does not answer or refuses its key; or an adapter cannot be
+            imported. What else an adapter of somebody else raises is for its first case to tell.
     """
-    if not (card.drives or card.hosted):
+    elsewhere = bool(card.drives or card.hosted)
+    if card.built_in and not elsewhere:
         return
     with tempfile.TemporaryDirectory(prefix="membench-reach-") as folder:
+        models = {} if elsewhere else dict.fromkeys(card.roles, NO_MODEL)
         try:
-            context = SystemContext(parameters, 0, Path(folder), count_tokens, {})
+            context = SystemContext(parameters, 0, Path(folder), count_tokens, models)
             open_and_leave(create(card, context), task)
         except SystemFault as fault:
-            raise UsageError(
-                f"system '{card.name}' cannot be reached: {fault.detail}", _remedy(card)
-            ) from None
+            if elsewhere or is_entry_error(fault.detail):
+                raise cannot_be_opened(card, fault) from None
 
 
 def open_and_leave(system: MemorySystem, task: str) -> None:
-    """Start an empty case and close the system, also where it does not start.
+    """Start an empty case and close the system, whether it starts or not.
 
     Raises:
-        SystemFault: It did not start, or not close.
+        Exception: What it raised when it was to start; closing is not what is asked about.
     """
     try:
         system.reset(CaseInfo("reachable", task))
-    except SystemFault:
-        with suppress(SystemFault):
+    finally:
+        with suppress(Exception):
             system.close()
-        raise
-    system.close()
+
+
+def cannot_be_opened(card: SystemCard, error: Exception) -> UsageError:
+    """Why no case of a system can be played, and what to do about it."""
+    detail = error.detail if isinstance(error, SystemFault) else described(error)
+    if is_entry_error(detail):
+        why = detail.partition(": ")[2]
+        return UsageError(f"system '{card.name}' cannot be opened: {why}", ENTRY_REMEDY)
+    if card.drives or card.hosted:
+        remedy = _remedy(card) + default_address(card, detail)
+        return UsageError(f"system '{card.name}' cannot be reached: {detail}", remedy)
+    return UsageError(f"system '{card.name}' cannot be opened: {detail}")
+
+
+def default_address(card: SystemCard, detail: str) -> str:
+    """What to say where an address that failed is only the default of a parameter."""
+    for name, parameter in card.parameters.items():
+        default = str(parameter.default)
+        if "://" in default and default in detail:
+            return f"\n{default} is the default; give yours with --set {name}=URL."
+    return ""
 
 
 def _remedy(card: SystemCard) -> str:

@@ -13,6 +13,7 @@ from membench.domain.labels import JsonObject, JsonView, Scalar
 from membench.harness.spec import (
     SETTINGS,
     merged_settings,
+    no_such_setting,
     options_from_mapping,
     spec_from_mapping,
 )
@@ -93,7 +94,8 @@ class RunRequest:
         if base in self.flags or self.file is None:
             entry = f"{key}={value}" if key else value
             return UsageError(f"--{base.replace('_', '-')} {entry}: {problem}")
-        return DataError(self.file, f"key {name}", problem, KNOWN_KEYS)
+        known = KNOWN_KEYS if base not in SETTINGS and "did you mean" not in problem else ""
+        return DataError(self.file, f"key {name}", problem, known)
 
     def _one_run(self) -> JsonObject:
         return {**self.values, **{key: self.names(key)[0] for key in ("system", "task")}}
@@ -133,7 +135,7 @@ def merge(file: Path | None, flags: JsonView) -> RunRequest:
     stored = RunRequest(read_spec_file(file) if file else {}, file=file)
     for name, value in stored.values.items():
         if name not in SETTINGS:
-            raise stored.refuse(name, value, "no run has such a setting")
+            raise stored.refuse(name, value, no_such_setting(name))
     merged = merged_settings(
         (merged_settings((stored.values,), stored.refuse), flags), stored.refuse
     )

@@ -95,14 +95,30 @@ class UnknownName(UserError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         """Suggest the nearest known name, else list them."""
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        remedy = f"Did you mean '{near[0]}'?" if near else ""
+        near = near_names(name, names)
+        remedy = f"Did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
         listed = ", ".join(names[:LISTED])
         more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
         listing = f"Known: {listed}{more}." if names else f"There is no {kind} to choose from."
         what, of, whole = kind.partition(" of ")
         shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
         super().__init__(f"unknown {what} '{shown}'{of}{whole}", f"{remedy} {listing}".strip())
+
+
+SUGGESTED = 3
+"""Names that hold the given one, of which a message suggests so many."""
+WORD = 3
+"""Characters from which on a name that is held by another is taken for a part of it."""
+
+
+def near_names(name: str, names: Iterable[str]) -> list[str]:
+    """What may have been meant: names that hold the given one, else the one most like it."""
+    known = list(names)
+    part = name.casefold()
+    holding = [each for each in known if len(part) >= WORD and part in each.casefold()]
+    if holding:
+        return sorted(holding, key=len)[:SUGGESTED]
+    return difflib.get_close_matches(name, known, n=1, cutoff=0.5)
 
 
 class DataError(UserError):

@@ -18,6 +18,7 @@ import orjson
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import Provenance
 from membench.energy.figure import EnergyFigure
+from membench.metrics.numbers import compact
 
 TABLE = Path(__file__).parent / "data" / "carbon_intensity_by_country_codecarbon_3.3.2.json"
 SOURCE = "codecarbon 3.3.2"
@@ -78,7 +79,7 @@ class Carbon:
         where = f"{self.grid.location} {self.grid.year}, {self.grid.source}, PUE {self.pue:g}"
         if self.grams is None:
             return f"gCO2e {self.provenance} ({where})"
-        return f"{self.grams:.3g} gCO2e {self.provenance} ({where})"
+        return f"{compact(self.grams)} gCO2e {self.provenance} ({where})"
 
 
 def carbon(energy: EnergyFigure, grid: Intensity, pue: float = 1.0) -> Carbon:

@@ -19,6 +19,7 @@ from enum import StrEnum
 
 from membench.domain.errors import UserError
 from membench.domain.labels import JsonObject, Provenance
+from membench.metrics.numbers import compact
 from membench.records.energy_summary import EnergyEntry
 from membench.records.fields import plain_fields
 
@@ -309,7 +310,7 @@ def figure_of(entry: EnergyEntry | None, component: str, method: str) -> EnergyF
 
 # --- text --------------------------------------------------------------------------------------
 
-_UNITS = ((1e9, "GJ"), (1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"))
+_UNITS = ((1e9, "GJ"), (1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"))
 
 
 def joules_text(
@@ -329,11 +330,18 @@ def joules_text(
     scale, unit = next(((s, u) for s, u in _UNITS if joules >= s), (1.0, "J"))
     suffix = f"{unit}/{per}" if per else unit
     if u_joules is None:
-        return f"{joules / scale:.3g} {suffix} {badge}"
+        return f"{compact(joules / scale)} {suffix} {badge}"
     if provenance is Provenance.MEASURED:
-        return f"{joules / scale:.3g} ± {u_joules / scale:.2g} {suffix} {badge}"
+        spread = compact(u_joules / scale, 2)
+        return f"{compact(joules / scale)} ± {spread} {suffix} {badge}"
     low, high = max(joules - u_joules, 0.0), joules + u_joules
-    return f"{joules / scale:.3g} ({low / scale:.3g}–{high / scale:.3g}) {suffix} {badge}"
+    ends = f"{compact(low / scale)}–{compact(high / scale)}"
+    return f"{compact(joules / scale)} ({ends}) {suffix} {badge}"
+
+
+def power_text(watts: float, concurrency: float) -> str:
+    """Mean watts, and how much was in flight: a serial caller is billed idle hours."""
+    return f"mean {compact(watts)} W, {compact(concurrency, 2)} in flight"
 
 
 def summary_text(entry: EnergyEntry | None, per: str = "") -> str:

@@ -30,12 +30,14 @@ class FinishedRun:
         scores: The rows of `scores.jsonl`, read anew each time.
         costs: `<phase>.<cost>` -> official case id -> total, as `CaseCosts` makes them.
         granted: Whether its system was granted the evidence: a ceiling, no competitor.
+        limit: Only the first so many cases were asked for; None for all, or where nobody knows.
     """
 
     summary: Summary
     scores: Iterable[Score]
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     granted: bool = False
+    limit: int | None = None
 
     @property
     def name(self) -> str:
@@ -108,7 +110,7 @@ def from_records(
     costs.add(filter(is_play, play))
     costs.add(filter(is_answer, answers))
     granted = "evidence_grant" in manifest.system.capabilities
-    return FinishedRun(summary, scores, costs.totals(), granted)
+    return FinishedRun(summary, scores, costs.totals(), granted, manifest.spec.limit)
 
 
 def case_costs(scores: Iterable[Score], opaque: Callable[[str], str]) -> CaseCosts:

@@ -24,6 +24,7 @@ from membench.domain.labels import JsonObject, JsonView
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
 from membench.domain.score import Gold, JudgeRequest, Verdict
 from membench.domain.system import Memory, MemoryChange
+from membench.domain.wrong_values import first_wrong
 from membench.tasks.base import AnyTask
 from membench.tasks.files.jsonl import json_lines
 from membench.tasks.files.node import Node
@@ -200,10 +201,9 @@ def checked(model: type[L], node: Node) -> L:
     try:
         return model.model_validate(node.value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        place = f"{node.place}.{where}" if where else node.place
-        raise DataError(node.file, place, first["msg"], REMEDY) from None
+        wrong = first_wrong(error, model)
+        place = f"{node.place}.{wrong.place}" if wrong.place else node.place
+        raise DataError(node.file, place, wrong.problem, REMEDY) from None
 
 
 # --- playing -------------------------------------------------------------------------------------

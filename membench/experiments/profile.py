@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from membench.domain.errors import DataError
 from membench.domain.labels import Phase, Scalar
 from membench.domain.whole_file import written_whole
+from membench.domain.wrong_values import first_wrong
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,12 @@ def read(path: Path) -> Profile:
     """
     try:
         return _FILE.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(path, "", reason, "Measure it: membench profile NAME --out DIR.") from None
+    except OSError as error:
+        raise unreadable(path, str(error)) from None
+    except ValidationError as error:
+        raise unreadable(path, str(first_wrong(error, Profile))) from None
+
+
+def unreadable(path: Path, reason: str) -> DataError:
+    """A file that is no profile."""
+    return DataError(path, "", reason, "Measure it: membench profile NAME --out DIR.")

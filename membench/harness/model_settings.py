@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from membench.domain.errors import MembenchError, UnknownName
 from membench.domain.labels import JsonObject, JsonView, Role
+from membench.domain.wrong_values import first_wrong
 from membench.llm.upstreams.local.entry import PromptCache
 from membench.llm.upstreams.local.llama.model import template_text
 
@@ -75,5 +76,8 @@ def _checked(key: str, value: object, refuse: Callable[[str, object, str], Membe
     try:
         settings = ModelSettings.model_validate({name: value})
     except ValidationError as error:
-        raise refuse(f"model_set.{key}", value, error.errors()[0]["msg"]) from None
+        wrong = first_wrong(error, ModelSettings)
+        inside = wrong.place.partition(".")[2]
+        said = f"{inside}: {wrong.problem}" if inside else wrong.problem
+        raise refuse(f"model_set.{key}", value, said) from None
     return settings.model_dump()[name]

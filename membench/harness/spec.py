@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from membench.domain.errors import MembenchError
+from membench.domain.errors import MembenchError, near_names
 from membench.domain.labels import JsonObject, JsonView
+from membench.domain.wrong_values import first_wrong
 from membench.harness.model_settings import checked_settings
 from membench.records.spec import ExecOptions, RunSpec, split_settings
 
@@ -71,16 +72,24 @@ def _checked(
     merged = merged_settings((settings,), refuse)
     for name in merged:
         if name not in SETTINGS:
-            raise refuse(name, merged[name], "no run has such a setting")
+            raise refuse(name, merged[name], no_such_setting(name))
     models = checked_settings(merged.get("model_set", {}), refuse)
     given = {name: merged[name] for name in names if name in merged}
     given["model_set"] = split_settings(models)[half]
     try:
         return kind.validate_python(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise refuse(name, given.get(name), first["msg"]) from None
+        wrong = first_wrong(error, (RunSpec, ExecOptions)[half])
+        name, _, inside = wrong.place.partition(".")
+        said = f"{inside}: {wrong.problem}" if inside else wrong.problem
+        raise refuse(name, given.get(name), said) from None
+
+
+def no_such_setting(name: str) -> str:
+    """What to say of a setting that no run has."""
+    near = near_names(name, sorted(SETTINGS))
+    meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"no run has such a setting{meant}"
 
 
 def merged_settings(layers: Iterable[JsonView], refuse: Refusal) -> JsonObject:

@@ -22,3 +22,20 @@ def significant(value: float | None, digits: int = 3) -> str:
         return f"{value:,.0f}"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:.{decimals}f}"
+
+
+def compact(value: float, digits: int = 3) -> str:
+    """A number with at most so many digits that count, zeros at its end left out, no exponent."""
+    text = f"{value:.{digits}g}"
+    return significant(value, digits) if "e" in text else text
+
+
+def counted(n: int, one: str, several: str = "") -> str:
+    """A number of things: `1 run`, `2,000 runs`.
+
+    Args:
+        n: How many.
+        one: The word for one.
+        several: The word for any other number, where it is more than an s.
+    """
+    return f"{n:,} {one if n == 1 else several or f'{one}s'}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -27,6 +28,8 @@ MODEL_READER = "llm"
 """The folder of the reader that a model's bare name means."""
 OWN_READER = "system"
 """The reader that takes the answers which the system gave itself."""
+TYPING_ERROR = 0.9
+"""How like a reader's name one must be to be taken for it, and not for a model's."""
 NOBODY = "none"
 """No reader: what was recalled is scored alone."""
 
@@ -73,6 +76,11 @@ def choose_reader(spec: str) -> ReaderChoice:
     head, colon, model = spec.partition(":")
     if head not in loaders():
         local = find_local(spec)
+        if local is None and (near := get_close_matches(spec, loaders(), n=1, cutoff=TYPING_ERROR)):
+            raise UsageError(
+                f"--reader {spec}: there is no such reader",
+                f"Did you mean '{near[0]}'? A model is named with its provider, PROVIDER/MODEL.",
+            )
         return ReaderChoice(get_reader(local.reader if local else MODEL_READER), spec)
     card = get_reader(head)
     if card.kind == "model" and not model:

@@ -200,7 +200,10 @@ def nothing_found(card: TaskCard, split: str, folders: Sequence[Path]) -> DataEr
 def remedy(card: TaskCard) -> str:
     """What to do when data is missing."""
     if card.own_files:
-        return "Name your own file: --task ./FILE (docs/own-questions.md has the format)."
+        return (
+            "Name your own file: `membench run --task ./FILE`, or --data FILE where a run is "
+            "looked at (docs/own-questions.md has the format)."
+        )
     get = f"Get it with `membench data get {card.name}`, or name" if card.files else "Name"
     return (
         f"{get} it with --data PATH or ${VARIABLE}; or try `--split {SAMPLE}`, which needs no data."

@@ -50,9 +50,19 @@ def get_task(name: str) -> type[AnyTask]:
         return _checked(name, known[name]())
     if name in _developed:
         return _developed[name]
-    if "/" in name or (Path(name) / FILE).is_file():
+    if "/" in name or (Path(name) / FILE).is_file() or names_own_file(name):
         return from_folder(Path(name).expanduser().resolve())
     raise UnknownName("task", name, [*known, *_developed])
+
+
+def names_own_file(name: str) -> bool:
+    """Whether a name ends like a file that users write themselves."""
+    return "." in name and name.endswith(own_endings())
+
+
+def own_endings() -> tuple[str, ...]:
+    """How the files end that users write themselves."""
+    return tuple(sorted({end for card in list_tasks().values() for end in card.own_files or ()}))
 
 
 def task_of_file(path: str) -> str | None:
@@ -84,9 +94,7 @@ def from_folder(folder: Path) -> type[AnyTask]:
     """
     file = folder / FILE
     if not file.is_file():
-        raise DataError(
-            file, "", "there is no such file", "`membench new task NAME` makes a folder that runs."
-        )
+        raise no_task_at(folder)
     if folder.parent == FOLDER:
         return get_task(folder.name)
     try:
@@ -100,6 +108,18 @@ def from_folder(folder: Path) -> type[AnyTask]:
         raise DataError(file, "card", f"the name '{found.card.name}' is another task's")
     _developed[found.card.name] = found
     return found
+
+
+def no_task_at(path: Path) -> DataError:
+    """Why a path leads to no task: nothing is there, or something else."""
+    ends = " or ".join(own_endings())
+    ways = f"Name a folder with a {FILE} (`membench new task NAME` makes one), or a file of own "
+    ways += f"questions, which ends in {ends}."
+    if not path.exists():
+        return DataError(path, "", "there is no such file or folder", ways)
+    if path.is_file():
+        return DataError(path, "", "is a file that no task reads", ways)
+    return DataError(path, "", f"has no {FILE} in it", ways)
 
 
 def folder_of(task: type[AnyTask]) -> Path | None:

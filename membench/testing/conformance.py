@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from membench.adapters.configured import configured_card
+from membench.adapters.driven import cannot_be_opened, open_and_leave
+from membench.adapters.environment.worker.raised import described
 from membench.adapters.parameters import with_folders
 from membench.adapters.registry import (
     SystemCard,
@@ -29,14 +31,17 @@ from membench.adapters.registry import (
     create,
     get_card,
 )
-from membench.domain.errors import UsageError
+from membench.domain.errors import UsageError, UserError
 from membench.domain.labels import Role, Scalar
 from membench.domain.system import MemorySystem, ModelEndpoint, SystemContext
+from membench.metrics.numbers import counted
 from membench.testing.checks import CHECKS, Check
 from membench.testing.subject import NotApplicable, Subject, Violation, Weakness
 from membench.tokens import count_tokens
 
-Status = Literal["passed", "warned", "failed", "skipped"]
+Status = Literal["passed", "warned", "failed", "skipped", "not run"]
+OPENS = "opens"
+"""What comes before all checks, and is told where it fails: then no other says anything."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class CheckResult:
     Attributes:
         name: The check.
         status: `warned` where nothing is broken and figures will suffer; `skipped` where the card
-            does not make the promise.
+            does not make the promise; `not run` where the system cannot be opened at all.
         detail: What went wrong, why it was skipped, or a remark.
     """
 
@@ -132,7 +137,7 @@ def check(
         report: Told the name of each check before it begins.
 
     Returns:
-        One result per check, in a fixed order.
+        One result per check, in a fixed order; before them what keeps the system from being opened.
     """
     values = with_folders(card, checked_parameters(card, parameters or {}))
     card = configured_card(card, values)
@@ -145,11 +150,34 @@ def check(
     with tempfile.TemporaryDirectory(prefix="membench-") as folder:
         context = SystemContext(values, seed, Path(folder), count_tokens, models or {})
         subject = Subject(card, make or (lambda: create(card, context)), huge_turns)
+        if obstacle := _obstacle(subject):
+            return [obstacle, *not_run(map(name_of, CHECKS))]
         return [_run(promise, subject, report) for promise in CHECKS]
 
 
+def _obstacle(subject: Subject) -> CheckResult | None:
+    """Why a system cannot be opened; None if it can."""
+    try:
+        open_and_leave(subject.make(), "conformance")
+    except UserError as error:
+        return CheckResult(OPENS, "failed", str(error))
+    except Exception as error:
+        return CheckResult(OPENS, "failed", str(cannot_be_opened(subject.card, error)))
+    return None
+
+
+def not_run(names: Iterable[str]) -> list[CheckResult]:
+    """Results of checks that an obstacle kept from being run."""
+    return [CheckResult(name, "not run") for name in names]
+
+
+def name_of(promise: Check) -> str:
+    """A check as it is listed."""
+    return promise.__name__.replace("_", " ")
+
+
 def _run(promise: Check, subject: Subject, report: Callable[[str], None]) -> CheckResult:
-    name = promise.__name__.replace("_", " ")
+    name = name_of(promise)
     report(name)
     try:
         return CheckResult(name, "passed", promise(subject) or "")
@@ -160,13 +188,17 @@ def _run(promise: Check, subject: Subject, report: Callable[[str], None]) -> Che
     except Violation as violation:
         return CheckResult(name, "failed", str(violation))
     except Exception as error:
-        return CheckResult(name, "failed", f"raised {type(error).__name__}: {error}")
+        return CheckResult(name, "failed", f"raised {described(error)}")
 
 
 def render(report: Report) -> str:
     """A plain table of a report, for a terminal or a log."""
-    width = max(len(result.name) for result in report.results)
     lines = [f"{report.system} {report.version}"]
+    if obstacle := next((r for r in report.results if r.name == OPENS), None):
+        rest = len(report.results) - 1
+        lines += [f"FAILED: {obstacle.detail}", f"not run: {counted(rest, 'check')}"]
+        return "\n".join(lines)
+    width = max(len(result.name) for result in report.results)
     lines += [
         f"  {result.status:<8}{result.name:<{width}}  {_one_line(result.detail)}".rstrip()
         for result in report.results
@@ -180,6 +212,7 @@ def render(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _one_line(detail: str, width: int = 160) -> str:
+def _one_line(detail: str, width: int = 160, end: int = 40) -> str:
+    """A detail in one line; of a long one its middle is left out, since its end says where."""
     flat = " ".join(detail.split())
-    return flat if len(flat) <= width else flat[: width - 1] + "…"
+    return flat if len(flat) <= width else f"{flat[: width - end - 1]}…{flat[-end:]}"

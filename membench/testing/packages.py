@@ -19,6 +19,7 @@ from typing import Any
 
 from membench.adapters.environment import environments
 from membench.adapters.environment.worker.processes import read_process
+from membench.adapters.environment.worker.raised import described
 from membench.adapters.environment.worker_folder import worker_user
 from membench.adapters.registry import SystemCard
 from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question
@@ -72,9 +73,12 @@ def check_package(
     given = parameters or {}
     bench = PackageTrial(card, given)
     results = _general(card, given, report)
-    for name, check in CHECKS.items():
-        report(name)
-        results.append(_run(name, check, bench))
+    if results[0].name == conformance.OPENS:
+        results += conformance.not_run(CHECKS)
+    else:
+        for name, check in CHECKS.items():
+            report(name)
+            results.append(_run(name, check, bench))
     made = Report(card.name, card.version, tuple(results))
     replay = bench.replay or "none"
     if write:
@@ -319,7 +323,7 @@ def _run(name: str, check: Callable[[PackageTrial], str], bench: PackageTrial) -
     except Violation as violation:
         return CheckResult(name, "failed", str(violation))
     except Exception as error:
-        return CheckResult(name, "failed", f"raised {type(error).__name__}: {error}")
+        return CheckResult(name, "failed", f"raised {described(error)}")
 
 
 CHECKS: dict[str, Callable[[PackageTrial], str]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +55,7 @@ class Subject:
     @contextmanager
     def fresh(self, case: str = "case-a") -> Iterator[Any]:
         """A fresh instance at the start of a case, closed afterwards."""
-        with closing(self.make()) as system:
+        with closed_afterwards(self.make()) as system:
             system.reset(info(case))
             yield system
 
@@ -79,6 +79,18 @@ class Subject:
         everything = tuple(f"{c}/{n}/{m}" for c in cases for n in range(4) for m in range(2))
         granted = everything if self.can("evidence_grant") else None
         return replace(Query(text, k, granted=granted), **more)
+
+
+@contextmanager
+def closed_afterwards(system: Any) -> Iterator[Any]:
+    """A system that is closed in the end; what it raised before is told, not what closing adds."""
+    try:
+        yield system
+    except BaseException:
+        with suppress(Exception):
+            system.close()
+        raise
+    system.close()
 
 
 def check_sources(memories: Sequence[Memory], known: set[str]) -> None:

@@ -136,13 +136,13 @@ def test_a_text_that_was_sent_names_its_turn_and_another_has_the_servers_time(
 @pytest.mark.parametrize(
     ("path", "reply", "says"),
     [
-        ("/add", {"success": True}, "request_id: Field required"),
+        ("/add", {"success": True}, "request_id: is missing"),
         ("/add", {"success": False}, "success"),
         ("/add", {"success": "true"}, "success"),
         ("/add", {"user_id": "another"}, "user_id is not the request's"),
-        ("/search", [], "valid dictionary|object"),
-        ("/search", {"items": []}, "data: Field required"),
-        ("/search", {"data": [{"content": "x"}]}, "data.0.id: Field required"),
+        ("/search", [], "mapping"),
+        ("/search", {"items": []}, "data: is missing"),
+        ("/search", {"data": [{"content": "x"}]}, "data.0.id: is missing"),
         ("/search", {"data": [{"id": "1", "content": ""}]}, "data.0.content"),
         ("/search", {"data": [{"id": str(n), "content": "x"} for n in range(9)]}, "9 memories"),
     ],

@@ -309,3 +309,16 @@ def test_a_built_in_system_is_found_without_reading_any_other(
 ) -> None:
     monkeypatch.setattr(registry, "discover", lambda: pytest.fail("all cards were read"))
     assert [get_card(name).name for name in ("bm25", "mem0-raw")] == ["bm25", "mem0-raw"]
+
+
+def test_a_misspelt_key_of_a_system_toml_is_told_with_the_one_that_was_meant(
+    tmp_path: Path,
+) -> None:
+    card = (
+        'name = "mine"\ntitle = "Mine"\nsummary = "A diary."\nversion = "1"\nlicence = "MIT"\n'
+        'fidelity = "control"\ngranularity = "turn"\ntime = "kept"\nreplay = "exact"\n'
+        'capabilites = ["memories"]\n'
+    )
+    (tmp_path / "system.toml").write_text(card)
+    with pytest.raises(DataError, match="capabilites: no such key; did you mean 'capabilities'"):
+        get_card(f"{tmp_path}/")

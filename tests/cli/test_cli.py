@@ -176,6 +176,23 @@ def test_a_failed_run_says_what_went_wrong_first(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("isolation", ["in-process", "process"])
+def test_what_an_adapter_raised_is_shown_with_its_file_and_line(tmp_path, isolation):
+    system = Path(__file__).parents[1] / "harness/systems/raises"
+    lines = (system / "adapter.py").read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, 1) if "the index is gone" in text)
+    how = ["--isolation", isolation, "--run-id", "one"]
+    played = membench(
+        "run", "--system", system, "--task", "locomo", "--split", "sample", *how, cwd=tmp_path
+    )
+    raised = f"RuntimeError: the index is gone (adapter.py:{line})"
+    assert raised in " ".join(played.stdout.split())
+    question = f"{json.loads(SAMPLE.read_text())[0]['sample_id']}/q1"
+    shown = membench("show", "runs/one", question, cwd=tmp_path).stdout
+    assert raised in " ".join(shown.split())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "again", [["read", "--reader", "refuse"], ["judge", "--judge", "scripted"]]
 )
@@ -241,17 +258,20 @@ def test_a_grid_is_planned_run_by_run(tmp_path):
         ("system: 3", ["key system", "not a name"]),
         ("system: [bm25, [x]]", ["key system", "not a name"]),
         ("task: {locomo: 1}", ["key task", "not a name"]),
-        ("k: ten", ["key k", "valid integer"]),
-        ("k: [1]", ["key k", "valid integer"]),
-        ("split: 3", ["key split", "valid string"]),
+        ("k: ten", ["key k", "a whole number"]),
+        ("k: [1]", ["key k", "a whole number"]),
+        ("split: 3", ["key split", "must be text, not 3"]),
         ("set: 3", ["key set", "not a mapping"]),
-        ("set: {tokenizer: [stem]}", ["key set", "valid"]),
+        ("set: {tokenizer: [stem]}", ["key set", "tokenizer: must be"]),
         ("task_set: [captions]", ["key task_set", "not a mapping"]),
         ("model_set: on", ["key model_set", "not a mapping"]),
-        ("model_set: {attempts: [3]}", ["key model_set.attempts", "valid integer"]),
+        ("model_set: {attempts: [3]}", ["key model_set.attempts", "a whole number"]),
         ("out: 3", ["key out", "not a valid path"]),
         ("engine: cloud", ["key engine", "'local' or 'ray'"]),
-        ("budget_usd: free", ["key budget_usd", "valid number"]),
+        ("splitt: sample", ["key splitt", "did you mean 'split'?"]),
+        ("model_set: {price: {promt: 1}}", ["price", "promt: no such key", "'prompt'"]),
+        ("model_set: {price: abc}", ["key model_set.price", "a mapping of names to values"]),
+        ("budget_usd: free", ["key budget_usd", "a number"]),
         ("2: 3", ["key 2", "no run has such a setting"]),
         ("- system", ["not a mapping"]),
         ("a: b: c", ["line 1", "not YAML"]),
@@ -282,6 +302,10 @@ def refused(done: subprocess.CompletedProcess, *words: str) -> None:
     [
         (["--system", "bm52"], ["unknown system 'bm52'", "bm25"]),
         (["--task", "locomoo"], ["unknown task 'locomoo'", "locomo"]),
+        (["--task", "./nosuch.yaml"], ["nosuch.yaml: there is no such file", "own questions"]),
+        (["--task", "nosuch.yaml"], ["nosuch.yaml: there is no such file", "own questions"]),
+        (["--split", "sample", "--reader", "extractiv"], ["no such reader", "'extractive'"]),
+        (["--split", "sample", "--energy", "cpu"], ["--energy cpu: needs watts", "cpu:7.5"]),
         (["--split", "smaple"], ["unknown split", "sample"]),
         (
             ["--split", "sample", "--set", "tokeniser=stem"],

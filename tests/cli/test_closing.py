@@ -1,11 +1,14 @@
 """The closing screen: headline in words, floor and ceiling, judge, prices, next commands."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import orjson
 import pytest
 from records.summaries import summary_of
+from typer.testing import CliRunner
 
+from membench.cli import app as cli
 from membench.cli.output import closing
 from membench.cli.output.summary import first_errors, print_closing
 from membench.domain.score import Metric
@@ -169,4 +172,63 @@ def test_the_cause_of_a_failure_is_that_of_the_last_attempt(tmp_path):
     (tmp_path / "answers.jsonl").write_bytes(b"".join(lines))
     assert first_errors(tmp_path, ["provider_error"]) == [
         "provider_error, first in answer: no model"
+    ]
+
+
+MY_CASES = Path(__file__).parents[2] / "docs/examples/my-cases.yaml"
+
+
+def commands_of(result, data=None):
+    lines = closing.next_lines(result.summary, result.run.path, data)
+    return [line.removeprefix("next:").strip() for line in lines]
+
+
+def test_next_commands_name_the_file_that_they_need(tmp_path, capsys):
+    options = ExecOptions(out=tmp_path, energy="none", run_id="own", data=MY_CASES)
+    own = start(RunSpec(system="bm25", task="custom"), options)
+    show, again = (
+        next(line for line in commands_of(own, MY_CASES) if word in line)
+        for word in ("show", "--system OTHER")
+    )
+    assert show == f"membench show {own.run.path} ID --data {MY_CASES}"
+    assert again.startswith(f"membench run --task {MY_CASES} --system OTHER")
+    question = next(iter(own.run.scores.read_text().splitlines()))
+    asked = ["show", str(own.run.path), orjson.loads(question)["item_id"], "--data", str(MY_CASES)]
+    assert CliRunner().invoke(cli, asked).exit_code == 0
+
+
+def test_the_command_for_another_system_repeats_what_decides_whether_both_compare(tmp_path):
+    spec = RunSpec(
+        system="bm25",
+        task="synthetic",
+        limit=1,
+        k=3,
+        token_budget=500,
+        reader="refuse",
+        task_set={"seed": 5},
+        model_set={"reader.temperature": 0.5},
+    )
+    flags = list(closing.condition_flags(spec))
+    assert flags == [
+        *("--task-set seed=5", "--limit 1", "--k 3", "--token-budget 500", "--reader refuse"),
+        "--model-set reader.temperature=0.5",
+    ]
+    assert list(closing.condition_flags(RunSpec(system="bm25", task="locomo"))) == []
+
+
+def test_a_run_of_some_cases_is_not_offered_for_submission(tmp_path):
+    options = ExecOptions(out=tmp_path, energy="none", run_id="some")
+    part = start(RunSpec(system="bm25", task="synthetic", limit=1), options)
+    assert part.complete
+    assert not any("submit" in line for line in commands_of(part))
+    assert any("--limit 1" in line and "--system OTHER" in line for line in commands_of(part))
+
+
+def test_after_a_run_in_which_all_failed_its_cause_and_another_try_are_offered(runs):
+    result = runs["bm25"]
+    counts = replace(result.summary.counts, ok=0, failed=result.summary.counts.questions)
+    broken = replace(result, summary=replace(result.summary, counts=counts))
+    assert commands_of(broken) == [
+        f"membench show {result.run.path} ID  # with the error of a question",
+        f"membench run --resume {result.run.path}",
     ]

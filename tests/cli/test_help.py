@@ -13,6 +13,7 @@ import membench
 from membench.cli import PANELS as COMMAND_PANELS
 from membench.cli import app
 from membench.cli.options import PANELS
+from membench.domain.errors import UsageError
 from membench.harness.spec import SETTINGS
 
 ROOT = typer.main.get_command(app)
@@ -128,3 +129,25 @@ def test_texts_name_flags_that_exist_and_a_value_only_where_one_is_taken():
                 flag = found["flag"]
                 assert flag in names | ELSEWHERE, f"{path}: {flag} in {text!r}"
                 assert not found["value"] or flag in taking | ELSEWHERE, f"{path}: {text!r}"
+
+
+def test_every_argument_has_a_name_on_the_page_of_commands():
+    headings = [line for line in Path("docs/cli.md").read_text().splitlines() if line[:3] == "## "]
+    assert "## `membench show RUN [QUESTION]`" in headings
+    assert not [line for line in headings if "None" in line]
+
+
+@pytest.mark.parametrize("kind", ["system", "task"])
+def test_what_is_made_comes_with_a_next_step_that_works(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = CliRunner().invoke(app, ["new", kind, "mine_too"])
+    next_step = made.stdout.split("next: membench ")[1].split()
+    assert CliRunner().invoke(app, next_step).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["system", "task"])
+def test_a_parent_that_is_not_there_is_not_made(kind, tmp_path):
+    parent = tmp_path / "nosuch"
+    done = CliRunner().invoke(app, ["new", kind, "mine_too", "--parent", str(parent)])
+    assert isinstance(done.exception, UsageError) and str(parent) in done.exception.problem
+    assert not parent.exists()

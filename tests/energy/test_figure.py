@@ -164,3 +164,15 @@ def _formats_joules(text: ast.JoinedStr) -> bool:
         and UNIT.match(str(after.value))
         for before, after in zip(text.values, text.values[1:], strict=False)
     )
+
+
+@pytest.mark.parametrize("joules", [5.25e-08, 5.25e-05, 0.9999, 999.9, 5.25e12])
+def test_no_joule_has_an_exponent(joules: float) -> None:
+    for spread in (None, joules / 2):
+        for label in (Provenance.MEASURED, Provenance.MODELLED):
+            assert not re.search(r"\de[-+]?\d", joules_text(joules, label, spread))
+
+
+def test_small_joules_have_a_unit_of_their_own() -> None:
+    text = joules_text(5.25e-05, Provenance.MODELLED, 2.63e-05)
+    assert text.startswith("52.5 (26.2–78.8) µJ")

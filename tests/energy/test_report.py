@@ -59,7 +59,7 @@ def test_every_line_with_a_unit_of_energy_names_a_label() -> None:
 
 def test_mean_watts_concurrency_and_checks_are_shown() -> None:
     text = "\n".join(energy_lines(*run(), "f1"))
-    assert "100 W mean at 1 spans" in text
+    assert "mean 100 W, 1 in flight" in text
     assert "not run  repeatable: 0 of 3 repeats" in text
     assert text.endswith("not verified")
 

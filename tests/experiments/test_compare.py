@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records.summaries import manifest_json, summary_of, system_json
 
-from membench.cli.output.comparison import draw
+from membench.cli.output.comparison import draw, legend, remarks, verdict
 from membench.domain.case import opaque_ids
-from membench.domain.errors import RunStateError, UnknownName, UsageError
+from membench.domain.errors import RunStateError, UnknownName, UsageError, near_names
 from membench.domain.score import Score
 from membench.experiments.adjust import adjusted
 from membench.experiments.compare import compare, compare_with_first, paired, values_by_item
@@ -137,6 +138,30 @@ def test_runs_of_two_tasks_are_refused_in_words() -> None:
     ) as caught:
         compare(GOOD, other, ["hit"])
     assert "reader" not in str(caught.value)
+
+
+def test_runs_of_other_questions_are_refused_with_the_reason_and_without_hashes() -> None:
+    asked = KEY | {"question_set_sha256": "c27b", "dataset_sha256": "d1", "split": "sample"}
+    part = KEY | {"question_set_sha256": "a497", "dataset_sha256": "d1", "split": "sample"}
+    few = dataclasses.replace(finished("few", {}, part), limit=3)
+    with pytest.raises(UsageError, match="limit: the first 3 cases / all cases") as refused:
+        compare(few, finished("all", {}, asked), ["hit"])
+    assert "c27b" not in refused.value.problem
+
+    other = part | {"split": "full", "dataset_sha256": "d2"}
+    with pytest.raises(UsageError, match="split: sample / full") as refused:
+        compare(finished("a", {}, asked), finished("b", {}, other), ["hit"])
+    assert "c27b" not in refused.value.problem and "d2" not in refused.value.problem
+
+    chosen = part | {"task_options": {"variant": "hard"}}
+    with pytest.raises(UsageError, match="task option 'variant': its default / hard"):
+        compare(finished("a", {}, asked), finished("b", {}, chosen), ["hit"])
+
+
+def test_where_nothing_says_why_the_questions_differ_the_hashes_do() -> None:
+    a, b = (KEY | {"question_set_sha256": name} for name in ("c27b", "a497"))
+    with pytest.raises(UsageError, match="question_set_sha256: c27b / a497"):
+        compare(finished("a", {}, a), finished("b", {}, b), ["hit"])
 
 
 def test_an_unfinished_run_is_refused() -> None:
@@ -341,3 +366,52 @@ def test_a_run_that_is_not_drawn_is_told_of_though_its_name_begins_anothers(
     told = capsys.readouterr().err
     assert "note: r1 has no seconds above zero and is not drawn" in told
     assert "r10" not in told
+
+
+def graded(name: str, system: str, shift: float, cases: int = 8) -> FinishedRun:
+    """A run of many cases, better than another by about as much in each."""
+    scores = [
+        Score(f"c{i}", f"c{i}/q{j}", "question", None, "scored", {"hit": v, "more_hit": v}, event=j)
+        for i in range(cases)
+        for j in range(2)
+        for v in [0.3 + shift * (1 + 0.1 * i)]
+    ]
+    return dataclasses.replace(
+        finished(name, {}),
+        summary=dataclasses.replace(finished(name, {}).summary, system=system),
+        scores=scores,
+    )
+
+
+def test_one_sentence_says_which_is_better_and_whether_that_may_be_chance() -> None:
+    (item,) = compare_with_first(
+        [graded("a", "bm25", 0.1), graded("b", "recent", 0.0)], ["hit", "more_hit"]
+    )
+    assert re.fullmatch(
+        r"hit: bm25 is 0\.135 higher than recent \[0\.\d+, 0\.\d+\]; "
+        r"significant after adjusting over 2 metrics \(p <0\.001\)\.",
+        verdict(item),
+    )
+    assert remarks(item)[1].startswith("smallest difference in hit that this could show: ")
+
+
+def test_with_few_cases_no_line_speaks_of_chance_or_power() -> None:
+    few = [graded("a", "bm25", 0.1, cases=2), graded("b", "recent", 0.0, cases=2)]
+    (item,) = compare_with_first(few, ["hit"])
+    assert verdict(item) == (
+        "hit: bm25 is 0.105 higher than recent; too few cases (2) to tell whether by chance."
+    )
+    assert not any("power" in line for line in remarks(item))
+
+
+def test_the_legend_says_what_is_adjusted_and_what_is_not() -> None:
+    text = "\n".join(legend(compare_with_first([GOOD, POOR], ["hit"])))
+    for word in ("diff: first less second", "not adjusted", "flip p: ", "McNemar: "):
+        assert word in text
+
+
+def test_metrics_that_hold_the_given_word_are_suggested_first() -> None:
+    names = ["f1_all", "evidence.turn.recall@5", "evidence.turn.recall@10", "adversarial"]
+    assert near_names("recall", names) == ["evidence.turn.recall@5", "evidence.turn.recall@10"]
+    assert near_names("f1_al", names) == ["f1_all"]
+    assert near_names("advrsarial", names) == ["adversarial"]

@@ -93,15 +93,15 @@ def test_every_example_of_the_guide_fits_the_schema() -> None:
         ({"question_id": "a", "probe_id": "b", "prediction": "x"}, "exactly one of"),
         ({"question_id": "a"}, "prediction or predictions or retrieved is missing"),
         ({"question_id": "a", "prediction": "x", "predictions": ["y"]}, "not both"),
-        ({"question_id": "a", "prediction": 7}, "valid string"),
+        ({"question_id": "a", "prediction": 7}, "must be text"),
         ({"question_id": "a", "prediction": "x", "extracted": []}, "extracted does not belong"),
         ({"question_id": "a", "prediction": "x", "duration_ms": 5}, "give retrieved as well"),
         ({"question_id": "a", "prediction": "x", "k": 0}, "greater than or equal to 1"),
-        ({"question_id": "a", "failed": "bored"}, "Input should be"),
+        ({"question_id": "a", "failed": "bored"}, "must be"),
         ({"session_id": "a"}, "extracted is missing"),
         ({"session_id": "a", "extracted": [], "duration_ms": -1}, "greater than or equal to 0"),
         ({"probe_id": "a"}, "retrieved is missing"),
-        ({"question_id": "a", "prediction": "x", "answer": "y"}, "Extra inputs"),
+        ({"question_id": "a", "prediction": "x", "answer": "y"}, "no such key"),
     ],
 )
 def test_a_line_that_does_not_fit_is_refused_with_its_place(

@@ -10,6 +10,7 @@ from membench.tasks import find
 from membench.tasks.card import DataFile
 from membench.tasks.files import arrays
 from membench.tasks.files.arrays import stream_array
+from membench.tasks.files.documents import whole_json
 from membench.tasks.files.source import Source
 from membench.tasks.find import find_errata, find_source, identify
 from membench.tasks.registry import get_task
@@ -263,3 +264,19 @@ def test_errata_that_are_not_there_are_asked_for_where_they_were_looked_for(tmp_
 def test_a_task_without_a_list_of_errata_says_so(tmp_path):
     with pytest.raises(UsageError, match="--errata: task 'halumem' has no list of errata"):
         find_errata(get_task("halumem"), tmp_path)
+
+
+def test_json_lines_where_one_document_is_expected_are_called_so(tmp_path):
+    path = tmp_path / "full.jsonl"
+    path.write_text('{"a": 1}\n{"a": 2}\n')
+    for read in (whole_json, lambda path: list(stream_array(Source(path, "full")))):
+        with pytest.raises(DataError, match="JSON lines") as refused:
+            read(path)
+        assert "another benchmark" in refused.value.remedy
+
+
+def test_a_document_that_is_cut_off_is_still_no_json(tmp_path):
+    path = tmp_path / "cut.json"
+    path.write_text('{"a": [1,\n')
+    with pytest.raises(DataError, match="not valid JSON"):
+        whole_json(path)

@@ -577,8 +577,8 @@ def test_disputed_questions_are_judged_against_both_golds(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"question": "Another one?"}, "not the one at this place"),
-        ({"question_id": "locomo_0_qa99"}, "not the one at this place"),
+        ({"question": "Another one?"}, "of another split or version"),
+        ({"question_id": "locomo_0_qa99"}, "of another split or version"),
         ({"question_id": "q7"}, "expected a key like"),
         ({"correct_evidence": "D1:1"}, "expected a list"),
     ],

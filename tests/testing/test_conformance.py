@@ -1,5 +1,6 @@
 """Every built-in system conforms, and every check can fail."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -12,11 +13,12 @@ from typing import Any, ClassVar
 import pytest
 
 from membench.adapters.card import SystemCard
+from membench.adapters.driven import cannot_be_opened, check_answers
 from membench.adapters.parts.budget import cut
 from membench.adapters.parts.log import TurnLog
 from membench.adapters.registry import get_card, list_systems
 from membench.domain.answer import Answer
-from membench.domain.errors import UsageError
+from membench.domain.errors import Reason, SystemFault, UsageError
 from membench.domain.labels import Role
 from membench.domain.system import Memory, MemoryChange, Query
 from membench.testing import checks
@@ -435,3 +437,97 @@ def test_a_thread_that_is_only_starting_is_waited_for_and_not_joined() -> None:
     begin.set()
     assert not checks._outlives(starting, 60)
     helper.join()
+
+
+def system_folder(folder: Path, *, entry: str = "adapter:Dairy", head: str = "") -> Path:
+    """A system of a newcomer, with the entry and the first line of its adapter as given."""
+    folder.mkdir()
+    (folder / "adapter.py").write_text(f"{head}\nclass Diary:\n    pass\n")
+    (folder / "system.toml").write_text(
+        'name = "mine"\ntitle = "Mine"\nsummary = "A diary."\nversion = "1"\nlicence = "MIT"\n'
+        'fidelity = "control"\ngranularity = "turn"\ntime = "kept"\nreplay = "exact"\n'
+        f'entry = "{entry}"\n'
+    )
+    return folder
+
+
+UNOPENED = [
+    (
+        {"entry": "adapter:Dairy"},
+        "adapter.py has no 'Dairy', which `entry = \"adapter:Dairy\"` in system.toml names",
+    ),
+    ({"entry": "adaptor:Diary"}, 'there is no adaptor.py, which `entry = "adaptor:Diary"`'),
+    (
+        {"entry": "adapter:Diary", "head": "import no_such_library"},
+        "ModuleNotFoundError: No module named 'no_such_library' (adapter.py:1)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "why"), UNOPENED)
+def test_what_cannot_be_opened_is_told_once_and_nothing_else_is_checked(
+    given: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    report = run_conformance(str(system_folder(tmp_path / "mine", **given)))
+    assert not report.passed
+    assert [r.status for r in report.results] == ["failed", *["not run"] * len(CHECKS)]
+    text = render(report)
+    assert "FAILED: system 'mine' cannot be opened: " in text
+    assert why in text
+    assert "docs/new-system.md" in text
+    assert text.endswith(f"not run: {len(CHECKS)} checks")
+
+
+@pytest.mark.parametrize(("given", "why"), UNOPENED)
+def test_a_run_of_what_cannot_be_opened_is_refused_before_it_begins(
+    given: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    folder = system_folder(tmp_path / "mine", **given)
+    with pytest.raises(UsageError, match="cannot be opened") as refused:
+        check_answers(get_card(str(folder)), {}, "locomo")
+    assert why in refused.value.problem
+
+
+def test_a_server_that_is_off_is_told_once_with_what_to_do() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        report = run_conformance("http", {"url": url})
+    text = render(report)
+    assert text.count("ConnectionRefusedError") == 1
+    assert f"system 'http' cannot be reached: {url}/reset" in text
+    assert "Start it" in text
+
+
+def test_a_system_that_raises_and_cannot_close_is_told_of_by_what_it_raised_first() -> None:
+    class Both(Good):
+        def ingest(self, session: Any) -> Any:
+            raise ValueError("the cause")
+
+        def close(self) -> None:
+            raise ValueError("what follows")
+
+    assert "the cause" in outcomes(Both, CARD)["isolation"][1]
+
+
+def test_an_address_that_nobody_gave_is_called_the_default() -> None:
+    card = get_card("http")
+    url = str(card.parameters["url"].default)
+    fault = SystemFault(Reason.SYSTEM_CRASH, f"{url}/reset: ConnectionRefusedError")
+    assert f"{url} is the default; give yours with --set url=URL" in str(
+        cannot_be_opened(card, fault)
+    )
+    other = SystemFault(Reason.SYSTEM_CRASH, "http://127.0.0.1:9/reset: ConnectionRefusedError")
+    assert "default" not in str(cannot_be_opened(card, other))
+
+
+def test_a_long_detail_keeps_the_line_at_its_end() -> None:
+    detail = f"raised ValueError: {'x' * 400} (adapter.py:31)"
+    (line,) = (
+        line
+        for line in render(Report("a", "1", (CheckResult("isolation", "failed", detail),))).split(
+            "\n"
+        )
+        if "isolation" in line
+    )
+    assert line.endswith("(adapter.py:31)") and len(line) < 200

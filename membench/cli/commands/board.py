@@ -10,6 +10,7 @@ import typer
 
 from membench.cli.board_folder import check_folder, open_store, say_left_out
 from membench.cli.options import Data, Results
+from membench.metrics.numbers import counted
 
 board_app = typer.Typer(
     help="Keep a board: index, badges, tokens.",
@@ -52,7 +53,7 @@ def index(
         typer.echo(f"{entry.task}/{entry.run_id}: {state}")
     made = refresh(store)
     left_out = say_left_out(made)
-    typer.echo(f"{len(made.runs)} rows")
+    typer.echo(counted(len(made.runs), "row"))
     raise typer.Exit(1 if refused or left_out else 0)
 
 
@@ -147,7 +148,7 @@ def check(
 
     check_folder(results)
     signed = check_signature(results, trust)
-    typer.echo(f"{len(signed.files)} files as signed on {signed.signed_utc}")
+    typer.echo(f"{counted(len(signed.files), 'file')} as signed on {signed.signed_utc}")
 
 
 @board_app.command("token")

@@ -10,6 +10,7 @@ import typer
 from membench.cli.board_folder import check_folder, say_left_out
 from membench.cli.extras import installed
 from membench.cli.options import Data, Results
+from membench.metrics.numbers import counted
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -72,5 +73,5 @@ def exported(results: Path, to: Path) -> bool:
 
     count = write_site(Store(results), to)
     left_out = say_left_out(refresh(Store(results)))
-    typer.echo(f"wrote {to / 'index.html'} and {count} runs")
+    typer.echo(f"wrote {to / 'index.html'} and {counted(count, 'run')}")
     return left_out

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from membench.domain.errors import UsageError
+
 new_app = typer.Typer(help="Make a new system or task.", no_args_is_help=True)
 
 
@@ -26,7 +28,7 @@ def new_system(
     """
     from membench.adapters.scaffold import new_system as make
 
-    folder = make(name, parent)
+    folder = make(name, existing(parent))
     path = folder if folder.is_absolute() else f"./{folder}"
     typer.echo(f"made {folder}; next: membench conformance {path}")
 
@@ -40,7 +42,23 @@ def make_task(
 
     It passes its own tests at once.
     """
+    from membench.tasks.registry import FILE
     from membench.tasks.scaffold import new_task
 
-    for file in new_task(name, parent):
+    files = new_task(name, existing(parent))
+    for file in files:
         typer.echo(f"made {file}")
+    folder = next(file.parent for file in files if file.name == FILE)
+    path = folder if folder.is_absolute() else f"./{folder}"
+    typer.echo(f"next: membench run --system bm25 --task {path} --split sample")
+
+
+def existing(parent: Path) -> Path:
+    """A folder that is there: a slip in its name makes no new one.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not parent.is_dir():
+        raise UsageError(f"--parent {parent}: there is no such folder", "Make it, or name another.")
+    return parent

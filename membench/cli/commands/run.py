@@ -57,7 +57,7 @@ def run(
         complete = finished_grid(request, as_json=json)
     else:
         result = resumed(resume, request) if resume else started(request)
-        show_result(result, as_json=json)
+        show_result(result, as_json=json, data=request.options().data)
         complete = result.complete
     if not complete:
         raise typer.Exit(1)

@@ -74,5 +74,5 @@ def scored_again(run: Path, data: Path | None, *, as_json: bool) -> bool:
     from membench.records.spec import ExecOptions
 
     result = rescore(run, ExecOptions(data=data))
-    show_result(result, as_json=as_json)
+    show_result(result, as_json=as_json, data=data)
     return result.complete

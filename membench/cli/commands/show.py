@@ -18,7 +18,9 @@ def register(app: typer.Typer, panel: str) -> None:
 
 def show(
     run: RunPath,
-    question: Annotated[str, typer.Argument(help="One question by its id.")] = "",
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="One question by its id.")
+    ] = "",
     calls: Annotated[
         bool, typer.Option("--calls", help="With every model call of QUESTION and its evidence.")
     ] = False,
@@ -48,4 +50,4 @@ def show(
     from membench.harness.places import open_run_or_bundle
 
     opened = open_run_or_bundle(run)
-    print_summary(opened.summary(), opened.path, as_json=json)
+    print_summary(opened.summary(), opened.path, as_json=json, data=data)

@@ -39,10 +39,7 @@ def verify(
         raise typer.Exit(0 if result.accepted else 2)
     if not result.accepted:
         raise Rejected(result.findings)
-    from membench.cli.output.verified import say_verified
+    from membench.cli.output.verified import say_origins, say_verified
 
     say_verified(result.rescored, result.flags)
-    for origin in ("re-scored", "judged", "claimed"):
-        names = [name for name, how in result.origins.items() if how == origin]
-        if names:
-            typer.echo(f"{origin}: {', '.join(names)}")
+    say_origins(result.origins)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import membench
@@ -10,12 +12,13 @@ from membench.domain.errors import RunStateError
 from membench.energy.figure import BADGE
 from membench.leaderboard.store.rows import comparison_group, lower_is_better, reference_of
 from membench.metrics.names import is_fraction
-from membench.metrics.numbers import significant
+from membench.metrics.numbers import counted, significant
 from membench.metrics.statistics import ENOUGH_CASES, interval_text
 from membench.readers.registry import reads_nothing
 from membench.records.costs import COSTS, QUESTION, mean_cost
 from membench.records.manifest import SCHEMA, Manifest
 from membench.records.run_directory import RunDir
+from membench.records.spec import RunSpec
 from membench.records.summary import Summary, scored_value
 from membench.tasks.card import TaskCard
 from membench.tasks.find import SAMPLE
@@ -24,6 +27,14 @@ from membench.tasks.wording import PREFIXES, leading_metrics, metric_words
 
 PRICED = ("usd", "tokens", "seconds", "joules")
 """Costs that are told per correct answer."""
+
+CONDITIONS = frozenset(
+    {
+        *("limit", "k", "token_budget", "task_set", "errata", "division", "prompts"),
+        *("reader", "judge", "judge_votes", "model_set"),
+    }
+)
+"""Settings of a spec that another run must share to be compared, beside task and split."""
 
 SHOWN_REFERENCES = ("floor", "ceiling")
 
@@ -66,7 +77,7 @@ def result_lines(summary: Summary, path: Path | None) -> Iterator[str]:
     yield f"RESULT: {words_of(card, name)}: {metric.value:.3f}{less}"
     few = metric.clusters < ENOUGH_CASES
     shown = " (too few for an interval)" if few else f", {interval}"
-    yield f"  {name}, n {metric.n}, {metric.clusters} cases{shown}"
+    yield f"  {name}, n {metric.n}, {counted(metric.clusters, 'case')}{shown}"
     if between := reference_text(summary, name, path):
         yield f"  {between}"
     if price := price_text(summary, name):
@@ -190,34 +201,78 @@ def is_unread(summary: Summary) -> bool:
     return reader is not None and reads_nothing(reader)
 
 
-def next_lines(summary: Summary, path: Path | None) -> Iterator[str]:
-    """Commands that go on from here, with real paths."""
+def next_lines(summary: Summary, path: Path | None, data: Path | None = None) -> Iterator[str]:
+    """Commands that go on from here, with real paths.
+
+    Args:
+        summary: What a run came to.
+        path: Its directory; None where there is none to go on from.
+        data: Where the run was told its data is: whatever reads it again must be told, too.
+    """
     if path is None or not path.is_dir():
         return
     if not (path / "play.jsonl").exists():  # predictions made elsewhere: nothing to judge or open
         yield f"next: membench compare {path} OTHER"
         return
-    shown = f"membench show {path} ID"
+    first, *others = next_commands(summary, RunDir.open(path), data)
+    yield f"next: {first}"
+    yield from (f"      {command}" for command in others)
+
+
+def next_commands(summary: Summary, run: RunDir, data: Path | None) -> Iterator[str]:
+    """The commands, the likeliest first."""
+    path = quoted(run.path)
+    told = f" --data {quoted(data)}" if data is not None else ""
+    shown = f"membench show {path} ID{told}"
+    if summary.counts.questions and not summary.counts.ok:
+        yield f"{shown}  # with the error of a question"
+        yield f"membench run --resume {path}{told}"
+        return
+    out = quoted(run.path.parent)
     if is_unread(summary):
-        yield f"next: membench read {path} --reader READER --out {path.parent}"
-        yield f"      {shown}"
-    elif judge_line(summary, path):
-        yield f"next: membench judge {path} --judge MODEL --out {path.parent}"
-        yield f"      {shown}"
-    else:
-        yield f"next: {shown}"
-    other = to_compare_with(summary, path.parent)
+        yield f"membench read {path} --reader READER --out {out}{told}"
+    elif judge_line(summary, run.path):
+        yield f"membench judge {path} --judge MODEL --out {out}{told}"
+    yield shown
+    other = to_compare_with(summary, run.path.parent)
     if other is not None:
-        yield f"      membench compare {path} {other.path}"
+        yield f"membench compare {path} {quoted(other.path)}"
     else:
-        own = card_of(summary).own_files
-        task = "FILE" if own else f"{summary.task} --split {summary.split}"
-        start = f"membench run --task {task}"
-        yield f"      {start} --system OTHER --out {path.parent}, then membench compare"
-    yield f"      membench report {path} --html {path.name}.html"
+        yield f"{repeated(run, data)} --system OTHER --out {out}, then membench compare"
+    yield f"membench report {path} --html {quoted(f'{run.path.name}.html')}"
     ranked = summary.split != SAMPLE and not card_of(summary).own_files
-    if summary.complete and ranked:
-        yield f"      membench submit {path} --to results"
+    if summary.complete and ranked and not run.manifest().subset:
+        yield f"membench submit {path} --to results"
+
+
+def repeated(run: RunDir, data: Path | None) -> str:
+    """The command that asks another system the same under the same conditions."""
+    spec = run.manifest().spec
+    places = run.places()
+    if get_task(places.get("task", spec.task)).card.own_files and data:
+        task = quoted(data)
+    else:
+        task = quoted(places.get("task", spec.task))
+        task += f" --split {spec.split}" + (f" --data {quoted(data)}" if data else "")
+    return " ".join(("membench run --task", task, *condition_flags(spec))).strip()
+
+
+def condition_flags(spec: RunSpec) -> Iterator[str]:
+    """The settings without which another run would not compare, as flags."""
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        flag = f"--{field.name.replace('_', '-')}"
+        if field.name not in CONDITIONS or not value or value == field.default:
+            continue
+        if isinstance(value, Mapping):
+            yield from (f"{flag} {quoted(f'{key}={entry}')}" for key, entry in value.items())
+        else:
+            yield flag if value is True else f"{flag} {quoted(value)}"
+
+
+def quoted(value: object) -> str:
+    """A value as a shell takes it."""
+    return shlex.quote(str(value))
 
 
 def sign_line(provenances: set[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from membench.experiments.compare import compare_with_first, headline, main_metr
 from membench.experiments.comparison import Comparison, CostComparison, MetricComparison
 from membench.experiments.finished_run import FinishedRun
 from membench.leaderboard.store.finished_bundle import load_run
-from membench.metrics.numbers import significant
+from membench.metrics.numbers import counted, significant
 from membench.metrics.paired import visible_difference
-from membench.metrics.statistics import interval_text
+from membench.metrics.statistics import ENOUGH_CASES, interval_text
 
 SHOWN = 10
 """Disagreeing questions that are printed; `--json` has more."""
@@ -54,6 +54,8 @@ def print_compare(
             print_comparison(item)
         out().print(f"\n{adjustment_text(comparisons)}", markup=False)
         out().print("(--json has them without the adjustment, too.)", markup=False)
+        for line in legend(comparisons):
+            out().print(line, markup=False)
     if plot is not None:
         draw(plot, runs, metrics[0] if metric else main_metric(runs[0]), cost)
 
@@ -93,7 +95,8 @@ def print_comparison(item: Comparison) -> None:
     """Print one comparison for a person."""
     console = out()
     console.print()
-    console.print(f"{label(item.first)}  against  {label(item.second)}", markup=False)
+    console.print(f"first {label(item.first)} against second {label(item.second)}", markup=False)
+    console.print(verdict(item), markup=False)
     for metric in dict.fromkeys(line.metric for line in item.metrics):
         console.print()
         show(metric_table([line for line in item.metrics if line.metric == metric]))
@@ -107,6 +110,53 @@ def print_comparison(item: Comparison) -> None:
     if item.disagreements:
         console.print()
         show(disagreement_table(item))
+
+
+SIGNIFICANT = 0.05
+
+
+def verdict(item: Comparison) -> str:
+    """The first metric in one sentence: by how much, how surely, and whether chance explains it."""
+    line = item.metrics[0]
+    gap, (first, second) = line.difference, names_apart(item)
+    if not gap.value:
+        return f"{line.metric}: {first} and {second} are equal over {counted(gap.n, 'question')}."
+    way = "higher" if gap.value > 0 else "lower"
+    text = f"{line.metric}: {first} is {abs(gap.value):.3f} {way} than {second}"
+    if gap.ci95 is None or gap.clusters < ENOUGH_CASES or line.adjusted is None:
+        return f"{text}; too few cases ({gap.clusters}) to tell whether by chance."
+    p = line.adjusted.t
+    if p is None:
+        return f"{text}; no test says whether by chance."
+    interval = f"[{gap.ci95[0]:.3f}, {gap.ci95[1]:.3f}]"
+    sure = "significant" if p < SIGNIFICANT else "not significant"
+    return f"{text} {interval}; {sure}{adjusted_over(item)} (p {probability(p)})."
+
+
+def names_apart(item: Comparison) -> tuple[str, str]:
+    """What two runs are called in a sentence: by their systems, or by their ids where one's."""
+    first, second = item.first, item.second
+    if first.summary.system != second.summary.system:
+        return first.summary.system, second.summary.system
+    return first.name, second.name
+
+
+def adjusted_over(item: Comparison) -> str:
+    """Over how much the p value of a headline was adjusted."""
+    found = item.metrics[0].adjusted
+    if found is None or found.lines < 2:
+        return ""
+    own = sum(line.category is None for line in item.metrics)
+    return f" after adjusting over {found.lines} {'metrics' if own == found.lines else 'tests'}"
+
+
+def legend(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """What the headings say."""
+    yield "diff: first less second, over questions with a value in both runs."
+    yield "95 % interval: by case, not adjusted; it may leave out 0 where the adjusted p does not."
+    yield "p: t test by case; flip p: of swapping the two runs case by case, at random."
+    if any(line.table for item in comparisons for line in item.metrics):
+        yield "McNemar: of the questions that one run has right and the other wrong, cases aside."
 
 
 def label(run: FinishedRun) -> str:
@@ -150,23 +200,25 @@ def remarks(item: Comparison) -> list[str]:
     first = item.metrics[0]
     lines = [""]
     if first.visible is not None:
-        lines.append(
-            f"smallest difference this could show: {first.visible.significant:.3f}, "
-            f"with 80 % power {first.visible.powered:.3f}"
-        )
-    if first.difference.n:
         assumed = visible_difference(first.difference.n)
         lines.append(
-            f"(at 20 % discordance and independent questions: {assumed.significant:.3f}, "
-            f"{assumed.powered:.3f})"
+            f"smallest difference in {first.metric} that this could show: "
+            f"{first.visible.significant:.3f}, with 80 % power {first.visible.powered:.3f}"
+        )
+        lines.append(
+            "(were questions independent of their cases, and the runs apart on 20 % of them: "
+            f"{assumed.significant:.3f}, with 80 % power {assumed.powered:.3f})"
         )
     if item.undetermined:
         lines.append(f"no value in both runs: {', '.join(item.undetermined)}")
     unpaired = {line.metric: line.unpaired for line in item.metrics if line.unpaired}
-    lines += [f"{name}: {n} questions with a value in one run only" for name, n in unpaired.items()]
+    lines += [
+        f"{name}: {counted(n, 'question')} with a value in one run only"
+        for name, n in unpaired.items()
+    ]
     for run in (item.first, item.second):
         if failed := run.summary.counts.failed:
-            lines.append(f"{run.name}: {failed} questions failed and count as wrong")
+            lines.append(f"{run.name}: {counted(failed, 'question')} failed, counted as wrong")
     return lines
 
 

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -22,10 +22,16 @@ from membench.domain.errors import (
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
-    from rich.table import Table
+    from rich.table import Column, Table
 
 UNBOUNDED = 10_000
 """Columns of what is no terminal: there a row stays a line, for `grep` and `awk`."""
+
+LONGEST_WORD = 24
+"""Characters from which on a word in a narrow table is folded; names of metrics are shorter."""
+
+WIDEST = 200
+"""Columns of the widest table, in a pipe, too."""
 
 NARROWEST = 20
 """Columns that a text which may be folded needs to be readable."""
@@ -52,26 +58,85 @@ def width_of(stream: TextIO) -> int | None:
     return None if stream.isatty() or "COLUMNS" in os.environ else UNBOUNDED
 
 
-def show(table: Table) -> None:
-    """Print a table on stdout; one that does not fit becomes a paragraph per row."""
+def show(table: Table, spare: Sequence[str] = ()) -> None:
+    """Print a table on stdout, as columns as long as any width allows.
+
+    Cells are folded first, then `spare` columns left out; only what fits neither way becomes a
+    paragraph per row.
+
+    Args:
+        table: What is shown.
+        spare: Headers of columns that can be done without, the least important first.
+    """
     console = out()
-    if columns_needed(table) > console.width:
-        sys.stdout.write("".join(paragraphs(table, console.width)))
-        return
+    width = min(console.width, WIDEST)
+    if columns_needed(table) > width:
+        left_out = fold_into(table, width, spare)
+        if left_out is None:
+            sys.stdout.write("".join(paragraphs(table, width)))
+            return
+    else:
+        left_out = []
     with console.capture() as captured:
-        console.print(table)
+        console.print(table, width=width)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    if left_out:
+        sys.stdout.write(f"(no room for: {', '.join(left_out)})\n")
+
+
+def fold_into(table: Table, width: int, spare: Sequence[str]) -> list[str] | None:
+    """Give every column of a table a width at which its cells are folded.
+
+    Returns:
+        Headers of the columns that were taken out; None where no width would do, and the table is
+        as it was.
+    """
+    columns, left_out = list(table.columns), list[str]()
+    rest = [name for name in spare if name in {str(column.header) for column in columns}]
+    while (widths := folded_widths(columns, width)) is None:
+        if not rest:
+            return None
+        left_out.append(rest.pop(0))
+        columns = [column for column in columns if str(column.header) != left_out[-1]]
+    for column, columns_width in zip(columns, widths, strict=True):
+        column.width, column.no_wrap, column.overflow = columns_width, False, "fold"
+    table.columns[:] = columns
+    return left_out
+
+
+def folded_widths(columns: Sequence[Column], width: int) -> list[int] | None:
+    """What each column gets of a width: the widest give way first; None if it is too little."""
+    room = width - 2 * (len(columns) - 1)
+    widths = [widest(column, "\n") for column in columns]
+    least = [min(own, least_width(column)) for own, column in zip(widths, columns, strict=True)]
+    if sum(least) > room:
+        return None
+    while sum(widths) > room:
+        at = max(range(len(widths)), key=lambda n: (widths[n] > least[n], widths[n]))
+        widths[at] -= 1
+    return widths
+
+
+def least_width(column: Column) -> int:
+    """The narrowest that a column may be: a number stays whole, a long word is folded."""
+    word = widest(column)
+    return word if column.justify == "right" else min(word, LONGEST_WORD)
+
+
+def widest(column: Column, separator: str | None = None) -> int:
+    """Columns that the longest part of any cell takes: a word, or a line."""
+    from rich.cells import cell_len
+
+    texts = [str(text) for text in (column.header, *column.cells)]
+    return max((cell_len(part) for text in texts for part in text.split(separator)), default=0)
 
 
 def columns_needed(table: Table) -> int:
     """The narrowest terminal on which a table loses nothing and stays readable."""
-    from rich.cells import cell_len
-
     needed = 0
     for column in table.columns:
-        texts = [str(text) for text in (column.header, *column.cells)]
-        widest = max(cell_len(line) for text in texts for line in text.split("\n"))
-        needed += widest if column.no_wrap else min(widest, NARROWEST)
+        whole = widest(column, "\n")
+        needed += whole if column.no_wrap else min(whole, NARROWEST)
     return needed + 2 * (len(table.columns) - 1)
 
 

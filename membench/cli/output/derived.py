@@ -26,6 +26,6 @@ def derive_and_show(run: Path, settings: JsonView, keep: tuple[str, ...], *, as_
     changed = {name: spec[name] for name in ("model_set", *settings) if name in spec}
     changed["division"] = None
     result = derive(run, changed, keep, request.options(), TerminalProgress())
-    show_result(result, as_json=as_json)
+    show_result(result, as_json=as_json, data=request.options().data)
     if not result.complete:
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ from membench.cli.output.listing import print_json
 from membench.cli.output.summary import print_closing
 from membench.domain.labels import Scalar
 from membench.experiments.external import External, ExternalResult, score_external
+from membench.metrics.numbers import counted
 
 
 def score_and_show(
@@ -52,4 +53,4 @@ def print_missing(ids: Sequence[str], shown: int = 20) -> None:
     """Name the questions without a prediction."""
     more = f", and {len(ids) - shown} more" if len(ids) > shown else ""
     listed = ", ".join(ids[:shown])
-    err().print(f"no prediction for {len(ids)} questions: {listed}{more}", markup=False)
+    err().print(f"no prediction for {counted(len(ids), 'question')}: {listed}{more}", markup=False)

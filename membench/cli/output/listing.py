@@ -31,14 +31,22 @@ def print_json(value: object) -> None:
     typer.echo(orjson.dumps(value, option=options, default=str).decode())
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A plain table on stdout; only its last column is folded."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], spare: Sequence[str] = ()
+) -> None:
+    """A plain table on stdout; where there is room, only its last column is folded.
+
+    Args:
+        columns: Headers.
+        rows: Cells.
+        spare: Headers that can be done without where there is none, the first ones first.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column is not columns[-1])
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    show(table)
+    show(table, spare)
 
 
 def print_systems(name: str = "", *, everything: bool = False, as_json: bool) -> None:
@@ -172,6 +180,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
             )
             for entry in entries
         ],
+        spare=("created", "parameters", "questions"),
     )
 
 

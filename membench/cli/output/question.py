@@ -8,7 +8,7 @@ from pathlib import Path
 from membench.cli.output.console import out
 from membench.cli.output.listing import print_json
 from membench.domain.case import Ask, Case
-from membench.domain.errors import UnknownName
+from membench.domain.errors import Reason, UnknownName
 from membench.domain.labels import JsonObject
 from membench.domain.score import Gold, Score
 from membench.harness.places import open_run
@@ -19,7 +19,8 @@ from membench.leaderboard.views.model_calls import (
     owner_note,
     question_calls,
 )
-from membench.records.attempts import RunRecords, played_case
+from membench.metrics.numbers import counted
+from membench.records.attempts import CaseAttempt, RunRecords, played_case
 from membench.records.run_directory import RunDir
 from membench.records.scores import read_scores
 from membench.records.spec import ExecOptions
@@ -27,6 +28,10 @@ from membench.tasks.card import TaskCard
 
 LONGEST_TEXT = 2000
 """Characters of a prompt or a reply that a terminal shows; `--json` gives all."""
+
+
+LONGEST_ERROR = 600
+"""Characters of an error that a terminal shows: more than any that is recorded."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ def question_entry(run: RunDir, case: Case, gold: Gold, event: int) -> JsonObjec
     """All there is about one ask."""
     asked = case.timeline[event]
     assert isinstance(asked, Ask)
-    played = played_case(case, RunRecords(run.play, run.texts, run.answers).load(case))
+    attempt = RunRecords(run.play, run.texts, run.answers).load(case)
+    played = played_case(case, attempt)
     recalled = played.recalled.get(event)
     question = gold.questions[event]
     return {
@@ -106,12 +112,23 @@ def question_entry(run: RunDir, case: Case, gold: Gold, event: int) -> JsonObjec
             for rank, memory in enumerate(recalled.memories if recalled else (), start=1)
         ],
         "recall_failed": recalled.outcome.reason if recalled else "missing",
+        "errors": errors_before(attempt, event),
         "answers": [
             answer.text if answer.outcome.ok else f"failed: {answer.outcome.reason}"
             for answer in played.answered.get(event, ())
         ],
         "scores": [asdict(row) for row in scores_of(run, question.question_id)],
     }
+
+
+def errors_before(attempt: CaseAttempt, event: int) -> list[str]:
+    """What failed a question, in the words of what failed: its own events, or one before them."""
+    own = [record for record in attempt.records if record.event == event]
+    if own and own[0].content.get("reason") == Reason.EARLIER_EVENT_FAILED:
+        own = [record for record in attempt.records if record.event < event]
+    answered = (attempt.answers or {}).get(event)
+    found = [*own, *([answered] if answered else [])]
+    return list(dict.fromkeys(r.telemetry.error for r in found if r.telemetry.error))
 
 
 def scores_of(run: RunDir, question_id: str) -> list[Score]:
@@ -131,7 +148,12 @@ def print_entry(entry: JsonObject) -> None:
     say(f"  evidence  {', '.join(entry['evidence']) or '-'}")
     for answer in entry["answers"] or ["-"]:
         say(f"  answer    {answer}")
-    say(f"  recalled  {len(entry['recalled'])} memories" + failure(entry["recall_failed"]))
+    say(
+        f"  recalled  {counted(len(entry['recalled']), 'memory', 'memories')}"
+        + failure(entry["recall_failed"])
+    )
+    for error in entry["errors"]:
+        say(f"  error     {shortened(error, LONGEST_ERROR)}")
     for memory in entry["recalled"]:
         mark = "*" if memory["evidence"] else " "
         sources = ", ".join(memory["sources"]) or "no source"

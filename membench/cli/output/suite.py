@@ -80,9 +80,11 @@ def warn(suite: SuiteFile, out: Path) -> None:
 
 def print_tables(result: SuiteResult, table: Sequence[SuiteRow]) -> None:
     """The one table, amortisation, and the checks of joules that are put to the test."""
-    print_table(HEAD, table_rows(table))
+    costs = HEAD[HEAD.index("value") + 1 : -1]
+    print_table(HEAD, table_rows(table), spare=("energy", "runs", *reversed(costs)))
     typer.echo()
-    print_table(PAY_OFF_HEAD, pay_off_rows(table, result.references))
+    paid = pay_off_rows(table, result.references)
+    print_table(PAY_OFF_HEAD, paid, spare=("of reference", "per history"))
     if checks := check_rows(table):
         typer.echo()
         print_table(CHECK_HEAD, checks)

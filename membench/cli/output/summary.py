@@ -24,6 +24,7 @@ from membench.domain.labels import JsonView, Phase, Provenance, Role
 from membench.domain.score import Metric
 from membench.energy.figure import joules_text
 from membench.harness.run import RunResult
+from membench.metrics.numbers import counted
 from membench.metrics.statistics import interval_text
 from membench.records.costs import COSTS, MAIN_COSTS, QUESTION, mean_cost, phase_cost
 from membench.records.energy_summary import EnergySummary, PhaseEnergy
@@ -51,20 +52,22 @@ FOLLOWING = {Reason.EARLIER_EVENT_FAILED, Reason.RECALL_FAILED}
 """Failures that follow from another one."""
 
 
-def show_result(result: RunResult, *, as_json: bool) -> None:
-    """Print what a run came to."""
-    print_summary(result.summary, result.run.path, as_json=as_json)
+def show_result(result: RunResult, *, as_json: bool, data: Path | None = None) -> None:
+    """Print what a run came to; `data` is where it was told its data is."""
+    print_summary(result.summary, result.run.path, as_json=as_json, data=data)
 
 
-def print_summary(summary: Summary, path: Path | None, *, as_json: bool) -> None:
+def print_summary(
+    summary: Summary, path: Path | None, *, as_json: bool, data: Path | None = None
+) -> None:
     """Print a summary: JSON alone, or the closing table."""
     if as_json:
         print_json(summary.to_json())
     else:
-        print_closing(summary, path)
+        print_closing(summary, path, data)
 
 
-def print_closing(summary: Summary, path: Path | None) -> None:
+def print_closing(summary: Summary, path: Path | None, data: Path | None = None) -> None:
     """Print the result of a run for a person."""
     console = out()
     console.print()
@@ -80,7 +83,7 @@ def print_closing(summary: Summary, path: Path | None) -> None:
         show(table)
     for line in (*explanations(summary), *remarks(summary, path)):
         console.print(line, markup=False)
-    for line in next_lines(summary, path):  # a command is copied: it must not be folded
+    for line in next_lines(summary, path, data):  # a command is copied: it must not be folded
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -104,7 +107,8 @@ def title(summary: Summary) -> str:
     counts = summary.counts
     return (
         f"{summary.system} on {summary.task} ({summary.split}), "
-        f"division {summary.division}: {counts.cases} cases, {counts.questions} questions"
+        f"division {summary.division}: "
+        f"{counted(counts.cases, 'case')}, {counted(counts.questions, 'question')}"
     )
 
 
@@ -236,7 +240,7 @@ def gate_lines(gate: JsonView | None) -> Iterator[str]:
     if gate is None:
         return
     if gate["ci95"] is None:
-        yield f"reader gate: not determined, {gate['n']} questions were answered"
+        yield f"reader gate: not determined, answered: {counted(gate['n'], 'question')}"
         return
     low, high = gate["ci95"]
     yield (
@@ -286,18 +290,19 @@ def remarks(summary: Summary, path: Path | None) -> list[str]:
     counts, cut = summary.counts, summary.costs.context_cut
     if cut.questions:
         lines.append(
-            f"CUT to fit the reader's window or the token budget: {cut.memories} memories, from "
-            f"the end of the ranking, in {cut.questions} of {counts.questions} questions"
+            "CUT to fit the reader's window or the token budget: "
+            f"{counted(cut.memories, 'memory', 'memories')}, from the end of the ranking, "
+            f"in {cut.questions} of {counted(counts.questions, 'question')}"
         )
     if summary.costs.replies:
         lines.append(f"replies of the memory model: {replies_text(summary.costs.replies)}")
     if counts.failures:
         listed = ", ".join(f"{reason} {n}" for reason, n in counts.failures.items())
-        lines.append(f"FAILED {counts.failed} of {counts.questions} questions: {listed}")
+        lines.append(f"FAILED {counts.failed} of {counted(counts.questions, 'question')}: {listed}")
         lines.extend(f"  {error}" for error in first_errors(path, counts.failures))
     if counts.unscored:
         why = "nobody answered" if is_unread(summary) else "no judge was run"
-        lines.append(f"unscored: {counts.unscored} questions ({why})")
+        lines.append(f"unscored: {counted(counts.unscored, 'question')} ({why})")
     if is_unread(summary):
         lines.append("no reader: what was recalled is scored, answers are not")
     if missing := judge_line(summary, path):
@@ -353,8 +358,9 @@ def state_lines(summary: Summary) -> Iterator[str]:
     found = summary.carried_over
     if found.cases:
         yield (
-            f"STATE KEPT BETWEEN CASES: {found.memories} recalled memories in {found.cases} cases "
-            "are texts of an earlier case; a bundle is flagged and never ranked"
+            "STATE KEPT BETWEEN CASES: texts of an earlier case were recalled in "
+            f"{counted(found.cases, 'case')}, as {counted(found.memories, 'memory', 'memories')}; "
+            "a bundle is flagged and never ranked"
         )
 
 

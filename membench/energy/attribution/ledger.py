@@ -46,7 +46,7 @@ from membench.energy.attribution.integrate import (
     SpanTable,
 )
 from membench.energy.attribution.split import Fit, fit
-from membench.energy.figure import Allocation, EnergyFigure, combine, unavailable
+from membench.energy.figure import Allocation, EnergyFigure, combine, power_text, unavailable
 from membench.energy.samples import Array, Channel, SampleLog, Span
 from membench.energy.span_columns import ChosenSpans, SpanColumns
 from membench.records.costs import QUESTION_PHASES
@@ -183,10 +183,12 @@ class EnergyLedger:
 
     def _power(self, name: str) -> str:
         """Mean watts and concurrency: a serial caller is billed idle hours."""
-        watts = self.mean_watts(name) if name in self.phases else None
-        return (
-            "" if watts is None else f"  {watts:.3g} W mean at {self.concurrency(name):.2g} spans"
-        )
+        if name not in self.phases:
+            return ""
+        watts, concurrency = self.mean_watts(name), self.concurrency(name)
+        if watts is None or concurrency is None:
+            return ""
+        return f"  {power_text(watts, concurrency)}"
 
     def questions(self, phases: Iterable[str] = QUESTION_PHASES) -> list[QuestionEnergy]:
         """What each question cost, in the order of the spans.

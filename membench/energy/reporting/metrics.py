@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from membench.energy.figure import EnergyFigure, combine, unavailable
 from membench.metrics.frontier import QUESTIONS
+from membench.metrics.numbers import compact
 from membench.records.costs import QUESTION_PHASES, SETUP_PHASES
 from membench.records.lifecycle import Lifecycle
 
@@ -68,7 +69,7 @@ class EnergyMetrics:
         }
         kwh = self.kwh_per_1k_questions
         rows["kWh per 1k questions"] = (
-            f"{'–' if kwh is None else f'{kwh:.3g}'} {self.per_question.provenance}"
+            f"{'–' if kwh is None else compact(kwh)} {self.per_question.provenance}"
         )
         return [f"{name}: {text}" for name, text in rows.items()]
 

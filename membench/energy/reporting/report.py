@@ -9,7 +9,7 @@ import math
 
 from membench.domain.labels import JsonView
 from membench.energy.carbon import Intensity, carbon
-from membench.energy.figure import EnergyFigure, figure_of, summary_text
+from membench.energy.figure import EnergyFigure, figure_of, power_text, summary_text
 from membench.energy.reporting.metrics import EnergyMetrics, energy_metrics
 from membench.metrics.numbers import significant
 from membench.records.costs import MAIN_COSTS
@@ -97,7 +97,7 @@ def _power(report: JsonView | None, phase: str) -> str:
     found = (report or {}).get("phases", {}).get(phase, {})
     if found.get("mean_watts") is None:
         return ""
-    return f"  {found['mean_watts']:.3g} W mean at {found['concurrency']:.2g} spans"
+    return f"  {power_text(found['mean_watts'], found['concurrency'])}"
 
 
 def _comparison(summary: Summary, against: Summary, metric: str) -> list[str]:

@@ -34,6 +34,11 @@ class SourceCard:
     tried_with: str = ""
 
 
+def spelled(name: str, argument: str) -> str:
+    """A source as it was asked for."""
+    return f"--energy {name}:{argument}" if argument else f"--energy {name}"
+
+
 def without_argument(name: str, make: Callable[[], EnergySource]) -> Parse:
     """How to parse the spec of a source that takes no argument."""
 

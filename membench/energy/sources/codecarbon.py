@@ -19,7 +19,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, silenced
-from membench.energy.sources.card import SourceCard
+from membench.energy.sources.card import SourceCard, spelled
 from membench.energy.sources.rapl import under_hypervisor
 
 KWH = 3.6e6
@@ -61,7 +61,7 @@ class CodeCarbonSource:
         country = argument.strip().upper()
         if country not in intensities():
             raise UsageError(
-                f"--energy codecarbon:{argument}: a country code is needed",
+                f"{spelled('codecarbon', argument)}: a country code is needed",
                 "Three letters of ISO 3166, such as --energy codecarbon:DEU.",
             )
         return cls(country)

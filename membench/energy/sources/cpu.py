@@ -17,7 +17,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
-from membench.energy.sources.card import SourceCard
+from membench.energy.sources.card import SourceCard, spelled
 
 RELATIVE_SD = 0.5
 """Relative one-sigma uncertainty of watts per core: never better than this."""
@@ -49,7 +49,7 @@ class CpuModel:
             watts = math.nan
         if not (math.isfinite(watts) and 0 < watts <= 1000):
             raise UsageError(
-                f"--energy cpu:{argument}: watts per core must be a number above 0",
+                f"{spelled('cpu', argument)}: needs watts per core, a number above 0",
                 "Declare what one busy core draws, such as --energy cpu:7.5 (package TDP / cores).",
             )
         return cls(watts)

@@ -16,7 +16,7 @@ from membench.energy.attribution.coefficients import GPUS, VERSION
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading
-from membench.energy.sources.card import SourceCard
+from membench.energy.sources.card import SourceCard, spelled
 
 
 class TokenEstimate:
@@ -52,7 +52,7 @@ class TokenEstimate:
         except ValueError:
             factor = 0.0
         if not 1 <= factor <= 3:
-            raise UsageError(f"--energy estimate:{argument}: pue is a number from 1 to 3")
+            raise UsageError(f"{spelled('estimate', argument)}: pue is a number from 1 to 3")
         return cls(gpus[0], factor)
 
     def open(self, clock: ReadClock) -> Sequence[Channel]:

@@ -23,7 +23,7 @@ from membench.domain.labels import JsonObject, Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
-from membench.energy.sources.card import SourceCard
+from membench.energy.sources.card import SourceCard, spelled
 
 TICK_S = 0.1
 """Assumed period of the counter; a slower one shows in the readings (`integrate.CounterCurve`)."""
@@ -92,7 +92,7 @@ class NvmlSource:
         parts = [part for part in argument.split(",") if part]
         pids = [part.removeprefix("pid=") for part in parts if part.startswith("pid=")]
         if not all(pid.isdigit() for pid in pids):
-            raise UsageError(f"--energy nvml:{argument}: pid= needs a process id")
+            raise UsageError(f"{spelled('nvml', argument)}: pid= needs a process id")
         return cls([part for part in parts if not part.startswith("pid=")], map(int, pids))
 
     def open(self, clock: ReadClock) -> Sequence[Channel]:

@@ -28,7 +28,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component, Flag
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, device_id
-from membench.energy.sources.card import SourceCard
+from membench.energy.sources.card import SourceCard, spelled
 from membench.energy.sources.http import Endpoint
 
 DCGM_FIELD = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
@@ -162,7 +162,7 @@ class RemoteSource:
         address, _, query = rest.partition("?")
         if kind not in _SERVERS:
             raise UsageError(
-                f"--energy remote:{argument}: not a sensor server",
+                f"{spelled('remote', argument)}: not a sensor server",
                 "zeusd://host:4938, dcgm://host:9400 or membench://host:4939, then ?dedicated.",
             )
         server, port, variable = _SERVERS[kind]
@@ -170,7 +170,7 @@ class RemoteSource:
         try:
             endpoint = Endpoint.parse(address, port, os.environ.get(variable, ""))
         except ValueError as error:
-            raise UsageError(f"--energy remote:{argument}: {error}") from error
+            raise UsageError(f"{spelled('remote', argument)}: {error}") from error
         gpus = tuple(options.get("gpus", [""])[0].split(",")) if options.get("gpus") else ()
         return cls(server(endpoint, gpus), kind, "dedicated" in options)
 

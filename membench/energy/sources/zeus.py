@@ -17,7 +17,7 @@ from membench.domain.labels import Provenance
 from membench.energy.figure import Component
 from membench.energy.samples import Channel
 from membench.energy.sources.base import Reading, SourceUnavailable, silenced
-from membench.energy.sources.card import SourceCard
+from membench.energy.sources.card import SourceCard, spelled
 from membench.energy.sources.nvml import check_cuda_order, device_models, visible_devices
 
 WINDOW = "membench"
@@ -49,7 +49,7 @@ class ZeusSource:
         """
         parts = [part.strip() for part in argument.split(",") if part.strip()]
         if not all(part.isdigit() for part in parts):
-            raise UsageError(f"--energy zeus:{argument}: devices are numbers, such as zeus:0,1")
+            raise UsageError(f"{spelled('zeus', argument)}: devices are numbers, such as zeus:0,1")
         return cls([int(part) for part in parts])
 
     def open(self, clock: ReadClock) -> Sequence[Channel]:

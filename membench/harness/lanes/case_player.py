@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from membench.adapters.environment.worker.raised import described
 from membench.domain.answer import Answer
 from membench.domain.case import (
     Ask,
@@ -42,7 +43,7 @@ from membench.harness.lanes.store_count import StoreCount
 from membench.llm.phase_meter import PhaseMeter
 from membench.records.journal import DiskFull, Sink
 from membench.records.memories import MemoryTable, changes_to_content
-from membench.records.record import Content, Record, describe, failed, free_text, reason_of
+from membench.records.record import Content, Record, failed, free_text, reason_of
 from membench.records.telemetry import Telemetry
 from membench.tokens import count_tokens_once
 
@@ -220,10 +221,10 @@ class CasePlayer:
     def _measured(self, index: int, event: Event, phase: Phase) -> tuple[Content, Telemetry]:
         system = self._open_system()
         if isinstance(system, Exception):
-            return failed(reason_of(system)), Telemetry(error=describe(system), node=self._node)
+            return failed(reason_of(system)), Telemetry(error=described(system), node=self._node)
         saved = self._saved(system, phase)
         if isinstance(saved, Exception):
-            return failed(reason_of(saved)), Telemetry(error=describe(saved), node=self._node)
+            return failed(reason_of(saved)), Telemetry(error=described(saved), node=self._node)
         self._meter.open(self.job.case.id, index, phase)
         cpu, start = process_cpu_s(), self._clock.now()
         try:
@@ -295,19 +296,19 @@ class CasePlayer:
     ) -> tuple[Content, EventSize, str | None]:
         """What a returned value or raised exception comes to, and the error if it is one."""
         if faults:
-            detail = describe(returned) if isinstance(returned, Exception) else ""
+            detail = described(returned) if isinstance(returned, Exception) else ""
             return failed(Reason(faults[0])), NO_SIZE, detail
         if isinstance(returned, Exception):
-            return failed(reason_of(returned)), NO_SIZE, describe(returned)
+            return failed(reason_of(returned)), NO_SIZE, described(returned)
         size = size_of(event)
         try:
             if isinstance(event, Ask | Probe):
                 return *self._recalled(index, event, returned), None
             return self._changed(event, returned), size, None
         except SystemFault as fault:
-            return failed(fault.reason), size, describe(fault)
+            return failed(fault.reason), size, described(fault)
         except UnicodeEncodeError as fault:
-            return failed(Reason.SYSTEM_BAD_REPLY), size, describe(fault)
+            return failed(Reason.SYSTEM_BAD_REPLY), size, described(fault)
 
     def _open_system(self) -> MemorySystem | Exception:
         """Create and reset the system before the first event; its start-up is not metered."""

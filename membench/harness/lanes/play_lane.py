@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from membench.adapters import registry
+from membench.adapters.environment.worker.raised import described
 from membench.adapters.environment.worker_folder import client_variables
 from membench.adapters.isolation import Isolation
 from membench.domain.clock import Clock
@@ -21,7 +22,6 @@ from membench.harness.lanes.earlier_cases import EarlierCases
 from membench.harness.lanes.engine import LaneLocation
 from membench.harness.lanes.work_folder import WorkFolder
 from membench.llm.phase_meter import GatewayAccess, NullPhaseMeter, PhaseMeter
-from membench.records.record import describe
 from membench.tokens import count_tokens
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class PlayLane:
         try:
             player.close()
         except Exception as error:
-            note["error"] = describe(error)
+            note["error"] = described(error)
         shutil.rmtree(self._homes.pop(player), ignore_errors=True)
         if late := self._meter.late():
             note["late"] = [usage.to_json() for usage in late]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from membench.domain.errors import DataError
-from membench.tasks.files.source import Source, open_json, reading
+from membench.tasks.files.source import Source, is_json_lines, not_json, open_json, reading
 
 CHUNK = 1 << 20
 LONGEST = 256 * CHUNK
@@ -118,6 +118,8 @@ def require_array(file: IO[bytes], path: Path) -> None:
     if not head:
         raise DataError(path, "", "the file is empty", "Fetch the file again.")
     if not head.startswith(b"["):
+        if is_json_lines(head):
+            raise not_json(path, head, "")
         kind = "an object" if head.startswith(b"{") else "no JSON array"
         problem = f"expected a JSON array of cases, found {kind}"
         raise DataError(path, "", problem, "Check that this is the benchmark's data file.")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import orjson
 
-from membench.domain.errors import DataError
 from membench.tasks.files.node import Node
-from membench.tasks.files.source import open_json, reading
+from membench.tasks.files.source import not_json, open_json, reading
 
 
 def whole_json(path: Path) -> Node:
@@ -22,4 +21,4 @@ def whole_json(path: Path) -> Node:
     try:
         return Node(orjson.loads(raw), path, "")
     except orjson.JSONDecodeError as error:
-        raise DataError(path, "", f"not valid JSON ({error})", "Fetch the file again.") from None
+        raise not_json(path, raw, str(error)) from None

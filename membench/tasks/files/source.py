@@ -120,3 +120,28 @@ class reading:  # noqa: N801  (reads as a verb: `with reading(path):`)
         if isinstance(error, OSError):
             problem = f"cannot be read ({error.strerror or error})"
             raise DataError(self.path, "", problem) from error
+
+
+CHECK_FILE = "Is this the benchmark's own file? If so, fetch it again."
+JSON_LINES = "holds JSON lines, where one JSON document is expected"
+
+
+def not_json(path: Path, raw: bytes, complaint: str) -> DataError:
+    """The error for a file that is no JSON document: cut off, or one document per line."""
+    if is_json_lines(raw):
+        return DataError(path, "", JSON_LINES, "It looks like another benchmark's file.")
+    return DataError(path, "", f"not valid JSON ({complaint})", CHECK_FILE)
+
+
+def is_json_lines(raw: bytes) -> bool:
+    """Whether a content begins with a line that is a JSON object, and goes on after it."""
+    import orjson
+
+    line, _, rest = raw.lstrip().partition(b"\n")
+    if not line.startswith(b"{") or not rest.strip():
+        return False
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True

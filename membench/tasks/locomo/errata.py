@@ -59,7 +59,13 @@ class Corrections:
             if conversation != index:
                 continue
             if number >= len(asks) or asks[number][1].question.text != entry.question:
-                raise entry.node.error("its question is not the one at this place of the data")
+                raise DataError(
+                    self.file,
+                    entry.node.place,
+                    "its question is not the one at this place of the data: these are the errata "
+                    "of another split or version",
+                    "Leave --errata out, or choose the split that they were made for.",
+                )
             event = asks[number][0]
             questions[event] = corrected(questions[event], entry, gold)
         return replace(gold, questions=questions, audited=True)

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question, Session, Turn
-from membench.domain.errors import DataError
 from membench.tasks.files.node import Node
-from membench.tasks.files.source import Source, open_json, reading
+from membench.tasks.files.source import Source, not_json, open_json, reading
 from membench.tasks.locomo.gold import (
     ADVERSARIAL,
     CATEGORIES,
@@ -183,5 +182,4 @@ def content_sha256(source: Source) -> str:
         )
         return hashlib.sha256(text.encode()).hexdigest()
     except (ValueError, RecursionError) as error:
-        problem = f"not valid JSON ({type(error).__name__})"
-        raise DataError(source.path, "", problem, "Fetch the file again.") from error
+        raise not_json(source.path, raw, type(error).__name__) from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -457,3 +458,37 @@ def test_an_adapter_with_an_old_import_path_is_told_the_new_one_before_a_worker_
     (card.folder / "adapter.py").write_text(f"from membench.harness.model import Memory\n{GOOD}")
     with pytest.raises(DataError, match=r"membench\.harness\.model is now membench\.domain\.case"):
         create(card, SystemContext({}, 0, tmp_path, len))
+
+
+def test_what_it_raises_names_file_and_line_in_its_own_folder_and_no_path(
+    toy: Callable[..., Any],
+) -> None:
+    source = toy_with("def ingest(self, session):\n    return Memory('x').nothing")
+    line = next(n for n, text in enumerate(source.splitlines(), 1) if ".nothing" in text)
+    system = toy(source)
+    system.reset(CASE)
+    fault = fails(system, lambda: system.ingest(SESSION))
+    assert fault.detail.endswith(f"no attribute 'nothing' (adapter.py:{line})")
+
+
+def test_the_line_of_a_call_into_a_library_is_that_of_its_own_folder(
+    toy: Callable[..., Any],
+) -> None:
+    source = toy_with("def ingest(self, session):\n    import json; json.loads('{')")
+    line = next(n for n, text in enumerate(source.splitlines(), 1) if "json.loads" in text)
+    system = toy(source)
+    system.reset(CASE)
+    assert fails(system, lambda: system.ingest(SESSION)).detail.endswith(f"(adapter.py:{line})")
+
+
+def test_a_long_text_does_not_push_the_line_out(toy: Callable[..., Any]) -> None:
+    system = toy(toy_with("def ingest(self, session):\n    raise ValueError('x' * 5000)"))
+    system.reset(CASE)
+    assert re.search(
+        r"x \(adapter\.py:\d+\)$", fails(system, lambda: system.ingest(SESSION)).detail
+    )
+
+
+def test_a_constructor_that_raises_names_its_line(toy: Callable[..., Any]) -> None:
+    with pytest.raises(SystemFault, match=r"no key \(adapter\.py:\d+\)$"):
+        toy(toy_with("def __init__(self, context):\n    raise RuntimeError('no key')"))

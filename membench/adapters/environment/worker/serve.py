@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -11,17 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from membench.adapters.environment.worker import messages
+from membench.adapters.environment.worker.entry import load_entry
 from membench.adapters.environment.worker.isolation import Sandbox, SeededIds
 from membench.adapters.environment.worker.messages import Json
 from membench.adapters.environment.worker.processes import ResourceUse, folder_bytes
+from membench.adapters.environment.worker.raised import described, is_ours
 from membench.adapters.environment.worker.wire import decoded, encoded
 from membench.domain.labels import JsonView
 from membench.domain.system import SystemContext
 
-FAULTS = ("membench.domain.errors", "membench.adapters.environment.worker.service")
-"""Where the faults are defined that an adapter may raise; not every worker can import the first."""
 CHANGES_STORE = frozenset({"reset", "ingest", "remember", "finalize", "feedback", "restore"})
-ERROR_CHARACTERS = 400
 
 
 def serve(channel: socket.socket, worker: Worker) -> None:
@@ -53,9 +51,9 @@ class Worker:
         try:
             reply: Json = {"ok": True, "result": self._do(request["op"], request["args"])}
         except MemoryError as error:
-            reply = {"ok": False, "reason": "system_memory", "error": _described(error)}
+            reply = {"ok": False, "reason": "system_memory", "error": described(error)}
         except Exception as error:
-            reply = {"ok": False, "reason": _reason(error), "error": _described(error)}
+            reply = {"ok": False, "reason": _reason(error), "error": described(error)}
             sys.excepthook(*sys.exc_info())
         reply.update(id=request["id"], resources=self._resources(request["op"]))
         return encoded(reply)
@@ -80,8 +78,7 @@ class Worker:
         self._ids.seed(self._seed, "")
         store = self._folder / "store"
         context = SystemContext(args["parameters"], self._seed, store, count_tokens, models)
-        module, _, name = args["entry"].partition(":")
-        self._system = getattr(importlib.import_module(f"{self._package}.{module}"), name)(context)
+        self._system = load_entry(self._package, args["entry"])(context)
 
     def _resources(self, op: str) -> Json:
         if op in CHANGES_STORE and self._system is not None:
@@ -109,17 +106,13 @@ def _ports(urls: Any) -> list[int]:
 
 def _reason(error: Exception) -> str:
     """`system_bad_reply` if our own encoding refused it, or what a fault of ours says."""
-    if type(error).__module__ in FAULTS and hasattr(error, "reason"):
-        return str(error.reason)
+    if is_ours(error):
+        return str(error.reason)  # type: ignore[attr-defined]
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     inside = frame is not None and frame.tb_frame.f_code.co_filename == messages.__file__
     return "system_bad_reply" if inside else "system_error"
-
-
-def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS]
 
 
 def count_tokens(text: str) -> int:

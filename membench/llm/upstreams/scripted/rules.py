@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from membench.domain.errors import DataError
 from membench.domain.labels import JsonView
+from membench.domain.wrong_values import first_wrong
 from membench.llm import openai_protocol
 
 
@@ -197,6 +198,8 @@ def load_script(path: Path) -> Script:
     """
     try:
         entries = TypeAdapter(list[FileRule]).validate_python(orjson.loads(path.read_bytes()))
-    except (OSError, ValueError, ValidationError) as error:
+    except ValidationError as error:
+        raise DataError(path, "", f"not a rules file: {first_wrong(error)}") from error
+    except (OSError, ValueError) as error:
         raise DataError(path, "", f"not a rules file: {error}") from error
     return Script([entry.rule() for entry in entries])

@@ -22,6 +22,7 @@ from membench.domain.case import CaseInfo, Item, Session, Turn
 from membench.domain.errors import Reason, SystemFault
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
+from membench.domain.wrong_values import first_wrong
 
 NOT_OFFERED = (404, 405, 501)
 """How a server says that it has no `/remember` or no `/finalize`."""
@@ -139,9 +140,7 @@ def _parsed(model: type[T], reply: bytes | None) -> T:
     try:
         return model.model_validate_json(reply or b"{}")
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise SystemFault(Reason.SYSTEM_BAD_REPLY, f"{place}: {first['msg']}") from error
+        raise SystemFault(Reason.SYSTEM_BAD_REPLY, str(first_wrong(error, model))) from error
 
 
 def _session(session: Session) -> JsonObject:

@@ -24,6 +24,7 @@ from membench.domain.case import CaseInfo, Item, Session, Turn
 from membench.domain.errors import Reason, SystemFault, UsageError
 from membench.domain.labels import JsonObject
 from membench.domain.system import Memory, Query, SystemContext
+from membench.domain.wrong_values import first_wrong
 
 KEY_VARIABLE = "MEMORY_SYSTEM_KEY"
 """Environment variable of the key, where the server wants one."""
@@ -242,9 +243,7 @@ def _parsed(model: type[T], operation: str, reply: bytes) -> T:
     try:
         return model.model_validate_json(reply)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        detail = f"{operation}: {place}: {first['msg']}"
+        detail = f"{operation}: {first_wrong(error, model)}"
         raise SystemFault(Reason.SYSTEM_BAD_REPLY, detail) from error
 
 
