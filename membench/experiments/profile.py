@@ -16,6 +16,9 @@ from membench.domain.errors import DataError
 from membench.domain.labels import Phase, Scalar
 from membench.domain.whole_file import written_whole
 
+ASKED_K = 10
+"""Memories that each question of a profile asks for."""
+
 
 @dataclass(frozen=True)
 class RoleProfile:
