@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from membench.cli.options import Data, Results
+from membench.domain.counted import counted
 
 board_app = typer.Typer(
     help="Keep a board: index, badges, tokens.",
@@ -53,7 +54,7 @@ def index(
     made = refresh(store)
     for run_id, problem in made.problems.items():
         typer.echo(f"{run_id}: left out: {problem}", err=True)
-    typer.echo(f"{len(made.runs)} rows")
+    typer.echo(counted(len(made.runs), "row"))
     raise typer.Exit(1 if refused or made.problems else 0)
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from membench.domain.counted import counted
+
 cassette_app = typer.Typer(help="Look into recorded model calls.", no_args_is_help=True)
 
 
@@ -42,7 +44,7 @@ def cassette_export(
         return
     with out.open("wb") as file:
         count = export(path, file)
-    typer.echo(f"wrote {count} calls to {out}", err=True)
+    typer.echo(f"wrote {counted(count, 'call')} to {out}", err=True)
 
 
 @cassette_app.command("merge")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from membench.cli.options import Data, Results
+from membench.domain.counted import counted
 from membench.domain.errors import UsageError
 
 
@@ -53,7 +54,7 @@ def leaderboard(
         from membench.leaderboard.store.store import Store
 
         count = write_site(Store(results), export)
-        typer.echo(f"wrote {export / 'index.html'} and {count} runs")
+        typer.echo(f"wrote {export / 'index.html'} and {counted(count, 'run')}")
         return
     from membench.leaderboard.app.serve import ServeOptions, serve
 

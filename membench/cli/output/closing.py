@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import membench
+from membench.domain.counted import counted
 from membench.domain.errors import RunStateError
 from membench.energy.figure import BADGE
 from membench.leaderboard.store.rows import comparison_group, lower_is_better, reference_of
@@ -66,7 +67,7 @@ def result_lines(summary: Summary, path: Path | None) -> Iterator[str]:
     yield f"RESULT: {words_of(card, name)}: {metric.value:.3f}{less}"
     few = metric.clusters < ENOUGH_CASES
     shown = " (too few for an interval)" if few else f", {interval}"
-    yield f"  {name}, n {metric.n}, {metric.clusters} cases{shown}"
+    yield f"  {name}, n {metric.n}, {counted(metric.clusters, 'case')}{shown}"
     if between := reference_text(summary, name, path):
         yield f"  {between}"
     if price := price_text(summary, name):

@@ -19,6 +19,7 @@ from membench.cli.output.closing import (
 )
 from membench.cli.output.console import out, show
 from membench.cli.output.listing import print_json
+from membench.domain.counted import counted
 from membench.domain.errors import Reason
 from membench.domain.labels import JsonView, Phase, Provenance, Role
 from membench.domain.score import Metric
@@ -104,7 +105,8 @@ def title(summary: Summary) -> str:
     counts = summary.counts
     return (
         f"{summary.system} on {summary.task} ({summary.split}), "
-        f"division {summary.division}: {counts.cases} cases, {counts.questions} questions"
+        f"division {summary.division}: {counted(counts.cases, 'case')}, "
+        f"{counted(counts.questions, 'question')}"
     )
 
 
