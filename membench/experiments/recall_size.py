@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from membench.adapters.card import SystemCard
+from membench.domain.counted import counted
 from membench.domain.labels import Phase, Scalar
 from membench.experiments.profile import ASKED_K, Profile
 from membench.experiments.published_rows import PublishedRow
@@ -83,7 +84,7 @@ def recall_size(of: Recaller, size: TaskSize, token_budget: int | None = None) -
 def turns_assumed(size: TaskSize, k: int) -> RecallSize:
     """What is assumed where nothing is known: k memories as long as a turn."""
     basis = (
-        f"NOT KNOWN for this system: assumes {k} memories as long "
+        f"NOT KNOWN for this system: assumes {counted(k, 'memory', 'memories')} as long "
         "as a turn (--assume recalled_tokens=N says otherwise)"
     )
     return RecallSize(k * size.turn_tokens, k, basis)
@@ -140,4 +141,8 @@ def _by_granularity(of: Recaller, size: TaskSize) -> RecallSize | None:
     }.get(unit)
     if tokens is None or drives or not of.obeys_k:
         return None
-    return RecallSize(of.k * tokens, of.k, f"k = {of.k} memories, each a {unit} of mean length")
+    return RecallSize(
+        of.k * tokens,
+        of.k,
+        f"{counted(of.k, 'memory', 'memories')} (k), each a {unit} of mean length",
+    )

@@ -61,8 +61,11 @@ def price_map_sha256() -> str | None:
 
 
 def _map_file() -> Path | None:
-    """The file inside the installed litellm."""
-    found = find_spec("litellm")
+    """The file inside the installed litellm; None where it is not installed, or barred."""
+    try:
+        found = find_spec("litellm")
+    except ImportError:
+        return None
     if found is None or not found.submodule_search_locations:
         return None
     folder = Path(found.submodule_search_locations[0])

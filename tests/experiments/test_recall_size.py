@@ -86,7 +86,7 @@ def test_k_memories_are_as_long_as_what_the_system_stores(unit: str, tokens: int
     """Ten sessions of 400 tokens are more than is stored by then."""
     found = sized(card_of(), granularity=unit)
     assert found.tokens == tokens
-    assert f"k = 10 memories, each a {unit}" in found.basis
+    assert f"10 memories (k), each a {unit}" in found.basis
 
 
 def test_a_unit_that_nobody_can_measure_is_not_known_and_says_how_to_state_it() -> None:
