@@ -17,6 +17,10 @@ Reference = Literal["ceiling", "floor", "full-context", "baseline"]
 """What others are compared with a system as: what knowing the evidence gives, what nothing gives,
 the whole history in the prompt, or plain retrieval."""
 
+Recalls = Literal["nothing", "everything", "tokens"]
+"""What one recall brings where it is not k memories: nothing at all, all that is stored, or as many
+memories as the parameter `tokens` has room for."""
+
 CAPABILITIES: Mapping[str, str] = {
     "finalize": "does sleep-time work in finalize()",
     "answer": "answers by itself in answer(query)",
@@ -136,6 +140,7 @@ class SystemCard:
         min_context: Tokens (o200k_base) of the longest prompt that it was seen to send its language
             model: a model with a smaller window cannot serve it. None where nobody measured.
         reference: What the others are compared with it as, None for a system like any other.
+        recalls: What one recall brings where it is known beforehand and not k memories.
         roles: The models it calls, whatever its parameters; once configured, all of them.
         parameters: By name.
         entry: `"module:Class"`, relative to the folder.
@@ -168,6 +173,7 @@ class SystemCard:
     limits: EnvironmentCard | None = None
     min_context: int | None = None
     reference: Reference | None = None
+    recalls: Recalls | None = None
     drives: bool = False
     requires: Mapping[str, str] = field(default_factory=dict, hash=False)
     adapter: str | None = None

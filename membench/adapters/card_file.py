@@ -25,6 +25,7 @@ from membench.adapters.card import (
     ParameterCard,
     ParameterType,
     Protocol,
+    Recalls,
     Reference,
     Replay,
     SystemCard,
@@ -122,6 +123,7 @@ class _System(BaseModel):
     replay: Replay
     capabilities: tuple[str, ...] = ()
     reference: Reference | None = None
+    recalls: Recalls | None = None
     drives: bool = False
     requires: dict[Words, Words] = {}
     min_context: Annotated[int, Field(gt=0)] | None = None
@@ -167,6 +169,14 @@ class _System(BaseModel):
         for name, given in self.parameters.items():
             if given.system and f"{name}_set" not in self.parameters:
                 raise ValueError(f"parameter '{name}' is a system and needs '{name}_set'")
+        return self
+
+    @model_validator(mode="after")
+    def _own_budgets_have_a_number(self) -> Self:
+        """How many tokens a recall has room for is a parameter, so that it can be planned with."""
+        given = self.parameters.get("tokens")
+        if self.recalls == "tokens" and (given is None or given.type != "int"):
+            raise ValueError("recalls 'tokens' needs a whole number as the parameter 'tokens'")
         return self
 
     @model_validator(mode="after")

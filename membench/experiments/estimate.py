@@ -7,15 +7,17 @@ that a figure rests on is listed with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from membench.domain.labels import JsonObject, Phase, Role
+from membench.experiments.recall_size import RecallSize, turns_assumed
 from membench.experiments.task_size import TaskSize
 from membench.experiments.traffic import AssumedTraffic, RoleTraffic, Traffic
 from membench.llm import prices
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.entry import ModelSpeed
+from membench.metrics.numbers import counted
 from membench.records.usage import Usage
 
 
@@ -71,10 +73,17 @@ class EstimateRow:
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """An estimate with what it rests on."""
+    """An estimate with what it rests on.
+
+    Attributes:
+        rows: By phase and role.
+        assumptions: What the figures rest on, in words.
+        unpriced: Of each model without a known price, why, and what to do about it.
+    """
 
     rows: tuple[EstimateRow, ...]
     assumptions: tuple[str, ...]
+    unpriced: tuple[str, ...] = ()
 
     @property
     def calls(self) -> int:
@@ -104,7 +113,8 @@ class RunEstimate:
             for row in self.rows
         ]
         totals = {"calls": self.calls, "tokens": self.tokens, "usd": self.usd, "hours": self.hours}
-        return {**totals, "rows": rows, "assumptions": list(self.assumptions)}
+        words = {"assumptions": list(self.assumptions), "unpriced": list(self.unpriced)}
+        return {**totals, "rows": rows, **words}
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ class Setting:
         models: Model of every role that the run uses.
         k: Memories per recall.
         token_budget: Tokens the recalled texts may hold together.
-        memory_tokens: Tokens of one memory; None takes the mean turn.
+        recall: What one recall brings; None where nothing is known of the system.
         further_judges: Judges beside the one in `models`, asked one after another.
         judge_votes: Votes of each of them per judgement.
         concurrency: Cases in flight.
@@ -144,7 +154,7 @@ class Setting:
     models: Mapping[Role, ModelSpec]
     k: int
     token_budget: int | None = None
-    memory_tokens: int | None = None
+    recall: RecallSize | None = None
     further_judges: tuple[FurtherJudge, ...] = ()
     judge_votes: int = 1
     concurrency: int = 1
@@ -167,6 +177,16 @@ class Setting:
         """Output tokens of an answer."""
         return self.pace.answer_tokens if self.answer_tokens is None else self.answer_tokens
 
+    def recalled(self, size: TaskSize) -> RecallSize:
+        """What one recall brings, within the token budget."""
+        if self.recall is not None:
+            return self.recall.within(self.token_budget)
+        return turns_assumed(size, self.k).within(size.whole_history).within(self.token_budget)
+
+    def lanes(self, size: TaskSize) -> int:
+        """Cases in flight."""
+        return max(1, min(self.concurrency, size.cases))
+
 
 def estimate(size: TaskSize, run: Setting) -> RunEstimate:
     """What a run over data of this size would cost."""
@@ -176,7 +196,16 @@ def estimate(size: TaskSize, run: Setting) -> RunEstimate:
         *_answer(size, run),
         *_judge(size, run),
     ]
-    return RunEstimate(tuple(row for row in rows if row.calls), tuple(_assumptions(size, run)))
+    called = tuple(row for row in rows if row.calls)
+    return RunEstimate(called, tuple(_assumptions(size, run)), tuple(_unpriced(run)))
+
+
+def _unpriced(run: Setting) -> Iterator[str]:
+    """Why dollars are unknown, for each model that has no price."""
+    for role in run.models:
+        for spec, _ in run.models_of(role):
+            if problem := prices.unpriced(spec, role):
+                yield f"{problem.reason}. {problem.remedy}"
 
 
 def _rows(
@@ -232,7 +261,7 @@ def _ingest(size: TaskSize, run: Setting) -> list[EstimateRow]:
 
 def _recall(size: TaskSize, run: Setting) -> list[EstimateRow]:
     """Recalling: query embeddings and what the system asks its model."""
-    context = _context_tokens(size, run)
+    context = run.recalled(size).tokens
     return _system(size, run, Phase.RECALL, lambda role: run.traffic.asking(size, role, context))
 
 
@@ -251,7 +280,7 @@ def _system(
             prompt=asked.prompt_tokens,
             completion=asked.completion_tokens,
             embedding=asked.embedding_tokens,
-            in_flight=min(run.concurrency, size.cases),
+            in_flight=run.lanes(size),
         )
     return rows
 
@@ -284,52 +313,75 @@ def _judge(size: TaskSize, run: Setting) -> list[EstimateRow]:
     )
 
 
-def _context_tokens(size: TaskSize, run: Setting) -> float:
-    """Tokens of recalled text in an answer prompt."""
-    mean_turn = size.history_tokens / max(1, size.turns)
-    recalled = run.k * (run.memory_tokens or mean_turn)
-    recalled = min(recalled, size.history_tokens / max(1, size.cases))
-    return min(recalled, run.token_budget) if run.token_budget else recalled
-
-
 def _shown_tokens(size: TaskSize, run: Setting) -> float:
-    """The same with what the prompt adds to each memory."""
-    mean_turn = size.history_tokens / max(1, size.turns)
-    context = _context_tokens(size, run)
-    return context + run.memory_overhead * context / max(1.0, run.memory_tokens or mean_turn)
+    """Tokens that one recall adds to an answer prompt, with what the prompt adds to each memory."""
+    recalled = run.recalled(size)
+    return recalled.tokens + run.memory_overhead * recalled.memories
 
 
-def _assumptions(size: TaskSize, run: Setting) -> list[str]:
-    """What the figures rest on, in words."""
-    pace = run.pace
-    lines = [
-        f"{size.cases} cases, {size.turns} turns, {size.history_tokens} history tokens (counted)",
-        f"{_context_tokens(size, run):.0f} tokens recalled per question (k = {run.k})",
-        f"{run.answer_length} tokens per answer, {pace.verdict_tokens} per verdict",
-        "list prices without cache discounts; retries and failures not counted",
-    ]
+def _assumptions(size: TaskSize, run: Setting) -> Iterator[str]:
+    """What the figures rest on, in words: only what this run has."""
+    yield (
+        f"{counted(size.cases, 'case')}, {counted(size.turns, 'turn')}, "
+        f"{counted(size.history_tokens, 'history token')} (counted)"
+    )
+    if own := run.models.keys() & {Role.MEMORY, Role.EMBEDDER}:
+        yield run.traffic.describe(own)
+    chats = Role.MEMORY in own and run.traffic.asks_about_context
+    if Role.READER in run.models or chats:
+        recalled = run.recalled(size)
+        yield f"{recalled.tokens:,.0f} tokens recalled per question: {recalled.basis}"
+    yield from _lengths(size, run)
+    if any(not spec.is_local for role in run.models for spec, _ in run.models_of(role)):
+        yield "list prices without cache discounts; retries and failures not counted"
+    yield from _times(size, run)
+
+
+def _lengths(size: TaskSize, run: Setting) -> Iterator[str]:
+    """How long answers and verdicts are taken to be."""
+    judged = Role.JUDGE in run.models
+    if judged or Role.READER in run.models:
+        verdicts = f", {run.pace.verdict_tokens} per verdict" if judged else ""
+        yield f"{run.answer_length} tokens per answer{verdicts}"
+    if judged:
+        judges = counted(len(run.models_of(Role.JUDGE)), "judge")
+        yield (
+            f"{counted(size.judgements, 'judgement')}, {judges}, "
+            f"{counted(run.judge_votes, 'vote')}; one extracted memory per session where memories "
+            "are judged one by one"
+        )
+
+
+def _times(size: TaskSize, run: Setting) -> Iterator[str]:
+    """How long calls are taken to last, and how many are in flight."""
     every = [(role, *each) for role in run.models for each in run.models_of(role)]
     probed = [(role, spec, speed) for role, spec, speed in every if speed is not None]
-    if len(probed) < len(every):
-        lines.append(
-            f"a call{' of any other model' if probed else ''} takes {pace.first_token_s:g} s "
-            f"plus {1 / pace.tokens_per_s:g} s per output token"
+    guessed = {role for role, _, speed in every if speed is None}
+    pace = run.pace
+    if guessed - {Role.EMBEDDER}:
+        yield (
+            f"a {'chat call of any other model' if probed else 'chat call'} takes "
+            f"{pace.first_token_s:g} s plus {1 / pace.tokens_per_s:g} s per output token"
         )
-    lines += [
-        f"the {role} model {spec.model} was probed: "
-        f"{speed.prompt_tokens_per_s:.0f} prompt and {speed.completion_tokens_per_s:.0f} output "
-        f"tokens per second, {speed.slots} calls at once"
-        for role, spec, speed in probed
-    ]
-    if own := run.models.keys() & {Role.MEMORY, Role.EMBEDDER}:
-        lines.insert(1, run.traffic.describe(own))
-    if Role.JUDGE in run.models:
-        judges = len(run.models_of(Role.JUDGE))
-        lines.append(
-            f"{size.judgements} judgements, {judges} judge(s), {run.judge_votes} vote(s); one "
-            "extracted memory per session where memories are judged one by one"
+    if Role.EMBEDDER in guessed:
+        yield f"an embeddings call takes {pace.embedding_s:g} s"
+    if guessed:
+        yield f"in flight at once: {', '.join(_in_flight(size, run, guessed))}"
+    for role, spec, speed in probed:
+        yield (
+            f"the {role} model {spec.model} was probed: "
+            f"{speed.prompt_tokens_per_s:.0f} prompt and {speed.completion_tokens_per_s:.0f} "
+            f"output tokens per second, {counted(speed.slots, 'call')} at once"
         )
-    return lines
+
+
+def _in_flight(size: TaskSize, run: Setting, roles: Collection[Role]) -> Iterator[str]:
+    """What bounds the calls of some roles."""
+    if {Role.MEMORY, Role.EMBEDDER} & set(roles):
+        yield f"{counted(run.lanes(size), 'call')} of the system (--concurrency)"
+    read = {Role.READER: "answer", Role.JUDGE: "verdict"}
+    if words := [f"{word}s" for role, word in read.items() if role in roles]:
+        yield f"{run.read_concurrency} {' or '.join(words)} (--read-concurrency)"
 
 
 def total(plans: Iterable[RunEstimate]) -> JsonObject:

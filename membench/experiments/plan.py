@@ -6,16 +6,19 @@ A model that runs here is asked for two seconds, for its speed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 
 from membench.domain.answer import AnswerInput
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import Role, Scalar
 from membench.domain.system import Memory
 from membench.experiments.estimate import FurtherJudge, Pace, RunEstimate, Setting, estimate
-from membench.experiments.task_size import Prompting, size_of
+from membench.experiments.published_rows import RESULTS, row_of
+from membench.experiments.recall_size import Recaller, RecallSize, recall_size
+from membench.experiments.task_size import Prompting, TaskSize, size_of
 from membench.experiments.traffic import AssumedTraffic, Traffic, profiled
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, votes_of
@@ -28,6 +31,9 @@ from membench.harness.run_models import (
 )
 from membench.llm.config import ModelSpec
 from membench.llm.upstreams.local.entry import EXAMPLES, ModelSpeed
+
+RECALLED = "recalled_tokens"
+"""The assumption that is not one of the system's model calls: what one recall brings."""
 
 
 def traffic_of(prepared: ResolvedRun, assume: Mapping[str, Scalar]) -> Traffic:
@@ -52,7 +58,7 @@ def assumed(given: Mapping[str, Scalar]) -> AssumedTraffic:
     known = {each.name: getattr(plain, each.name) for each in fields(plain)}
     for name in given:
         if name not in known:
-            raise UnknownName("assumption", name, known)
+            raise UnknownName("assumption", name, [*known, RECALLED])
     return AssumedTraffic(**known | {name: amount(name, given[name]) for name in given})
 
 
@@ -71,18 +77,26 @@ def amount(name: str, value: Scalar) -> float:
     return value if isinstance(value, int) else found
 
 
-def plan_of(prepared: ResolvedRun, assume: Mapping[str, Scalar] | None = None) -> RunEstimate:
+def plan_of(
+    prepared: ResolvedRun,
+    assume: Mapping[str, Scalar] | None = None,
+    results: Sequence[Path] = (RESULTS,),
+) -> RunEstimate:
     """What a prepared run would cost.
 
     Args:
         prepared: The run; nothing of it is started.
-        assume: Fields of `AssumedTraffic` to assume otherwise; then no profile is used.
+        assume: Fields of `AssumedTraffic` to assume otherwise, without the profile then; and
+            `recalled_tokens`, what one recall brings.
+        results: Folders of published rows, best first.
 
     Raises:
         UnknownName: There is no such assumption.
         UsageError: It has no such value, or a model's context is too short for what it has to do.
     """
-    traffic = traffic_of(prepared, assume or {})
+    wishes = dict(assume or {})
+    recalled = wishes.pop(RECALLED, None)
+    traffic = traffic_of(prepared, wishes)
     spec, options = prepared.spec, prepared.options
     used = {Role.READER, Role.JUDGE, *prepared.system.roles}
     models = {role: name for role, name in prepared.models.items() if role in used}
@@ -93,10 +107,12 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, Scalar] | None = None) -
     for role, model in specs.items():
         check_window(prepared, role, model, ask=False)
     ask = prompt_of(prepared)
+    size = size_of(prepared.task, prepared.cases(), ask)
     setting = Setting(
         specs,
         prepared.k,
         spec.token_budget,
+        recall=recall_of(prepared, size, results) if recalled is None else wished(recalled, size),
         further_judges=further_judges(prepared),
         judge_votes=votes_of(spec),
         concurrency=options.concurrency,
@@ -107,7 +123,30 @@ def plan_of(prepared: ResolvedRun, assume: Mapping[str, Scalar] | None = None) -
         memory_overhead=memory_overhead(ask),
         example_tokens=example_tokens(ask, specs.get(Role.READER)),
     )
-    return estimate(size_of(prepared.task, prepared.cases(), ask), setting)
+    return estimate(size, setting)
+
+
+def recall_of(prepared: ResolvedRun, size: TaskSize, results: Sequence[Path]) -> RecallSize:
+    """What one recall of a run's system brings, by the best that is known of it."""
+    known = profiled(prepared.system, prepared.parameters)
+    recaller = Recaller(
+        prepared.system,
+        prepared.parameters,
+        prepared.k,
+        row_of(prepared, results),
+        None if known is None else known.profile,
+    )
+    return recall_size(recaller, size, prepared.spec.token_budget)
+
+
+def wished(value: Scalar, size: TaskSize) -> RecallSize:
+    """What one recall is to be taken to bring.
+
+    Raises:
+        UsageError: It is no number from 0 up.
+    """
+    tokens = amount(RECALLED, value)
+    return RecallSize(tokens, tokens / max(1.0, size.turn_tokens), "as --assume has it")
 
 
 def memory_overhead(ask: Prompting) -> float:

@@ -17,6 +17,9 @@ from membench.domain.labels import Phase, Scalar
 from membench.domain.whole_file import written_whole
 from membench.domain.wrong_values import first_wrong
 
+ASKED_K = 10
+"""Memories that each question of a profile asks for."""
+
 
 @dataclass(frozen=True)
 class RoleProfile:

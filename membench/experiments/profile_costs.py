@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from membench.domain.errors import UsageError
 from membench.domain.labels import Phase, Provenance, Role
 from membench.energy.attribution.coefficients import Coefficients, Range, model_key, table
 from membench.experiments.profile import LengthProfile, Profile, RoleProfile
 from membench.harness.divisions import pinned_divisions
 from membench.llm.config import ModelSpec
-from membench.llm.prices import Tariff, price_of
+from membench.llm.prices import Tariff, price_map, price_of
 from membench.metrics.growth import Growth, per_question, per_turn
 
 STORING = (Phase.INGEST, Phase.FINALIZE)
 UNIT = 1000
 """Costs are of so many turns or questions."""
+GPU = "H100"
+"""Whose published coefficients joules are computed with, unless another is named."""
 NOTHING = RoleProfile(0, 0, 0, 0, 0)
 
 
@@ -27,11 +30,13 @@ class ModelCost:
         model: The language model.
         usd: Dollars of turns and of questions, the embedder's included; None without a price.
         joules: Of the language model alone; None without published coefficients.
+        embedder: The embedder whose dollars are in; empty where none was called.
     """
 
     model: str
     usd: tuple[float, float] | None
     joules: tuple[Range, Range] | None
+    embedder: str = ""
 
     @property
     def words(self) -> str:
@@ -39,7 +44,10 @@ class ModelCost:
         parts = []
         if self.usd is not None:
             turns, questions = self.usd
-            parts.append(f"${turns:,.4f} per 1,000 turns, ${questions:,.4f} per 1,000 questions")
+            beside = f" with {self.embedder}" if self.embedder else ""
+            parts.append(
+                f"${turns:,.4f} per 1,000 turns, ${questions:,.4f} per 1,000 questions{beside}"
+            )
         if self.joules is not None:
             turns_j, questions_j = (
                 f"{j.mid:,.0f} ({j.low:,.0f} to {j.high:,.0f})" for j in self.joules
@@ -95,12 +103,43 @@ def tables_growth(profile: Profile) -> Iterator[tuple[str, Growth]]:
 
 
 def priced() -> list[str]:
-    """The language models that divisions pin for systems."""
+    """The language models that divisions pin for systems, where there is a cost to be said."""
     roles = (division.roles for division in pinned_divisions().values())
-    return [models[Role.MEMORY].model for models in roles if Role.MEMORY in models]
+    pinned = [models[Role.MEMORY] for models in roles if Role.MEMORY in models]
+    elsewhere = dict.fromkeys(spec.model for spec in pinned if not spec.is_local)
+    return [model for model in elsewhere if has_costs(model)]
 
 
-def costs_by_model(profile: Profile, models: Sequence[str], gpu: str = "H100") -> list[ModelCost]:
+def has_costs(model: str, gpu: str = GPU) -> bool:
+    """Whether dollars or joules of a model can be said."""
+    return price_of(ModelSpec(model)) is not None or model_key(model) in table(gpu)
+
+
+def check_costs_known(models: Sequence[str], gpu: str = GPU) -> None:
+    """Refuse models of which neither dollars nor joules could be said.
+
+    Raises:
+        UsageError: Names the model, and what could be named.
+    """
+    for model in models:
+        if not has_costs(model, gpu):
+            by_price = (
+                "Name it as litellm's price map does (PROVIDER/NAME)"
+                if price_map()
+                else "Prices need an extra: pip install 'membench[llm]'"
+            )
+            raise UsageError(
+                f"--model {model}: no known price, no published coefficients",
+                f"{by_price}; or name one with coefficients: {', '.join(sorted(table(gpu)))}.",
+            )
+
+
+def asks(profile: Profile, role: Role) -> bool:
+    """Whether a model of a role was called at all."""
+    return any(asked(length, role, *Phase).calls for length in profile.lengths)
+
+
+def costs_by_model(profile: Profile, models: Sequence[str], gpu: str = GPU) -> list[ModelCost]:
     """Estimated costs of a profile with each of some language models.
 
     Args:
@@ -108,19 +147,27 @@ def costs_by_model(profile: Profile, models: Sequence[str], gpu: str = "H100") -
         models: Names as the price map and the coefficients know them.
         gpu: Whose coefficients are taken.
     """
+    found = priced_embedder() if asks(profile, Role.EMBEDDER) else None
+    embedder = "" if found is None else found.model
     return [
-        ModelCost(model, dollars(profile, model), joules(profile, model, gpu)) for model in models
+        ModelCost(model, dollars(profile, model), joules(profile, model, gpu), embedder)
+        for model in models
     ]
 
 
 def dollars(profile: Profile, model: str) -> tuple[float, float] | None:
     """Of 1,000 turns and 1,000 questions; None where a model that is called has no known price.
 
-    The embedder is the first one that a division pins and the price map knows.
+    The embedder is `priced_embedder`.
     """
     longest = profile.lengths[-1]
     storing = asking = 0.0
-    for role, price in ((Role.MEMORY, price_of(ModelSpec(model))), (Role.EMBEDDER, _embedder())):
+    embedder = priced_embedder()
+    prices = {
+        Role.MEMORY: price_of(ModelSpec(model)),
+        Role.EMBEDDER: None if embedder is None else price_of(embedder),
+    }
+    for role, price in prices.items():
         turns, questions = asked(longest, role, *STORING), asked(longest, role, Phase.RECALL)
         if price is None:
             if turns.calls or questions.calls:
@@ -143,10 +190,11 @@ def joules(profile: Profile, model: str, gpu: str) -> tuple[Range, Range] | None
     return storing.scaled(turns, turns, turns), asking.scaled(questions, questions, questions)
 
 
-def _embedder() -> Tariff | None:
+def priced_embedder() -> ModelSpec | None:
+    """The embedder whose price is taken: the first one that a division pins and has a price."""
     pinned = (division.roles.get(Role.EMBEDDER) for division in pinned_divisions().values())
-    prices = (price_of(spec) for spec in pinned if spec is not None and not spec.is_local)
-    return next((price for price in prices if price is not None), None)
+    elsewhere = (spec for spec in pinned if spec is not None and not spec.is_local)
+    return next((spec for spec in elsewhere if price_of(spec) is not None), None)
 
 
 def _dollars(use: RoleProfile, tariff: Tariff) -> float:

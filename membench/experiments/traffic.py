@@ -18,6 +18,7 @@ from membench.domain.labels import Phase, Role, Scalar
 from membench.experiments.profile import Profile, read
 from membench.experiments.profile_costs import STORING, asked, storing_growth
 from membench.experiments.task_size import TaskSize
+from membench.metrics.numbers import counted
 
 PROFILE_FOLDERS = (
     Path(__file__).with_name("profiles"),
@@ -54,6 +55,10 @@ class Traffic(Protocol):
 
     def describe(self, roles: Collection[Role]) -> str:
         """What the figures of some roles rest on, in words."""
+
+    @property
+    def asks_about_context(self) -> bool:
+        """Whether what one recall brings decides what the system asks."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +105,21 @@ class AssumedTraffic:
         prompt = calls * (self.prompt_overhead + context_tokens)
         return RoleTraffic(calls, prompt, calls * self.completion_tokens)
 
+    @property
+    def asks_about_context(self) -> bool:
+        """Where it is taken to chat about what it recalls."""
+        return self.chat_per_recall > 0
+
     def describe(self, roles: Collection[Role]) -> str:
         """The assumptions about what it embeds, where that is all it asks, or about its chats."""
         if Role.MEMORY not in roles:
             return (
-                f"the system embeds every turn {self.embeddings_per_turn:g} times, a call per "
-                f"session, and {self.embeddings_per_recall:g} queries per recall"
+                f"the system embeds every turn {counted(self.embeddings_per_turn, 'time')}, a call "
+                f"per session, and {counted(self.embeddings_per_recall, 'query', 'queries')} per "
+                "recall"
             )
         return (
-            f"the system makes {self.chat_per_session:g} chat calls per session and "
+            f"the system makes {counted(self.chat_per_session, 'chat call')} per session and "
             f"{self.chat_per_turn:g} per turn, with {self.prompt_overhead} tokens of "
             f"instructions and {self.completion_tokens} tokens of reply, and "
             f"{self.chat_per_recall:g} per recall"
@@ -160,6 +171,11 @@ class ProfiledTraffic:
             ]
             means[figure] = float(np.interp(turns, measured, each_cost))
         return _scaled(RoleTraffic(**means), size.recalls)
+
+    @property
+    def asks_about_context(self) -> bool:
+        """Not on this task: what was measured was with the profile's own."""
+        return False
 
     def describe(self, roles: Collection[Role]) -> str:
         """What was measured."""

@@ -6,7 +6,7 @@ Everything a user can get wrong is refused here, with one message, before a run 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -25,6 +25,7 @@ from membench.domain.score import Gold
 from membench.energy.sources import Selection, choose
 from membench.harness import divisions
 from membench.harness.places import places_of, without_places
+from membench.llm.upstreams.local.registry import local_models
 from membench.readers.registry import OWN_READER, choose_reader, reads_nothing
 from membench.records.question_set import QuestionSet
 from membench.records.spec import ExecOptions, RunSpec
@@ -272,19 +273,50 @@ def check_judges(spec: RunSpec) -> None:
 
 
 def check_roles(spec: RunSpec, system: systems.SystemCard) -> None:
-    """Refuse a system that needs a model the run does not name."""
-    flags = {Role.MEMORY: ("--memory-model", spec.memory_model)}
-    flags[Role.EMBEDDER] = ("--embedder", spec.embedder)
-    for role in system.roles:
-        flag, value = flags.get(role, ("", ""))
-        if value == "none":
-            pinned_one = divisions.pinned_model(spec, role)
-            remedy = (
-                f"Division '{spec.division}' allows one: {flag} {pinned_one.model}."
-                if pinned_one
-                else f"Name one with {flag} (for instance `{flag} scripted` to try it offline)."
-            )
-            raise UsageError(f"system '{system.name}' needs a model for the role '{role}'", remedy)
+    """Refuse a system that needs models the run does not name: all of them in one message.
+
+    Raises:
+        UsageError: Names the flag of each, and what could be given.
+    """
+    named = {Role.MEMORY: spec.memory_model, Role.EMBEDDER: spec.embedder}
+    lacking = [role for role in system.roles if named.get(role) == "none"]
+    if not lacking:
+        return
+    what, each = ("a model", "role") if len(lacking) == 1 else ("models", "roles")
+    quoted = " and ".join(f"'{role}'" for role in lacking)
+    raise UsageError(
+        f"system '{system.name}' needs {what} for the {each} {quoted}",
+        " ".join([*(model_wanted(spec, role) for role in lacking), *stand_ins(spec, lacking)]),
+    )
+
+
+def model_wanted(spec: RunSpec, role: Role) -> str:
+    """How to name a role's model: the division's, else one that runs here, or a provider's."""
+    flag = _flag(role)
+    if pinned_one := divisions.pinned_model(spec, role):
+        return f"Division '{spec.division}' allows one: {flag} {pinned_one.model}."
+    provider = f"{flag} PROVIDER/NAME"
+    local = " or ".join(f"{flag} {name}" for name in local_names(role))
+    return f"Name {local}, which runs here, or {provider}." if local else f"Name {provider}."
+
+
+def stand_ins(spec: RunSpec, roles: Iterable[Role]) -> Iterator[str]:
+    """What rehearses without a model, where the division leaves a choice."""
+    names = local_names(Role.MEMORY, scripted=True)
+    free = [role for role in roles if divisions.pinned_model(spec, role) is None]
+    if names and free:
+        flags = " ".join(f"{_flag(role)} {names[0]}" for role in free)
+        yield f"`{flags}` rehearses without one: a stand-in that measures nothing."
+
+
+def local_names(role: Role, *, scripted: bool = False) -> list[str]:
+    """Local models that can fill a role."""
+    known = local_models().models.values()
+    return [model.name for model in known if role in model.roles and model.scripted is scripted]
+
+
+def _flag(role: Role) -> str:
+    return f"--{divisions.FIELDS[role].replace('_', '-')}"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import JsonObject, Role, Scalar
 from membench.harness.divisions import model_spec
 from membench.harness.prepare import ResolvedRun, judges
+from membench.llm import prices
 from membench.llm.cassette.cassette import Cassette
 from membench.llm.config import SERVERS, Budget, GatewayConfig, ModelSpec, Price
 from membench.llm.phase_meter import GatewayAccess
 from membench.llm.spending import spent
-from membench.llm.upstreams.local.entry import EXAMPLES, KEEPS_STATES
+from membench.llm.upstreams.local.entry import EXAMPLES, GATEWAY_EXTRA, KEEPS_STATES
 from membench.llm.windows import window_of
 from membench.readers.registry import choose_reader
 from membench.records.journal import Appender
@@ -89,7 +90,7 @@ def check_models(prepared: ResolvedRun, run: RunDir, called: Collection[Role] = 
     except ModuleNotFoundError as error:
         raise UsageError(
             f"this run calls models, and {error.name} is not installed",
-            "Install the extra: pip install 'membench[llm]'",
+            f"Install the extra: pip install 'membench[{','.join(extras_of(prepared))}]'",
         ) from None
     options = prepared.options
     gateway = Gateway(gateway_config(prepared, run))
@@ -100,6 +101,13 @@ def check_models(prepared: ResolvedRun, run: RunDir, called: Collection[Role] = 
                 check_reachable(spec)
     if options.cassette_mode == "replay" and options.cassette is not None:
         Cassette(options.cassette, readonly=True).close()
+
+
+def extras_of(prepared: ResolvedRun) -> list[str]:
+    """The extras that bring what a run's models need; each brings the gateway too."""
+    models = [spec.local for spec in models_config(prepared).seats().values()]
+    own = {local.extra for local in models if local is not None} - {GATEWAY_EXTRA}
+    return sorted(own) or [GATEWAY_EXTRA]
 
 
 def install_models(prepared: ResolvedRun, report: Callable[[str], None]) -> None:
@@ -128,7 +136,6 @@ def check_reachable(spec: ModelSpec) -> None:
     Raises:
         UsageError: A provider's model without its key, or a name that belongs to no provider.
     """
-    from membench.llm import prices
     from membench.llm.upstreams.choose import is_openai
     from membench.llm.upstreams.credentials import missing_variable
 
@@ -261,10 +268,17 @@ def configured(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> ModelSpec:
     if settings.get("cache_prompt") is None and has_examples(prepared, role, spec):
         kept = KEEPS_STATES and settings.get("slots") in (None, 1)
         settings["cache_prompt"] = EXAMPLES if kept else False
-    if settings.get("price") is not None:
-        settings["price"] = Price(**settings["price"])
+    settings |= {"price": stated_price(prepared, role, spec)} if "price" in settings else {}
     nulls = frozenset(n for n in SENT if n in settings and settings[n] is None)
     return replace(spec, **settings, unsent=spec.unsent | nulls)
+
+
+def stated_price(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> Price | None:
+    """The price that was set for a role's model: its own, or one without a role that it fits."""
+    stated = settings_of(prepared, role).get("price")
+    price = None if stated is None else Price(**stated)
+    own = f"{role}.price" in _model_set(prepared)
+    return price if own or prices.is_meant(price, role, spec) else spec.price
 
 
 def has_examples(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> bool:
@@ -275,8 +289,11 @@ def has_examples(prepared: ResolvedRun, role: Role, spec: ModelSpec) -> bool:
 
 def settings_of(prepared: ResolvedRun, role: Role) -> JsonObject:
     """What was set for a role's model: settings of the role over those of every role."""
-    given = {**prepared.spec.model_set, **prepared.options.model_set}
-    return settings_for(given, role)
+    return settings_for(_model_set(prepared), role)
+
+
+def _model_set(prepared: ResolvedRun) -> JsonObject:
+    return {**prepared.spec.model_set, **prepared.options.model_set}
 
 
 def answer_limit(prepared: ResolvedRun, spec: ModelSpec) -> int:

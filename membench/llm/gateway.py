@@ -338,10 +338,11 @@ def _check(seats: Mapping[Seat, ModelSpec], config: GatewayConfig) -> None:
     """Refuse what cannot work before anything is spent."""
     for (role, _), spec in seats.items():
         _check_role(role, spec)
-        if config.budget.usd is not None and prices.price_of(spec) is None:
+        problem = None if config.budget.usd is None else prices.unpriced(spec, role)
+        if problem is not None:
             raise UsageError(
-                f"the price of '{spec.model}' is unknown, so a dollar budget cannot be kept",
-                "Use a token budget, or state the model's price.",
+                f"a dollar budget cannot be kept: {problem.reason}",
+                f"{problem.remedy} Or bound tokens: --budget-tokens N.",
             )
 
 

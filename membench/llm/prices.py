@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import orjson
 
-from membench.domain.labels import JsonView
+from membench.domain.labels import JsonView, Role
 from membench.llm.config import ModelSpec, Price
 from membench.records.usage import Usage
 
@@ -61,8 +61,11 @@ def price_map_sha256() -> str | None:
 
 
 def _map_file() -> Path | None:
-    """The file inside the installed litellm."""
-    found = find_spec("litellm")
+    """The file inside the installed litellm; None where it is not installed, or barred."""
+    try:
+        found = find_spec("litellm")
+    except ImportError:
+        return None
     if found is None or not found.submodule_search_locations:
         return None
     folder = Path(found.submodule_search_locations[0])
@@ -87,6 +90,48 @@ def price_of(spec: ModelSpec) -> Tariff | None:
     if spec.price is not None:
         return Tariff(spec.price)
     return FREE if spec.is_local else tariff_of(entry_of(spec.model))
+
+
+@dataclass(frozen=True)
+class Unpriced:
+    """A model without a known price.
+
+    Attributes:
+        reason: Why, in words.
+        remedy: What makes it known.
+    """
+
+    reason: str
+    remedy: str
+
+
+def unpriced(spec: ModelSpec, role: Role) -> Unpriced | None:
+    """Why a role's model has no price, and what to do; None of a model that has one."""
+    if price_of(spec) is not None:
+        return None
+    parts = "prompt: P" if role == Role.EMBEDDER else "prompt: P, completion: C"
+    state = f"--model-set '{role}.price={{{parts}}}' (dollars per token)"
+    unknown = f"the price of '{spec.model}' is unknown"
+    if not price_map():
+        reason = f"{unknown}: litellm, whose price map is read, is not installed"
+        return Unpriced(
+            reason, f"Install the extra: pip install 'membench[llm]'; or state {state}."
+        )
+    if entry_of(spec.model):
+        reason = f"{unknown}: the price map bills it otherwise than by the token alone"
+        return Unpriced(reason, f"State {state}.")
+    return Unpriced(f"{unknown}: the price map does not have it", f"State {state}.")
+
+
+def is_meant(price: Price | None, role: Role, spec: ModelSpec) -> bool:
+    """Whether a price that was stated without naming a role is meant for a role's model.
+
+    Not for a model that runs here, which bills nobody, nor for an embedder that has a price of its
+    own: what was stated is what a language model's tokens cost.
+    """
+    if price is None or spec.is_local:
+        return False
+    return role != Role.EMBEDDER or price_of(replace(spec, price=None)) is None
 
 
 def tariff_of(entry: JsonView) -> Tariff | None:

@@ -30,7 +30,7 @@ def compact(value: float, digits: int = 3) -> str:
     return significant(value, digits) if "e" in text else text
 
 
-def counted(n: int, one: str, several: str = "") -> str:
+def counted(n: float, one: str, several: str = "") -> str:
     """A number of things: `1 run`, `2,000 runs`.
 
     Args:
@@ -38,4 +38,5 @@ def counted(n: int, one: str, several: str = "") -> str:
         one: The word for one.
         several: The word for any other number, where it is more than an s.
     """
-    return f"{n:,} {one if n == 1 else several or f'{one}s'}"
+    figure = f"{n:,}" if isinstance(n, int) else f"{n:g}"
+    return f"{figure} {one if n == 1 else several or f'{one}s'}"

@@ -72,7 +72,8 @@ def find_source(task: type[AnyTask], split: str | None, data: Path | None) -> So
     if data is not None and data.is_file():
         return given_file(card, split, data)
     if data is not None and not on_hub and not data.exists():
-        raise DataError(data, "", "there is no such file or folder", remedy(card))
+        problem = "there is no such file or folder"
+        raise DataError(data, "", problem, remedy(card, split or card.default_split))
     wanted = split or card.default_split
     shipped = task.shipped(wanted)
     if shipped is not None:
@@ -193,18 +194,28 @@ def nothing_found(card: TaskCard, split: str, folders: Sequence[Path]) -> DataEr
         f"data of task '{card.name}', split '{split}'",
         "",
         f"not found: looked for {names} in {places}",
-        remedy(card),
+        remedy(card, split),
     )
 
 
-def remedy(card: TaskCard) -> str:
-    """What to do when data is missing."""
+def get_command(card: TaskCard, split: str) -> str | None:
+    """The command that fetches a split; None where no published file of it is known."""
+    if not any(file.split == split for file in card.files):
+        return None
+    return f"membench data get {card.name}" + (
+        "" if split == card.default_split else f" --split {split}"
+    )
+
+
+def remedy(card: TaskCard, split: str) -> str:
+    """What to do when the data of a split is missing."""
     if card.own_files:
         return (
             "Name your own file: `membench run --task ./FILE`, or --data FILE where a run is "
             "looked at (docs/own-questions.md has the format)."
         )
-    get = f"Get it with `membench data get {card.name}`, or name" if card.files else "Name"
+    command = get_command(card, split)
+    get = f"Get it with `{command}`, or name" if command else "Name"
     return (
         f"{get} it with --data PATH or ${VARIABLE}; or try `--split {SAMPLE}`, which needs no data."
     )

@@ -16,7 +16,13 @@ from membench.adapters.registry import SystemCard, checked_parameters
 from membench.domain.case import Ask, Case, Finalize, Ingest, Question
 from membench.domain.errors import UsageError
 from membench.domain.labels import Scalar
-from membench.experiments.profile import LengthProfile, PhaseProfile, Profile, RoleProfile
+from membench.experiments.profile import (
+    ASKED_K,
+    LengthProfile,
+    PhaseProfile,
+    Profile,
+    RoleProfile,
+)
 from membench.llm.upstreams.scripted.rules import Request
 from membench.metrics.growth import FEWEST
 from membench.testing.histories import session
@@ -57,7 +63,8 @@ def measure(
     for turns in wanted:
         report(f"{card.name}: {turns} turns")
         case = history(turns)
-        played.append(_length(case, play(card, case, parameters=parameters, width=WIDTH)))
+        trial = play(card, case, parameters=parameters, k=ASKED_K, width=WIDTH)
+        played.append(_length(case, trial))
     known = environments.status(card)
     return Profile(
         system=card.name,

@@ -17,13 +17,21 @@ GIVEN: dict[str, list[tuple[str, str | None]]] = {
         (RUN + " --reader scripted", LLM),
         (RUN.replace("bm25", "mcp") + " --set command=x", "membench[mcp]"),
         (RUN.replace("bm25", "mem0") + " --memory-model scripted --embedder scripted", LLM),
-        (RUN.replace("bm25", "dense") + " --embedder minilm", LLM),
-        (RUN + " --reader smollm2", LLM),
+        (RUN.replace("bm25", "dense") + " --embedder minilm", "membench[minilm]"),
+        (RUN + " --reader smollm2", "membench[local]"),
+        (
+            RUN.replace("bm25", "dense") + " --embedder minilm --reader smollm2",
+            "membench[local,minilm]",
+        ),
         (RUN + " --engine ray", "membench[ray]"),
         (RUN + " --energy nvml", "membench[energy]"),
     ],
     "profile": [("bm25 --lengths 2,4,6,8", LLM)],
-    "plan": [(RUN, None), (RUN + " --reader scripted", None)],
+    "plan": [
+        (RUN, None),
+        (RUN + " --reader scripted", None),
+        (RUN + " --reader openai/m --judge openai/m", None),
+    ],
     "suite": [("{folder}/suite.yaml --out {folder}", None)],
     "read": [
         ("{folder}/one --reader refuse --out {folder}", None),
@@ -112,3 +120,13 @@ def test_a_command_works_or_names_the_extra_that_it_needs(folder, command, given
         assert extra in done.stderr
         assert done.stdout == ""
         assert not any(folder.glob("site/*"))
+
+
+@pytest.mark.slow
+def test_a_plan_without_the_price_map_says_what_brings_it():
+    given = ["--system", "none", "--task", "locomo", "--split", "sample", "--reader", "openai/m"]
+    done = membench_without_extras("plan", *given)
+    assert done.returncode == 0, done.stderr
+    assert "unknown USD" in done.stdout
+    assert "litellm, whose price map is read, is not installed" in done.stdout
+    assert f"pip install '{LLM}'; or state --model-set 'reader.price=" in done.stdout

@@ -65,7 +65,7 @@ def test_votes_and_judges_multiply_and_a_token_budget_caps_the_context():
     assert [row.calls for row in made.rows if row.phase == Phase.JUDGE] == [600, 600]
     (answer,) = (row for row in made.rows if row.phase == Phase.ANSWER)
     assert answer.prompt_tokens == 20_000 + 200 * 100
-    assert any("200 judgements, 2 judge(s), 3 vote(s)" in line for line in made.assumptions)
+    assert any("200 judgements, 2 judges, 3 votes" in line for line in made.assumptions)
 
 
 def test_every_judge_costs_its_own_price_and_takes_its_own_time():
@@ -78,7 +78,7 @@ def test_every_judge_costs_its_own_price_and_takes_its_own_time():
     assert second.usd == pytest.approx(100 * first.usd)
     assert second.hours == pytest.approx(slow.seconds(52_000, 14_000) / 3600)
     assert [line for line in made.assumptions if "the judge model dear was probed" in line]
-    assert [line for line in made.assumptions if line.startswith("a call of any other model")]
+    assert [line for line in made.assumptions if line.startswith("a chat call of any other model")]
 
 
 def test_an_unknown_price_of_a_second_judge_makes_the_sum_unknown():
@@ -108,14 +108,15 @@ def test_an_unknown_price_makes_the_sum_unknown():
 def test_a_pace_is_assumed_only_of_models_that_were_not_probed():
     speed = ModelSpeed(1000.0, 100.0, slots=1, tokens_per_o200k=1.0)
     for models, expected in (
-        (EVERY, "a call of any other model takes"),
+        (EVERY, "a chat call of any other model takes"),
         ({Role.READER: CHEAP}, ""),
     ):
         plan = estimate(SIZE, Setting(models, k=10, speeds={Role.READER: speed}))
-        paces = [line for line in plan.assumptions if line.startswith("a call")]
+        paces = [line for line in plan.assumptions if line.startswith("a chat call")]
         assert [line.partition(" 0.6")[0] for line in paces] == ([expected] if expected else [])
     assert any(
-        line.startswith("a call takes") for line in estimate(SIZE, Setting(EVERY, k=10)).assumptions
+        line.startswith("a chat call takes")
+        for line in estimate(SIZE, Setting(EVERY, k=10)).assumptions
     )
 
 
@@ -175,3 +176,57 @@ def test_more_work_never_costs_less(k, concurrency, chat, speed):
     less, more = cost(k, chat), cost(k + 1, chat + 1)
     assert more.usd >= less.usd
     assert more.hours >= less.hours
+
+
+ABOUT = {
+    "embeds every turn": {Role.EMBEDDER},
+    "an embeddings call takes": {Role.EMBEDDER},
+    "of the system (--concurrency)": {Role.EMBEDDER},
+    "tokens recalled per question": {Role.READER},
+    "60 tokens per answer": {Role.READER, Role.JUDGE},
+    "a chat call takes": {Role.READER, Role.JUDGE},
+    "64 answers": {Role.READER},
+    "70 per verdict": {Role.JUDGE},
+    "200 judgements": {Role.JUDGE},
+    "verdicts (--read-concurrency)": {Role.JUDGE},
+    "list prices": set(EVERY),
+}
+"""What an estimate may say, and the models whose figures rest on it."""
+
+
+@pytest.mark.parametrize(
+    "models",
+    [(), (Role.EMBEDDER,), (Role.READER,), (Role.JUDGE,), (Role.READER, Role.JUDGE)],
+    ids=str,
+)
+def test_only_what_a_run_has_is_assumed(models):
+    words = "\n".join(estimate(SIZE, Setting(dict.fromkeys(models, CHEAP), k=10)).assumptions)
+    assert {about for about in ABOUT if about in words} == {
+        about for about, roles in ABOUT.items() if roles & set(models)
+    }
+
+
+def test_the_times_that_are_assumed_give_the_hours_that_are_stated():
+    run = Setting({Role.EMBEDDER: CHEAP}, k=10, concurrency=2)
+    plan = estimate(SIZE, run)
+    assert plan.hours == pytest.approx(plan.calls * Pace().embedding_s / 2 / 3600)
+    assert "an embeddings call takes 0.15 s" in plan.assumptions
+    assert "in flight at once: 2 calls of the system (--concurrency)" in plan.assumptions
+
+
+def test_what_is_one_is_not_called_several():
+    one = replace(SIZE, cases=1, turns=1, judgements=1)
+    words = " ".join(estimate(one, Setting({Role.JUDGE: CHEAP}, k=1)).assumptions)
+    assert "1 case, 1 turn, " in words
+    assert "1 judgement, 1 judge, 1 vote;" in words
+
+
+def test_an_unknown_price_is_told_with_what_makes_it_known(monkeypatch):
+    models = {Role.READER: ModelSpec("nobody-knows-me"), Role.EMBEDDER: ModelSpec("nor-me")}
+    reader, embedder = sorted(estimate(SIZE, Setting(models, k=10)).unpriced, reverse=True)
+    assert "the price of 'nor-me' is unknown: the price map does not have it" in reader
+    assert "--model-set 'embedder.price={prompt: P}'" in reader
+    assert "--model-set 'reader.price={prompt: P, completion: C}'" in embedder
+    monkeypatch.setattr("membench.llm.prices.price_map", dict)
+    assert "membench[llm]" in estimate(SIZE, Setting(models, k=10)).unpriced[0]
+    assert estimate(SIZE, Setting(EVERY, k=10)).unpriced == ()

@@ -1,6 +1,7 @@
 """`--model-set`: names and values are checked, and the guide names what there is."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,17 @@ import pytest
 from membench.cli.request import merge, model_assignments
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import Role
+from membench.experiments.plan import plan_of
 from membench.harness.model_settings import ModelSettings, checked_settings
 from membench.harness.prepare import prepare
-from membench.harness.run_models import configured
-from membench.llm.config import ModelSpec
+from membench.harness.run import start as run_start
+from membench.harness.run_models import configured, extras_of
+from membench.llm.config import ModelSpec, Price
+from membench.llm.prices import price_of
+from membench.llm.upstreams.local.entry import GATEWAY_EXTRA
+from membench.llm.upstreams.local.registry import get_local, local_models
 from membench.records.spec import DETERMINING, ExecOptions, RunSpec, split_settings
+from membench.testing.scripted import ScriptedServer
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 
@@ -69,6 +76,55 @@ def test_a_roles_own_setting_wins_over_that_of_every_role():
     assert reader.price is None
 
 
+PRICE = {"prompt": 1.0, "completion": 4.0, "cached": None}
+LOCAL = next(name for name, model in local_models().models.items() if not model.is_language_model)
+
+
+@pytest.mark.parametrize(
+    ("role", "model", "charged"),
+    [
+        (Role.READER, "my-model", True),
+        (Role.MEMORY, "my-model", True),
+        (Role.EMBEDDER, "my-embedder", True),
+        (Role.EMBEDDER, "openai/text-embedding-3-small", False),
+        (Role.EMBEDDER, LOCAL, False),
+        (Role.READER, "gguf:any.gguf", False),
+        (Role.JUDGE, "scripted", False),
+    ],
+)
+def test_a_price_without_a_role_is_not_that_of_a_model_which_bills_nobody_or_has_its_own(
+    role, model, charged
+):
+    prepared = prepare(RunSpec("bm25", "locomo", "sample"), ExecOptions(model_set={"price": PRICE}))
+    spec = configured(prepared, role, ModelSpec(model))
+    assert (spec.price == Price(1.0, 4.0)) is charged
+    if not charged:
+        assert price_of(spec) == price_of(ModelSpec(model))
+
+
+def test_a_price_with_a_role_is_charged_for_whatever_fills_it():
+    given = {"price": PRICE, "embedder.price": {"prompt": 2.0}}
+    prepared = prepare(RunSpec("bm25", "locomo", "sample"), ExecOptions(model_set=given))
+    for model in (LOCAL, "openai/text-embedding-3-small", "my-embedder"):
+        assert configured(prepared, Role.EMBEDDER, ModelSpec(model)).price == Price(2.0)
+
+
+@pytest.mark.slow
+def test_a_run_with_a_local_embedder_bills_the_other_model_alone(tmp_path):
+    """The gateway's meter charges what the plan says: nothing for what runs here."""
+    spec = RunSpec("dense", "locomo", "sample", limit=1, reader="reads", embedder="scripted")
+    with ScriptedServer() as server:
+        options = ExecOptions(
+            tmp_path, "one", base_url=server.base_url, model_set={"price": PRICE}, energy="none"
+        )
+        usage = run_start(spec, options).summary.costs.usage
+        planned = {row.role: row.usd for row in plan_of(prepare(spec, options)).rows}
+    roles = {role: part for phase in usage.values() for role, part in phase.roles.items()}
+    assert roles[Role.EMBEDDER].embedding_tokens > 0
+    assert roles[Role.EMBEDDER].usd == planned[Role.EMBEDDER] == 0
+    assert roles[Role.READER].usd > 0
+
+
 def test_a_flag_adds_to_the_settings_of_a_file(tmp_path):
     file = tmp_path / "spec.yaml"
     file.write_text("system: bm25\ntask: locomo\nmodel_set: {attempts: 2, timeout_s: 9}\n")
@@ -94,3 +150,53 @@ def test_the_guide_explains_every_setting_those_of_the_spec_first():
     ]
     assert set(named) == set(ModelSettings.model_fields)
     assert set(named[:11]) == set(DETERMINING)
+
+
+@pytest.mark.parametrize(
+    ("models", "extras"),
+    [
+        ({"reader": "my-model"}, ["llm"]),
+        ({"reader": "scripted"}, ["llm"]),
+        ({"reader": "gguf:any.gguf"}, ["local"]),
+        ({"reader": "my-model", "embedder": LOCAL}, [get_local(LOCAL).extra]),
+        ({"reader": "gguf:any.gguf", "embedder": LOCAL}, ["local", get_local(LOCAL).extra]),
+    ],
+    ids=str,
+)
+def test_the_extra_that_is_named_is_the_one_that_brings_what_the_models_run_on(models, extras):
+    prepared = prepare(RunSpec("bm25", "locomo", "sample", **models), ExecOptions())
+    assert extras_of(prepared) == extras
+
+
+def test_every_extra_of_a_local_model_brings_the_gateway_too():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    wanted = project["project"]["optional-dependencies"]
+    for model in local_models().models.values():
+        assert model.extra == GATEWAY_EXTRA or f"membench[{GATEWAY_EXTRA}]" in wanted[model.extra]
+
+
+def refusal(system, **changes):
+    with pytest.raises(UsageError) as caught:
+        prepare(RunSpec(system, "locomo", "sample", **changes), ExecOptions())
+    return caught.value.problem, caught.value.remedy
+
+
+def test_a_system_without_its_model_is_offered_the_local_one_before_a_stand_in():
+    problem, remedy = refusal("dense")
+    assert problem == "system 'dense' needs a model for the role 'embedder'"
+    assert remedy.index(f"--embedder {LOCAL}") < remedy.index("--embedder scripted")
+    assert "a stand-in that measures nothing" in remedy
+
+
+def test_a_system_without_two_models_is_told_of_both_at_once():
+    problem, remedy = refusal("mem0")
+    assert problem == "system 'mem0' needs models for the roles 'memory' and 'embedder'"
+    assert "--memory-model PROVIDER/NAME" in remedy and f"--embedder {LOCAL}" in remedy
+    assert "`--memory-model scripted --embedder scripted`" in remedy
+    problem, _ = refusal("mem0", embedder=LOCAL)
+    assert problem == "system 'mem0' needs a model for the role 'memory'"
+
+
+def test_a_division_leaves_no_choice_of_a_stand_in():
+    _, remedy = refusal("mem0", division="tiny-local")
+    assert remedy == "Division 'tiny-local' allows one: --memory-model smollm2."

@@ -1,21 +1,27 @@
 """A profile is what a system really asked of the gateway, and everything else follows from it."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 
 from membench.adapters.registry import get_card
+from membench.cli.output import profile as output
 from membench.domain.errors import DataError, UsageError
 from membench.domain.labels import Phase, Role
+from membench.experiments import profile_costs
 from membench.experiments.profile import PhaseProfile, Profile, RoleProfile, read, write
 from membench.experiments.profile_costs import (
     asking_growth,
     costs_by_model,
     storing_growth,
 )
+from membench.llm.upstreams.local.registry import local_models
 from membench.testing import profile
 from membench.tokens import count_tokens
 
+CaptureFixture: TypeAlias = "pytest.CaptureFixture[Any]"
 LENGTHS = (10, 20, 30, 40)
 
 
@@ -65,7 +71,6 @@ def test_every_sentence_of_a_history_is_another_one() -> None:
 
 def with_memory_calls(made: Profile) -> Profile:
     """The same with a language model that was called once per turn, 1,000 tokens in, 100 out."""
-    from dataclasses import replace
 
     def changed(length: profile.LengthProfile) -> profile.LengthProfile:
         n = length.turns
@@ -83,15 +88,62 @@ def test_dollars_are_tokens_times_the_prices_of_the_map(dense: Profile) -> None:
     model = "openai/gpt-4o-mini"
     price = price_of(ModelSpec(model))
     assert price is not None
+    base = price.base
     (cost,) = costs_by_model(with_memory_calls(dense), [model])
     assert cost.usd is not None
-    assert cost.usd[0] == pytest.approx(1000 * (1000 * price.prompt + 100 * price.completion))
+    assert cost.usd[0] == pytest.approx(1000 * (1000 * base.prompt + 100 * base.completion))
     assert cost.usd[1] == 0
 
 
 def test_an_unknown_model_has_neither_dollars_nor_joules(dense: Profile) -> None:
     (cost,) = costs_by_model(with_memory_calls(dense), ["nobody/knows-it"])
     assert (cost.usd, cost.joules) == (None, None)
+
+
+def printed(
+    made: Profile, models: list[str], monkeypatch: pytest.MonkeyPatch, capsys: CaptureFixture
+) -> list[str]:
+    """The lines of costs that `membench profile` prints."""
+    monkeypatch.setattr(output, "measure", lambda *_: made)
+    output.print_profile("dense", {}, LENGTHS, models, None, as_json=False)
+    lines: list[str] = capsys.readouterr().out.splitlines()
+    return [line for line in lines if line.startswith(("estimated", "dense calls"))]
+
+
+def test_a_system_that_only_embeds_costs_what_its_embedder_costs(
+    dense: Profile, monkeypatch: pytest.MonkeyPatch, capsys: CaptureFixture
+) -> None:
+    (line,) = printed(dense, [], monkeypatch, capsys)
+    assert line.startswith("estimated: $") and line.endswith(" with openai/text-embedding-3-small")
+    said, _ = printed(dense, ["openai/gpt-4o-mini"], monkeypatch, capsys)
+    assert said == "dense calls no language model: --model changes nothing"
+
+
+def test_no_local_model_is_priced_unasked_and_the_embedder_is_named_beside_one(
+    dense: Profile, monkeypatch: pytest.MonkeyPatch, capsys: CaptureFixture
+) -> None:
+    both = tuple(
+        replace(chat, phases={**own.phases, **chat.phases, Phase.RECALL: own.phases[Phase.RECALL]})
+        for own, chat in zip(dense.lengths, with_memory_calls(dense).lengths, strict=True)
+    )
+    lines = printed(replace(dense, lengths=both), [], monkeypatch, capsys)
+    paid = [line for line in lines if "$" in line]
+    assert paid
+    assert all(" questions with openai/text-embedding-3-small" in line for line in paid)
+    assert all("$" in line or " J per 1,000 turns" in line for line in lines)
+    assert not [name for name in local_models().models if any(f", {name} " in x for x in lines)]
+
+
+def test_a_model_of_which_nothing_is_known_is_refused_before_anything_is_played(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output, "measure", lambda *_: pytest.fail("it was played"))
+    with pytest.raises(UsageError, match="--model nosuchmodel: no known price"):
+        output.print_profile("dense", {}, LENGTHS, ["nosuchmodel"], None, as_json=False)
+    monkeypatch.setattr(profile_costs, "price_of", lambda _: None)
+    monkeypatch.setattr(profile_costs, "price_map", dict)
+    with pytest.raises(UsageError, match=r"membench\[llm\]"):
+        output.print_profile("dense", {}, LENGTHS, ["nosuchmodel"], None, as_json=False)
 
 
 def test_joules_have_a_range_and_grow_with_the_square_of_a_prompt(dense: Profile) -> None:

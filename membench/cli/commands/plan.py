@@ -28,7 +28,16 @@ def plan(
     ] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Assumption about the system's model calls."),
+        typer.Option(
+            metavar="KEY=VALUE", help="Assumption about what the system calls or recalls."
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Published rows, which say what systems recall. Default: `results`.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -37,11 +46,11 @@ def plan(
     Calls, tokens, dollars and hours by phase and role, with everything that was assumed. Nothing
     is called but a model that runs here, for two seconds. It takes every flag of `membench run`.
     """
-    from membench.cli.output.estimate import planned, planned_suite, print_plans
+    from membench.cli.output.estimate import Wishes, planned, planned_suite, print_plans
     from membench.cli.request import assignments, merge
     from membench.experiments.suite import grid_of, read_suite
 
-    wishes = assignments("--assume", assume or [])
+    wishes = Wishes.of(assignments("--assume", assume or []), results)
     if suite is not None:
         print_plans(planned_suite(read_suite(suite), wishes), as_json=json)
         return

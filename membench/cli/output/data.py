@@ -13,7 +13,11 @@ from membench.cli.output.listing import print_json, print_table
 from membench.tasks import download
 from membench.tasks.card import TaskCard
 from membench.tasks.download import SplitStatus
+from membench.tasks.find import get_command
 from membench.tasks.registry import get_task, list_tasks
+
+OWN_COPY = "name your own copy with --data PATH"
+"""What to do about a split of which no published file is known."""
 
 
 def fetch(name: str, split: str | None, *, accept: bool) -> list[Path]:
@@ -43,11 +47,7 @@ def fetch(name: str, split: str | None, *, accept: bool) -> list[Path]:
 
 def how_to_get(status: SplitStatus) -> str:
     """The command that fetches a split; where no file is known, that one's own has to be named."""
-    card = get_task(status.task).card
-    if not any(file.split == status.split for file in card.files):
-        return "name your own copy with --data PATH"
-    default = status.split == card.default_split
-    return f"membench data get {status.task}" + ("" if default else f" --split {status.split}")
+    return get_command(get_task(status.task).card, status.split) or OWN_COPY
 
 
 def print_status(data: Path | None, *, as_json: bool) -> None:

