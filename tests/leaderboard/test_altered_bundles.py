@@ -126,7 +126,7 @@ def test_board_index_tells_of_it(
     assert membench("board", "index", "--no-verify", "--results", store.root) == 1
     told = capsys.readouterr()
     assert "story: left out: refused: " in told.err
-    assert told.out == "1 rows\n"
+    assert told.out == "1 row\n"
 
 
 @ALTERED
