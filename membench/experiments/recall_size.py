@@ -1,8 +1,9 @@
 """How much text one recall brings: what a reader is sent with every question, and is paid for.
 
 The best of what is known, in this order: a published row of the same system, parameters, task and
-split; the system's stored profile; what its card says; and at last k memories as long as a turn,
-which is said to be no more than an assumption. What a figure rests on is told with it.
+split; what the card says; the stored profile; k memories of the system's granularity; and at last
+k memories as long as a turn, which is said to be no more than an assumption. What a figure rests
+on is told with it.
 """
 
 from __future__ import annotations
