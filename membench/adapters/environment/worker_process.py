@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-import socket
-import struct
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -68,7 +65,6 @@ class WorkerProcess:
         self._environment: EnvironmentCard = card.worker
         self._number = 0
         self._rest = b""
-        self._waits_s = 0.0
         self._fault: SystemFault | None = None
         self._use: JsonObject = {}
         self._cpu_s = 0.0
@@ -149,23 +145,14 @@ class WorkerProcess:
         request = encoded({"id": self._number, "op": op, "args": args})
         deadline = time.monotonic() + timeout_s
         try:
-            self._limit_waits(timeout_s)
+            self._channel.settimeout(timeout_s)
             self._channel.sendall(request)
             return self._line(deadline)
-        except (TimeoutError, BlockingIOError):
+        except TimeoutError:
             detail = f"{op} took more than {timeout_s:g} s"
             raise self._lost(SystemFault(Reason.SYSTEM_TIMEOUT, detail)) from None
         except (EOFError, OSError):
             raise self._lost(self._server.crash(op)) from None
-
-    def _limit_waits(self, timeout_s: float) -> None:
-        """Let the kernel end a wait: Python's own time limits take four system calls a request."""
-        if timeout_s != self._waits_s:
-            microseconds = math.ceil(timeout_s * 1e6)  # 0 would be no limit
-            span = struct.pack("@ll", *divmod(microseconds, 10**6))
-            for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-                self._channel.setsockopt(socket.SOL_SOCKET, direction, span)
-            self._waits_s = timeout_s
 
     def _line(self, deadline: float) -> bytes:
         """Bytes up to the next newline.
@@ -174,15 +161,16 @@ class WorkerProcess:
             TimeoutError: The deadline passed.
             EOFError: The worker hung up.
         """
-        pieces = [self._rest, self._channel.recv(RECEIVED_BYTES)]
+        pieces = [self._rest]
         while b"\n" not in pieces[-1]:
-            if not pieces[-1]:
-                raise EOFError
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            self._limit_waits(left)
-            pieces.append(self._channel.recv(RECEIVED_BYTES))
+            self._channel.settimeout(left)
+            piece = self._channel.recv(RECEIVED_BYTES)
+            if not piece:
+                raise EOFError
+            pieces.append(piece)
         line, _, self._rest = b"".join(pieces).partition(b"\n")
         return line
 
