@@ -59,10 +59,6 @@ class Record:
         )
 
 
-ERROR_CHARACTERS = 500
-"""How much of an exception's text goes into telemetry."""
-
-
 def failed(reason: Reason) -> Content:
     """Content of a failed record."""
     return {"status": "failed", "reason": str(reason)}
@@ -90,8 +86,3 @@ def reason_of(error: Exception) -> Reason:
     if isinstance(error, Fault):
         return error.reason
     return Reason.SYSTEM_MEMORY if isinstance(error, MemoryError) else Reason.SYSTEM_ERROR
-
-
-def describe(error: Exception) -> str:
-    """Type and text of an exception, cut short, for telemetry."""
-    return f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ import pytest
 from membench.harness.run import start
 from membench.leaderboard.bundles.bundle import checksums, make_bundle
 from membench.leaderboard.bundles.score_table import unpacked_rows
+from membench.leaderboard.store.store import Store
 from membench.records.spec import ExecOptions, RunSpec
+from membench.testing.boards import BoardPlan, write_store
+from membench.testing.browsing import CHROMIUM_FLAGS
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -43,6 +46,27 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         row = min(task.iterdir())
         shutil.copytree(row, root / task.name / row.name)
     return root
+
+
+@pytest.fixture(scope="session")
+def twelve_runs(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Twelve made-up runs of four systems. Do not write into it."""
+    root = tmp_path_factory.mktemp("twelve")
+    write_store(root, BoardPlan(runs=12, questions=60, systems=4))
+    return Store(root)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), headless=True, args=list(CHROMIUM_FLAGS)
+        )
+        yield made
+        made.close()
 
 
 @pytest.fixture

@@ -19,14 +19,11 @@ from membench.leaderboard.views.tables import (
     frontier_text,
     remarks_text,
 )
-from membench.testing.boards import BoardPlan, write_store
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    root = tmp_path_factory.mktemp("table")
-    write_store(root, BoardPlan(runs=12, questions=60, systems=4))
-    return refresh(Store(root))
+def index(twelve_runs: Store) -> Index:
+    return refresh(twelve_runs)
 
 
 @pytest.fixture(scope="module")

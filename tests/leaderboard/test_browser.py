@@ -19,7 +19,7 @@ from membench.leaderboard.site.export import export
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
 from membench.testing.boards import BoardPlan, write_store
-from membench.testing.browsing import CHROMIUM_FLAGS, served_board
+from membench.testing.browsing import served_board
 
 pytestmark = [
     pytest.mark.browser,
@@ -89,18 +89,6 @@ class Board:
         """Nothing went wrong, and nothing left the machine."""
         assert self.errors == []
         assert {host for host in self.hosts if host} <= {urlsplit(self.address).netloc}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), headless=True, args=list(CHROMIUM_FLAGS)
-        )
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -31,14 +31,11 @@ from membench.leaderboard.views.amortisation import (
 from membench.leaderboard.views.board.board import Board, board
 from membench.leaderboard.views.board.query import BoardQuery
 from membench.leaderboard.views.board.row import CEILING, BoardRow, is_on
-from membench.testing.boards import BoardPlan, write_store
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    root = tmp_path_factory.mktemp("charts")
-    write_store(root, BoardPlan(runs=12, questions=60, systems=4))
-    return refresh(Store(root))
+def index(twelve_runs: Store) -> Index:
+    return refresh(twelve_runs)
 
 
 @pytest.fixture(scope="module")

@@ -34,14 +34,11 @@ from membench.leaderboard.views.board.query import BoardQuery, RowFilter
 from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.cost_units import cost_unit, unit_options
 from membench.leaderboard.views.tables import board_records, column_words, cost_columns
-from membench.testing.boards import BoardPlan, write_store
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    root = tmp_path_factory.mktemp("first")
-    write_store(root, BoardPlan(runs=12, questions=60, systems=4))
-    return refresh(Store(root))
+def index(twelve_runs: Store) -> Index:
+    return refresh(twelve_runs)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from membench.leaderboard.site.report import write_report
 from membench.leaderboard.store.store import Store
 from membench.records.spec import ExecOptions, RunSpec
 from membench.testing.boards import BoardPlan, write_store
-from membench.testing.browsing import CHROMIUM_FLAGS
 
 pytestmark = [
     pytest.mark.browser,
@@ -27,18 +25,6 @@ pytestmark = [
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), headless=True, args=list(CHROMIUM_FLAGS)
-        )
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

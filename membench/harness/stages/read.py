@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from membench.adapters.environment.worker.raised import described
 from membench.domain.answer import Answer, AnswerInput, TextSpan
 from membench.domain.case import Ask, Case, Turn
 from membench.domain.clock import Clock
@@ -27,7 +28,7 @@ from membench.readers.registry import local_reader
 from membench.records.attempts import CaseAttempt, RawCaseRecords, RunRecords, is_answer_alone
 from membench.records.journal import Sink, terminate_torn_line
 from membench.records.memories import memory_from_line
-from membench.records.record import Content, Record, answer_parts, describe, failed, free_text
+from membench.records.record import Content, Record, answer_parts, failed, free_text
 from membench.records.run_directory import RunDir
 from membench.records.telemetry import Telemetry
 
@@ -237,7 +238,7 @@ class ReadLane:
         try:
             answer = self._reader.answer(given, job.turns)
         except Exception as error:
-            return describe(error), failed_answers(Reason.READER_ERROR, ask.generations)
+            return described(error), failed_answers(Reason.READER_ERROR, ask.generations)
         return None, answers_content([recorded_answer(answer, ask.memories)] * ask.generations)
 
 
