@@ -68,10 +68,9 @@ def exported(results: Path, to: Path) -> bool:
         Whether a bundle was left out.
     """
     from membench.leaderboard.site.export import export as write_site
-    from membench.leaderboard.store.index import refresh
     from membench.leaderboard.store.store import Store
 
-    count = write_site(Store(results), to)
-    left_out = say_left_out(refresh(Store(results)))
-    typer.echo(f"wrote {to / 'index.html'} and {counted(count, 'run')}")
+    shown = write_site(Store(results), to)
+    left_out = say_left_out(shown)
+    typer.echo(f"wrote {to / 'index.html'} and {counted(len(shown.runs), 'run')}")
     return left_out

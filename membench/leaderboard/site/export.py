@@ -29,11 +29,11 @@ from membench.leaderboard.views.board.choices import divisions, tasks
 from membench.leaderboard.views.board.query import BoardQuery
 
 
-def export(store: Store, to: Path) -> int:
+def export(store: Store, to: Path) -> Index:
     """Write the whole site.
 
     Returns:
-        How many pages of runs it has.
+        What it shows: a page for each of its runs, and which folders are left out.
 
     Raises:
         RunStateError: `to` exists and is not an export.
@@ -49,11 +49,10 @@ def export(store: Store, to: Path) -> int:
     write_words(site, names)
     write_interactive(site, boards, names)
     ways = run_ways(site, names, {row.run_id for it in boards for row in compared_rows(it)})
-    runs = [str(run) for run in site.index.runs["run_id"]]
-    for run_id in runs:
-        write_run(site, run_id, ways)
+    for run_id in site.index.runs["run_id"]:
+        write_run(site, str(run_id), ways)
     copy_library(to)
-    return len(runs)
+    return site.index
 
 
 def choices(index: Index) -> Iterator[BoardQuery]:
