@@ -6,6 +6,7 @@ mistake is made here, so that it names keys and values and never a class of ours
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
@@ -31,6 +32,10 @@ KINDS = {
 """How a type is called, by the first word of pydantic's name for the mistake."""
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 """What pydantic calls a key that there is not."""
+PATTERN = "string_pattern_mismatch"
+"""What pydantic calls a text of another form; its sentence does not repeat the text."""
+SHOULD = re.compile(r"^\w+ should")
+"""How most of pydantic's sentences begin: `Input should be ...`, `List should have ...`."""
 MISTAKES = ("_type", "_parsing", "_from_float", "_attributes_type", "_exact_type")
 """How pydantic's names for a value of another type end."""
 
@@ -94,8 +99,8 @@ def problem_of(entry: Entry, model: Any) -> str:
         word = kind.removesuffix(ending)
         if word != kind and word in KINDS:
             return f"must be {KINDS[word]}, not {shown(entry['input'])}"
-    text = str(entry["msg"]).removeprefix("Value error, ")
-    return text.replace("Input should be", "must be").replace("Input should", "must")
+    text = SHOULD.sub("must", str(entry["msg"]).removeprefix("Value error, "))
+    return f"{text}, not {shown(entry['input'])}" if kind == PATTERN else text
 
 
 def shown(value: object) -> str:

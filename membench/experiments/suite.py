@@ -29,6 +29,7 @@ from pydantic import (
 from membench.adapters.registry import list_systems
 from membench.domain.errors import DataError, UnknownName, UsageError
 from membench.domain.labels import JsonObject, JsonView, Scalar
+from membench.domain.wrong_values import first_wrong
 from membench.experiments.metric_names import check_metric
 from membench.harness.spec import (
     NESTED,
@@ -95,10 +96,9 @@ def read_suite(path: Path) -> SuiteFile:
     """Read and check a suite file.
 
     Raises:
-        DataError: It cannot be read, is not YAML or of the wrong shape; names the place.
-        UnknownName: A setting that no run has, a metric that a task has not, a reference that is no
+        DataError: It cannot be read, is not YAML or of the wrong shape; it sets what no run has or
+            a value that no run takes, names a metric that a task has not or a reference that is no
             system.
-        UsageError: A setting with a value that no run takes.
     """
     try:
         loaded = yaml.safe_load(path.read_text())
@@ -110,13 +110,14 @@ def read_suite(path: Path) -> SuiteFile:
         raise DataError(path, place, "is not YAML", "Mend the file.") from None
     try:
         suite = SuiteFile.model_validate(loaded)
+        check_settings(suite)
+        cells(suite, Path())
+        check_names(suite)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("str"))
-        raise DataError(path, place, first["msg"], "See docs/suites.md.") from None
-    check_settings(suite)
-    cells(suite, Path())
-    check_names(suite)
+        wrong = first_wrong(error, SuiteFile)
+        raise DataError(path, wrong.place, wrong.problem, "See docs/suites.md.") from None
+    except (UnknownName, UsageError) as error:
+        raise DataError(path, "", error.problem, error.remedy) from None
     return suite
 
 
@@ -158,7 +159,7 @@ def grid_of(
     try:
         suite = SuiteFile(name=name, systems=list(systems), tasks=list(tasks), common=common)
     except ValidationError as error:
-        raise UsageError(f"--run-id {name}: {error.errors()[0]['msg']}") from None
+        raise UsageError(f"--run-id {name}: {first_wrong(error).problem}") from None
     cells(suite, Path())
     return suite
 

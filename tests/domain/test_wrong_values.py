@@ -24,6 +24,8 @@ class Sheet(BaseModel):
     prices: dict[str, Price] = {}
     price: Price | None = None
     note: str = ""
+    name: str = Field(default="a", pattern="^[a-z]+$")
+    tags: list[str] = Field(default=["a"], min_length=1)
 
     @field_validator("note")
     @classmethod
@@ -50,8 +52,10 @@ class Sheet(BaseModel):
         ({"price": {"prompt": -1}}, "price.prompt: must be greater than or equal to 0"),
         ({"note": "LOUD"}, "note: is shouted"),
         ({"note": 7}, "note: must be text, not 7"),
+        ({"name": "A b"}, "name: must match pattern '^[a-z]+$', not 'A b'"),
+        ({"tags": []}, "tags: must have at least 1 item after validation, not 0"),
         ("text", "must be a mapping of names to values, not 'text'"),
-        ({"zzz": 1}, "zzz: no such key; known: capabilities, k, note, price, prices"),
+        ({"zzz": 1}, "zzz: no such key; known: capabilities, k, name, note, price, prices, tags"),
     ],
 )
 def test_a_mistake_names_the_key_what_may_be_and_what_was_meant(given: Any, told: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from membench.domain.errors import UnknownName
+from membench.domain.errors import DataError, UnknownName
 from membench.experiments.metric_names import check_metric
 from membench.experiments.suite import read_suite
 from membench.tasks.registry import get_task, list_tasks
@@ -69,7 +69,7 @@ def test_a_suite_with_a_name_that_would_leave_a_column_empty_is_refused(
 ) -> None:
     file = tmp_path / "suite.yaml"
     file.write_text(SUITE + line)
-    with pytest.raises(UnknownName, match=nearest):
+    with pytest.raises(DataError, match=nearest):
         read_suite(file)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from records.summaries import summary_of
 
-from membench.domain.errors import DataError, UnknownName, UsageError
+from membench.domain.errors import DataError, UsageError
 from membench.experiments.suite import (
     SuiteFile,
     SuiteResult,
@@ -88,15 +88,15 @@ def test_single_parameters_can_vary() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: s", "systems: Field required"),
+        ("name: s", "systems: is missing"),
         ("name: s\nsystems: []\ntasks: [locomo]", "systems"),
-        ("name: a/b\nsystems: [x]\ntasks: [y]", "name"),
+        ("name: a/b\nsystems: [x]\ntasks: [y]", "name: must match pattern"),
         ("name: s\nsystems: [{set: {}}]\ntasks: [y]", "every mapping needs 'system'"),
         ("name: s\nsystems: [x]\ntasks: [y]\nrepeats: 0", "repeats"),
         ("name: s\nsystems: [x]\ntasks: [y]\ngrid: {k: []}", "grid.k has no values"),
-        ("name: s\nsystems: [x]\ntasks: [y]\nrepeat: 2", "repeat: Extra"),
+        ("name: s\nsystems: [x]\ntasks: [y]\nrepeat: 2", "did you mean 'repeats'?"),
         ("name: [", "line 1: is not YAML"),
-        ("- a list", "valid dictionary"),
+        ("- a list", "must be a mapping of names to values"),
     ],
 )
 def test_a_malformed_suite_names_the_place(tmp_path: Path, text: str, message: str) -> None:
@@ -111,7 +111,7 @@ def test_a_malformed_suite_names_the_place(tmp_path: Path, text: str, message: s
 )
 def test_a_setting_that_no_run_has_is_named(tmp_path: Path, extra: str) -> None:
     text = f"name: s\nsystems: [x]\ntasks: [y]\n{extra}"
-    with pytest.raises(UnknownName, match=r"unknown setting '.*' of a run"):
+    with pytest.raises(DataError, match=r"suite\.yaml: unknown setting '.*' of a run"):
         read_suite(write(tmp_path, text))
 
 
@@ -127,9 +127,9 @@ def test_a_setting_that_no_run_has_is_named(tmp_path: Path, extra: str) -> None:
     ],
 )
 def test_a_value_that_no_run_takes_is_named(tmp_path: Path, extra: str, message: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(DataError) as caught:
         read_suite(write(tmp_path, f"name: s\nsystems: [x]\ntasks: [y]\n{extra}"))
-    assert message in str(caught.value)
+    assert message in str(caught.value) and "suite.yaml: " in str(caught.value)
 
 
 def test_a_missing_suite_is_named(tmp_path: Path) -> None:
