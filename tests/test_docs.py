@@ -175,7 +175,14 @@ def prose(page: Path) -> str:
 
 
 FLAGS_OF_UV = {"--universal", "--no-emit-package"}
-FLAGS_OF_SERVERS = {"--served-model-name", "--max-model-len", "--api-key", "--alias", "--embedding"}
+FLAGS_OF_SERVERS = {
+    "--served-model-name",
+    "--max-model-len",
+    "--api-key",
+    "--alias",
+    "--embedding",
+    "--reranking",
+}
 COMMANDS = typer.main.get_command(app)
 
 

@@ -70,6 +70,7 @@ FLAGS: Mapping[str, Flag] = {
     "judge_votes": Flag(MODELS, "Votes per judgement.", default="1"),
     "memory_model": Flag(MODELS, "The system's own LLM."),
     "embedder": Flag(MODELS, "A local embedder (`membench models`), or a model name."),
+    "reranker": Flag(MODELS, "Scores texts for a question, for systems that rerank."),
     "model_set": Flag(
         MODELS, "Model setting: timeout_s=30, judge.temperature=0.", "[ROLE.]KEY=VALUE"
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
-from membench.domain.labels import JsonObject, Phase, Role
+from membench.domain.labels import SYSTEM_ROLES, JsonObject, Phase, Role
 from membench.experiments.recall_size import RecallSize, turns_assumed
 from membench.experiments.task_size import TaskSize
 from membench.experiments.traffic import AssumedTraffic, RoleTraffic, Traffic
@@ -20,6 +20,9 @@ from membench.llm.upstreams.local.entry import ModelSpeed
 from membench.metrics.numbers import counted
 from membench.records.usage import Usage
 
+CALLS_OF = {Role.EMBEDDER: "an embeddings call", Role.RERANKER: "a rerank call"}
+"""What calls of models that write nothing are called."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -28,7 +31,7 @@ class Pace:
     Attributes:
         first_token_s: Seconds until a model begins to answer.
         tokens_per_s: Output tokens per second of one call.
-        embedding_s: Seconds of an embeddings call.
+        embedding_s: Seconds of an embeddings or rerank call.
         answer_tokens: Output tokens of an answer.
         verdict_tokens: Output tokens of a verdict.
     """
@@ -222,7 +225,7 @@ def _rows(
 ) -> list[EstimateRow]:
     """A row for each model that the run has for the role: a judge may have others beside it."""
     each_s = run.pace.call_s(completion / calls if calls else 0)
-    if role == Role.EMBEDDER:
+    if role in prices.WITHOUT_REPLIES:
         each_s = run.pace.embedding_s
     usage = Usage(
         prompt_tokens=round(prompt),
@@ -270,7 +273,7 @@ def _system(
 ) -> list[EstimateRow]:
     """The rows of the system's own models."""
     rows = []
-    for role in (Role.MEMORY, Role.EMBEDDER):
+    for role in SYSTEM_ROLES:
         asked = traffic(role)
         rows += _rows(
             run,
@@ -325,7 +328,7 @@ def _assumptions(size: TaskSize, run: Setting) -> Iterator[str]:
         f"{counted(size.cases, 'case')}, {counted(size.turns, 'turn')}, "
         f"{counted(size.history_tokens, 'history token')} (counted)"
     )
-    if own := run.models.keys() & {Role.MEMORY, Role.EMBEDDER}:
+    if own := run.models.keys() & set(SYSTEM_ROLES):
         yield run.traffic.describe(own)
     chats = Role.MEMORY in own and run.traffic.asks_about_context
     if Role.READER in run.models or chats:
@@ -358,13 +361,14 @@ def _times(size: TaskSize, run: Setting) -> Iterator[str]:
     probed = [(role, spec, speed) for role, spec, speed in every if speed is not None]
     guessed = {role for role, _, speed in every if speed is None}
     pace = run.pace
-    if guessed - {Role.EMBEDDER}:
+    if guessed - prices.WITHOUT_REPLIES:
         yield (
             f"a {'chat call of any other model' if probed else 'chat call'} takes "
             f"{pace.first_token_s:g} s plus {1 / pace.tokens_per_s:g} s per output token"
         )
-    if Role.EMBEDDER in guessed:
-        yield f"an embeddings call takes {pace.embedding_s:g} s"
+    if wordless := sorted(guessed & prices.WITHOUT_REPLIES):
+        kinds = " or ".join(CALLS_OF[role] for role in wordless)
+        yield f"{kinds} takes {pace.embedding_s:g} s"
     if guessed:
         yield f"in flight at once: {', '.join(_in_flight(size, run, guessed))}"
     for role, spec, speed in probed:
@@ -377,7 +381,7 @@ def _times(size: TaskSize, run: Setting) -> Iterator[str]:
 
 def _in_flight(size: TaskSize, run: Setting, roles: Collection[Role]) -> Iterator[str]:
     """What bounds the calls of some roles."""
-    if {Role.MEMORY, Role.EMBEDDER} & set(roles):
+    if not set(SYSTEM_ROLES).isdisjoint(roles):
         yield f"{counted(run.lanes(size), 'call')} of the system (--concurrency)"
     read = {Role.READER: "answer", Role.JUDGE: "verdict"}
     if words := [f"{word}s" for role, word in read.items() if role in roles]:

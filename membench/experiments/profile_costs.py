@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from membench.domain.errors import UsageError
-from membench.domain.labels import Phase, Provenance, Role
+from membench.domain.labels import SYSTEM_ROLES, Phase, Provenance, Role
 from membench.energy.attribution.coefficients import Coefficients, Range, model_key, table
 from membench.experiments.profile import LengthProfile, Profile, RoleProfile
 from membench.harness.divisions import pinned_divisions
@@ -95,7 +95,7 @@ FIGURES = ("calls", "prompt_tokens", "embedding_tokens")
 
 def tables_growth(profile: Profile) -> Iterator[tuple[str, Growth]]:
     """Every growth there is, with words for it."""
-    for role in (Role.MEMORY, Role.EMBEDDER):
+    for role in SYSTEM_ROLES:
         for figure in FIGURES:
             words = figure.replace("_", " ")
             yield f"{role} {words} per turn", storing_growth(profile, role, figure)
@@ -158,7 +158,7 @@ def costs_by_model(profile: Profile, models: Sequence[str], gpu: str = GPU) -> l
 def dollars(profile: Profile, model: str) -> tuple[float, float] | None:
     """Of 1,000 turns and 1,000 questions; None where a model that is called has no known price.
 
-    The embedder is `priced_embedder`.
+    The embedder is `priced_embedder`; no division pins a reranker.
     """
     longest = profile.lengths[-1]
     storing = asking = 0.0
@@ -166,6 +166,7 @@ def dollars(profile: Profile, model: str) -> tuple[float, float] | None:
     prices = {
         Role.MEMORY: price_of(ModelSpec(model)),
         Role.EMBEDDER: None if embedder is None else price_of(embedder),
+        Role.RERANKER: None,
     }
     for role, price in prices.items():
         turns, questions = asked(longest, role, *STORING), asked(longest, role, Phase.RECALL)

@@ -87,6 +87,8 @@ class AssumedTraffic:
 
     def storing(self, size: TaskSize, role: Role) -> RoleTraffic:
         """Extraction calls, or embeddings of all turns, a call per session."""
+        if role == Role.RERANKER:
+            return RoleTraffic()
         if role == Role.EMBEDDER:
             calls = size.sessions if self.embeddings_per_turn else 0.0
             embedded = size.history_tokens * self.embeddings_per_turn
@@ -97,7 +99,9 @@ class AssumedTraffic:
         return RoleTraffic(chats, prompt, chats * self.completion_tokens)
 
     def asking(self, size: TaskSize, role: Role, context_tokens: float) -> RoleTraffic:
-        """Chat about what was recalled, or embeddings of queries."""
+        """Chat about what was recalled, its reranking once, or embeddings of queries."""
+        if role == Role.RERANKER:
+            return RoleTraffic(size.recalls, size.recalls * (QUERY_TOKENS + context_tokens))
         if role == Role.EMBEDDER:
             queries = size.recalls * self.embeddings_per_recall
             return RoleTraffic(queries, embedding_tokens=queries * QUERY_TOKENS)

@@ -30,6 +30,7 @@ FIELDS = {
     Role.JUDGE: "judge",
     Role.MEMORY: "memory_model",
     Role.EMBEDDER: "embedder",
+    Role.RERANKER: "reranker",
 }
 """Where a run's spec names the model of a role."""
 
@@ -125,7 +126,8 @@ def _checked_offline(spec: RunSpec) -> RunSpec:
         return spec
     raise UsageError(
         f"--division {OFFLINE}: reader '{spec.reader}', judge '{spec.judge}', memory model "
-        f"'{spec.memory_model}' and embedder '{spec.embedder}' do not all run without an LLM",
+        f"'{spec.memory_model}', embedder '{spec.embedder}' and reranker '{spec.reranker}' do not "
+        "all run without an LLM",
         f"Use a local reader and no models, or --division {OPEN}.",
     )
 
@@ -184,6 +186,7 @@ def is_offline(spec: RunSpec) -> bool:
         and spec.judge == "none"
         and spec.memory_model == "none"
         and not _needs_language_model(spec.embedder)
+        and spec.reranker == "none"
         and spec.prompts is None
     )
 

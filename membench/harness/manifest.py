@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from membench import __version__
-from membench.domain.labels import Role
+from membench.domain.labels import SYSTEM_ROLES
 from membench.harness.divisions import division_of, divisions_sha256
 from membench.harness.prepare import DatasetStats, ResolvedRun, judges
 from membench.harness.run_models import local_identities
@@ -205,7 +205,7 @@ def comparison_key(prepared: ResolvedRun, survey: DatasetStats) -> ComparisonKey
         local_models={
             seat: identity
             for seat, identity in local_identities(prepared).items()
-            if not seat.startswith((Role.MEMORY, Role.EMBEDDER))
+            if not seat.startswith(SYSTEM_ROLES)
         },
         cost=CostKey(
             hardware_class=hardware().kind,

@@ -113,6 +113,7 @@ class ResolvedRun:
         chosen = {
             Role.MEMORY: spec.memory_model,
             Role.EMBEDDER: spec.embedder,
+            Role.RERANKER: spec.reranker,
             Role.READER: choose_reader(spec.reader).model or "none",
         }
         needed = {role: name for role, name in chosen.items() if name != "none"}
@@ -278,8 +279,7 @@ def check_roles(spec: RunSpec, system: systems.SystemCard) -> None:
     Raises:
         UsageError: Names the flag of each, and what could be given.
     """
-    named = {Role.MEMORY: spec.memory_model, Role.EMBEDDER: spec.embedder}
-    lacking = [role for role in system.roles if named.get(role) == "none"]
+    lacking = [role for role in system.roles if getattr(spec, divisions.FIELDS[role]) == "none"]
     if not lacking:
         return
     what, each = ("a model", "role") if len(lacking) == 1 else ("models", "roles")

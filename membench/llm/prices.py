@@ -20,6 +20,8 @@ from membench.domain.labels import JsonView, Role
 from membench.llm.config import ModelSpec, Price
 from membench.records.usage import Usage
 
+WITHOUT_REPLIES = frozenset((Role.EMBEDDER, Role.RERANKER))
+"""Roles whose models write nothing."""
 ABOVE = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 """The map's name of what a prompt token costs in a call with a longer prompt than that."""
 
@@ -109,7 +111,7 @@ def unpriced(spec: ModelSpec, role: Role) -> Unpriced | None:
     """Why a role's model has no price, and what to do; None of a model that has one."""
     if price_of(spec) is not None:
         return None
-    parts = "prompt: P" if role == Role.EMBEDDER else "prompt: P, completion: C"
+    parts = "prompt: P" if role in WITHOUT_REPLIES else "prompt: P, completion: C"
     state = f"--model-set '{role}.price={{{parts}}}' (dollars per token)"
     unknown = f"the price of '{spec.model}' is unknown"
     if not price_map():
@@ -126,21 +128,23 @@ def unpriced(spec: ModelSpec, role: Role) -> Unpriced | None:
 def is_meant(price: Price | None, role: Role, spec: ModelSpec) -> bool:
     """Whether a price that was stated without naming a role is meant for a role's model.
 
-    Not for a model that runs here, which bills nobody, nor for an embedder that has a price of its
-    own: what was stated is what a language model's tokens cost.
+    Not for a model that runs here, which bills nobody, nor for an embedder or reranker that has a
+    price of its own: what was stated is what a language model's tokens cost.
     """
     if price is None or spec.is_local:
         return False
-    return role != Role.EMBEDDER or price_of(replace(spec, price=None)) is None
+    return role not in WITHOUT_REPLIES or price_of(replace(spec, price=None)) is None
 
 
 def tariff_of(entry: JsonView) -> Tariff | None:
     """An entry's price of text, by the length of the prompt.
 
     Returns:
-        None where the entry names no price by tokens, or the model is billed by the request too.
+        None where the entry names no price by tokens, or the model is billed by the request or, as
+        rerankers are, by the query too.
     """
-    if "input_cost_per_token" not in entry or "input_cost_per_request" in entry:
+    by_call = "input_cost_per_request" in entry or entry.get("input_cost_per_query")
+    if "input_cost_per_token" not in entry or by_call:
         return None
     limits = sorted(int(found[1]) for name in entry if (found := ABOVE.fullmatch(name)))
     tiers = ((1000 * limit, _price(entry, f"_above_{limit}k_tokens")) for limit in limits)

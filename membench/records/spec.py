@@ -29,6 +29,7 @@ class RunSpec:
         judge_votes: Votes per judgement; None for one.
         memory_model: Model of the system's own LLM calls, or `none`.
         embedder: `minilm`, `scripted`, a model name, or `none`.
+        reranker: `scripted`, a model name, or `none`.
         model_set: Settings that may change what a model says (`reader.temperature`, or
             `temperature` for every role); names as in `llm.config.ModelSpec`.
         seed: Drawn upon wherever something is random.
@@ -50,6 +51,7 @@ class RunSpec:
     judge_votes: int | None = None
     memory_model: str = "none"
     embedder: str = "none"
+    reranker: str = "none"
     model_set: JsonView = field(default_factory=dict)
     seed: int = 0
     errata: bool = False
@@ -57,8 +59,11 @@ class RunSpec:
     prompts: str | None = None
 
     def to_json(self) -> JsonObject:
-        """As stored in the manifest."""
-        return asdict(self)
+        """As stored in the manifest.
+
+        Without a reranker nothing is said of one: specs older than that role keep their hashes.
+        """
+        return {k: v for k, v in asdict(self).items() if (k, v) != ("reranker", "none")}
 
     @classmethod
     def from_json(cls, stored: JsonView) -> RunSpec:

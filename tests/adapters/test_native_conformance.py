@@ -58,6 +58,7 @@ MODES: list[tuple[str, dict[str, Any]]] = [
     ("atommem", {}),
     ("atommem", {"index": "bm25", "chunk_characters": 80}),
     ("mem1", {}),
+    ("cross-encoder", {}),
     ("need-gate", {}),
     ("need-gate", {"inner": "hema"}),
     ("steem", {}),

@@ -14,7 +14,7 @@ import pytest
 from membench.domain.errors import ProviderFault, Reason
 from membench.domain.labels import Phase, Role
 from membench.llm import openai_protocol, prices
-from membench.llm.config import GatewayConfig, ModelSpec
+from membench.llm.config import GatewayConfig, ModelSpec, Price
 from membench.llm.gateway import Gateway
 from membench.llm.phase_meter import GatewayPhaseMeter
 from membench.llm.upstreams.base import Reply, retry_after
@@ -211,9 +211,14 @@ class TestPrices:
         assert tariff is not None
         assert tariff.at(300_000).prompt > tariff.at(200_000).prompt > 0
 
-    def test_what_is_billed_by_the_request_has_no_price_by_tokens(self) -> None:
-        entry = {"input_cost_per_token": 0.0, "input_cost_per_request": 0.005}
+    @pytest.mark.parametrize("billed", ["request", "query"])
+    def test_what_is_billed_by_the_call_has_no_price_by_tokens(self, billed: str) -> None:
+        entry = {"input_cost_per_token": 0.0, f"input_cost_per_{billed}": 0.005}
         assert prices.tariff_of(entry) is None
+
+    def test_what_costs_nothing_by_the_query_has_its_price_by_tokens(self) -> None:
+        entry = {"input_cost_per_token": 2e-8, "input_cost_per_query": 0.0}
+        assert prices.tariff_of(entry) == prices.Tariff(Price(2e-8))
 
     def test_unknown_models_have_no_price_and_local_ones_bill_nobody(self) -> None:
         assert prices.price_of(ModelSpec("nobody-knows-me")) is None

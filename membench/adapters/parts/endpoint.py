@@ -27,10 +27,18 @@ _REASONS = {
     504: Reason.PROVIDER_TIMEOUT,
 }
 
-FLAGS = {Role.MEMORY: "--memory-model", Role.EMBEDDER: "--embedder"}
+FLAGS = {
+    Role.MEMORY: "--memory-model",
+    Role.EMBEDDER: "--embedder",
+    Role.RERANKER: "--reranker",
+}
 """How a run names the model of a role."""
 
-_ARTICLES = {Role.MEMORY: "a memory model", Role.EMBEDDER: "an embedder"}
+_ARTICLES = {
+    Role.MEMORY: "a memory model",
+    Role.EMBEDDER: "an embedder",
+    Role.RERANKER: "a reranker",
+}
 
 
 class Endpoint:

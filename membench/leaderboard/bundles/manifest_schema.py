@@ -83,6 +83,7 @@ class SpecEntry(StrictModel):
     judge_votes: Count | None
     memory_model: ShortText
     embedder: ShortText
+    reranker: ShortText = "none"
     model_set: PlainJson = {}
     seed: StrictInt
     errata: bool

@@ -20,7 +20,7 @@ from membench.records.manifest import Manifest
 from membench.records.spec import RunSpec
 from membench.records.summary import Summary
 
-NAMING_MODELS = ("reader", "judge", "memory_model", "embedder")
+NAMING_MODELS = ("reader", "judge", "memory_model", "embedder", "reranker")
 """Fields of a spec that may name a file of this machine."""
 
 TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
@@ -33,7 +33,7 @@ def manifest(run: Manifest) -> JsonObject:
     spec = dict(kept["spec"])
     if "/" in run.spec.system:
         spec["system"] = kept["system"]["name"]
-    spec |= {name: public_name(spec[name]) for name in NAMING_MODELS}
+    spec |= {name: public_name(spec[name]) for name in NAMING_MODELS if name in spec}
     folders = dict.fromkeys(folder_parameters(run.system.name), WITHHELD)
     spec["set"] = spec["set"] | {n: v for n, v in folders.items() if n in spec["set"]}
     kept["system"] = kept["system"] | {"parameters": kept["system"]["parameters"] | folders}

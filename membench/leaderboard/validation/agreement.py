@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from membench.adapters.registry import list_systems
 from membench.domain.errors import UserError
-from membench.domain.labels import JsonObject, JsonView, Role
+from membench.domain.labels import SYSTEM_ROLES, JsonObject, JsonView
 from membench.harness.divisions import division_of, pinned
 from membench.harness.manifest import judge_prompts_sha256
 from membench.leaderboard.bundles import (
@@ -61,8 +61,9 @@ def spec_findings(manifest: JsonObject) -> Iterator[Finding]:
 def answering(manifest: JsonView) -> JsonObject:
     """The local models that answer or judge: scores depend on what they are."""
     models = manifest.get("local_models", {})
-    own = (Role.MEMORY, Role.EMBEDDER)
-    return {seat: identity for seat, identity in models.items() if not seat.startswith(own)}
+    return {
+        seat: identity for seat, identity in models.items() if not seat.startswith(SYSTEM_ROLES)
+    }
 
 
 def division_problem(division: str, spec: RunSpec) -> str | None:

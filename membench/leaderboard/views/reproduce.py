@@ -9,12 +9,12 @@ from membench.domain.labels import JsonView
 from membench.records.manifest import Manifest
 from membench.records.spec import RunSpec
 
-PINNED = ("reader", "judge", "judge_votes", "embedder", "token_budget", "prompts")
+PINNED = ("reader", "judge", "judge_votes", "embedder", "reranker", "token_budget", "prompts")
 """What a named division fixes: naming the division says it."""
 
 DETERMINING = (
     "system", "task", "split", "limit", "k", "token_budget", "reader", "judge", "judge_votes",
-    "memory_model", "embedder", "seed", "division",
+    "memory_model", "embedder", "reranker", "seed", "division",
 )  # fmt: skip
 """Fields of a spec that have a flag of their own name."""
 
