@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,6 +31,8 @@ LONGEST_TEXT = 2000
 """Characters of a prompt or a reply that a terminal shows; `--json` gives all."""
 
 
+FEW_SOURCES = 5
+"""Source turns of a memory that are all named."""
 LONGEST_ERROR = 600
 """Characters of an error that a terminal shows: more than any that is recorded."""
 
@@ -156,7 +159,7 @@ def print_entry(entry: JsonObject) -> None:
         say(f"  error     {shortened(error, LONGEST_ERROR)}")
     for memory in entry["recalled"]:
         mark = "*" if memory["evidence"] else " "
-        sources = ", ".join(memory["sources"]) or "no source"
+        sources = named_sources(memory["sources"], entry["evidence"])
         say(f"   {mark}{memory['rank']:>3}  [{sources}]  {shortened(memory['text'])}")
     for row in entry["scores"]:
         say(f"  {row['status']}" + failure(row["reason"]))
@@ -164,6 +167,15 @@ def print_entry(entry: JsonObject) -> None:
             say(f"    {name:<36} {'-' if value is None else format(value, '.3f')}")
     if "calls" in entry:
         print_calls(entry["calls"], entry["calls_note"])
+
+
+def named_sources(sources: Sequence[str], evidence: Collection[str]) -> str:
+    """Source turns in a line: all of a few; of many the first, the last and what is evidence."""
+    if len(sources) <= FEW_SOURCES:
+        return ", ".join(sources) or "no source"
+    of_them = [source for source in sources if source in evidence]
+    held = f", with {', '.join(of_them)}" if of_them else ""
+    return f"{sources[0]} ... {sources[-1]}, {len(sources)} turns{held}"
 
 
 def print_calls(calls: list[JsonObject], note: str) -> None:
