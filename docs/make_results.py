@@ -287,6 +287,14 @@ TABLES = (
         {"reader": reader, "histories": histories, **OF_MEMORY_MODEL},
         of_memory_model=True,
     ),
+    Table(
+        "results of small-local's memory model on one history",
+        LOCAL_MODELS,
+        (Group("synthetic", "mini", "small-local", subset=True),),
+        {"memory.recall": "facts stored", "evidence.turn.recall@10": "evidence recall@10"},
+        OF_MEMORY_MODEL,
+        of_memory_model=True,
+    ),
 )
 
 

@@ -22,9 +22,10 @@ from membench.adapters.registry import (
 from membench.domain.case import CaseInfo
 from membench.domain.labels import Role
 from membench.domain.system import ModelEndpoint, Query, SystemContext
+from membench.llm.upstreams.scripted import Json, ReplyRule, Request
 from membench.testing.conformance import render
 from membench.testing.histories import TALK, session
-from membench.testing.package_rules import RULES
+from membench.testing.package_rules import RULES, contains, said
 from membench.testing.packages import check_package
 from membench.testing.scripted import ScriptedServer
 from membench.testing.stored import read_stored
@@ -141,6 +142,33 @@ def test_of_sessions_without_dates_mem0_shows_its_model_the_messages_of_the_last
         *_, asked = (request.last for request in server.requests if "messages" in request.body)
         shown = asked.partition("## Last k Messages")[2].partition("## ")[0]
         assert [text in shown for text in told] == [False, True, False]
+
+
+@pytest.mark.packages
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_mem0s_model_copies_from_an_earlier_session_is_of_the_turn_that_said_it(
+    tmp_path: Path,
+) -> None:
+    card = get_card("mem0")
+    ensure_or_skip(card)
+
+    def copied(request: Request) -> Json:
+        shown = request.last.partition("## Last k Messages")[2].partition("## New Messages")[0]
+        lines = said(shown) or ["Ines likes shelves"]
+        return Json({"memory": [{"id": str(n), "text": line} for n, line in enumerate(lines)]})
+
+    with ScriptedServer([ReplyRule(contains("## New Messages"), copied)]) as server:
+        endpoint = ModelEndpoint(server.base_url, "key", "scripted")
+        models = {Role.MEMORY: endpoint, Role.EMBEDDER: endpoint}
+        context = SystemContext(checked_parameters(card, {}), 0, tmp_path, count_tokens, models)
+        with closing(create(card, context)) as system:
+            system.reset(CaseInfo("case", "test", ("Ines", "Tom")))
+            system.ingest(session("case", 0, (("Ines", "The lamp is red."), ("Tom", "Fine."))))
+            system.ingest(session("case", 1, (("Ines", "The sofa is blue."), ("Tom", "Good."))))
+            sources = {memory.text: memory.sources for memory in system.memories()}
+    assert sources["Ines likes shelves"] == ("case/0/0", "case/0/1")
+    assert sources["Ines: The lamp is red."] == ("case/0/0",)
 
 
 @pytest.mark.parametrize("card", PACKAGES, ids=lambda card: card.name)

@@ -40,6 +40,7 @@ class System:
         self._case = case.id
         self._sessions: dict[str, Session] = {}
         self._places: dict[str, int] = {}
+        self._said: dict[str, tuple[str, ...]] = {}
         self._now = UNDATED
         with dataset_clock(self._now):
             self._memory = self._new(self._config())
@@ -55,6 +56,8 @@ class System:
         # The package keeps its last messages by time alone: of one date, it would keep the oldest.
         now = self._now + timedelta(microseconds=len(self._sessions))
         self._sessions[session.id] = session
+        for turn in session.turns:
+            self._said[spoken(turn)] = (*self._said.get(spoken(turn), ()), turn.id)
         with dataset_clock(now, stands_still=True):
             reply = self._memory.add(messages, user_id=self._case, metadata={"session": session.id})
         for result in reply["results"]:
@@ -93,11 +96,17 @@ class System:
         return MemoryChange(KINDS[result["event"]], memory)
 
     def _memory_of(self, result: JsonObject) -> Memory:
-        """A fact; its sources are all turns of the session whose `add` stored it."""
+        """A fact; its sources are all turns of the session whose `add` stored it.
+
+        The package shows its model the last messages of earlier sessions as well: what a model
+        copies from there is of the turns that said it.
+        """
         session = self._sessions[result["metadata"]["session"]]
+        turns = tuple(turn.id for turn in session.turns)
+        said = self._said.get(result["memory"], turns)
         return Memory(
             result["memory"],
-            tuple(turn.id for turn in session.turns),
+            said if set(turns).isdisjoint(said) else turns,
             session.time,
             result.get("score"),
             result["id"],
