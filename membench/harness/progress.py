@@ -23,7 +23,7 @@ class Progress(Protocol):
         """So many units were done before the stage began."""
 
     def at(self, place: str) -> None:
-        """What is at work just now (a phase and a case); told again while it lasts."""
+        """What was done last (a phase of a case); told again while the next thing lasts."""
 
     def note(self, message: str) -> None:
         """Something worth a line: a warning, a retry, a choice that was made."""

@@ -36,10 +36,10 @@ def test_off_a_terminal_a_line_every_thirty_seconds_says_where_a_stage_is(capsys
     progress.advance(5)
     assert capsys.readouterr().err == ""
     clock.now = 40.0
-    progress.at("ingest, case ab")
-    progress.at("ingest, case ab")
+    progress.at("last ingest of case ab")
+    progress.at("last ingest of case ab")
     assert capsys.readouterr().err == (
-        "play: 5 of 100 events, 8.0 s each, about 13 min left, ingest, case ab\n"
+        "play: 5 of 100 events, 8.0 s each, about 13 min left, last ingest of case ab\n"
     )
 
 
@@ -91,12 +91,12 @@ def test_on_a_terminal_a_stage_that_had_nothing_to_do_leaves_no_bar(found, done,
 
 
 def test_quiet_tells_nothing_and_verbose_every_place_once(capsys):
-    for level, said in (("quiet", ""), ("verbose", "play: ingest, case a\n")):
+    for level, said in (("quiet", ""), ("verbose", "play: last ingest of case a\n")):
         set_verbosity(level)
         progress = TerminalProgress(Clock())
         progress.stage("play", 1, "events")
-        progress.at("ingest, case a")
-        progress.at("ingest, case a")
+        progress.at("last ingest of case a")
+        progress.at("last ingest of case a")
         assert capsys.readouterr().err == said
 
 
@@ -144,7 +144,7 @@ def test_records_count_as_they_are_appended_and_what_was_there_does_not(tmp_path
         journal.flush()
         followed.look()
     assert progress.done == 2
-    assert progress.places[-1] == "ingest, case a"
+    assert progress.places[-1] == "last ingest of case a"
 
 
 def test_a_run_keeps_a_log_of_stages_and_notes(tmp_path):

@@ -21,7 +21,8 @@ class FollowedJournal:
 
     Args:
         file: `play.jsonl`, which need not exist yet.
-        progress: Told of each event, and which phase of which case it belonged to.
+        progress: Told of each event, and which phase of which case it belonged to; what a lane
+            does next is known when it is done.
     """
 
     def __init__(self, file: Path, progress: Progress) -> None:
@@ -73,5 +74,5 @@ class FollowedJournal:
             return False
         if not isinstance(record, dict) or "event" not in record:
             return False
-        self._place = f"{record.get('phase')}, case {record.get('case')}"
+        self._place = f"last {record.get('phase')} of case {record.get('case')}"
         return True
