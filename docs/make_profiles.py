@@ -3,10 +3,13 @@
 Usage: python docs/make_profiles.py
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
+from membench.adapters.registry import get_card
 from membench.domain.labels import Phase, Role
 from membench.experiments.estimate import RunEstimate, Setting, estimate
 from membench.experiments.profile import Profile, read
@@ -18,10 +21,13 @@ from membench.experiments.profile_costs import (
     costs_by_model,
     storing_growth,
 )
-from membench.experiments.task_size import TaskSize
-from membench.experiments.traffic import ProfiledTraffic
+from membench.experiments.task_size import TaskSize, size_of
+from membench.experiments.traffic import ProfiledTraffic, profiled
+from membench.harness.prepare import prepare
 from membench.llm.config import ModelSpec
 from membench.metrics.growth import Growth
+from membench.records.manifest import Manifest
+from membench.records.spec import ExecOptions, RunSpec
 
 ROOT = Path(__file__).parents[1]
 STORED = ROOT / "results" / "profiles"
@@ -52,6 +58,17 @@ WHOLE = (
     "tokens out",
     "embedded tokens",
     "USD",
+)
+MEASURED = (
+    "system",
+    "model",
+    "histories",
+    "calls, predicted",
+    "measured",
+    "tokens in, predicted",
+    "measured",
+    "tokens out, predicted",
+    "measured",
 )
 MACHINE = (
     "system",
@@ -84,6 +101,9 @@ def tables() -> Iterator[str]:
     yield "**LoCoMo, estimated**: all ten conversations stored and all 1,986 questions recalled,"
     yield f"with {MODELS[0]}; the embedder's dollars are not in it\n"
     yield from table(WHOLE, (whole(made) for made in sorted(asking, key=locomo_usd)))
+    yield "**Predicted and measured**: what `plan` takes from a profile for `synthetic`,"
+    yield "and what the system then asked of a model that runs here (in that model's own tokens)\n"
+    yield from table(MEASURED, measured_rows())
     yield "**Dollars, estimated**: of 1,000 turns stored / 1,000 questions recalled\n"
     yield from table(("system", *MODELS[:2]), priced(costs, usd))
     yield "**Joules, estimated**: of 1,000 turns stored, central value and range\n"
@@ -154,6 +174,33 @@ def whole(made: Profile) -> list[str]:
         sum(row.embedding_tokens for row in plan.rows),
     )
     return [made.system, *(f"{number:,}" for number in sums), f"{locomo_usd(made):,.2f}"]
+
+
+def measured_rows() -> Iterator[list[str]]:
+    """Published rows on `synthetic` whose system asked a model of its own and has a profile."""
+    for folder in sorted((ROOT / "results" / "synthetic").iterdir()):
+        manifest = Manifest.from_json(json.loads((folder / "manifest.json").read_bytes()))
+        spec, system = manifest.spec, manifest.system
+        traffic = profiled(get_card(system.name), dict(system.parameters))
+        usage = json.loads((folder / "summary.json").read_bytes())["usage"]
+        asked = [phase["roles"].get(Role.MEMORY, {}) for phase in usage.values()]
+        if traffic is None or not any(role.get("calls") for role in asked):
+            continue
+        predicted = traffic.storing(synthetic_size(spec.limit), Role.MEMORY)
+        recalls = traffic.asking(synthetic_size(spec.limit), Role.MEMORY, 0.0)
+        cells = [system.name, spec.memory_model, str(synthetic_size(spec.limit).cases)]
+        for figure in ("calls", "prompt_tokens", "completion_tokens"):
+            cells.append(f"{getattr(predicted, figure) + getattr(recalls, figure):,.0f}")
+            cells.append(f"{sum(role.get(figure, 0) for role in asked):,}")
+        yield cells
+
+
+@cache
+def synthetic_size(limit: int | None) -> TaskSize:
+    """The first histories of `synthetic`, counted."""
+    spec = RunSpec("none", "synthetic", split="mini", limit=limit)
+    prepared = prepare(spec, ExecOptions())
+    return size_of(prepared.task, prepared.cases())
 
 
 def locomo_usd(made: Profile) -> float:

@@ -163,17 +163,23 @@ class ProfiledTraffic:
         )
 
     def asking(self, size: TaskSize, role: Role, context_tokens: float) -> RoleTraffic:
-        """As after a history of the mean length, or the longest that was measured."""
+        """As after a history of the mean length.
+
+        Beyond the longest that was measured it goes on as between the last two: what a question
+        costs has levelled off there, or grows on with the history.
+        """
         lengths = self.profile.lengths
         turns = size.turns / max(1, size.cases)
         measured = [each.turns for each in lengths]
+        beyond = max(0.0, turns - measured[-1]) / (measured[-1] - measured[-2])
         means = {}
         for figure in FIGURES:
             each_cost = [
                 getattr(asked(each, role, Phase.RECALL), figure) / each.questions
                 for each in lengths
             ]
-            means[figure] = float(np.interp(turns, measured, each_cost))
+            more = max(0.0, each_cost[-1] - each_cost[-2]) * beyond
+            means[figure] = float(np.interp(turns, measured, each_cost)) + more
         return _scaled(RoleTraffic(**means), size.recalls)
 
     @property

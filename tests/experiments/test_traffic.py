@@ -75,7 +75,15 @@ def test_a_question_costs_what_it_cost_after_a_history_of_that_length() -> None:
     assert known.asking(size(80), Role.MEMORY, 0.0).calls == pytest.approx(7 * 2)
     assert known.asking(size(80), Role.MEMORY, 0.0).prompt_tokens == pytest.approx(7 * 40)
     beyond = known.asking(size(1000), Role.MEMORY, 0.0)
-    assert beyond.prompt_tokens == pytest.approx(7 * 80)
+    assert beyond.prompt_tokens == pytest.approx(7 * 500)  # read again for each question
+    assert beyond.calls == pytest.approx(7 * 2)
+
+
+def test_a_question_whose_cost_has_levelled_off_stays_there_beyond_the_profile() -> None:
+    made = profile()
+    lengths = (*made.lengths[:-1], replace(length(160, 5.0), phases=made.lengths[-2].phases))
+    asks = ProfiledTraffic(replace(made, lengths=lengths)).asking(size(1000), Role.MEMORY, 0.0)
+    assert asks.prompt_tokens == pytest.approx(7 * 40)
 
 
 CONVERSATION = TaskSize(cases=1, sessions=19, turns=419, history_tokens=13_540, recalls=199)
