@@ -5,8 +5,8 @@ can read. The gateway sees that, whatever the system makes of it:
 
     cut         the reply ended at its output limit, in the middle of what it was saying
     empty       no text, and no tool call
-    unparsable  no JSON where the request asked for JSON, no tool call where it asked for one, or
-                a tool call whose arguments are no JSON
+    unparsable  no JSON where the request asked for JSON, no tool call where it asked for one, a
+                tool call whose arguments are no JSON, or one that is written out as text
 
 Everything is pure.
 """
@@ -26,6 +26,9 @@ Kind = Literal["cut", "empty", "unparsable"]
 
 FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
 """JSON in a code block: most packages take the block away, so it can be read."""
+
+WRITTEN_CALL = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```|<tool_call>(.*?)</tool_call>", re.DOTALL)
+"""Where a model that has not learned a server's form of a tool call puts its JSON."""
 
 FORCED = frozenset({"required", "any"})
 """Values of `tool_choice` that leave no choice; one that names a function does not either."""
@@ -94,7 +97,7 @@ def _kind(request: Mapping[str, Any], output: Output) -> Kind | None:
         return "empty"
     if output.arguments:
         return None if all(map(is_json, output.arguments)) else "unparsable"
-    if wants_call(request):
+    if wants_call(request) or writes_call(request, output.text):
         return "unparsable"
     return None if not wants_json(request) or is_json(output.text) else "unparsable"
 
@@ -103,6 +106,24 @@ def wants_call(request: Mapping[str, Any]) -> bool:
     """Whether a request asks for a tool call and for nothing else."""
     choice = request.get("tool_choice")
     return choice in FORCED if isinstance(choice, str) else isinstance(choice, Mapping)
+
+
+def writes_call(request: Mapping[str, Any], text: str) -> bool:
+    """Whether a reply writes out as text a call of a tool that was offered: no client sees it."""
+    names = [function.get("name") for function in openai_protocol.functions_of(request)]
+    if not names:
+        return False
+    blocks = ["".join(found) for found in WRITTEN_CALL.findall(text)] or [text]
+    return any(_names_one(block, names) for block in blocks)
+
+
+def _names_one(block: str, names: Sequence[object]) -> bool:
+    try:
+        value = orjson.loads(block)
+    except ValueError:
+        return False
+    calls = value if isinstance(value, list) else [value]
+    return any(isinstance(call, dict) and call.get("name") in names for call in calls)
 
 
 def wants_json(request: Mapping[str, Any]) -> bool:

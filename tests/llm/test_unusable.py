@@ -14,6 +14,9 @@ JSON_OBJECT = {"response_format": {"type": "json_object"}}
 SCHEMA = {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}}
 FORCED = {"tools": [{"type": "function", "function": {"name": "keep"}}], "tool_choice": "required"}
 
+OFFERED = FORCED | {"tool_choice": "auto"}
+CALL = '{"name": "keep", "arguments": {"text": "Ana has a dog"}}'
+
 
 def said(content: str | None, finish: str = "stop", *arguments: str) -> dict[str, Any]:
     calls = [{"type": "function", "function": {"name": "keep", "arguments": a}} for a in arguments]
@@ -38,6 +41,13 @@ def said(content: str | None, finish: str = "stop", *arguments: str) -> dict[str
         (FORCED, said(None, "tool_calls", '{"text": "Ana'), "unparsable"),
         (FORCED | {"tool_choice": "auto"}, said("I keep nothing."), None),
         (FORCED | {"tool_choice": {"type": "function"}}, said("Nothing."), "unparsable"),
+        (OFFERED, said(f"```json\n{CALL}\n```"), "unparsable"),
+        (OFFERED, said(f"I keep that.\n<tool_call>\n{CALL}\n</tool_call>"), "unparsable"),
+        (OFFERED, said(CALL), "unparsable"),
+        (OFFERED, said(f"[{CALL}, {CALL}]"), "unparsable"),
+        (OFFERED, said('{"name": "forget", "arguments": {}}'), None),
+        (OFFERED, said('[["keep"], {"name": ["keep"]}]'), None),
+        ({}, said(CALL), None),
     ],
 )
 def test_a_reply_is_judged_by_what_the_request_asked_for(
