@@ -208,7 +208,7 @@ class Table:
         metrics: Metric -> heading.
         columns: Heading -> cell, behind the metrics.
         of_memory_model: Whether it shows the rows whose system called a model of its own, in every
-            configuration, or the best row of each of the other systems.
+            configuration, or the best row of each of the other systems; None shows all rows.
     """
 
     mark: str
@@ -216,7 +216,7 @@ class Table:
     groups: tuple[Group, ...]
     metrics: dict[str, str]
     columns: Mapping[str, Column]
-    of_memory_model: bool = False
+    of_memory_model: bool | None = False
 
     def place(self) -> re.Pattern[str]:
         """Where it stands: behind its comment, up to the next empty line."""
@@ -229,9 +229,9 @@ class Table:
             run
             for group in self.groups
             for run in group.runs
-            if has_memory_model([run]) == self.of_memory_model
+            if self.of_memory_model in (None, has_memory_model([run]))
         ]
-        shown = runs if self.of_memory_model else best_of_each(runs)
+        shown = best_of_each(runs) if self.of_memory_model is False else runs
         return table(shown, self.metrics, self.columns)
 
 
@@ -288,10 +288,26 @@ TABLES = (
         of_memory_model=True,
     ),
     Table(
-        "results of small-local's memory model on one history",
+        "results of small-local",
+        LOCAL_MODELS,
+        (Group("synthetic", "mini", "small-local"),),
+        {
+            "accuracy": "accuracy",
+            "evidence.turn.recall@10": "evidence recall@10",
+            "memory.recall": "facts stored",
+        },
+        {**PER_QUESTION, **OF_MEMORY_MODEL},
+        of_memory_model=None,
+    ),
+    Table(
+        "results of small-local on one history",
         LOCAL_MODELS,
         (Group("synthetic", "mini", "small-local", subset=True),),
-        {"memory.recall": "facts stored", "evidence.turn.recall@10": "evidence recall@10"},
+        {
+            "memory.recall": "facts stored",
+            "memory.invented": "sessions with something invented",
+            "evidence.turn.recall@10": "evidence recall@10",
+        },
         OF_MEMORY_MODEL,
         of_memory_model=True,
     ),
