@@ -9,7 +9,7 @@ from native import playing, talk
 
 from membench.adapters.registry import get_card
 from membench.domain.errors import ProviderFault, Reason, UsageError
-from membench.domain.system import Query
+from membench.domain.system import Memory, Query
 from membench.harness.divisions import division_of
 from membench.harness.prepare import check_roles
 from membench.llm.upstreams.scripted import ReplyRule, Request
@@ -78,6 +78,15 @@ def test_candidates_are_bounded_and_long_texts_cut(tmp_path: Path) -> None:
         (body,) = sent(server)
         assert len(body["documents"]) == 2
         assert all(system.count_tokens(text) <= 16 for text in body["documents"])
+
+
+def test_a_blank_memory_is_not_sent_and_comes_last_without_a_score(tmp_path: Path) -> None:
+    with playing("cross-encoder", tmp_path, inner="recent") as (system, server):
+        system.inner.recall = lambda _: [Memory(" "), Memory("Ann: tea")]
+        found = system.recall(Query("Who drank tea?", 5))
+    assert [memory.text for memory in found] == ["Ann: tea", " "]
+    assert found[1].score is None
+    assert [body["documents"] for body in sent(server)] == [["Ann: tea"]]
 
 
 def test_an_empty_store_asks_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ cheaper search has found.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from membench.adapters.parts.budget import cut
@@ -30,9 +31,11 @@ class CrossEncoder(Controller):
             return []
         scores = self.reranker.scores(query.text, [memory.text for memory in candidates])
         rated = sorted(zip(candidates, scores, strict=True), key=lambda pair: -pair[1])
-        return cut(
-            (replace(memory, score=score) for memory, score in rated), query, self.count_tokens
+        ranked = (
+            replace(memory, score=score if math.isfinite(score) else None)
+            for memory, score in rated
         )
+        return cut(ranked, query, self.count_tokens)
 
     def close(self) -> None:
         """Close both."""
