@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -92,6 +93,23 @@ def test_every_task_has_a_report_that_names_its_metrics_for_people(
 def test_the_published_rows_have_a_site(published: Path, tmp_path: Path) -> None:
     rows = list(published.glob("*/*/manifest.json"))
     assert len(export(Store(published), tmp_path / "site").runs) == len(rows) > 1
+
+
+@pytest.mark.parametrize("cases", [1, 2])
+def test_rows_of_too_few_cases_differ_without_an_interval_or_a_test(
+    tmp_path: Path, cases: int
+) -> None:
+    write_store(tmp_path / "store", BoardPlan(runs=4, questions=10, cases=cases, systems=4))
+    out = tmp_path / "site"
+    export(Store(tmp_path / "store"), out)
+    found = [
+        pair
+        for file in (out / "data" / "boards").glob("*.js")
+        for pair in json.loads(file.read_text().partition(" = ")[2].rstrip(";\n"))["pairs"]
+    ]
+    assert found
+    assert all(isinstance(pair["value"], float) for pair in found)
+    assert {(pair["low"], pair["high"], pair["p"]) for pair in found} == {(None, None, None)}
 
 
 def test_a_cell_leads_where_another_column_says() -> None:

@@ -32,6 +32,9 @@ from membench.leaderboard.views.tables import cost_figure
 from membench.metrics.names import is_fraction
 from membench.records.costs import COSTS
 
+PairFigures = tuple[float, float | None, float | None, float | None]
+"""Difference, the ends of its interval, p; None where the cases are too few."""
+
 MOST_ROWS = 60
 """Rows of a board that can be compared with each other in an export."""
 
@@ -99,30 +102,46 @@ def category_scores(index: Index, run_id: str, metric: str) -> dict[str, float]:
 
 
 def pairs(index: Index, board: Board, rows: Sequence[BoardRow]) -> list[JsonObject]:
-    """Paired differences of rows over the same questions: first less second."""
-    import numpy as np
-    from scipy.special import stdtrit
+    """Paired differences of rows over the same questions: first less second.
 
+    Interval and p are None where the cases are too few, as in `paired.difference`.
+    """
     cells = cell_lookup(index, rows, (board.choice.metric,))
     paired = common_rows(rows, cells, board.choice.metric)
     if len(paired) < 2:
         return []
     table = score_table(paired, cells, board.choice)
     table = ScoreTable(-table.sums, table.counts) if board.choice.lower else table
-    first, second = np.array(list(combinations(range(len(paired)), 2))).T
+    chosen = list(combinations(range(len(paired)), 2))
+    if too_few(table):
+        means = table.means
+        figures = [untested(float(means[a] - means[b])) for a, b in chosen]
+    else:
+        figures = tested_pairs(table, chosen)
+    return [
+        {"a": paired[a].run_id, "b": paired[b].run_id}
+        | dict(zip(("value", "low", "high", "p"), found, strict=True))
+        for (a, b), found in zip(chosen, figures, strict=True)
+    ]
+
+
+def untested(value: float) -> PairFigures:
+    """A difference of which no more can be said."""
+    return value, None, None, None
+
+
+def tested_pairs(table: ScoreTable, chosen: Sequence[tuple[int, int]]) -> list[PairFigures]:
+    """Difference, 95 % interval and p of pairs of rows, where the cases are enough for them."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    first, second = np.array(chosen).T
     values, spreads = pair_differences(table, first, second)
     p = pair_tests(table, first, second)[1]
-    reach = None if too_few(table) else float(stdtrit(degrees_of(table), 0.975))
+    reach = float(stdtrit(degrees_of(table), 0.975))
     return [
-        {
-            "a": paired[a].run_id,
-            "b": paired[b].run_id,
-            "value": float(value),
-            "low": None if reach is None else float(value - reach * spread),
-            "high": None if reach is None else float(value + reach * spread),
-            "p": float(chance),
-        }
-        for a, b, value, spread, chance in zip(first, second, values, spreads, p, strict=True)
+        (float(value), float(value - reach * spread), float(value + reach * spread), float(chance))
+        for value, spread, chance in zip(values, spreads, p, strict=True)
     ]
 
 

@@ -244,9 +244,10 @@ function drawPair(place, board, a, b, pair) {
     const range = pair.low === null ? "too few cases for an interval"
       : `95 % interval [${signed(board)(pair.low)}, ${signed(board)(pair.high)}]`;
     const unit = board.fraction ? " points" : "";
-    const p = pair.p < 0.001 ? "< 0.001" : pair.p.toFixed(3);
+    const p = pair.p === null ? "" : `; p ${pair.p < 0.001 ? "< 0.001" : pair.p.toFixed(3)}`;
+    const how = pair.p === null ? "paired by question" : "paired by question, t over cases, not adjusted";
     place.append(element("p",
-      `Difference ${signed(board)(pair.value)}${unit}, ${range}; p ${p} (paired by question, t over cases, not adjusted).`,
+      `Difference ${signed(board)(pair.value)}${unit}, ${range}${p} (${how}).`,
       { class: "finding" }));
   } else {
     place.append(element("p", "These two rows do not rest on the same questions: there is no paired difference."));
