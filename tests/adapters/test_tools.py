@@ -70,6 +70,30 @@ def test_calls_between_tags_are_read_in_order_and_the_words_around_them_stay() -
     assert '"name":"store_text"' in request.text
 
 
+BARE = '{"name": "store_text", "arguments": {"place": "here"}}'
+
+
+@pytest.mark.parametrize(
+    ("reply", "calls"),
+    [
+        (f"```json\n{BARE}\n```", 1),
+        (f"I keep two things.\n```\n{BARE}\n```\n```json\n{BARE}\n```", 2),
+        (f"[{BARE}, {BARE}]", 2),
+        (BARE[:-2], 1),
+        ('```json\n{"name": "Ann", "arguments": {}}\n```', 0),
+        ("There is nothing to store_text.", 0),
+        ('["store_text"]', 0),
+        ('{"name": ["store_text"]}', 0),
+    ],
+)
+def test_json_that_names_a_tool_is_a_call_where_a_model_leaves_the_tags_out(
+    reply: str, calls: int
+) -> None:
+    said, model, _ = says(reply)
+    assert said.calls == (Store(place="here"),) * calls
+    assert (model.counts.empty, model.counts.repaired) == (int(not calls), calls)
+
+
 @pytest.mark.parametrize(
     ("reply", "counted"),
     [

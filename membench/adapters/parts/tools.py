@@ -1,15 +1,16 @@
 """Tools that a memory model calls: what it may call, and its calls read back as filled-in forms.
 
 Models that were trained with tools write their calls in one of two ways: in the protocol's own
-field, or as JSON between tags in what they say. Both are read. Nothing is asked twice: a reply that
-called nothing counts as empty, one without a usable call as unusable, and what then happens is the
-system's affair.
+field, or as JSON between tags in what they say. Both are read; where a reply has neither, JSON that
+names a tool is taken for a call as well, since small models leave the tags out. Nothing is asked
+twice: a reply that called nothing counts as empty, one without a usable call as unusable, and what
+then happens is the system's affair.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +29,7 @@ from membench.domain.labels import JsonObject
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 WRITTEN = re.compile(f"{OPEN}(.*?)(?:{CLOSE}|$)", re.DOTALL)
+FENCED = re.compile(r"```[a-zA-Z]*\s*\n(.*?)(?:```|$)", re.DOTALL)
 HOW = (
     f'To call a tool, write {OPEN}{{"name": "...", "arguments": {{...}}}}{CLOSE}; several calls '
     "may follow one another. The tools, as JSON schemas:"
@@ -92,6 +94,7 @@ class ToolModel(CountedModel):
         text = str(message.get("content") or "")
         tried = [_from_field(call) for call in message.get("tool_calls") or ()]
         tried += [parsed(written) for written in WRITTEN.findall(text)]
+        tried = tried or list(_bare_calls(text, tools))
         calls = [self._filled(value, mended, tools) for value, mended in tried]
         usable = tuple(call for call in calls if call is not None)
         self.counts.empty += bool(tools) and not tried
@@ -121,6 +124,15 @@ def offer(tool: type[Tool]) -> JsonObject:
     schema = tool.model_json_schema()
     named = {"name": tool.named, "description": schema.pop("description", "")}
     return {"type": "function", "function": {**named, "parameters": schema}}
+
+
+def _bare_calls(text: str, tools: Collection[str]) -> Iterator[tuple[object, bool]]:
+    """Calls that stand in code blocks, or are all that a reply says."""
+    for block in FENCED.findall(text) or [text]:
+        value, _ = parsed(block)
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, dict) and each.get("name") in [*tools]:
+                yield each, True
 
 
 def _from_field(call: object) -> tuple[object, bool]:
