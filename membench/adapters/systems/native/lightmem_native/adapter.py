@@ -71,14 +71,20 @@ class LightMem(ItemMemory):
             merged = segment(session, [turn for topic in topics for turn in topic.segment.turns])
             reply = self.model.ask(forms.FACTS, merged.numbered, forms.SourcedFacts)
             for each in reply.facts if reply else ():
-                known = 0 <= each.line < len(merged.turns)
-                self.model.counts.unknown += not known
-                source = segment(session, [merged.turns[each.line]]) if known else merged
-                self.add(source, each.fact)
+                turns = self._told_by(merged, each)
+                self.add(segment(session, turns) if turns else merged, each.fact)
         if reply is None:
             for topic in topics:
                 self.add(topic.segment)
         return []
+
+    def _told_by(self, merged: Segment, told: forms.SourcedFact) -> list[Turn]:
+        """The turns that a fact repeats word for word, else the one of its line; else none."""
+        if repeated := [turn for turn in merged.turns if turn.text == told.fact]:
+            return repeated
+        named = list(merged.turns[told.line : told.line + 1]) if told.line >= 0 else []
+        self.model.counts.unknown += not named
+        return named
 
     def _queues(self) -> dict[str, list[StoredItem]]:
         """For each item the later ones that are nearly the same, nearest first."""
