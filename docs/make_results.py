@@ -305,7 +305,7 @@ TABLES = (
         (Group("synthetic", "mini", "small-local", subset=True),),
         {
             "memory.recall": "facts stored",
-            "memory.invented": "sessions with something invented",
+            "memory.invented": "memories with something invented",
             "evidence.turn.recall@10": "evidence recall@10",
         },
         OF_MEMORY_MODEL,
