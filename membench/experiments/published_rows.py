@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from membench.domain.labels import Role
+from membench.harness.divisions import FIELDS
 from membench.harness.prepare import ResolvedRun
 from membench.records.manifest import Manifest
 from membench.records.summary import Summary
@@ -61,7 +62,7 @@ def fits(row: Manifest, prepared: ResolvedRun) -> bool:
     """Whether a row's recalls are those that the run would make."""
     spec, system = prepared.spec, prepared.system
     defaults = {name: card.default for name, card in system.parameters.items()}
-    own_model = Role.MEMORY not in system.roles or row.spec.memory_model == spec.memory_model
+    decisive = [FIELDS[role] for role in (Role.MEMORY, Role.RERANKER) if role in system.roles]
     return (
         not row.scripted
         and (row.system.name, row.system.version) == (system.name, system.version)
@@ -70,7 +71,7 @@ def fits(row: Manifest, prepared: ResolvedRun) -> bool:
         and dict(row.task.options) == dict(prepared.task.options)
         and row.comparison_key.k == prepared.k
         and row.spec.token_budget in (None, spec.token_budget)
-        and own_model
+        and all(getattr(row.spec, name) == getattr(spec, name) for name in decisive)
     )
 
 

@@ -15,11 +15,12 @@ from membench.adapters.registry import checked_parameters, get_card
 from membench.domain.errors import DataError, UsageError
 from membench.experiments.plan import plan_of, recall_of
 from membench.experiments.profile import read
-from membench.experiments.published_rows import RESULTS, row_of
+from membench.experiments.published_rows import RESULTS, fits, row_of
 from membench.experiments.recall_size import Recaller, RecallSize, recall_size
 from membench.experiments.task_size import TaskSize, size_of
 from membench.experiments.traffic import PROFILE_FOLDERS
 from membench.harness.prepare import ResolvedRun, prepare
+from membench.records.manifest import Manifest
 from membench.records.spec import ExecOptions, RunSpec
 
 SIZE = TaskSize(
@@ -147,6 +148,22 @@ def test_a_row_with_another_language_model_stored_something_else() -> None:
     other = asked("langmem", memory_model="openai/m", embedder="minilm")
     assert row_of(own, (RESULTS,)) is not None
     assert row_of(other, (RESULTS,)) is None
+
+
+def test_a_row_with_another_reranker_recalled_something_else() -> None:
+    measured = row_of(asked(), (RESULTS,))
+    assert measured is not None
+    folder = next(RESULTS.glob(f"*/{measured.run_id}"))
+    plain = Manifest.from_json(json.loads((folder / "manifest.json").read_bytes()))
+    run = asked("cross-encoder", reranker="openai/a")
+    system = replace(
+        plain.system, name="cross-encoder", version="1", parameters=dict(run.parameters)
+    )
+    rows = [
+        replace(plain, system=system, spec=replace(plain.spec, reranker=name))
+        for name in ("openai/a", "openai/b")
+    ]
+    assert [fits(row, run) for row in rows] == [True, False]
 
 
 def test_a_folder_that_is_no_row_is_passed_over(tmp_path: Path) -> None:
