@@ -81,8 +81,14 @@ def resolved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return resolve
 
 
+def role_of(section: dict[str, str]) -> Role:
+    """The role whose model a section is about."""
+    return Role.RERANKER if f"--{Role.RERANKER}" in section["block"] else Role.READER
+
+
 def test_every_provider_that_was_promised_has_a_section():
-    wanted = "vLLM Ollama llama.cpp LM_Studio OpenAI Anthropic Gemini OpenRouter Azure_OpenAI"
+    local, hosted = "vLLM Ollama llama.cpp A_reranker LM_Studio", "OpenAI Anthropic Gemini"
+    wanted = f"{local} {hosted} OpenRouter Azure_OpenAI"
     assert [section["name"].replace(" ", "_") for section in SECTIONS] == wanted.split()
 
 
@@ -109,20 +115,20 @@ def test_with_what_the_block_exports_the_run_may_start(section, resolved, monkey
 @each()
 def test_calls_go_where_the_section_says(section, resolved, tmp_path):
     seats = gateway_config(resolved(section), RunDir(tmp_path / "run")).seats()
-    reader = seats[Role.READER, 0]
-    upstream = upstream_for(reader)
+    model = seats[role_of(section), 0]
+    upstream = upstream_for(model)
     if section["key"] in (None, "OPENAI_API_KEY"):
         assert isinstance(upstream, HttpUpstream)
         assert upstream.base_url in (*section["block"].split(), "https://api.openai.com/v1")
     else:
         assert isinstance(upstream, LitellmUpstream)
-        assert upstream.model == reader.model
+        assert upstream.model == model.model
 
 
 @each()
 def test_the_plan_says_what_the_page_says_of_it(section, resolved):
     estimate = plan_of(resolved(section)).to_json()
-    rows = [row for row in estimate["rows"] if row["role"] == "reader"]
+    rows = [row for row in estimate["rows"] if row["role"] == role_of(section)]
     assert sum(row["calls"] for row in rows) == int(section["calls"])
     assert all((row["usd"] is not None) is (section["price"] == "priced") for row in rows)
 

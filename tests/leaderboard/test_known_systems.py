@@ -6,7 +6,6 @@ import pytest
 
 from membench.adapters.registry import built_in_systems, get_card
 from membench.domain.errors import UserError
-from membench.domain.labels import Role
 from membench.harness.manifest import system_entry
 from membench.harness.prepare import prepare
 from membench.leaderboard.validation.systems import system_findings
@@ -14,7 +13,7 @@ from membench.records.spec import ExecOptions, RunSpec
 
 pytestmark = pytest.mark.slow
 
-FIELDS = {Role.MEMORY: "memory_model", Role.EMBEDDER: "embedder"}
+FIELDS = ("memory_model", "embedder", "reranker")
 ASKED = {"http": {"url": "http://127.0.0.1:9"}, "chat_agent": {"url": "http://127.0.0.1:9/v1"}}
 ASKED |= {"mcp": {"command": "true"}, "memoryllm": {"code": ".", "weights": "."}}
 """Settings without which a system is not run."""
@@ -22,7 +21,7 @@ ASKED |= {"mcp": {"command": "true"}, "memoryllm": {"code": ".", "weights": "."}
 
 def published(name: str, settings: dict[str, object]) -> dict[str, object]:
     """The parts of a manifest that say which system was run, with a scripted model in each role."""
-    models = dict.fromkeys(FIELDS.values(), "scripted")
+    models = dict.fromkeys(FIELDS, "scripted")
     spec = RunSpec(name, "locomo", "sample", set=settings, **models)  # type: ignore[arg-type]
     prepared = prepare(spec, ExecOptions(energy="none"))
     entry = system_entry(prepared).to_json()
