@@ -181,14 +181,17 @@ def measured_rows() -> Iterator[list[str]]:
     for folder in sorted((ROOT / "results" / "synthetic").iterdir()):
         manifest = Manifest.from_json(json.loads((folder / "manifest.json").read_bytes()))
         spec, system = manifest.spec, manifest.system
-        traffic = profiled(get_card(system.name), dict(system.parameters))
         usage = json.loads((folder / "summary.json").read_bytes())["usage"]
         asked = [phase["roles"].get(Role.MEMORY, {}) for phase in usage.values()]
-        if traffic is None or not any(role.get("calls") for role in asked):
+        if not any(role.get("calls") for role in asked):
             continue
-        predicted = traffic.storing(synthetic_size(spec.limit), Role.MEMORY)
-        recalls = traffic.asking(synthetic_size(spec.limit), Role.MEMORY, 0.0)
-        cells = [system.name, spec.memory_model, str(synthetic_size(spec.limit).cases)]
+        traffic = profiled(get_card(system.name), dict(system.parameters))
+        if traffic is None:
+            continue
+        size = synthetic_size(spec.limit)
+        predicted = traffic.storing(size, Role.MEMORY)
+        recalls = traffic.asking(size, Role.MEMORY, 0.0)
+        cells = [system.name, spec.memory_model, str(size.cases)]
         for figure in ("calls", "prompt_tokens", "completion_tokens"):
             cells.append(f"{getattr(predicted, figure) + getattr(recalls, figure):,.0f}")
             cells.append(f"{sum(role.get(figure, 0) for role in asked):,}")

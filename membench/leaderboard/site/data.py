@@ -113,21 +113,17 @@ def pairs(index: Index, board: Board, rows: Sequence[BoardRow]) -> list[JsonObje
     table = score_table(paired, cells, board.choice)
     table = ScoreTable(-table.sums, table.counts) if board.choice.lower else table
     chosen = list(combinations(range(len(paired)), 2))
+    figures: list[PairFigures] = []
     if too_few(table):
         means = table.means
-        figures = [untested(float(means[a] - means[b])) for a, b in chosen]
+        figures += [(float(means[a] - means[b]), None, None, None) for a, b in chosen]
     else:
-        figures = tested_pairs(table, chosen)
+        figures += tested_pairs(table, chosen)
     return [
         {"a": paired[a].run_id, "b": paired[b].run_id}
         | dict(zip(("value", "low", "high", "p"), found, strict=True))
         for (a, b), found in zip(chosen, figures, strict=True)
     ]
-
-
-def untested(value: float) -> PairFigures:
-    """A difference of which no more can be said."""
-    return value, None, None, None
 
 
 def tested_pairs(table: ScoreTable, chosen: Sequence[tuple[int, int]]) -> list[PairFigures]:
