@@ -1,11 +1,12 @@
 """Packages, installed for real, keep the contract; what is stored of them is current."""
 
 import ast
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from installed_packages import ensure_or_skip
@@ -121,24 +122,31 @@ def test_memories_are_dated_by_their_session_however_long_the_model_takes(
             assert not [path for path in files if DAY_AFTER.encode() in path.read_bytes()]
 
 
+@contextmanager
+def mem0_of(rules: Sequence[ReplyRule], folder: Path) -> Iterator[tuple[Any, ScriptedServer]]:
+    """mem0 at the start of a case, its models scripted, and their server."""
+    card = get_card("mem0")
+    ensure_or_skip(card)
+    with ScriptedServer(rules) as server:
+        endpoint = ModelEndpoint(server.base_url, "key", "scripted")
+        models = {Role.MEMORY: endpoint, Role.EMBEDDER: endpoint}
+        context = SystemContext(checked_parameters(card, {}), 0, folder, count_tokens, models)
+        with closing(create(card, context)) as system:
+            system.reset(CaseInfo("case", "test", ("Ines", "Tom")))
+            yield system, server
+
+
 @pytest.mark.packages
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_of_sessions_without_dates_mem0_shows_its_model_the_messages_of_the_last(
     tmp_path: Path,
 ) -> None:
-    card = get_card("mem0")
-    ensure_or_skip(card)
-    with ScriptedServer(RULES["mem0"]) as server:
-        endpoint = ModelEndpoint(server.base_url, "key", "scripted")
-        models = {Role.MEMORY: endpoint, Role.EMBEDDER: endpoint}
-        context = SystemContext(checked_parameters(card, {}), 0, tmp_path, count_tokens, models)
-        with closing(create(card, context)) as system:
-            system.reset(CaseInfo("case", "test", ("Ines", "Tom")))
-            told = [f"Talk {n} was of shelf {n}." for n in range(3)]
-            for n, text in enumerate(told):
-                system.ingest(replace(session("case", n, (("Ines", text),) * 10), time=None))
-            assert [memory.text for memory in system.memories()] == [f"Ines: {t}" for t in told]
+    with mem0_of(RULES["mem0"], tmp_path) as (system, server):
+        told = [f"Talk {n} was of shelf {n}." for n in range(3)]
+        for n, text in enumerate(told):
+            system.ingest(replace(session("case", n, (("Ines", text),) * 10), time=None))
+        assert [memory.text for memory in system.memories()] == [f"Ines: {t}" for t in told]
         *_, asked = (request.last for request in server.requests if "messages" in request.body)
         shown = asked.partition("## Last k Messages")[2].partition("## ")[0]
         assert [text in shown for text in told] == [False, True, False]
@@ -150,23 +158,15 @@ def test_of_sessions_without_dates_mem0_shows_its_model_the_messages_of_the_last
 def test_what_mem0s_model_copies_from_an_earlier_session_is_of_the_turn_that_said_it(
     tmp_path: Path,
 ) -> None:
-    card = get_card("mem0")
-    ensure_or_skip(card)
-
     def copied(request: Request) -> Json:
         shown = request.last.partition("## Last k Messages")[2].partition("## New Messages")[0]
         lines = said(shown) or ["Ines likes shelves"]
         return Json({"memory": [{"id": str(n), "text": line} for n, line in enumerate(lines)]})
 
-    with ScriptedServer([ReplyRule(contains("## New Messages"), copied)]) as server:
-        endpoint = ModelEndpoint(server.base_url, "key", "scripted")
-        models = {Role.MEMORY: endpoint, Role.EMBEDDER: endpoint}
-        context = SystemContext(checked_parameters(card, {}), 0, tmp_path, count_tokens, models)
-        with closing(create(card, context)) as system:
-            system.reset(CaseInfo("case", "test", ("Ines", "Tom")))
-            system.ingest(session("case", 0, (("Ines", "The lamp is red."), ("Tom", "Fine."))))
-            system.ingest(session("case", 1, (("Ines", "The sofa is blue."), ("Tom", "Good."))))
-            sources = {memory.text: memory.sources for memory in system.memories()}
+    with mem0_of([ReplyRule(contains("## New Messages"), copied)], tmp_path) as (system, _):
+        system.ingest(session("case", 0, (("Ines", "The lamp is red."), ("Tom", "Fine."))))
+        system.ingest(session("case", 1, (("Ines", "The sofa is blue."), ("Tom", "Good."))))
+        sources = {memory.text: memory.sources for memory in system.memories()}
     assert sources["Ines likes shelves"] == ("case/0/0", "case/0/1")
     assert sources["Ines: The lamp is red."] == ("case/0/0",)
 
