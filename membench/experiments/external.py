@@ -12,7 +12,11 @@ from membench.domain.case import opaque_ids
 from membench.domain.labels import JsonObject, Scalar
 from membench.domain.score import Score
 from membench.experiments.external_run import JUDGE, write_external_run
-from membench.experiments.prediction_files import PredictionFile, read_prediction_file
+from membench.experiments.prediction_files import (
+    PredictionFile,
+    predictions_sha256,
+    read_prediction_file,
+)
 from membench.experiments.predictions import PredictedCase, longest_list, predicted_cases
 from membench.harness.prepare import ResolvedRun, prepare
 from membench.readers.registry import OWN_READER
@@ -23,6 +27,7 @@ from membench.records.spec import ExecOptions, RunSpec
 from membench.records.summary import Counts, Summary
 from membench.tasks.base import AnyTask
 from membench.tasks.find import Version, choice_note
+from membench.tasks.record_fields import RecordFields
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,9 @@ class External:
         predictions: JSON lines (docs/predictions.md).
         verdicts: JSON lines, or None where no judge was run.
         form: The form of the predictions file (`--format`); None to recognise it.
-        set: Name and version of what made them, where they are to be published.
+        fields: Which of its keys hold what (`--field`), where it has a form of its own.
+        set: What made them, where they are to be published: name, version, and what is known of how
+            (parameters of the system `external`).
     """
 
     task: str
@@ -45,6 +52,7 @@ class External:
     predictions: Path
     verdicts: Path | None = None
     form: str | None = None
+    fields: RecordFields | None = None
     set: Mapping[str, Scalar] = field(default_factory=dict)
 
     def spec(self, options: Mapping[str, Scalar]) -> RunSpec:
@@ -57,6 +65,10 @@ class External:
             task_set=dict(options),
             reader=OWN_READER,
         )
+
+    def form_of(self, found: PredictionFile) -> str:
+        """Which form the file has: a name of `--format`, or what `--field` said."""
+        return found.format if self.fields is None else str(self.fields)
 
 
 def stand_in() -> str:
@@ -115,7 +127,13 @@ def score_external(
     prepared = prepare(given.spec(options), execution)
     opaque = opaque_ids(prepared.card.name, prepared.spec.seed)
     found = read_prediction_file(
-        given.predictions, prepared.task, prepared.source, opaque, given.form, given.verdicts
+        given.predictions,
+        prepared.task,
+        prepared.source,
+        opaque,
+        given.form,
+        given.verdicts,
+        given.fields,
     )
     cases = predicted_cases(
         prepared.task,
@@ -130,6 +148,8 @@ def score_external(
         return as_result(prepared, external_summary(prepared, rows), rows)
     kept = list(cases)
     spec = as_judged(prepared.spec, found, prepared)
+    file = {"sha256": predictions_sha256(given.predictions), "form": given.form_of(found)}
+    spec = replace(spec, set={**spec.set, **file})
     run = write_external_run(prepare(spec, execution), kept)
     return as_result(prepared, run.summary, list(scores_of(prepared.task, kept)))
 

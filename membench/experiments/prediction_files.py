@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,10 +28,14 @@ from membench.tasks.base import AnyTask
 from membench.tasks.external_format import PredictionFormat, QuestionIndex
 from membench.tasks.files.jsonl import json_lines
 from membench.tasks.files.node import Node
-from membench.tasks.files.source import Source, open_json, reading
+from membench.tasks.files.source import Source, file_sha256, open_json, reading
+from membench.tasks.record_fields import NAME, RecordFields
 
 OWN = "membench"
 """Name of the schema of docs/predictions.md."""
+
+SUFFIXES = (".json", ".jsonl", ".gz")
+"""Ends of the names of files that are read of a folder."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ def read_prediction_file(
     opaque: Callable[[str], str],
     form: str | None = None,
     verdicts: Path | None = None,
+    named: RecordFields | None = None,
 ) -> PredictionFile:
     """Read a file in our schema, or convert it from a form that is known for the task.
 
@@ -66,12 +73,15 @@ def read_prediction_file(
         opaque: Official id -> opaque id.
         form: `--format`; None to recognise it.
         verdicts: `--verdicts`: a file in our schema, or the one that goes with the form.
+        named: `--field`: which keys hold what, of a file in no form that is known.
 
     Raises:
         UnknownName: `form` is none that is known for the task.
         DataError: The file has no known form, or does not fit it.
     """
     known = {each.name: each for each in (*task.prediction_formats, inspect_log.FORMAT)}
+    if named is not None:
+        form, known = NAME, {NAME: named.format()}
     if form is not None and form not in (OWN, *known):
         raise UnknownName(f"format of task '{task.card.name}'", form, (OWN, *known))
     document = None if form == OWN else parsed(path)
@@ -131,7 +141,7 @@ def fitting(path: Path, form: PredictionFormat) -> Iterator[None]:
         if error.file == str(path):
             raise
         raise misfit(path, form, error) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise misfit(path, form, error) from error
 
 
@@ -159,7 +169,12 @@ def converted(
 
 
 def parsed(path: Path) -> Any:
-    """A JSON document; of JSON Lines, the list of values. None where it is neither."""
+    """A JSON document; of JSON Lines, the list of values; of a folder, its documents by name.
+
+    None for a file that is neither. Names are in the order of their numbers.
+    """
+    if path.is_dir():
+        return {each.name: parsed(each) for each in documents_in(path)}
     with reading(path), open_json(path) as file:
         content = file.read()
     try:
@@ -170,6 +185,20 @@ def parsed(path: Path) -> Any:
         return [orjson.loads(line) for line in content.splitlines() if line.strip()]
     except orjson.JSONDecodeError:
         return None
+
+
+def documents_in(folder: Path) -> list[Path]:
+    """The JSON files of a folder, `answers_2.json` before `answers_10.json`."""
+    found = [path for path in folder.iterdir() if path.suffix in SUFFIXES]
+    return sorted(found, key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)])
+
+
+def predictions_sha256(path: Path) -> str:
+    """Hash of a file; of a folder, that of the hashes of its documents in order."""
+    if not path.is_dir():
+        return file_sha256(path)
+    hashes = [file_sha256(each) for each in documents_in(path)]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def recognised(

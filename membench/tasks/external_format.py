@@ -51,6 +51,11 @@ class PredictionFormat:
     verdicts: Callable[[Any, Any], Iterator[JsonView]] | None = None
 
 
+def as_text(answer: object) -> str | None:
+    """An answer as text; numbers count as their digits, null stays null."""
+    return answer if answer is None or isinstance(answer, str) else str(answer)
+
+
 OPENING = 24
 """Characters at the beginning of a question by which it is looked for in a longer text."""
 
@@ -149,20 +154,22 @@ class QuestionIndex:
             if text.startswith(words, start)
         }
 
-    def taker(self, case_id: str) -> Callable[[str], str]:
-        """A function from a question's wording to its id, for one pass over one case.
+    def taker(self, case_id: str | None = None) -> Callable[[str], str]:
+        """A function from a question's wording to its id, for one pass over a case, or over all.
 
         Raises:
-            ValueError: The data has no such case, or the case no such question (any more).
+            ValueError: The data has no such case, or no such question (any more).
         """
-        if case_id not in self._cases:
+        if case_id is not None and case_id not in self._cases:
             raise ValueError(f"the data has no case '{case_id}'")
-        left = {text: list(ids) for text, ids in self._cases[case_id].items()}
+        asked = self._worded if case_id is None else self._cases[case_id]
+        where = "the data" if case_id is None else f"case '{case_id}'"
+        left = {text: list(ids) for text, ids in asked.items()}
 
         def take(text: str) -> str:
             ids = left.get(text.strip())
             if not ids:
-                raise ValueError(f"case '{case_id}' has no question '{text[:80]}' (left)")
+                raise ValueError(f"{where} has no question '{text[:80]}' (left)")
             return ids.pop(0)
 
         return take

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from membench.domain.errors import DataError, UnknownName
+from membench.domain.errors import DataError, UnknownName, UsageError, UserError
 from membench.domain.score import Score
-from membench.experiments.prediction_files import read_prediction_file
+from membench.experiments.prediction_files import (
+    parsed,
+    predictions_sha256,
+    read_prediction_file,
+)
 from membench.tasks.files.source import Source
+from membench.tasks.record_fields import RecordFields, record_fields
 from membench.tasks.registry import get_task
 from tests.tasks.playing import OPAQUE, score_predictions
 
@@ -69,6 +76,133 @@ def test_results_of_mem0s_evaluation_are_scored_with_their_verdicts(tmp_path: Pa
     rows = scored("locomo", write(tmp_path / "r.json", {"0": [item]}))
     assert rows["sample-1/q0"].values["f1"] == 1.0
     assert rows["sample-1/q0"].values["judged.accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(("grade", "value"), [(True, 1.0), (False, 0.0)])
+def test_zeps_grades_are_scored_with_their_verdicts(
+    tmp_path: Path, grade: bool, value: float
+) -> None:
+    item = {"question": STREET, "answer": "Quarry Lane", "golden_answer": "x", "grade": grade}
+    rows = scored("locomo", write(tmp_path / "g.json", {"some_experiment_user_0": [item]}))
+    assert rows["sample-1/q0"].values["f1"] == 1.0
+    assert rows["sample-1/q0"].values["judged.accuracy"] == value
+
+
+def test_zeps_answers_without_grades_wait_for_a_judge(tmp_path: Path) -> None:
+    item = {"question": STREET, "answer": "Quarry Lane", "duration_ms": 2018.4}
+    rows = scored("locomo", write(tmp_path / "a.json", {"some_experiment_user_0": [item]}))
+    assert "judged.accuracy" not in rows["sample-1/q0"].values
+
+
+# --- files with keys of their own ----------------------------------------------------------------
+
+THEIRS = RecordFields(question="asked", answer="reply.text", verdict="grade")
+
+
+def scored_by(fields: RecordFields, path: Path) -> dict[str, Score]:
+    task = get_task("locomo")()
+    source = Source(task.sample(), "sample")
+    found = read_prediction_file(path, task, source, OPAQUE, named=fields)
+    rows = score_predictions(task, source, OPAQUE, found.predictions, found.verdicts, found.labels)
+    return {row.item_id: row for row in rows}
+
+
+def theirs(grade: Any = True, asked: str = STREET) -> dict[str, Any]:
+    return {"asked": asked, "reply": {"text": "Quarry Lane"}, "grade": grade}
+
+
+@pytest.mark.parametrize(
+    "document", [[theirs()], {"a": {"b": [theirs()]}}, {"runs": [{"x": 1}, {"items": [theirs()]}]}]
+)
+def test_answers_are_found_by_their_keys_however_deep(tmp_path: Path, document: Any) -> None:
+    rows = scored_by(THEIRS, write(tmp_path / "t.json", document))
+    assert rows["sample-1/q0"].values["f1"] == 1.0
+    assert rows["sample-1/q0"].values["judged.accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("grade", "value"),
+    [
+        (False, 0.0),
+        ("WRONG", 0.0),
+        ("CORRECT", 1.0),
+        (1, 1.0),
+        ({"first": True, "second": True, "third": False}, 1.0),
+        ([True, False, False], 0.0),
+    ],
+)
+def test_verdicts_are_truth_values_labels_or_what_most_say(
+    tmp_path: Path, grade: Any, value: float
+) -> None:
+    rows = scored_by(THEIRS, write(tmp_path / "t.json", [theirs(grade)]))
+    assert rows["sample-1/q0"].values["judged.accuracy"] == value
+
+
+def test_a_file_that_holds_its_answers_twice_is_read_where_it_is_told_to(tmp_path: Path) -> None:
+    twice = {"by_type": {"one": [theirs(grade=False)]}, "all": [theirs()]}
+    path = write(tmp_path / "t.json", {"c1": twice})
+    with pytest.raises(DataError, match="has no question"):
+        scored_by(THEIRS, path)
+    rows = scored_by(replace(THEIRS, within="all"), path)
+    assert rows["sample-1/q0"].values["judged.accuracy"] == 1.0
+
+
+def test_answers_with_ids_need_no_words(tmp_path: Path) -> None:
+    line = {"question_id": "sample-1/q0", "said": "Quarry Lane"}
+    fields = RecordFields(id="question_id", answer="said")
+    rows = scored_by(fields, write_lines(tmp_path / "t.jsonl", line))
+    assert rows["sample-1/q0"].values["f1"] == 1.0
+
+
+def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    for number in (10, 2, 1):
+        write(folder / f"part_{number}.json", [theirs()] if number == 2 else [])
+    assert list(parsed(folder)) == ["part_1.json", "part_2.json", "part_10.json"]
+    assert scored_by(THEIRS, folder)["sample-1/q0"].values["f1"] == 1.0
+    assert predictions_sha256(folder) != predictions_sha256(folder / "part_2.json")
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ([{"asked": STREET}], "no object has 'asked' and 'reply.text'"),
+        ([theirs(asked="Whose hat?")], "has no question 'Whose hat?'"),
+        ([theirs(grade=["yes", "no"])], "not all true or false"),
+    ],
+)
+def test_what_does_not_fit_the_keys_is_refused_in_words(
+    tmp_path: Path, document: Any, problem: str
+) -> None:
+    with pytest.raises(DataError, match=re.escape(problem)):
+        scored_by(THEIRS, write(tmp_path / "t.json", document))
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({"answer": "a"}, UsageError),
+        ({"question": "q"}, UsageError),
+        ({"question": "q", "answer": "a", "gold": "g"}, UnknownName),
+    ],
+)
+def test_fields_that_do_not_do_are_refused(given: dict[str, str], kind: type[UserError]) -> None:
+    with pytest.raises(kind):
+        record_fields(given)
+
+
+def test_no_field_is_no_form_of_ones_own() -> None:
+    assert record_fields({}) is None
+
+
+# --- LoCoMo --------------------------------------------------------------------------------------
+
+
+def test_a_conversation_that_the_data_does_not_have_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "g.json", {"some_experiment_user_99": []})
+    with pytest.raises(DataError, match="conversation 99: the data has"):
+        scored("locomo", path)
 
 
 def test_a_question_that_the_data_does_not_have_is_refused_in_its_words(tmp_path: Path) -> None:

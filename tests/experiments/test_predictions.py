@@ -30,11 +30,12 @@ from membench.experiments.predictions import (
 from membench.harness.run import rebuilt, start
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.site.report import as_loaded
-from membench.leaderboard.store.rows import build_row
+from membench.leaderboard.store.rows import build_row, label
 from membench.leaderboard.store.store import score_badge
 from membench.leaderboard.submission.submission import submit_to
 from membench.leaderboard.views.bundles import LoadedBundle
-from membench.leaderboard.views.run import category_records, metric_records
+from membench.leaderboard.views.reproduce import command_of
+from membench.leaderboard.views.run import category_records, facts, metric_records
 from membench.records.costs import MAIN_COSTS, mean_cost
 from membench.records.run_directory import RunDir
 from membench.records.spec import ExecOptions, RunSpec
@@ -351,6 +352,22 @@ def test_predictions_are_submitted_as_self_reported_and_not_without_a_name(tmp_p
     assert score_badge(done.verification) == "self-reported"
     with pytest.raises(UserError, match="does not say which"):
         make_bundle(handed_in(tmp_path, "x", ""), tmp_path / "bundle")
+
+
+@pytest.mark.slow
+def test_what_was_handed_in_names_its_file_by_hash_and_says_how_it_is_scored_again(tmp_path):
+    run = RunDir.open(handed_in(tmp_path, "Quarry Lane", "acme"))
+    manifest = run.manifest()
+    hashed = hashlib.sha256((tmp_path / "made.jsonl").read_bytes()).hexdigest()
+    assert manifest.system.parameters["sha256"] == hashed
+    assert label(manifest) == "acme 1.0"
+    assert command_of(manifest) == (
+        "membench score --task locomo --split sample --predictions FILE --format membench "
+        "--set name=acme --set version=1.0 --out runs"
+    )
+    shown = {fact["fact"]: fact["value"] for fact in facts(as_loaded(run))}
+    assert "not known" in shown["machine"]
+    assert "execution" not in shown
 
 
 def test_what_stands_for_predictions_is_not_run(tmp_path):

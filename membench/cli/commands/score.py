@@ -21,10 +21,19 @@ def score(
         Path | None, typer.Argument(metavar="RUN", help="Run directory to score again.")
     ] = None,
     task: Annotated[str, typer.Option(help="Task of predictions made elsewhere.")] = "",
-    predictions: Annotated[Path | None, typer.Option(help="Predictions made elsewhere.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Predictions made elsewhere: a file, or a folder of them.")
+    ] = None,
     form: Annotated[
         str, typer.Option("--format", help="Their form.", show_default="recognised")
     ] = "",
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT=KEY",
+            help="Which key of theirs holds the id or question, answer, verdict; or within.",
+        ),
+    ] = None,
     verdicts: Annotated[Path | None, typer.Option(help="Verdicts as JSON lines.")] = None,
     split: Annotated[str, typer.Option(help="Split of the task.")] = "",
     data: Data = None,
@@ -44,6 +53,8 @@ def score(
 
     Either RUN, or --task and --predictions. No system and no model is called.
     """
+    if form and field:
+        raise UsageError("--format names a known form, --field the keys of another: give one")
     if run is not None and predictions is None:
         complete = scored_again(run, data, as_json=json)
     elif run is not None or predictions is None or not task:
@@ -55,9 +66,13 @@ def score(
         from membench.cli.output.external import score_and_show
         from membench.cli.request import assignments
         from membench.experiments.external import External
+        from membench.tasks.record_fields import record_fields
 
         named = assignments("--set", set_ or [])
-        external = External(task, split or None, data, predictions, verdicts, form or None, named)
+        fields = record_fields(assignments("--field", field or []))
+        external = External(
+            task, split or None, data, predictions, verdicts, form or None, fields, named
+        )
         options = assignments("--task-set", task_set or [])
         complete = score_and_show(external, options, out, as_json=json)
     raise typer.Exit(0 if complete else 1)

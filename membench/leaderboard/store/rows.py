@@ -139,8 +139,10 @@ MARKS = {
 
 
 def label(manifest: Manifest) -> str:
-    """The system's name with the parameters that were set."""
+    """The system's name with the parameters that were set, or the version of what was handed in."""
     system, chosen = manifest.system, dict(manifest.spec.set)
+    if system.protocol == "handed-in":
+        return UNSHOWN.sub("_", f"{system.name} {system.version}")[:120]
     if system.adapter:
         chosen = {key: value for key, value in chosen.items() if key not in DRIVEN}
     listed = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))

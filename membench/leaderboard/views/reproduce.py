@@ -30,6 +30,10 @@ USUAL: Mapping[str, object] = {
 }
 
 
+HASH, FORM = "sha256", "form"
+"""Parameters that are taken from the file itself."""
+
+
 def command(spec: RunSpec, options: JsonView) -> str:
     """A `membench run` that asks for what a row was asked for, as it was executed.
 
@@ -41,8 +45,29 @@ def command(spec: RunSpec, options: JsonView) -> str:
 
 
 def command_of(manifest: Manifest) -> str:
-    """The command that repeats a run."""
+    """The command that repeats a run, or scores again what was handed in."""
+    if manifest.system.protocol == "handed-in":
+        return scoring_command(manifest.spec)
     return command(manifest.spec, manifest.options)
+
+
+def scoring_command(spec: RunSpec) -> str:
+    """A `membench score` of the file whose hash is among the parameters."""
+    named = {key: value for key, value in spec.set.items() if key not in (HASH, FORM)}
+    given = ["--task", spec.task, "--split", str(spec.split), "--predictions", "FILE"]
+    form = str(spec.set.get(FORM, ""))
+    given += form_flags(form)
+    options = [*assigned("task_set", spec.task_set), *assigned("set", named), "--out", "runs"]
+    return shlex.join(["membench", "score", *given, *options])
+
+
+def form_flags(form: str) -> Iterator[str]:
+    """Flags for the form of a file: its name, or the keys that hold what."""
+    if "=" not in form:
+        yield from ("--format", form) if form else ()
+        return
+    for field in form.split(" "):
+        yield from ("--field", field)
 
 
 def spec_flags(spec: RunSpec) -> Iterator[str]:
@@ -55,13 +80,15 @@ def spec_flags(spec: RunSpec) -> Iterator[str]:
         if value is not None and value != usual and not pinned:
             yield from (flag(name), str(value))
     for name in ("set", "task_set", "model_set"):
-        for key, value in sorted(getattr(spec, name).items()):
-            yield from (
-                flag(name),
-                f"{key}={str(value).lower() if value in (True, False) else value}",
-            )
+        yield from assigned(name, getattr(spec, name))
     if spec.errata:
         yield "--errata"
+
+
+def assigned(name: str, values: JsonView) -> Iterator[str]:
+    """Flags of a field that holds settings by name."""
+    for key, value in sorted(values.items()):
+        yield from (flag(name), f"{key}={str(value).lower() if value in (True, False) else value}")
 
 
 def option_flags(options: JsonView) -> Iterator[str]:

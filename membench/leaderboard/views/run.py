@@ -73,8 +73,7 @@ def facts(loaded: LoadedBundle) -> list[Record]:
         "reader and judge": f"{manifest.spec.reader}, judge {manifest.spec.judge}",
         "models": words(manifest.models) or "none",
         **own_model(summary),
-        "machine": manifest.hardware.kind,
-        "execution": words(manifest.options),
+        **where_it_ran(manifest),
         "membench": f"{manifest.versions.get('membench')}, commit {str(code.commit)[:10]}"
         + (", with uncommitted changes" if code.dirty else ""),
         "made": manifest.created_utc,
@@ -88,6 +87,13 @@ def facts(loaded: LoadedBundle) -> list[Record]:
         "bundle sha256": loaded.opened.sha256,
     }
     return [{"fact": name, "value": str(value)} for name, value in entries.items()]
+
+
+def where_it_ran(manifest: Manifest) -> Record:
+    """Machine and options of a run; of answers that were handed in only the scoring ran here."""
+    if manifest.system.protocol == "handed-in":
+        return {"machine": "not known: the answers were made elsewhere"}
+    return {"machine": manifest.hardware.kind, "execution": words(manifest.options)}
 
 
 def network_words(manifest: Manifest) -> str:

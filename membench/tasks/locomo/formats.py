@@ -1,20 +1,29 @@
-"""Files with answers to LoCoMo that others write: the official script, mem0's evaluation.
+"""Files with answers to LoCoMo that others write: the official script, mem0's evaluation, Zep's.
 
 Sources: `task_eval/evaluate_qa.py` of snap-research/locomo (an array of samples, each question with
-`<model>_prediction` and, for retrieval, `<model>_prediction_context`), and the results of
-mem0ai/mem0's evaluation (an object: number of the conversation -> its answers).
+`<model>_prediction` and, for retrieval, `<model>_prediction_context`), the results of mem0ai/mem0's
+evaluation (an object: number of the conversation -> its answers), and the grades of
+getzep/zep-papers (`kg_architecture_agent_memory/locomo_eval/data/zep_locomo_grades.json`: the same
+under names that end in the number).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from membench.domain.labels import JsonObject
-from membench.tasks.external_format import ConvertedLine, PredictionFormat, QuestionIndex
+from membench.tasks.external_format import (
+    ConvertedLine,
+    PredictionFormat,
+    QuestionIndex,
+    as_text,
+)
 
 PREDICTION = "_prediction"
 CONTEXT = "_context"
+ZEP_USER = re.compile(r".*_\d+")
 
 
 def is_official(document: object) -> bool:
@@ -52,17 +61,12 @@ def from_official(document: Any, index: QuestionIndex) -> Iterator[ConvertedLine
     for number, sample in enumerate(document):
         take = index.taker(str(sample["sample_id"]))
         for position, item in enumerate(sample["qa"]):
-            answer = text(item.get(key))
+            answer = as_text(item.get(key))
             line: JsonObject = {"question_id": take(str(item["question"])), "prediction": answer}
             context = item.get(key + CONTEXT)
             if isinstance(context, list) and all(isinstance(turn, str) for turn in context):
                 line["retrieved"] = context
             yield ConvertedLine(f"[{number}].qa[{position}]", line)
-
-
-def text(answer: object) -> str | None:
-    """An answer as text; numbers count as their digits, null stays null."""
-    return answer if answer is None or isinstance(answer, str) else str(answer)
 
 
 def is_mem0(document: object) -> bool:
@@ -76,21 +80,59 @@ def is_mem0(document: object) -> bool:
 
 def from_mem0(document: Any, index: QuestionIndex) -> Iterator[ConvertedLine]:
     """Answers of mem0's evaluation, with its judge's `llm_score` where it has been judged."""
+    numbered = {key: int(key) for key in document}
+    yield from of_conversations(document, numbered, index, answer="response", verdict="llm_score")
+
+
+def is_zep(document: object) -> bool:
+    """An object of lists of answers under names of users that end in a number."""
+    return (
+        isinstance(document, dict)
+        and bool(document)
+        and all(
+            ZEP_USER.fullmatch(str(key)) and isinstance(items, list)
+            for key, items in document.items()
+        )
+    )
+
+
+def from_zep(document: Any, index: QuestionIndex) -> Iterator[ConvertedLine]:
+    """Answers of Zep's evaluation, with its judge's `grade` where they have been graded."""
+    numbered = {key: int(key.rpartition("_")[2]) for key in document}
+    yield from of_conversations(document, numbered, index, answer="answer", verdict="grade")
+
+
+def of_conversations(
+    document: Any, numbered: Mapping[str, int], index: QuestionIndex, *, answer: str, verdict: str
+) -> Iterator[ConvertedLine]:
+    """Answers by conversation.
+
+    Args:
+        document: Name of a conversation -> its answers.
+        numbered: Name -> number of the conversation in the data.
+        index: The questions.
+        answer: Key of an answer's text.
+        verdict: Key of its verdict.
+
+    Raises:
+        ValueError: The data has no such conversation.
+    """
     cases = index.case_ids
-    for key, items in document.items():
-        if int(key) >= len(cases):
-            raise ValueError(f"conversation {key}: the data has {len(cases)}")
-        take = index.taker(cases[int(key)])
-        for position, item in enumerate(items):
+    for name, number in numbered.items():
+        if number >= len(cases):
+            raise ValueError(f"conversation {number}: the data has {len(cases)}")
+        take = index.taker(cases[number])
+        for position, item in enumerate(document[name]):
             line = {
                 "question_id": take(str(item["question"])),
-                "prediction": text(item.get("response")),
+                "prediction": as_text(item.get(answer)),
             }
-            verdicts = [{"llm_score": item["llm_score"]}] if "llm_score" in item else []
-            yield ConvertedLine(f"{key}[{position}]", line, verdicts)
+            verdicts = [{verdict: item[verdict]}] if verdict in item else []
+            yield ConvertedLine(f"{name}[{position}]", line, verdicts)
 
 
 FORMATS = (
     PredictionFormat("locomo", "the official script's output", is_official, from_official),
     PredictionFormat("mem0", "results of mem0's evaluation", is_mem0, from_mem0),
+    PredictionFormat("zep", "answers of Zep's evaluation, graded or not", is_zep, from_zep),
 )

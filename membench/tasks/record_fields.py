@@ -1,0 +1,143 @@
+"""Files whose answers are objects with keys of their own: the user says which key holds what.
+
+Every evaluation writes its own JSON. Here an answer is any object of the file that has a question
+and an answer under the keys that were named; how the objects are nested is of no concern. A key may
+lead into an object (`evaluation.is_correct`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from membench.domain.errors import UnknownName, UsageError
+from membench.domain.labels import Scalar
+from membench.tasks.external_format import (
+    ConvertedLine,
+    PredictionFormat,
+    QuestionIndex,
+    as_text,
+)
+
+NAME = "fields"
+FLAG = "--field"
+
+
+@dataclass(frozen=True)
+class RecordFields:
+    """Which key holds what.
+
+    Attributes:
+        answer: The answer.
+        id: The question's published id; empty to go by its words.
+        question: The question's words.
+        verdict: Whether it is right: a truth value or a label; of an object or list of them, what
+            most of them say. Empty for none.
+        within: Where an object has this key, only what stands under it is looked at: some files
+            hold their answers twice. Empty to look at everything.
+    """
+
+    answer: str
+    id: str = ""
+    question: str = ""
+    verdict: str = ""
+    within: str = ""
+
+    def __str__(self) -> str:
+        """As `--field` takes it: `answer=KEY question=KEY`."""
+        return " ".join(f"{name}={key}" for name, key in sorted(asdict(self).items()) if key)
+
+    def format(self) -> PredictionFormat:
+        """As a form of file."""
+        return PredictionFormat(
+            NAME, "objects with the keys that were named", lambda _: True, self.lines
+        )
+
+    def lines(self, document: Any, index: QuestionIndex) -> Iterator[ConvertedLine]:
+        """The answers of a file.
+
+        Raises:
+            ValueError: It has none, or one to a question that the data does not have.
+        """
+        found = list(self._records(document, ""))
+        if not found:
+            keys = f"'{self.id or self.question}' and '{self.answer}'"
+            raise ValueError(f"no object has {keys}")
+        take = index.taker()
+        for place, record in found:
+            answer = value_at(record, self.answer)
+            named = str(value_at(record, self.id or self.question))
+            name = named if self.id else take(named)
+            line = {"question_id": name, "prediction": as_text(answer)}
+            yield ConvertedLine(place, line, list(self._verdicts(record)))
+
+    def _records(self, value: Any, place: str) -> Iterator[tuple[str, Any]]:
+        """Objects with both keys, however deep, with their places."""
+        if isinstance(value, dict):
+            named = self.id or self.question
+            if MISSING not in (value_at(value, named), value_at(value, self.answer)):
+                yield place, value
+                return
+            below = {self.within: value[self.within]} if self.within in value else value
+            for key, inner in below.items():
+                yield from self._records(inner, f"{place}.{key}" if place else key)
+        elif isinstance(value, list):
+            for position, inner in enumerate(value):
+                yield from self._records(inner, f"{place}[{position}]")
+
+    def _verdicts(self, record: Any) -> Iterator[Mapping[str, Any]]:
+        found = value_at(record, self.verdict) if self.verdict else MISSING
+        if found is not MISSING and found is not None:
+            yield {"label": majority(found)}
+
+
+class Missing:
+    """There is no such key."""
+
+
+MISSING = Missing()
+
+
+def value_at(record: Any, path: str) -> Any:
+    """What stands under a key, or `MISSING`; dots lead into objects."""
+    for key in path.split("."):
+        if not isinstance(record, dict) or key not in record:
+            return MISSING
+        record = record[key]
+    return record
+
+
+def majority(found: Any) -> Any:
+    """A verdict; of several truth values what more than half of them are.
+
+    Raises:
+        ValueError: They are no truth values.
+    """
+    if not isinstance(found, dict | list):
+        return found
+    votes = list(found.values() if isinstance(found, dict) else found)
+    if not votes or not all(isinstance(vote, bool) for vote in votes):
+        raise ValueError(f"these verdicts are not all true or false: {str(votes)[:80]}")
+    return sum(votes) * 2 > len(votes)
+
+
+def record_fields(given: Mapping[str, Scalar]) -> RecordFields | None:
+    """What `--field` says; None where it was not given.
+
+    Raises:
+        UnknownName: There is no such field.
+        UsageError: The question or the answer is missing.
+    """
+    if not given:
+        return None
+    known = [field.name for field in fields(RecordFields)]
+    for name in given:
+        if name not in known:
+            raise UnknownName("field", name, known)
+    if "answer" not in given or not given.keys() & {"id", "question"}:
+        raise UsageError(
+            f"{FLAG} names the key of the answer, and of the question's id or words",
+            f"{FLAG} question=KEY {FLAG} answer=KEY",
+        )
+    return RecordFields(**{name: str(key) for name, key in given.items()})
