@@ -1,4 +1,4 @@
-"""Write docs/results.md and the tables of README.md and docs/local-models.md, from results/.
+"""Write docs/results.md and the tables of README.md and other pages, from results/.
 
 Usage: python docs/make_results.py
 """
@@ -21,6 +21,7 @@ from membench.tasks.wording import leading_metrics, metric_words
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LOCAL_MODELS = ROOT / "docs" / "local-models.md"
+PUBLISHED = ROOT / "docs" / "published-answers.md"
 RESULTS = ROOT / "docs" / "results.md"
 
 MOST_METRICS = 4
@@ -142,9 +143,19 @@ class Group:
     @property
     def runs(self) -> list[Run]:
         """Its bundles, the best first by the metric that the task leads with."""
-        found = [run for run in bundles(self.task) if group_of(run) == self]
-        first = leading_metrics(get_task(self.task).card, found[0][1]["metrics"] if found else ())
-        return sorted(found, key=lambda run: -(run[1]["metrics"][first[0]]["value"] or 0.0))
+        found = [run for run in bundles(self.task) if group_of(run) == self and not handed_in(run)]
+        return best_first(self.task, found)
+
+
+def best_first(task: str, runs: list[Run]) -> list[Run]:
+    """Bundles by the metric that the task leads with."""
+    first = leading_metrics(get_task(task).card, runs[0][1]["metrics"] if runs else ())
+    return sorted(runs, key=lambda run: -(run[1]["metrics"][first[0]]["value"] or 0.0))
+
+
+def handed_in(run: Run) -> bool:
+    """Whether the answers were made elsewhere."""
+    return bool(run[0]["system"]["protocol"] == "handed-in")
 
 
 def group_of(run: Run) -> Group:
@@ -156,7 +167,7 @@ def group_of(run: Run) -> Group:
 def groups() -> list[Group]:
     """Every group that has a bundle."""
     tasks = sorted(path.name for path in (ROOT / "results").iterdir() if path.is_dir())
-    runs = [run for task in tasks for run in bundles(task)]
+    runs = [run for task in tasks for run in bundles(task) if not handed_in(run)]
     return sorted(
         {group_of(run) for run in runs},
         key=lambda each: (each.task, each.division, each.split, each.subset),
@@ -314,9 +325,43 @@ TABLES = (
 )
 
 
+STATED = {"run_by": "run by", "reader": "reader", "judge": "judge", "claimed": "printed"}
+"""What the source says of an answer file, as a parameter -> heading."""
+SCORED = {"judged.accuracy": "its judge's verdicts", "f1": "F1"}
+
+
+def published_answers(task: str) -> str:
+    """A line per file of answers that others published, the best by their own judge on top."""
+    runs = best_first(task, [run for run in bundles(task) if handed_in(run)])
+    head = ["system", *STATED.values(), *SCORED.values(), "file"]
+    lines = ["| " + " | ".join(published_cells(run)) + " |" for run in runs]
+    return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *lines])
+
+
+def published_cells(run: Run) -> Iterator[str]:
+    """The cells of one file."""
+    manifest, summary = run
+    system, stated = manifest["system"], manifest["system"]["parameters"]
+    yield f"{system['name']} {system['version']}"
+    for name in STATED:
+        yield stated.get(name) or "not stated"
+    for name in SCORED:
+        yield figure(summary["metrics"].get(name, UNKNOWN))
+    yield f"`{stated['source']}`"
+
+
+def with_published(text: str) -> str:
+    """The page of published answers with its table."""
+    mark = re.escape("<!-- published answers: made by docs/make_results.py -->\n\n")
+    place = re.compile(rf"(?<={mark}).*?(?=\n\n)", re.DOTALL)
+    return place.sub(lambda _: published_answers("locomo"), text)
+
+
 def page(file: Path = README) -> str:
     """A page with its tables as the bundles have them."""
     text = file.read_text(encoding="utf-8")
+    if file == PUBLISHED:
+        return with_published(text)
     for each in TABLES:
         if each.file == file:
             made = each.text()
@@ -336,6 +381,7 @@ are what `membench leaderboard --results results` shows.
 - *What it is*: `control` is a floor, a ceiling or a yardstick and no system; `native` is ours,
   after the paper; `adapted` is ours and departs from it in what it must; `package` is the released
   package.
+- Answers that others published stand apart, in [published answers](published-answers.md).
 - Joules are modelled from CPU seconds at a declared 7.5 W per core, ±50 %; much else ran on the
   machine, so CPU times of rows made at other times differ by some tens of percent.
 """
@@ -418,5 +464,5 @@ def figure(metric: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     RESULTS.write_text(all_results(), encoding="utf-8")
-    for written in (README, LOCAL_MODELS):
+    for written in (README, LOCAL_MODELS, PUBLISHED):
         written.write_text(page(written), encoding="utf-8")

@@ -12,6 +12,7 @@ from membench.cli import app as cli
 from membench.cli.output import closing
 from membench.cli.output.summary import first_errors, print_closing
 from membench.domain.score import Metric
+from membench.experiments.finished_run import load
 from membench.harness.run import start
 from membench.records.spec import ExecOptions, RunSpec
 
@@ -181,6 +182,18 @@ MY_CASES = Path(__file__).parents[2] / "docs/examples/my-cases.yaml"
 def commands_of(result, data=None):
     lines = closing.next_lines(result.summary, result.run.path, data)
     return [line.removeprefix("next:").strip() for line in lines]
+
+
+def test_next_to_answers_made_elsewhere_are_others_and_no_run_of_theirs(tmp_path):
+    line = {"question_id": "sample-1/q0", "prediction": "Quarry Lane"}
+    (tmp_path / "made.jsonl").write_bytes(orjson.dumps(line))
+    given = ["--task", "locomo", "--split", "sample", "--predictions", str(tmp_path / "made.jsonl")]
+    named = ["--set", "name=acme", "--set", "version=1.0", "--out", str(tmp_path / "runs")]
+    CliRunner().invoke(cli, ["score", *given, *named])
+    (made,) = (tmp_path / "runs").iterdir()
+    lines = list(closing.next_lines(load(made).summary, made))
+    assert not any("membench run " in each for each in lines)
+    assert any("membench score --task locomo" in each for each in lines)
 
 
 def test_next_commands_name_the_file_that_they_need(tmp_path, capsys):

@@ -235,13 +235,17 @@ def next_commands(summary: Summary, run: RunDir, data: Path | None) -> Iterator[
         yield f"membench judge {path} --judge MODEL --out {out}{told}"
     yield shown
     other = to_compare_with(summary, run.path.parent)
+    made_elsewhere = run.manifest().system.protocol == "handed-in"
     if other is not None:
         yield f"membench compare {path} {quoted(other.path)}"
+    elif made_elsewhere:
+        task = f"--task {summary.task} --split {summary.split}"
+        yield f"membench score {task} --predictions OTHER --out {out}, then membench compare"
     else:
         yield f"{repeated(run, data)} --system OTHER --out {out}, then membench compare"
     yield f"membench report {path} --html {quoted(f'{run.path.name}.html')}"
     ranked = summary.split != SAMPLE and not card_of(summary).own_files
-    if summary.complete and ranked and not run.manifest().subset:
+    if (summary.complete or made_elsewhere) and ranked and not run.manifest().subset:
         yield f"membench submit {path} --to results"
 
 

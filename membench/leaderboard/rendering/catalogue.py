@@ -35,6 +35,15 @@ CLAIM_WORDS = {
     "run_by": ("Run by", "Who ran it, as far as the source says."),
 }
 
+PUBLISHED_WORDS = {
+    "run_by": ("Run by", "Who ran it, as far as the source says."),
+    "reader": ("Reader", "The model that answered, as far as the source says."),
+    "judge": ("Judge", "The model whose verdicts came with the answers, as far as it says."),
+    "claimed": ("Printed", "What was printed of these answers, in the source's words."),
+    "answers": ("Answers", "Questions that the scores rest on."),
+    "file": ("File", "Where the answers were published: repository, commit and path."),
+}
+
 
 def address_in(text: str) -> str:
     """Where a source leads: a paper on arXiv or a web address; empty for anything else."""

@@ -10,6 +10,7 @@ from membench.leaderboard.rendering import html
 from membench.leaderboard.rendering.cards import any_width
 from membench.leaderboard.rendering.catalogue import (
     CLAIM_WORDS,
+    PUBLISHED_WORDS,
     SYSTEM_WORDS,
     TASK_WORDS,
     runs_link,
@@ -22,7 +23,7 @@ from membench.leaderboard.site.folder import SiteFolder
 from membench.leaderboard.site.naming import BoardName, slug
 from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.validation import RULES
-from membench.leaderboard.views import claims, glossary, profiles
+from membench.leaderboard.views import claims, glossary, profiles, published
 from membench.leaderboard.views.board.choices import listed
 from membench.leaderboard.views.board.query import BoardQuery
 from membench.leaderboard.views.catalogue import system_records, task_records
@@ -167,9 +168,23 @@ def claims_body(site: SiteFolder) -> str:
     parts = [html.note(claims.NOTICE)]
     for task in names:
         parts.append(f"<h2>{html.escaped(task_class(task).card.title)}</h2>")
+        parts += published_answers(site, task)
         parts += [claims_of(task, source) for source in claims.sources(task)]
         parts.append(site.downloads(f"claims-{task}", claims.records(task)))
     return "".join(parts)
+
+
+def published_answers(site: SiteFolder, task: str) -> list[str]:
+    """Files of answers that others published, scored again; nothing without any."""
+    found = published.records(site.store, site.index, task)
+    if not found:
+        return []
+    links = {"system": html.leading("runs/{}.html", "run")}
+    return [
+        html.note(published.NOTICE),
+        any_width(found, "Published answers, scored again", PUBLISHED_WORDS, links),
+        site.downloads(f"published-{task}", found),
+    ]
 
 
 def claims_of(task: str, source: str) -> str:

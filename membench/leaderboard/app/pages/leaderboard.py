@@ -11,13 +11,13 @@ from membench.leaderboard.app import links, state
 from membench.leaderboard.app.pages import choosing
 from membench.leaderboard.app.pages.breakdowns import draw_breakdowns
 from membench.leaderboard.rendering.cards import answer_html, cards_html
-from membench.leaderboard.rendering.catalogue import CLAIM_WORDS
+from membench.leaderboard.rendering.catalogue import CLAIM_WORDS, PUBLISHED_WORDS
 from membench.leaderboard.rendering.charts.layout import NARROW, WIDE
 from membench.leaderboard.rendering.charts.notes import chart_notes, has_apart, why_no_chart
 from membench.leaderboard.rendering.charts.scatter import MOST_LABELS, alt_text, scatter
 from membench.leaderboard.rendering.charts.selection import drawable, drawn
 from membench.leaderboard.rendering.remarks import board_remarks, showing
-from membench.leaderboard.views import claims
+from membench.leaderboard.views import claims, published
 from membench.leaderboard.views.board.board import Board, settings_of
 from membench.leaderboard.views.board.row import BoardRow
 from membench.leaderboard.views.bundles import load
@@ -28,7 +28,7 @@ from membench.leaderboard.views.tables import (
     column_words,
     frontier_records,
 )
-from membench.metrics.numbers import significant
+from membench.metrics.numbers import counted, significant
 
 
 def page() -> None:
@@ -45,6 +45,7 @@ def page() -> None:
     draw_rows(shown)
     draw_remarks(shown)
     draw_breakdowns(shown)
+    draw_published(shown)
     draw_claims(shown)
 
 
@@ -136,6 +137,18 @@ def draw_link(shown: Board) -> None:
         machine=choosing.machine_words(shown, choice.machine) if len(shown.machines) > 1 else "",
         **limits,
     )
+
+
+def draw_published(shown: Board) -> None:
+    """Files of answers that others published, scored again."""
+    found = published.records(state.store(), state.index(), shown.choice.task_name)
+    if not found:
+        return
+    st.divider()
+    c.section("Published answers, scored again")
+    st.caption(published.NOTICE)
+    with st.expander(counted(len(found), "file")):
+        c.table(found, key="published", alt="Published answers", words=PUBLISHED_WORDS)
 
 
 def draw_claims(shown: Board) -> None:

@@ -21,11 +21,12 @@ CONTEXT = f"{QUESTION}.context_tokens"
 
 
 def energy_wanted(rows: Sequence[BoardRow]) -> str:
-    """Which rows lack joules, and the command that gives them."""
-    without = list(dict.fromkeys(row.system for row in rows if row.energy == "unavailable"))
+    """Which rows lack joules, and the command that gives them; not of those made elsewhere."""
+    lacking = [row for row in rows if row.energy == "unavailable" and row.why != HANDED_IN]
+    without = list(dict.fromkeys(row.system for row in lacking))
     if not without:
         return ""
-    count = sum(row.energy == "unavailable" for row in rows)
+    count = len(lacking)
     named = ", ".join(without[:4]) + (", ..." if len(without) > 4 else "")
     return (
         f"No joules for {count} of {len(rows)} rows ({named}): run them with --energy cpu:7.5 "

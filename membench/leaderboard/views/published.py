@@ -1,0 +1,65 @@
+"""Answers that others published, scored again: what their files hold, beside what was printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from membench.domain.labels import JsonObject
+from membench.leaderboard.store.index import Index
+from membench.leaderboard.store.rows import RowFigure, task_class
+from membench.leaderboard.store.store import Store
+from membench.leaderboard.views.board.choices import listed
+from membench.leaderboard.views.bundles import load
+from membench.leaderboard.views.standing import figures_of
+from membench.leaderboard.views.tables import score_text
+from membench.metrics.names import is_fraction
+from membench.tasks.card import TaskCard
+from membench.tasks.wording import leading_metrics, metric_words
+
+NOTICE = (
+    "Files that hold an answer to every question, published by those who ran the systems, scored "
+    "again here with the scorer of every other row. Verdicts are those that came with the file. "
+    "Readers, judges and prompts differ from file to file, nobody here saw the systems run, and "
+    "no row is ranked. Each row's page has the command that scores its file."
+)
+STATED = ("run_by", "reader", "judge", "claimed")
+"""What the source says of an answer file: parameters of the system `external`."""
+
+
+def records(store: Store, index: Index, task: str) -> list[JsonObject]:
+    """Every file of answers to a benchmark, with the figures that all have; the best on top.
+
+    Raises:
+        RunStateError: The files of a bundle are not those that it came with.
+    """
+    runs = listed(index.runs)
+    mine = list(runs["run_id"][(runs["task"] == task) & runs["handed_in"]]) if len(runs) else []
+    figures = {run_id: figures_of(index, run_id) for run_id in mine}
+    shared = set.intersection(*map(set, figures.values())) if mine else set()
+    metrics = leading_metrics(task_class(task).card, shared)
+    if metrics:
+        mine.sort(key=lambda run_id: figures[run_id][metrics[0]].value, reverse=True)
+    return [
+        record(store, run_id, {name: figures[run_id][name] for name in metrics}) for run_id in mine
+    ]
+
+
+def record(store: Store, run_id: str, figures: Mapping[str, RowFigure]) -> JsonObject:
+    """One file: what its source says, and its scores."""
+    manifest = load(store, run_id).manifest
+    system, card = manifest.system, task_class(manifest.task.name).card
+    stated = {name: str(system.parameters.get(name) or "not stated") for name in STATED}
+    return {
+        "system": f"{system.name} {system.version}",
+        **stated,
+        **{column(card, name): score_text(name, figure) for name, figure in figures.items()},
+        "answers": f"{max((figure.n for figure in figures.values()), default=0):,}",
+        "file": str(system.parameters.get("source") or "–"),
+        "run": run_id,
+    }
+
+
+def column(card: TaskCard, metric: str) -> str:
+    """A metric's title with its unit, as on the boards."""
+    title = metric_words(card, metric).title
+    return f"{title} (%)" if is_fraction(metric) else title
