@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from membench.experiments.external import External, score_external
+from membench.leaderboard.rendering.catalogue import repository_link
 from membench.leaderboard.site.export import export
 from membench.leaderboard.store.index import refresh
 from membench.leaderboard.store.store import Store
@@ -74,6 +75,19 @@ def test_nobody_is_told_to_measure_joules_of_what_ran_elsewhere(store: Path) -> 
     assert rows
     assert energy_wanted(rows) == ""
     assert "--energy" in energy_wanted([replace(row, why="") for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("source", "address"),
+    [
+        ("a/b@0123abc:c/d e.json", "https://github.com/a/b/tree/0123abc"),
+        ("a/b@0123abc:c/d.json", "https://github.com/a/b/blob/0123abc/c/d.json"),
+        ("https://example.org/x.json", "https://example.org/x.json"),
+        ("my disk", ""),
+    ],
+)
+def test_a_file_leads_to_where_it_was_published(source: str, address: str) -> None:
+    assert repository_link("file")({"file": source}) == address
 
 
 def test_site_and_app_show_them(

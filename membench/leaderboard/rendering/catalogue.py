@@ -13,6 +13,8 @@ from membench.tasks.registry import list_tasks
 from membench.tasks.wording import metric_words
 
 ARXIV = re.compile(r"(?:arXiv[: ]?)?(\d{4}\.\d{4,5})(?:v\d+)?", re.IGNORECASE)
+STORED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{7,40}):(.+)")
+"""A place in a public repository: owner/repository@commit:path."""
 URL = re.compile(r"https?://[^\s;,)]+")
 
 SYSTEM_WORDS = {
@@ -56,6 +58,22 @@ def address_in(text: str) -> str:
 def source_link(column: str) -> Link:
     """A link to the paper or page that a column names."""
     return lambda record: address_in(str(record[column]))
+
+
+def repository_link(column: str) -> Link:
+    """A link to the file or folder of a public repository that a column names."""
+
+    def link(record: JsonView) -> str:
+        found = STORED.fullmatch(str(record[column]))
+        if found is None:
+            return address_in(str(record[column]))
+        repository, commit, path = found.groups()
+        one = not path.endswith("/") and " " not in path
+        return f"https://github.com/{repository}/" + (
+            f"blob/{commit}/{quote(path)}" if one else f"tree/{commit}"
+        )
+
+    return link
 
 
 def runs_link(column: str) -> Link:

@@ -13,6 +13,7 @@ from membench.leaderboard.rendering.catalogue import (
     PUBLISHED_WORDS,
     SYSTEM_WORDS,
     TASK_WORDS,
+    repository_link,
     runs_link,
     source_link,
     task_lines,
@@ -179,7 +180,10 @@ def published_answers(site: SiteFolder, task: str) -> list[str]:
     found = published.records(site.store, site.index, task)
     if not found:
         return []
-    links = {"system": html.leading("runs/{}.html", "run")}
+    links = {
+        "system": html.leading("runs/{}.html", "run"),
+        "file": repository_link("file"),
+    }
     return [
         html.note(published.NOTICE),
         any_width(found, "Published answers, scored again", PUBLISHED_WORDS, links),
