@@ -24,12 +24,12 @@ from membench.metrics.paired import (
     visible_by_cases,
 )
 from membench.tasks.registry import get_task
-from membench.tasks.wording import leading_metrics
+from membench.tasks.wording import at_cuts, leading_metrics
 
 
 def headline(run: FinishedRun) -> list[str]:
     """The metrics that are compared unless one is named: the task's headline."""
-    return list(get_task(run.task).card.headline)
+    return list(at_cuts(get_task(run.task).card.headline, run.summary.metrics))
 
 
 def main_metric(run: FinishedRun) -> str:

@@ -1,18 +1,20 @@
 """The metrics that a task has, known before anything is run.
 
-A task is asked for the figures of its own sample twice: as if nothing had been recorded, and as if
-nothing had been stored, found or said. So it names its metrics, whatever their values. Its card and
-the retrieval metrics, whose cut depends on k, come on top.
+A task is asked for the figures of its own sample three times: as if nothing had been recorded, as
+if nothing had been stored, found or said, and the latter as if it had been judged. So it names its
+metrics, whatever their values. Its card and the retrieval metrics, whose cut depends on k, come on
+top.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from membench.domain.case import Ask, Case, Probe, opaque_ids
 from membench.domain.errors import UnknownName
 from membench.domain.outcome import Answered, Ingested, Outcome, PlayedCase, Recalled
+from membench.domain.score import Gold, Score, Verdict
 from membench.tasks.base import AnyTask
 from membench.tasks.find import SAMPLE, find_source
 from membench.tasks.registry import get_task
@@ -49,11 +51,34 @@ def names_of_sample(task: type[AnyTask]) -> Iterator[str]:
     """The metrics of a task's own sample, over all of it and by category."""
     made, source = task({}, 0, None), find_source(task, SAMPLE, None)
     cases = list(made.cases(source, opaque_ids(task.card.name, 0)))
-    for played in (PlayedCase, in_vain):
-        rows = (row for case, gold in cases for row in made.score(played(case), gold, {}))
+    for played, judge in ((PlayedCase, no_verdicts), (in_vain, no_verdicts), (in_vain, accepted)):
+        rows = (row for case, gold in cases for row in judged_rows(made, played(case), gold, judge))
         found = made.aggregate(rows)
         tables = (found.metrics, *(category.metrics for category in found.categories.values()))
         yield from (name for table in tables for name in table if not name.endswith(SCORED))
+
+
+Judging = Callable[[AnyTask, PlayedCase, Gold], dict[str, Verdict]]
+"""Verdicts on a case, by request id."""
+
+
+def judged_rows(task: AnyTask, played: PlayedCase, gold: Gold, judge: Judging) -> Sequence[Score]:
+    """Score rows of a case as judged."""
+    return task.score(played, gold, judge(task, played, gold))
+
+
+def no_verdicts(task: AnyTask, played: PlayedCase, gold: Gold) -> dict[str, Verdict]:
+    """No judge was run."""
+    return {}
+
+
+def accepted(task: AnyTask, played: PlayedCase, gold: Gold) -> dict[str, Verdict]:
+    """A verdict for all that a judge would be asked, with the first label that it may give."""
+    judges = task.card.judges
+    return {
+        request.id: Verdict(request.id, Outcome(), {"label": judges[request.kind].labels[0]})
+        for request in task.judgements(played, gold)
+    }
 
 
 def in_vain(case: Case) -> PlayedCase:

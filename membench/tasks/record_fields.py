@@ -1,8 +1,8 @@
 """Files whose answers are objects with keys of their own: the user says which key holds what.
 
-Every evaluation writes its own JSON. Here an answer is any object of the file that has a question
-and an answer under the keys that were named; how the objects are nested is of no concern. A key may
-lead into an object (`evaluation.is_correct`).
+Every evaluation writes its own JSON. Here a record is any object of the file that has a question
+and an answer (or what was retrieved) under the keys that were named; how the objects are nested is
+of no concern. A key may lead into an object (`evaluation.is_correct`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from membench.domain.errors import UnknownName, UsageError
-from membench.domain.labels import Scalar
+from membench.domain.labels import JsonObject, Scalar
 from membench.tasks.external_format import (
     ConvertedLine,
     PredictionFormat,
@@ -29,7 +29,8 @@ class RecordFields:
     """Which key holds what.
 
     Attributes:
-        answer: The answer.
+        answer: The answer; empty where there are none.
+        retrieved: What was recalled: ids of turns, the best first. Empty where it is not known.
         id: The question's published id; empty to go by its words.
         question: The question's words.
         verdict: Whether it is right: a truth value or a label; of an object or list of them, what
@@ -38,7 +39,8 @@ class RecordFields:
             hold their answers twice. Empty to look at everything.
     """
 
-    answer: str
+    answer: str = ""
+    retrieved: str = ""
     id: str = ""
     question: str = ""
     verdict: str = ""
@@ -62,21 +64,30 @@ class RecordFields:
         """
         found = list(self._records(document, ""))
         if not found:
-            keys = f"'{self.id or self.question}' and '{self.answer}'"
-            raise ValueError(f"no object has {keys}")
+            raise ValueError(f"no object has {' and '.join(map(repr, self._keys()))}")
         take = index.taker()
         for place, record in found:
-            answer = value_at(record, self.answer)
             named = str(value_at(record, self.id or self.question))
-            name = named if self.id else take(named)
-            line = {"question_id": name, "prediction": as_text(answer)}
+            line = {"question_id": named if self.id else take(named), **self._content(record)}
             yield ConvertedLine(place, line, list(self._verdicts(record)))
 
+    def _keys(self) -> list[str]:
+        """Keys without which an object is no record."""
+        return [key for key in (self.id or self.question, self.answer, self.retrieved) if key]
+
+    def _content(self, record: Any) -> JsonObject:
+        """What a record says to its question."""
+        content: JsonObject = {}
+        if self.answer:
+            content["prediction"] = as_text(value_at(record, self.answer))
+        if self.retrieved:
+            content["retrieved"] = value_at(record, self.retrieved)
+        return content
+
     def _records(self, value: Any, place: str) -> Iterator[tuple[str, Any]]:
-        """Objects with both keys, however deep, with their places."""
+        """Objects with the keys, however deep, with their places."""
         if isinstance(value, dict):
-            named = self.id or self.question
-            if MISSING not in (value_at(value, named), value_at(value, self.answer)):
+            if MISSING not in [value_at(value, key) for key in self._keys()]:
                 yield place, value
                 return
             below = {self.within: value[self.within]} if self.within in value else value
@@ -127,7 +138,7 @@ def record_fields(given: Mapping[str, Scalar]) -> RecordFields | None:
 
     Raises:
         UnknownName: There is no such field.
-        UsageError: The question or the answer is missing.
+        UsageError: The question is missing, or what was said to it.
     """
     if not given:
         return None
@@ -135,9 +146,10 @@ def record_fields(given: Mapping[str, Scalar]) -> RecordFields | None:
     for name in given:
         if name not in known:
             raise UnknownName("field", name, known)
-    if "answer" not in given or not given.keys() & {"id", "question"}:
+    if not given.keys() & {"answer", "retrieved"} or not given.keys() & {"id", "question"}:
         raise UsageError(
-            f"{FLAG} names the key of the answer, and of the question's id or words",
+            f"{FLAG} names the key of the question's id or words, and of the answer or of what "
+            "was retrieved",
             f"{FLAG} question=KEY {FLAG} answer=KEY",
         )
     return RecordFields(**{name: str(key) for name, key in given.items()})

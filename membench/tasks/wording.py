@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from membench.metrics.names import is_fraction
@@ -76,8 +76,8 @@ def metric_words(card: TaskCard, name: str) -> MetricWords:
     if name.endswith(SCORED):
         remarks.append("scored")
         meanings.append("over the questions that have a value")
-    title = card.metric_labels.get(bare) or title_from_name(bare)
-    meaning = card.metric_titles.get(bare) or title[:1].lower() + title[1:]
+    title = told_at(bare, card.metric_labels) or title_from_name(bare)
+    meaning = told_at(bare, card.metric_titles) or title[:1].lower() + title[1:]
     return MetricWords(
         name,
         ", ".join([title, *remarks]),
@@ -86,6 +86,17 @@ def metric_words(card: TaskCard, name: str) -> MetricWords:
         less_is_better(card, name),
         bare not in card.never_ranks,
     )
+
+
+def told_at(name: str, words: Mapping[str, str]) -> str:
+    """What is said of a metric, or of the same one at another cut, with its own; else nothing."""
+    if name in words:
+        return words[name]
+    stem, at, cut = name.rpartition("@")
+    for other, said in words.items():
+        if at and other.rpartition("@")[0] == stem:
+            return re.sub(rf"\b{re.escape(other.rpartition('@')[2])}\b", cut, said)
+    return ""
 
 
 def title_from_name(name: str) -> str:
@@ -111,14 +122,36 @@ def headline_metrics(card: TaskCard) -> tuple[str, ...]:
     return tuple(dict.fromkeys((card.main_metric, card.offline_metric, *card.headline)))
 
 
-def leading_metrics(card: TaskCard, there: Container[str]) -> tuple[str, ...]:
+def leading_metrics(card: TaskCard, there: Collection[str]) -> tuple[str, ...]:
     """The metrics that say most and are there: the judged one first, then what needs no judge.
 
     Every table, board, report and closing line leads with the first of them; those that rank
     nobody come last.
     """
-    found = [name for name in headline_metrics(card) if name in there]
+    found = [name for name in at_cuts(headline_metrics(card), there) if name in there]
     return tuple(sorted(found, key=lambda name: name in card.never_ranks))
+
+
+def at_cuts(names: Iterable[str], there: Collection[str]) -> tuple[str, ...]:
+    """Metrics with the cuts that a run has: one that asks for 5 memories knows no `recall@10`.
+
+    Args:
+        names: Metrics, such as a task's headline.
+        there: Metrics of the run.
+
+    Returns:
+        Each name; in place of one that is not there, the same metric at its largest smaller cut.
+    """
+    return tuple(dict.fromkeys(name if name in there else at_cut(name, there) for name in names))
+
+
+def at_cut(name: str, there: Collection[str]) -> str:
+    """A metric at the largest cut below its own that is there; itself without one."""
+    stem, _, cut = name.rpartition("@")
+    split = (other.rpartition("@") for other in there)
+    smaller = [int(k) for other, _, k in split if other == stem and k.isdecimal()]
+    fitting = [k for k in smaller if cut.isdecimal() and k < int(cut)]
+    return f"{stem}@{max(fitting)}" if fitting else name
 
 
 def is_accuracy(card: TaskCard, name: str) -> bool:

@@ -154,6 +154,22 @@ def test_answers_with_ids_need_no_words(tmp_path: Path) -> None:
     assert rows["sample-1/q0"].values["f1"] == 1.0
 
 
+def test_what_was_retrieved_is_scored_without_an_answer(tmp_path: Path) -> None:
+    line = {"asked": STREET, "hits": ["D1:1", "D1:2"]}
+    fields = RecordFields(question="asked", retrieved="hits")
+    row = scored_by(fields, write_lines(tmp_path / "t.jsonl", line))["sample-1/q0"]
+    assert row.values["evidence.turn.recall@2"] == 1.0
+    assert row.values["f1"] is None
+
+
+def test_a_turn_that_the_data_does_not_have_is_refused(tmp_path: Path) -> None:
+    line = {"asked": STREET, "hits": ["D99:1"]}
+    with pytest.raises(DataError, match="D99:1"):
+        scored_by(
+            RecordFields(question="asked", retrieved="hits"), write_lines(tmp_path / "t", line)
+        )
+
+
 def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
     folder = tmp_path / "answers"
     folder.mkdir()
@@ -184,6 +200,7 @@ def test_what_does_not_fit_the_keys_is_refused_in_words(
     [
         ({"answer": "a"}, UsageError),
         ({"question": "q"}, UsageError),
+        ({"question": "q", "verdict": "v"}, UsageError),
         ({"question": "q", "answer": "a", "gold": "g"}, UnknownName),
     ],
 )

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from membench.tasks.registry import get_task, list_tasks
-from membench.tasks.wording import judge_wanted, leading_metrics, less_is_better, metric_words
+from membench.tasks.wording import (
+    at_cuts,
+    judge_wanted,
+    leading_metrics,
+    less_is_better,
+    metric_words,
+)
 
 HEADLINES = [
     (task, name)
@@ -63,3 +69,14 @@ def test_a_task_without_its_judge_says_what_is_missing_and_how_to_get_it() -> No
 @pytest.mark.parametrize("name", ["qa.omission", "strict.qa.omission", "qa.omission.scored"])
 def test_prefix_and_suffix_do_not_turn_a_metric_round(name: str) -> None:
     assert less_is_better(get_task("halumem").card, name)
+
+
+def test_a_run_that_asks_for_fewer_memories_is_told_by_its_largest_cut() -> None:
+    card = get_task("locomo").card
+    there = {"f1", "evidence.turn.recall@3", "evidence.turn.recall@5", "evidence.turn.recall@20"}
+    assert leading_metrics(card, there)[0] == "evidence.turn.recall@5"
+    assert at_cuts(["evidence.turn.recall@10", "f1"], there) == ("evidence.turn.recall@5", "f1")
+    assert at_cuts(["evidence.turn.recall@2"], there) == ("evidence.turn.recall@2",)
+    words = metric_words(card, "evidence.turn.recall@5")
+    assert words.title == "Evidence recall@5"
+    assert words.meaning == "share of the evidence turns that the first 5 memories hold"

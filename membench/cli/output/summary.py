@@ -41,6 +41,7 @@ from membench.records.summary import (
 )
 from membench.records.usage import Usage
 from membench.tasks.registry import get_task
+from membench.tasks.wording import at_cuts
 
 T = TypeVar("T")
 
@@ -118,7 +119,7 @@ def headline_names(summary: Summary) -> list[str]:
     present = set(summary.metrics)
     for category in summary.categories.values():
         present.update(category.metrics)
-    return [name for name in wanted if name in present]
+    return [name for name in at_cuts(wanted, present) if name in present]
 
 
 def score_table(summary: Summary) -> Table:

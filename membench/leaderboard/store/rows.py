@@ -33,7 +33,7 @@ from membench.records.manifest import Manifest, SystemEntry
 from membench.records.summary import Summary, never_scored, stores_nothing
 from membench.tasks.base import AnyTask
 from membench.tasks.registry import get_task
-from membench.tasks.wording import headline_metrics, less_is_better
+from membench.tasks.wording import at_cuts, headline_metrics, less_is_better
 
 UNSHOWN = re.compile(r"[^A-Za-z0-9._+@:/ ,()=\[\]-]")
 """Characters that a label does not show: charts read some markup in their words."""
@@ -320,7 +320,9 @@ def named_metrics(summary: Summary) -> Iterable[tuple[str, Metric]]:
 
 def metric_cells(task: str, rows: Iterable[Score]) -> dict[str, CaseSums]:
     """Sums by case of the task's headline metrics; a failed row counts as 0."""
-    names = headline_metrics(get_task(task).card)
+    rows = list(rows)
+    there = {name for row in rows for name in row.values}
+    names = at_cuts(headline_metrics(get_task(task).card), there)
     sums: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in names}
     cases, valued = set(), set()
     for row in rows:

@@ -20,7 +20,13 @@ from membench.records.energy_summary import EnergyEntry, PhaseEnergy
 from membench.records.manifest import Manifest
 from membench.records.memory_gate import memory_gate_lines
 from membench.records.summary import Summary, never_scored, replies_text
-from membench.tasks.wording import MetricWords, headline_metrics, leading_metrics, metric_words
+from membench.tasks.wording import (
+    MetricWords,
+    at_cuts,
+    headline_metrics,
+    leading_metrics,
+    metric_words,
+)
 
 Record = JsonObject
 
@@ -134,7 +140,8 @@ def headline(loaded: LoadedBundle) -> tuple[str, ...]:
 def metrics_of(loaded: LoadedBundle) -> dict[str, MetricWords]:
     """The headline metrics for people."""
     card = task_class(loaded.summary.task).card
-    return {name: metric_words(card, name) for name in headline_metrics(card)}
+    names = at_cuts(headline_metrics(card), loaded.summary.metrics)
+    return {name: metric_words(card, name) for name in names}
 
 
 def metric_titles(loaded: LoadedBundle) -> dict[str, tuple[str, str]]:
@@ -165,7 +172,8 @@ def metric_records(loaded: LoadedBundle) -> list[Record]:
 
 def category_records(loaded: LoadedBundle) -> list[Record]:
     """Headline metrics by category."""
-    names = headline_metrics(task_class(loaded.summary.task).card)
+    card = task_class(loaded.summary.task).card
+    names = at_cuts(headline_metrics(card), loaded.summary.metrics)
     blank = never_scored(loaded.summary.metrics)
     found = []
     for category, entry in loaded.summary.categories.items():
