@@ -53,6 +53,27 @@ def test_a_store_finds_what_it_holds_whatever_happened_before(steps: list[str]) 
     assert {memory.id: memory.text for memory in store.memories()} == held
 
 
+def test_what_repeats_a_turn_word_for_word_is_of_that_turn() -> None:
+    store = ItemStore(WordIndex())
+    store.hear(session(0, ["tea", "cake", "tea"]))
+
+    def sources(text: str, *named: str) -> tuple[str, ...]:
+        added = store.add(StoredItem("", text, named))
+        other = store.add(StoredItem("", "something else", named))
+        store.put(StoredItem(other.id, text, named))
+        put = store.get(other.id)
+        assert put is not None
+        assert put.sources == added.sources
+        return added.sources
+
+    assert sources("cake", "s0:0") == ("s0:1",)
+    assert sources("tea", "s0:1") == ("s0:0", "s0:2")
+    assert sources("tea", "s0:2") == ("s0:2",), "one of the turns with these words"
+    assert sources("cake", "s0:0", "s0:1") == ("s0:0", "s0:1"), "its turn is among them"
+    assert sources("tea and cake", "s0:0") == ("s0:0",)
+    assert sources("cake") == (), "what names no turn is left so"
+
+
 def test_a_store_reports_every_change_once_under_a_lasting_id() -> None:
     store = ItemStore(WordIndex())
     first = store.add(item("tea"))

@@ -67,6 +67,7 @@ class ItemMemory:
 
     def ingest(self, session: Session) -> list[MemoryChange]:
         """Store a session, index it, and say what changed."""
+        self.store.hear(session)
         self.keep(session)
         self.store.flush()
         return self.store.take_changes()

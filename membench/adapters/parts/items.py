@@ -17,6 +17,7 @@ from membench.adapters.parts.embedder import Embedder, Vectors
 from membench.adapters.parts.lexical import Lexical
 from membench.adapters.parts.unit_memory import RankedRows, Scores
 from membench.adapters.parts.vectors import Mask, VectorMatrix, best
+from membench.domain.case import Session
 from membench.domain.system import Memory, MemoryChange
 
 
@@ -202,6 +203,7 @@ class ItemStore:
         self._kinds: dict[str, int] = {}
         self._waiting: list[str] = []  # ids to be indexed
         self._next = 0
+        self._said: dict[str, tuple[str, ...]] = {}  # words of turns -> their ids
 
     def __len__(self) -> int:
         """How many items there are."""
@@ -219,12 +221,26 @@ class ItemStore:
         """The item of an id."""
         return self._items.get(name)
 
+    def hear(self, session: Session) -> None:
+        """Note the words of a session's turns: a model copies them from anywhere in its prompt.
+
+        An item that repeats a turn word for word and names others as its sources is of that turn.
+        """
+        for turn in session.turns:
+            self._said[turn.text] = (*self._said.get(turn.text, ()), turn.id)
+
+    def _of_its_turn(self, item: StoredItem) -> StoredItem:
+        turns = self._said.get(item.text, ())
+        if not item.sources or not turns or not set(turns).isdisjoint(item.sources):
+            return item
+        return replace(item, sources=turns)
+
     def add(self, item: StoredItem) -> StoredItem:
         """Store an item under a new id; what its own says is ignored.
 
         A blank one is not stored: it could not be recalled.
         """
-        item = replace(item, id=str(self._next))
+        item = self._of_its_turn(replace(item, id=str(self._next)))
         self._next += 1
         if item.text.strip():
             self._items[item.id] = item
@@ -234,7 +250,7 @@ class ItemStore:
 
     def put(self, item: StoredItem) -> None:
         """Replace the item of the same id; it is indexed anew if its key is another."""
-        before = self._items[item.id]
+        before, item = self._items[item.id], self._of_its_turn(item)
         self._items[item.id] = item
         if before.indexed != item.indexed:
             self._drop_row(item.id)

@@ -79,9 +79,7 @@ class LightMem(ItemMemory):
         return []
 
     def _told_by(self, merged: Segment, told: forms.SourcedFact) -> list[Turn]:
-        """The turns that a fact repeats word for word, else the one of its line; else none."""
-        if repeated := [turn for turn in merged.turns if turn.text == told.fact]:
-            return repeated
+        """The turn of a fact's line; none where there is no such line."""
         named = list(merged.turns[told.line : told.line + 1]) if told.line >= 0 else []
         self.model.counts.unknown += not named
         return named
