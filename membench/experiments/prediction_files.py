@@ -147,7 +147,11 @@ def fitting(path: Path, form: PredictionFormat) -> Iterator[None]:
 
 def misfit(path: Path, form: PredictionFormat, error: Exception) -> DataError:
     """Complaint about a file that has not the form it was taken to have."""
-    said = f"there is no {error}" if isinstance(error, KeyError) else str(error).strip(": ")
+    said = str(error).strip(": ")
+    if isinstance(error, KeyError):
+        said = f"there is no {error}"
+    elif isinstance(error, TypeError | AttributeError):  # words of Python, not of the file
+        said = "it is built otherwise"
     problem = f"does not fit the format '{form.name}' ({form.title}): {said}"
     return DataError(path, "", problem, "See docs/predictions.md.")
 
@@ -228,5 +232,5 @@ def unknown_form(path: Path, forms: Sequence[PredictionFormat]) -> DataError:
         path,
         "",
         "is not in the schema of docs/predictions.md, nor in a form known for this task",
-        f"Known forms: {OWN}; {names}. Name one with --format, or convert the file.",
+        f"Known forms: {OWN}; {names}. Name one with --format, or the keys with --field.",
     )
