@@ -65,6 +65,18 @@ def test_files_stand_with_what_their_source_says_the_best_on_top(store: Path) ->
     assert second["Answer F1 (%)"] != first["Answer F1 (%)"]
 
 
+def test_a_figure_that_one_file_lacks_is_a_dash_and_comes_last(tmp_path: Path) -> None:
+    for name in ("first", "second", "third"):
+        hand_in(tmp_path, name, "Quarry Lane", right=name == "third")
+    opened = Store(tmp_path / "board")
+    index = refresh(opened)
+    figures = index.figures
+    lost = figures["run_id"].str.contains("third") & (figures["name"] == "judged.accuracy")
+    *_, last = published.records(opened, replace(index, figures=figures[~lost]), "locomo")
+    assert last["system"] == "third 1"
+    assert last["Judged accuracy (%)"] == "–"
+
+
 def test_a_benchmark_without_such_files_has_none(store: Path) -> None:
     opened = Store(store)
     assert published.records(opened, refresh(opened), "longmemeval") == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from membench.domain.labels import JsonObject
 from membench.leaderboard.store.index import Index
@@ -27,33 +29,47 @@ STATED = ("run_by", "reader", "judge", "claimed")
 
 
 def records(store: Store, index: Index, task: str) -> list[JsonObject]:
-    """Every file of answers to a benchmark, with the figures that all have; the best on top.
+    """Every file of answers to a benchmark, with the figures that most have; the best on top.
 
     Raises:
         RunStateError: The files of a bundle are not those that it came with.
     """
-    runs = listed(index.runs)
-    mine = list(runs["run_id"][(runs["task"] == task) & runs["handed_in"]]) if len(runs) else []
-    figures = {run_id: figures_of(index, run_id) for run_id in mine}
-    shared = set.intersection(*map(set, figures.values())) if mine else set()
-    metrics = leading_metrics(task_class(task).card, shared)
-    if metrics:
-        mine.sort(key=lambda run_id: figures[run_id][metrics[0]].value, reverse=True)
+    figures = {run_id: figures_of(index, run_id) for run_id in handed_in(index, task)}
+    counts = Counter(name for each in figures.values() for name in each)
+    common = {name for name, count in counts.items() if 2 * count > len(figures)}
+    metrics = leading_metrics(task_class(task).card, common)
+    found = sorted(figures, key=lambda run_id: order(figures[run_id], metrics), reverse=True)
     return [
-        record(store, run_id, {name: figures[run_id][name] for name in metrics}) for run_id in mine
+        record(store, run_id, {name: figures[run_id].get(name) for name in metrics})
+        for run_id in found
     ]
 
 
-def record(store: Store, run_id: str, figures: Mapping[str, RowFigure]) -> JsonObject:
+def handed_in(index: Index, task: str) -> list[str]:
+    """Runs of a benchmark whose answers were made elsewhere, without those that were withdrawn."""
+    runs = listed(index.runs)
+    if not len(runs):
+        return []
+    mine = (runs["task"] == task) & runs["handed_in"] & ~runs["withdrawn"]
+    return list(runs["run_id"][mine])
+
+
+def order(figures: Mapping[str, RowFigure], metrics: Sequence[str]) -> list[float]:
+    """Values of a run to sort by; one that is not known comes last."""
+    return [figures[name].value if name in figures else -math.inf for name in metrics]
+
+
+def record(store: Store, run_id: str, figures: Mapping[str, RowFigure | None]) -> JsonObject:
     """One file: what its source says, and its scores."""
     manifest = load(store, run_id).manifest
     system, card = manifest.system, task_class(manifest.task.name).card
     stated = {name: str(system.parameters.get(name) or "not stated") for name in STATED}
+    answered = max((figure.n for figure in figures.values() if figure is not None), default=0)
     return {
         "system": f"{system.name} {system.version}",
         **stated,
         **{column(card, name): score_text(name, figure) for name, figure in figures.items()},
-        "answers": f"{max((figure.n for figure in figures.values()), default=0):,}",
+        "answers": f"{answered:,}",
         "file": str(system.parameters.get("source") or "–"),
         "run": run_id,
     }
