@@ -36,6 +36,7 @@ OWN = "membench"
 
 SUFFIXES = (".json", ".jsonl", ".gz")
 """Ends of the names of files that are read of a folder."""
+NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def parsed(path: Path) -> Any:
 def documents_in(folder: Path) -> list[Path]:
     """The JSON files of a folder, `answers_2.json` before `answers_10.json`."""
     found = [path for path in folder.iterdir() if path.suffix in SUFFIXES]
-    return sorted(found, key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)])
+    return sorted(found, key=lambda path: ([int(n) for n in NUMBER.findall(path.name)], path.name))
 
 
 def predictions_sha256(path: Path) -> str:

@@ -7,6 +7,7 @@ of no concern. A key may lead into an object (`evaluation.is_correct`).
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -47,8 +48,8 @@ class RecordFields:
     within: str = ""
 
     def __str__(self) -> str:
-        """As `--field` takes it: `answer=KEY question=KEY`."""
-        return " ".join(f"{name}={key}" for name, key in sorted(asdict(self).items()) if key)
+        """As a shell takes it behind `--field`: `answer=KEY question=KEY`."""
+        return shlex.join(f"{name}={key}" for name, key in sorted(asdict(self).items()) if key)
 
     def format(self) -> PredictionFormat:
         """As a form of file."""

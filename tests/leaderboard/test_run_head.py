@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from membench.cli.request import assignments
 from membench.harness.run import start
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.rendering.standing import place_text, standing_html
@@ -16,9 +17,10 @@ from membench.leaderboard.store.index import Index, refresh
 from membench.leaderboard.store.rows import RowFigure, task_class
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.validation import verify
-from membench.leaderboard.views.reproduce import command, command_of
+from membench.leaderboard.views.reproduce import command, command_of, scoring_command
 from membench.leaderboard.views.standing import standing, told_references
 from membench.records.spec import ExecOptions, RunSpec
+from membench.tasks.record_fields import RecordFields, record_fields
 
 pytestmark = pytest.mark.slow
 
@@ -134,3 +136,13 @@ def test_what_a_division_pins_is_said_by_its_name() -> None:
 def test_words_of_a_command_are_quoted() -> None:
     spec = RunSpec("http", "locomo", set={"name": "a b; rm"})
     assert "'name=a b; rm'" in command(spec, {})
+
+
+def test_a_file_with_keys_of_its_own_is_scored_again_by_them() -> None:
+    fields = RecordFields(question="the question", answer="said", verdict="a.b")
+    given = {"name": "acme", "version": "1", "sha256": "0" * 64, "form": str(fields)}
+    spec = RunSpec("external", "locomo", "locomo10", set=given, reader="system")
+    words = shlex.split(scoring_command(spec))
+    told = [words[place + 1] for place, word in enumerate(words) if word == "--field"]
+    assert record_fields(assignments("--field", told)) == fields
+    assert "sha256" not in " ".join(words)

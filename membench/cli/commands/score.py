@@ -31,7 +31,8 @@ def score(
         list[str] | None,
         typer.Option(
             metavar="WHAT=KEY",
-            help="Which key of theirs holds the id or question, answer, verdict; or within.",
+            help="Which key of theirs holds the id or question, the answer, what was retrieved, "
+            "the verdict.",
         ),
     ] = None,
     verdicts: Annotated[Path | None, typer.Option(help="Verdicts as JSON lines.")] = None,

@@ -66,7 +66,7 @@ def form_flags(form: str) -> Iterator[str]:
     if "=" not in form:
         yield from ("--format", form) if form else ()
         return
-    for field in form.split(" "):
+    for field in shlex.split(form):
         yield from ("--field", field)
 
 
