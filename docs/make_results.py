@@ -148,9 +148,10 @@ class Group:
 
 
 def best_first(task: str, runs: list[Run]) -> list[Run]:
-    """Bundles by the metric that the task leads with."""
-    first = leading_metrics(get_task(task).card, runs[0][1]["metrics"] if runs else ())
-    return sorted(runs, key=lambda run: -(run[1]["metrics"][first[0]]["value"] or 0.0))
+    """Bundles by the metric that the task leads with; those without it last."""
+    there = {name for _, summary in runs for name in summary["metrics"]}
+    first = next(iter(leading_metrics(get_task(task).card, there)), "")
+    return sorted(runs, key=lambda run: -(run[1]["metrics"].get(first, UNKNOWN)["value"] or 0.0))
 
 
 def handed_in(run: Run) -> bool:
