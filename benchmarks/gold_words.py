@@ -24,57 +24,13 @@ from membench.metrics.agreement import cohen_kappa
 from membench.metrics.statistics import mean_metric
 from membench.metrics.text import stems
 
-COMMON = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "by",
-        "for",
-        "from",
-        "he",
-        "her",
-        "his",
-        "in",
-        "is",
-        "it",
-        "its",
-        "of",
-        "on",
-        "or",
-        "she",
-        "that",
-        "the",
-        "their",
-        "they",
-        "this",
-        "to",
-        "was",
-        "were",
-        "with",
-    ]
+LEFT_OUT = (
+    "a an and are as at be been by for from he her his in is it its of on or she that the their "
+    "they this to was were with"
 )
-NUMBERS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
-DIGITS = {stems(word)[0]: str(number) for number, word in enumerate(NUMBERS)}
+NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
+COMMON = frozenset(LEFT_OUT.split())
+DIGITS = {stems(word)[0]: str(number) for number, word in enumerate(NUMBERS.split())}
 VERDICT = "judged.accuracy"
 ENOUGH = 0.5
 """Share of the words from which on an answer counts as right beside a verdict."""
