@@ -15,9 +15,10 @@ from membench.leaderboard.store.index import refresh
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.submission.submission import submit_to
 from membench.leaderboard.views import published
-from membench.leaderboard.views.board.board import board
+from membench.leaderboard.views.board.board import Board, board
 from membench.leaderboard.views.board.query import BoardQuery
 from membench.leaderboard.views.board.rows import energy_wanted
+from membench.leaderboard.views.tables import board_records
 from membench.tasks.find import find_source
 from membench.tasks.record_fields import RecordFields
 from membench.tasks.registry import get_task
@@ -82,10 +83,15 @@ def test_a_benchmark_without_such_files_has_none(store: Path) -> None:
     assert published.records(opened, refresh(opened), "longmemeval") == []
 
 
+def board_of(store: Path) -> Board:
+    return board(refresh(Store(store)), BoardQuery("locomo:sample", "open"))
+
+
 def test_nobody_is_told_to_measure_joules_of_what_ran_elsewhere(store: Path) -> None:
-    rows = board(refresh(Store(store)), BoardQuery("locomo:sample", "open")).all_rows
+    rows = board_of(store).all_rows
     assert rows
     assert energy_wanted(rows) == ""
+    assert {record["kind"] for record in board_records(board_of(store))} == {"handed in"}
     assert "--energy" in energy_wanted([replace(row, why="") for row in rows])
 
 

@@ -67,7 +67,7 @@ def facts(loaded: LoadedBundle) -> list[Record]:
     system, task, code, counts = manifest.system, manifest.task, manifest.code, summary.counts
     badge = loaded.badge or {}
     entries = {
-        "system": f"{system.name} {system.version} ({system.fidelity})",
+        "system": f"{system.name} {system.version} ({kind_of(manifest)})",
         "isolation": isolation_words(manifest),
         "network": network_words(manifest),
         "parameters": words(system.parameters),
@@ -93,6 +93,12 @@ def facts(loaded: LoadedBundle) -> list[Record]:
         "bundle sha256": loaded.opened.sha256,
     }
     return [{"fact": name, "value": str(value)} for name, value in entries.items()]
+
+
+def kind_of(manifest: Manifest) -> str:
+    """How close a system is to its original; of answers that were handed in nobody knows."""
+    system = manifest.system
+    return "handed in" if system.protocol == "handed-in" else system.fidelity
 
 
 def where_it_ran(manifest: Manifest) -> Record:

@@ -14,7 +14,7 @@ from membench.leaderboard.store.rows import RowFigure, task_class
 from membench.leaderboard.validation.rules import FLAGS
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.row import OFTEN, BoardRow
-from membench.leaderboard.views.board.rows import FLAG_OF
+from membench.leaderboard.views.board.rows import FLAG_OF, HANDED_IN
 from membench.leaderboard.views.cost_origin import origin_help
 from membench.leaderboard.views.isolation import ISOLATION_MEANINGS
 from membench.metrics.names import is_fraction
@@ -173,7 +173,7 @@ def board_records(board: Board) -> list[Record]:
             "frontier": frontier_text(row),
             **why(row, early=False),
             GAIN: score_text(board.choice.metric, row.gain),
-            "kind": row.fidelity,
+            "kind": "handed in" if row.why == HANDED_IN else row.fidelity,
             "score badge": BADGES.get(row.badge, row.badge),
             "energy badge": energy_badge(row),
             "isolation": row.isolation,
