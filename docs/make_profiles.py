@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from membench.adapters.registry import get_card
-from membench.domain.labels import Phase, Role
+from membench.domain.labels import Phase, Role, Scalar
 from membench.experiments.estimate import RunEstimate, Setting, estimate
 from membench.experiments.profile import Profile, read
 from membench.experiments.profile_costs import (
@@ -188,10 +188,12 @@ def measured_rows() -> Iterator[list[str]]:
         traffic = profiled(get_card(system.name), dict(system.parameters))
         if traffic is None:
             continue
-        size = synthetic_size(spec.limit)
+        options = tuple(sorted(spec.task_set.items()))
+        size = synthetic_size(spec.limit, options)
         predicted = traffic.storing(size, Role.MEMORY)
         recalls = traffic.asking(size, Role.MEMORY, 0.0)
-        cells = [system.name, spec.memory_model, str(size.cases)]
+        told = "".join(f", {name}={value}" for name, value in options)
+        cells = [system.name, spec.memory_model, f"{size.cases}{told}"]
         for figure in ("calls", "prompt_tokens", "completion_tokens"):
             cells.append(f"{getattr(predicted, figure) + getattr(recalls, figure):,.0f}")
             cells.append(f"{sum(role.get(figure, 0) for role in asked):,}")
@@ -199,9 +201,9 @@ def measured_rows() -> Iterator[list[str]]:
 
 
 @cache
-def synthetic_size(limit: int | None) -> TaskSize:
-    """The first histories of `synthetic`, counted."""
-    spec = RunSpec("none", "synthetic", split="mini", limit=limit)
+def synthetic_size(limit: int | None, options: tuple[tuple[str, Scalar], ...]) -> TaskSize:
+    """The first histories of `synthetic` under some of its options, counted."""
+    spec = RunSpec("none", "synthetic", split="mini", limit=limit, task_set=dict(options))
     prepared = prepare(spec, ExecOptions())
     return size_of(prepared.task, prepared.cases())
 

@@ -133,12 +133,14 @@ class Group:
         split: Its split.
         division: Division of the rows.
         subset: Whether they asked only a part of the split.
+        options: Options of the task that were set.
     """
 
     task: str
     split: str
     division: str
     subset: bool = False
+    options: str = ""
 
     @property
     def runs(self) -> list[Run]:
@@ -162,7 +164,8 @@ def handed_in(run: Run) -> bool:
 def group_of(run: Run) -> Group:
     """The group that a bundle belongs to."""
     spec = run[0]["spec"]
-    return Group(spec["task"], spec["split"], run[0]["division"], bool(run[0]["subset"]))
+    options = ", ".join(f"{key}={value}" for key, value in sorted(spec["task_set"].items()))
+    return Group(spec["task"], spec["split"], run[0]["division"], bool(run[0]["subset"]), options)
 
 
 def groups() -> list[Group]:
@@ -171,7 +174,7 @@ def groups() -> list[Group]:
     runs = [run for task in tasks for run in bundles(task) if not handed_in(run)]
     return sorted(
         {group_of(run) for run in runs},
-        key=lambda each: (each.task, each.division, each.split, each.subset),
+        key=lambda each: (each.task, each.division, each.split, each.subset, each.options),
     )
 
 
@@ -323,6 +326,18 @@ TABLES = (
         OF_MEMORY_MODEL,
         of_memory_model=True,
     ),
+    Table(
+        "results of small-local on short histories",
+        LOCAL_MODELS,
+        (Group("synthetic", "mini", "small-local", subset=True, options="tokens=1000"),),
+        {
+            "memory.recall": "facts stored",
+            "memory.invented": "memories with something invented",
+            "evidence.turn.recall@10": "evidence recall@10",
+        },
+        {"histories": histories, **OF_MEMORY_MODEL},
+        of_memory_model=True,
+    ),
 )
 
 
@@ -413,7 +428,8 @@ def heading(card: TaskCard, group: Group, runs: list[Run]) -> str:
     )
     subset = "; a subset of the benchmark, never ranked" if group.subset else ""
     part = ", a subset" if group.subset else ""
-    title = f"## {card.title}, split `{group.split}`{part}, division `{group.division}`"
+    options = f" ({group.options})" if group.options else ""
+    title = f"## {card.title}, split `{group.split}`{options}{part}, division `{group.division}`"
     return f"{title}\n\n{asked}{subset}.\n"
 
 
