@@ -128,7 +128,7 @@ def words(values: JsonView) -> str:
     return ", ".join(
         f"{key.replace('_', ' ')} {worded(value)}"
         for key, value in values.items()
-        if value not in (None, {}, [])
+        if value not in (None, "", {}, [])
     )
 
 
