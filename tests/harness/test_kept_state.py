@@ -53,6 +53,16 @@ def test_a_text_that_the_case_was_told_too_is_its_own() -> None:
     assert earlier.count(second, [LONG]) == 0
 
 
+def test_a_part_of_what_the_case_was_told_is_its_own_though_another_was_told_it_alone() -> None:
+    advice = "A whetstone and ten minutes are enough."
+    earlier, first = EarlierCases(), case("a", advice, LONG)
+    second = case("b", f"{advice} Dry it at once, then it lasts.", OTHER)
+    earlier.begin(first)
+    earlier.end(first)
+    earlier.begin(second)
+    assert earlier.count(second, [advice, f"Ines: {advice}", LONG]) == 1
+
+
 def test_a_date_and_a_speaker_before_a_text_do_not_hide_it() -> None:
     earlier, first, second = EarlierCases(), case("a", LONG), case("b", OTHER)
     earlier.begin(first)

@@ -8,7 +8,7 @@ or without what adapters set before them (a date, a speaker).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence
 
 from membench.domain.case import Case, Remember
 
@@ -28,26 +28,28 @@ class EarlierCases:
     def __init__(self) -> None:
         """None has been played."""
         self._earlier: set[int] = set()
-        self._open: dict[str, frozenset[int]] = {}
+        self._open: dict[str, frozenset[str]] = {}
 
     def begin(self, case: Case) -> None:
         """A case is played from now on."""
-        self._open[case.id] = frozenset(map(hash, texts_of(case)))
+        self._open[case.id] = frozenset(texts_of(case))
 
     def end(self, case: Case) -> None:
         """A case was closed: nobody should know of it any more."""
         told = self._open.pop(case.id, frozenset())
         if len(self._earlier) < REMEMBERED:
-            self._earlier |= told
+            self._earlier |= set(map(hash, told))
 
     def count(self, case: Case, texts: Iterable[str]) -> int:
         """How many of the texts that a case recalled are of an earlier case, and not of its own."""
         own = self._open.get(case.id, frozenset())
-        return sum(self._is_earlier(set(map(hash, parts_of(text))), own) for text in texts)
+        return sum(self._is_earlier(list(parts_of(text)), own) for text in texts)
 
-    def _is_earlier(self, parts: Set[int], own: Set[int]) -> bool:
+    def _is_earlier(self, parts: Sequence[str], own: frozenset[str]) -> bool:
         """Whether a text, whole or without what stands before it, is of earlier cases alone."""
-        return not parts.isdisjoint(self._earlier) and parts.isdisjoint(own)
+        if self._earlier.isdisjoint(map(hash, parts)) or not own.isdisjoint(parts):
+            return False
+        return not any(part in told for part in parts for told in own)
 
 
 def parts_of(text: str) -> Iterator[str]:
