@@ -1,4 +1,4 @@
-"""Write docs/results.md and the tables of README.md and other pages, from results/.
+"""Write docs/results.md and the tables of README.md and docs/local-models.md, from results/.
 
 Usage: python docs/make_results.py
 """
@@ -21,7 +21,6 @@ from membench.tasks.wording import leading_metrics, metric_words
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LOCAL_MODELS = ROOT / "docs" / "local-models.md"
-PUBLISHED = ROOT / "docs" / "published-answers.md"
 RESULTS = ROOT / "docs" / "results.md"
 
 MOST_METRICS = 4
@@ -212,6 +211,12 @@ def best_of_each(runs: list[Run]) -> list[Run]:
     return list(best.values())
 
 
+def place_behind(comment: str) -> re.Pattern[str]:
+    """What stands behind a comment, up to the next empty line."""
+    mark = re.escape(f"<!-- {comment} -->\n\n")
+    return re.compile(rf"(?<={mark}).*?(?=\n\n)", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Table:
     """One table between the words of a page.
@@ -235,8 +240,7 @@ class Table:
 
     def place(self) -> re.Pattern[str]:
         """Where it stands: behind its comment, up to the next empty line."""
-        comment = re.escape(f"<!-- {self.mark}: made by docs/make_results.py -->\n\n")
-        return re.compile(rf"(?<={comment}).*?(?=\n\n)", re.DOTALL)
+        return place_behind(f"{self.mark}: made by docs/make_results.py")
 
     def text(self) -> str:
         """A line per bundle, the best first."""
@@ -341,43 +345,9 @@ TABLES = (
 )
 
 
-STATED = {"run_by": "run by", "reader": "reader", "judge": "judge", "claimed": "printed"}
-"""What the source says of an answer file, as a parameter -> heading."""
-SCORED = {"judged.accuracy": "its judge's verdicts", "f1": "F1"}
-
-
-def published_answers(task: str) -> str:
-    """A line per file of answers that others published, the best by their own judge on top."""
-    runs = best_first(task, [run for run in bundles(task) if handed_in(run)])
-    head = ["system", *STATED.values(), *SCORED.values(), "file"]
-    lines = ["| " + " | ".join(published_cells(run)) + " |" for run in runs]
-    return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *lines])
-
-
-def published_cells(run: Run) -> Iterator[str]:
-    """The cells of one file."""
-    manifest, summary = run
-    system, stated = manifest["system"], manifest["system"]["parameters"]
-    yield f"{system['name']} {system['version']}"
-    for name in STATED:
-        yield stated.get(name) or "not stated"
-    for name in SCORED:
-        yield figure(summary["metrics"].get(name, UNKNOWN))
-    yield f"`{stated['source']}`"
-
-
-def with_published(text: str) -> str:
-    """The page of published answers with its table."""
-    mark = re.escape("<!-- published answers: made by docs/make_results.py -->\n\n")
-    place = re.compile(rf"(?<={mark}).*?(?=\n\n)", re.DOTALL)
-    return place.sub(lambda _: published_answers("locomo"), text)
-
-
 def page(file: Path = README) -> str:
     """A page with its tables as the bundles have them."""
     text = file.read_text(encoding="utf-8")
-    if file == PUBLISHED:
-        return with_published(text)
     for each in TABLES:
         if each.file == file:
             made = each.text()
@@ -481,5 +451,5 @@ def figure(metric: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     RESULTS.write_text(all_results(), encoding="utf-8")
-    for written in (README, LOCAL_MODELS, PUBLISHED):
+    for written in (README, LOCAL_MODELS):
         written.write_text(page(written), encoding="utf-8")

@@ -243,7 +243,7 @@ GENERATED = {
     "make_results.all_results()": "docs/results.md",
     "make_results.page()": "README.md",
     "make_results.page(make_results.LOCAL_MODELS)": "docs/local-models.md",
-    "make_results.page(make_results.PUBLISHED)": "docs/published-answers.md",
+    "make_published.page()": "docs/published-answers.md",
 }
 """What scripts of `docs/` make, and the page that each writes, or keeps tables in."""
 

@@ -94,6 +94,11 @@ class SystemEntry:
     adapter: str | None = None
     environment: JsonView | None = None
 
+    @property
+    def handed_in(self) -> bool:
+        """Whether it stands for answers that were made elsewhere."""
+        return self.protocol == "handed-in"
+
     def to_json(self) -> JsonObject:
         """As in the manifest; without an environment there is no key for it."""
         entry = plain_fields(self)

@@ -235,7 +235,7 @@ def next_commands(summary: Summary, run: RunDir, data: Path | None) -> Iterator[
         yield f"membench judge {path} --judge MODEL --out {out}{told}"
     yield shown
     other = to_compare_with(summary, run.path.parent)
-    made_elsewhere = run.manifest().system.protocol == "handed-in"
+    made_elsewhere = run.manifest().system.handed_in
     if other is not None:
         yield f"membench compare {path} {quoted(other.path)}"
     elif made_elsewhere:

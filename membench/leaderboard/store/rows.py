@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -141,7 +141,7 @@ MARKS = {
 def label(manifest: Manifest) -> str:
     """The system's name with the parameters that were set, or the version of what was handed in."""
     system, chosen = manifest.system, dict(manifest.spec.set)
-    if system.protocol == "handed-in":
+    if system.handed_in:
         return UNSHOWN.sub("_", f"{system.name} {system.version}")[:120]
     if system.adapter:
         chosen = {key: value for key, value in chosen.items() if key not in DRIVEN}
@@ -188,7 +188,7 @@ def facts_of(manifest: Manifest, summary: Summary) -> JsonObject:
         "energy_boundary": energy.boundary or "",
         "order_dependent": system.order_dependent,
         "ceiling": "evidence_grant" in system.capabilities,
-        "handed_in": system.protocol == "handed-in",
+        "handed_in": system.handed_in,
         "reference": reference_of(system),
         "isolation": manifest.isolation or "",
         "network": distance(manifest),
@@ -288,7 +288,8 @@ def build_row(
         for name, metric in named_metrics(summary)
         if (figure := figure_of(metric)) is not None
     }
-    cells = metric_cells(summary.task, rows)
+    names = at_cuts(headline_metrics(get_task(summary.task).card), summary.metrics)
+    cells = metric_cells(names, rows)
     opaque = opaque_ids(summary.task, manifest.spec.seed)
     spent = case_costs(rows, opaque)
     for journal in (play, answers):
@@ -318,11 +319,8 @@ def named_metrics(summary: Summary) -> Iterable[tuple[str, Metric]]:
                 yield f"{category}/{name}", metric
 
 
-def metric_cells(task: str, rows: Iterable[Score]) -> dict[str, CaseSums]:
-    """Sums by case of the task's headline metrics; a failed row counts as 0."""
-    rows = list(rows)
-    there = {name for row in rows for name in row.values}
-    names = at_cuts(headline_metrics(get_task(task).card), there)
+def metric_cells(names: Sequence[str], rows: Iterable[Score]) -> dict[str, CaseSums]:
+    """Sums by case of some metrics; a failed row counts as 0."""
     sums: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in names}
     cases, valued = set(), set()
     for row in rows:

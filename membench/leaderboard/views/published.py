@@ -14,8 +14,6 @@ from membench.leaderboard.views.board.choices import listed
 from membench.leaderboard.views.bundles import load
 from membench.leaderboard.views.standing import figures_of
 from membench.leaderboard.views.tables import score_text
-from membench.metrics.names import is_fraction
-from membench.tasks.card import TaskCard
 from membench.tasks.wording import leading_metrics, metric_words
 
 NOTICE = (
@@ -68,14 +66,11 @@ def record(store: Store, run_id: str, figures: Mapping[str, RowFigure | None]) -
     return {
         "system": f"{system.name} {system.version}",
         **stated,
-        **{column(card, name): score_text(name, figure) for name, figure in figures.items()},
+        **{
+            metric_words(card, name).titled: score_text(name, figure)
+            for name, figure in figures.items()
+        },
         "answers": f"{answered:,}",
         "file": str(system.parameters.get("source") or "–"),
         "run": run_id,
     }
-
-
-def column(card: TaskCard, metric: str) -> str:
-    """A metric's title with its unit, as on the boards."""
-    title = metric_words(card, metric).title
-    return f"{title} (%)" if is_fraction(metric) else title

@@ -46,7 +46,7 @@ def command(spec: RunSpec, options: JsonView) -> str:
 
 def command_of(manifest: Manifest) -> str:
     """The command that repeats a run, or scores again what was handed in."""
-    if manifest.system.protocol == "handed-in":
+    if manifest.system.handed_in:
         return scoring_command(manifest.spec)
     return command(manifest.spec, manifest.options)
 

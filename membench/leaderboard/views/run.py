@@ -98,12 +98,12 @@ def facts(loaded: LoadedBundle) -> list[Record]:
 def kind_of(manifest: Manifest) -> str:
     """How close a system is to its original; of answers that were handed in nobody knows."""
     system = manifest.system
-    return "handed in" if system.protocol == "handed-in" else system.fidelity
+    return "handed in" if system.handed_in else system.fidelity
 
 
 def where_it_ran(manifest: Manifest) -> Record:
     """Machine and options of a run; of answers that were handed in only the scoring ran here."""
-    if manifest.system.protocol == "handed-in":
+    if manifest.system.handed_in:
         return {"machine": "not known: the answers were made elsewhere"}
     return {"machine": manifest.hardware.kind, "execution": words(manifest.options)}
 
