@@ -130,6 +130,8 @@ def _relations(nodes: Sequence[Node], edges: Sequence[Edge]) -> Iterable[Memory]
             yield Memory(str(told), id=f"{source} {relation} {target}")
 
 
+TOOL_CALL = "tool_call"
+"""How the package asks for structured output where nothing is set."""
 LANES = ("chunks_top_k", "entities_top_k", "facts_top_k")
 """What the hybrid search returns of each kind: parameters of ours and of the package."""
 
@@ -143,6 +145,7 @@ def _variables(context: SystemContext) -> dict[str, str]:
     """The package's own configuration; everything else is its default."""
     model, embedder = (context.models[role] for role in (Role.MEMORY, Role.EMBEDDER))
     folder = context.workdir
+    mode = str(context.parameters["instructor_mode"])
     places = {
         name: str(_made(folder / name.partition("_")[0].lower()))
         for name in ("SYSTEM_ROOT_DIRECTORY", "DATA_ROOT_DIRECTORY", "CACHE_ROOT_DIRECTORY")
@@ -153,6 +156,7 @@ def _variables(context: SystemContext) -> dict[str, str]:
         "LLM_MODEL": f"openai/{model.model}",
         "LLM_ENDPOINT": model.base_url,
         "LLM_API_KEY": model.api_key,
+        "LLM_INSTRUCTOR_MODE": "" if mode == TOOL_CALL else mode,
         "EMBEDDING_PROVIDER": "openai_compatible",
         "EMBEDDING_MODEL": embedder.model,
         "EMBEDDING_ENDPOINT": embedder.base_url,

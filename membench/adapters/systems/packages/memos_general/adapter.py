@@ -14,7 +14,7 @@ from membench.domain.case import CaseInfo, Session
 from membench.domain.labels import JsonObject, Role
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
-from .models import embedder, language_model, prepare_package
+from .models import embedder, prepare_package, reading_model
 
 
 class System:
@@ -85,7 +85,7 @@ def _configuration(context: SystemContext) -> JsonObject:
         "path": str(context.workdir / "qdrant"),
     }
     return {
-        "extractor_llm": language_model(context),
+        "extractor_llm": reading_model(context),
         "embedder": embedder(context),
         "vector_db": {"backend": "qdrant", "config": database},
     }

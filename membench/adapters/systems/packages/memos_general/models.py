@@ -9,6 +9,25 @@ from membench.domain.system import SystemContext
 
 EMBEDDING_SECONDS = "600"
 """In place of the package's 5; the gateway has limits of its own."""
+TEXT: JsonObject = {"type": "string"}
+MEMORY: JsonObject = {
+    "type": "object",
+    "properties": {
+        "key": TEXT,
+        "memory_type": {"enum": ["LongTermMemory", "UserMemory"]},
+        "value": TEXT,
+        "tags": {"type": "array", "items": TEXT},
+    },
+    "required": ["key", "memory_type", "value", "tags"],
+    "additionalProperties": False,
+}
+EXTRACTED: JsonObject = {
+    "type": "object",
+    "properties": {"memory list": {"type": "array", "items": MEMORY}, "summary": TEXT},
+    "required": ["memory list", "summary"],
+    "additionalProperties": False,
+}
+"""What the package's prompt describes; it reads `key`, `value` and `tags`, and the tree the rest."""
 
 
 def prepare_package(log_folder: str) -> None:
@@ -27,6 +46,16 @@ def language_model(context: SystemContext) -> JsonObject:
         "max_tokens": int(context.parameters["max_tokens"]),
     }
     return {"backend": "openai", "config": words}
+
+
+def reading_model(context: SystemContext) -> JsonObject:
+    """What reads a session: the language model, under a JSON Schema where the run asks for that."""
+    model = language_model(context)
+    if context.parameters["replies"] == "schema":
+        form = {"name": "memories", "schema": EXTRACTED, "strict": True}
+        body = {"response_format": {"type": "json_schema", "json_schema": form}}
+        model["config"]["extra_body"] = body
+    return model
 
 
 def embedder(context: SystemContext) -> JsonObject:

@@ -19,7 +19,12 @@ from membench.domain.case import CaseInfo, Session, Turn
 from membench.domain.labels import JsonObject, Role
 from membench.domain.system import Memory, MemoryChange, Query, SystemContext
 
-from ..memos_general.models import embedder, language_model, prepare_package  # noqa: TID252
+from ..memos_general.models import (  # noqa: TID252
+    embedder,
+    language_model,
+    prepare_package,
+    reading_model,
+)
 
 OWNER = "case"
 """The package's user, session and database in one case."""
@@ -135,7 +140,7 @@ def _reading(context: SystemContext) -> JsonObject:
     """Of the reader; its chunker is for documents, and others than this one need downloads."""
     chunker = {"tokenizer_or_token_counter": "character"}
     return {
-        "llm": language_model(context),
+        "llm": reading_model(context),
         "embedder": embedder(context),
         "chunker": {"backend": "sentence", "config": chunker},
     }
