@@ -27,7 +27,7 @@ EXTRACTED: JsonObject = {
     "required": ["memory list", "summary"],
     "additionalProperties": False,
 }
-"""What the package's prompt describes; it reads `key`, `value` and `tags`, and the tree the rest."""
+"""What the package's prompt describes: it reads all but the type, and its tree that too."""
 
 
 def prepare_package(log_folder: str) -> None:
