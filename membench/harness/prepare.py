@@ -203,11 +203,6 @@ def check(spec: RunSpec, options: ExecOptions, system: systems.SystemCard, task:
             f"--k {spec.k}: the protocol of {task.name} fixes k", "Leave --k out for this task."
         )
     check_numbers(spec, options)
-    if system.protocol == "answer-only" and task.records_changes:
-        raise UsageError(
-            f"system '{system.name}' only answers, and {task.name} scores what is stored",
-            "Choose a task that asks questions alone.",
-        )
     if options.schedule == "waves" and not task.separable:
         raise UsageError(
             f"--schedule waves: the phases of {task.name} interleave and cannot be separated",

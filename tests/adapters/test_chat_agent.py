@@ -220,7 +220,16 @@ def test_only_a_system_that_says_so_may_show_no_memories(command: str, tmp_path:
     assert [finding.rule for finding in found] == ["rescore.memory"]
 
 
-def test_a_task_that_scores_what_is_stored_is_refused(url: str, tmp_path: Path) -> None:
-    spec = RunSpec("chat_agent", "halumem", "sample", set={"url": url})
-    with pytest.raises(UsageError, match="scores what is stored"):
-        start(spec, ExecOptions(out=tmp_path / "runs"))
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "stored"), [("synthetic", "memory."), ("halumem", "extraction.")])
+def test_where_a_task_scores_what_is_stored_too_that_is_not_known(
+    command: str, tmp_path: Path, task: str, stored: str
+) -> None:
+    given = {"command": command, "name": "acme", "version": "1"}
+    spec = RunSpec("chat_agent", task, "sample", set=given)
+    result = start(spec, ExecOptions(out=tmp_path / "runs", run_id="one"))
+    assert result.summary.complete
+    figures = {name: m for name, m in result.summary.metrics.items() if name.startswith(stored)}
+    assert all(metric.value is None for metric in figures.values())
+    assert any("n/a, not 0" in note for note in result.summary.notes)
+    assert verify(make_bundle(result.run.path, tmp_path / "bundle").path).accepted

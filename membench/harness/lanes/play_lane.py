@@ -83,7 +83,7 @@ class PlayLane:
         os.environ.update(client_variables(self._endpoints))
         self._folder = WorkFolder()
         self._servers = fork_servers(worker.isolation, self._folder.path)
-        self._earlier = EarlierCases()
+        self._earlier = earlier_cases(worker.isolation)
         self._players: dict[str, CasePlayer] = {}
         self._homes: dict[CasePlayer, Path] = {}
 
@@ -167,6 +167,14 @@ class PlayLane:
         return SystemContext(
             worker.parameters, worker.seed, workdir, count_tokens, dict(self._endpoints)
         )
+
+
+def earlier_cases(isolation: Isolation | None) -> EarlierCases | None:
+    """What finds state that a system keeps from case to case.
+
+    None where Landlock leaves it no place to keep any: a process and a folder for each case.
+    """
+    return None if isolation is not None and isolation.level == "isolated" else EarlierCases()
 
 
 def fork_servers(isolation: Isolation | None, home: Path) -> ForkServers | None:
