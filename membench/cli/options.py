@@ -79,6 +79,9 @@ FLAGS: Mapping[str, Flag] = {
     "cassette": Flag(MODELS, "File of recorded model calls."),
     "cassette_mode": Flag(MODELS, "What to do with it."),
     "limit": Flag(LIMITS, "Only the first N cases (never ranked)."),
+    "cases": Flag(
+        LIMITS, "Only this case, by the benchmark's id (never ranked); repeatable.", "ID"
+    ),
     "budget_usd": Flag(LIMITS, "Stop before spending more dollars."),
     "budget_tokens": Flag(LIMITS, "Stop before using more tokens."),
     "concurrency": Flag(HOW, "Lanes: cases in flight."),
@@ -94,7 +97,7 @@ FLAGS: Mapping[str, Flag] = {
     "run_id": Flag(OUTPUT, "Name of the run directory."),
 }
 
-REPEATED = ("system", "task", "set", "task_set", "model_set")
+REPEATED = ("system", "task", "set", "task_set", "model_set", "cases")
 """Settings whose flag may be given several times."""
 
 FlagValues = JsonView

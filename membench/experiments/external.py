@@ -44,6 +44,7 @@ class External:
         fields: Which of its keys hold what (`--field`), where it has a form of its own.
         set: What made them, where they are to be published: name, version, and what is known of how
             (parameters of the system `external`).
+        part: Whether cases of which nothing was predicted are left out, and no failures.
     """
 
     task: str
@@ -54,6 +55,7 @@ class External:
     form: str | None = None
     fields: RecordFields | None = None
     set: Mapping[str, Scalar] = field(default_factory=dict)
+    part: bool = False
 
     def spec(self, options: Mapping[str, Scalar]) -> RunSpec:
         """As what they are scored: answers that no reader of ours gave."""
@@ -143,13 +145,16 @@ def score_external(
         found.verdicts,
         found.labels,
     )
+    if given.part:
+        cases = (each for each in cases if each.predicted)
     if out is None:
         rows = list(scores_of(prepared.task, cases))
         return as_result(prepared, external_summary(prepared, rows), rows)
     kept = list(cases)
     spec = as_judged(prepared.spec, found, prepared)
     file = {"sha256": predictions_sha256(given.predictions), "form": given.form_of(found)}
-    spec = replace(spec, set={**spec.set, **file})
+    chosen = tuple(each.gold.case_id for each in kept) if given.part else ()
+    spec = replace(spec, set={**spec.set, **file}, cases=chosen)
     run = write_external_run(prepare(spec, execution), kept)
     return as_result(prepared, run.summary, list(scores_of(prepared.task, kept)))
 

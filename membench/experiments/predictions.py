@@ -306,12 +306,14 @@ class PredictedCase:
         gold: Its gold.
         played: What the predictions amount to.
         verdicts: On what scoring wants judged, by request id, labels in the task's spelling.
+        predicted: Whether anything was predicted for it.
     """
 
     case: Case
     gold: Gold
     played: PlayedCase
     verdicts: Mapping[str, Verdict]
+    predicted: bool = True
 
 
 def predicted_cases(
@@ -342,7 +344,8 @@ def predicted_cases(
     for case, gold in task.cases(source, opaque):
         refuse_other_questions(case, gold, predictions, source)
         played = played_case(case, gold, predictions, k)
-        known |= published_events(gold).keys()
+        mine = published_events(gold).keys()
+        known |= mine
         requests = task.judgements(played, gold)
         asked |= {request.id for request in requests}
         given = {
@@ -350,7 +353,7 @@ def predicted_cases(
             for request in requests
             if (found := verdict_on(request, verdicts, labels)) is not None
         }
-        yield PredictedCase(case, gold, played, given)
+        yield PredictedCase(case, gold, played, given, not mine.isdisjoint(predictions))
     refuse_unknown("prediction", predictions, known, source)
     refuse_unknown("verdict", verdicts, asked, source)
 

@@ -51,7 +51,7 @@ def new_manifest(prepared: ResolvedRun, survey: DatasetStats, run_id: str) -> Ma
         code=code_version(),
         hardware=hardware(),
         division=division_of(prepared.spec),
-        subset=prepared.spec.limit is not None or prepared.source.partial,
+        subset=prepared.spec.is_part or prepared.source.partial,
         comparison_key=comparison_key(prepared, survey),
     )
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 
 from membench.adapters import registry as systems
 from membench.adapters.configured import configured_card
@@ -81,7 +80,7 @@ class ResolvedRun:
 
     def _streamed(self) -> Iterator[tuple[Case, Gold]]:
         opaque = opaque_ids(self.card.name, self.spec.seed)
-        return islice(self.task.cases(self.source, opaque), self.spec.limit)
+        return self.spec.chosen(self.task.cases(self.source, opaque))
 
     @cached_property
     def _is_small(self) -> bool:
@@ -340,19 +339,26 @@ def survey(prepared: ResolvedRun) -> DatasetStats:
 
     Raises:
         DataError: Something in the file is malformed.
-        UsageError: There is no case at all.
+        UsageError: There is no case at all, or none of an id that was asked for.
     """
+    unseen = set(prepared.spec.cases)
     cases = questions = events = turns = 0
     asked = QuestionSet()
     generations: set[int] = set()
     for case, gold in prepared.cases():
         cases += 1
+        unseen.discard(gold.case_id)
         events += len(case.timeline)
         asks = [event for event in case.timeline if isinstance(event, Ask)]
         questions += len(asks)
         generations.update(ask.generations for ask in asks)
         turns += sum(len(e.session.turns) for e in case.timeline if isinstance(e, Ingest))
         asked.add(question.question_id for question in gold.questions.values())
+    if unseen and prepared.spec.limit is None:
+        raise UsageError(
+            f"--cases {min(unseen)}: {prepared.source.path} holds no such case",
+            "Name it as the benchmark does: the id of a question begins with that of its case.",
+        )
     if not cases:
         raise UsageError(f"{prepared.source.path} holds no case")
     return DatasetStats(cases, questions, events, turns, asked.sha256(), tuple(sorted(generations)))

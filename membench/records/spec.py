@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from membench.domain.case import Case
 from membench.domain.labels import JsonObject, JsonView, Scalar
+from membench.domain.score import Gold
 from membench.records.canonical import canonical_sha256
 
 
@@ -22,6 +25,7 @@ class RunSpec:
         set: System parameters that differ from their defaults.
         task_set: Task options that differ from their defaults.
         limit: Only the first N cases; such a run is never ranked.
+        cases: Only these cases, by the benchmark's own ids; never ranked either. Empty for all.
         k: Memories per recall; None takes the task's own.
         token_budget: Tokens the recalled texts may hold together.
         reader: `extractive`, `refuse`, `system`, `none`, `scripted` or a model name.
@@ -44,6 +48,7 @@ class RunSpec:
     set: Mapping[str, Scalar] = field(default_factory=dict)
     task_set: Mapping[str, Scalar] = field(default_factory=dict)
     limit: int | None = None
+    cases: tuple[str, ...] = ()
     k: int | None = None
     token_budget: int | None = None
     reader: str = "extractive"
@@ -61,15 +66,29 @@ class RunSpec:
     def to_json(self) -> JsonObject:
         """As stored in the manifest.
 
-        Without a reranker nothing is said of one: specs older than that role keep their hashes.
+        Nothing is said of a reranker or of chosen cases where there are none: specs older than
+        these keep their hashes.
         """
-        return {k: v for k, v in asdict(self).items() if (k, v) != ("reranker", "none")}
+        unsaid = (("reranker", "none"), ("cases", ()))
+        return {k: v for k, v in asdict(self).items() if (k, v) not in unsaid}
 
     @classmethod
     def from_json(cls, stored: JsonView) -> RunSpec:
         """Read it back, ignoring keys of other versions."""
         known = {f.name for f in fields(cls)}
-        return cls(**{key: value for key, value in stored.items() if key in known})
+        given = {key: value for key, value in stored.items() if key in known}
+        return cls(**{**given, "cases": tuple(given.get("cases", ()))})
+
+    def chosen(self, cases: Iterable[tuple[Case, Gold]]) -> Iterator[tuple[Case, Gold]]:
+        """Of all cases of the data, in order, those that the spec asks for."""
+        named = frozenset(self.cases)
+        wanted = (each for each in cases if not named or each[1].case_id in named)
+        return islice(wanted, self.limit)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it leaves out cases."""
+        return self.limit is not None or bool(self.cases)
 
     @property
     def sha256(self) -> str:

@@ -370,6 +370,30 @@ def test_what_was_handed_in_names_its_file_by_hash_and_says_how_it_is_scored_aga
     assert "execution" not in shown
 
 
+@pytest.mark.slow
+def test_of_a_part_only_the_cases_are_scored_that_it_answers_and_the_row_says_so(tmp_path):
+    handed_in(tmp_path, "Quarry Lane", "acme")
+    made = (tmp_path / "made.jsonl").read_text().splitlines(keepends=True)
+    mine = [line for line in made if json.loads(line)["question_id"].startswith("sample-1/")]
+    part = tmp_path / "part.jsonl"
+    part.write_text("".join(mine[1:]))  # one question of that case has no answer
+    named = {"name": "acme", "version": "1.0"}
+    given = External("locomo", "sample", None, part, set=named, part=True)
+    done = score_external(given, {}, tmp_path / "runs")
+    assert done.summary.counts.questions == len(mine)
+    assert len(done.missing) == 1
+    assert done.summary.metrics == score_external(given, {}).summary.metrics
+    run = RunDir.open(tmp_path / "runs" / done.summary.run_id)
+    manifest = run.manifest()
+    assert (manifest.subset, len(manifest.spec.cases)) == (True, 1)
+    assert "--part" in command_of(manifest)
+    verification = submit_to(run.path, tmp_path / "board").verification
+    assert verification.accepted
+    assert {"flag.partial", "flag.handed_in"} <= set(verification.flags)
+    whole = External("locomo", "sample", None, part)
+    assert len(score_external(whole, {}).missing) == len(made) - len(mine) + 1
+
+
 def test_what_stands_for_predictions_is_not_run(tmp_path):
     with pytest.raises(UsageError, match="predictions made elsewhere"):
         start(RunSpec("external", "locomo", "sample", reader="system"), ExecOptions(out=tmp_path))

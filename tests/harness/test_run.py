@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,25 @@ def test_every_ask_has_one_recall_one_answer_and_one_score(reference):
     answers, scores = lines(run.answers), lines(run.scores)
     assert len(answers) == len(scores) == counts.questions == counts.ok
     assert len({(a["case"], a["event"]) for a in answers}) == len(answers)
+
+
+def test_a_case_may_be_played_alone_and_comes_to_the_same(reference, tmp_path):
+    last = lines(reference.run.scores)[-1]["case_id"]
+    alone = start(replace(SPEC, cases=(last,)), options(tmp_path))
+    assert alone.run.manifest().subset
+    assert RunSpec.from_json(alone.run.manifest().spec.to_json()).cases == (last,)
+    whole = [row for row in lines(reference.run.scores) if row["case_id"] == last]
+    assert lines(alone.run.scores) == whole
+
+
+def test_a_case_that_is_not_there_is_refused_before_anything_is_played(tmp_path):
+    with pytest.raises(UsageError, match="--cases nobody: .* holds no such case"):
+        start(replace(SPEC, cases=("nobody",)), options(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_specs_that_choose_no_cases_have_the_hashes_that_they_had():
+    assert "cases" not in SPEC.to_json()
 
 
 def test_the_summary_has_the_fixed_shape(reference):

@@ -45,6 +45,9 @@ def score(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="name and version of what made them."),
     ] = None,
+    part: Annotated[
+        bool, typer.Option("--part", help="Only the cases that they answer (never ranked).")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write a run of the predictions into.")
     ] = None,
@@ -72,7 +75,7 @@ def score(
         named = assignments("--set", set_ or [])
         fields = record_fields(assignments("--field", field or []))
         external = External(
-            task, split or None, data, predictions, verdicts, form or None, fields, named
+            task, split or None, data, predictions, verdicts, form or None, fields, named, part
         )
         options = assignments("--task-set", task_set or [])
         complete = score_and_show(external, options, out, as_json=json)

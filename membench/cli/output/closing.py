@@ -30,7 +30,7 @@ PRICED = ("usd", "tokens", "seconds", "joules")
 
 CONDITIONS = frozenset(
     {
-        *("limit", "k", "token_budget", "task_set", "errata", "division", "prompts"),
+        *("limit", "cases", "k", "token_budget", "task_set", "errata", "division", "prompts"),
         *("reader", "judge", "judge_votes", "model_set"),
     }
 )
@@ -270,6 +270,8 @@ def condition_flags(spec: RunSpec) -> Iterator[str]:
             continue
         if isinstance(value, Mapping):
             yield from (f"{flag} {quoted(f'{key}={entry}')}" for key, entry in value.items())
+        elif isinstance(value, tuple):
+            yield from (f"{flag} {quoted(entry)}" for entry in value)
         else:
             yield flag if value is True else f"{flag} {quoted(value)}"
 

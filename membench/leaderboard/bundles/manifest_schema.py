@@ -26,6 +26,9 @@ from membench.leaderboard.bundles.field_types import (
     Title,
 )
 
+MOST_CASES = 10_000
+"""Cases that a part of a task may name."""
+
 
 class TaskEntry(StrictModel):
     """Which data was used."""
@@ -76,6 +79,7 @@ class SpecEntry(StrictModel):
     set: dict[Label, Scalar]
     task_set: dict[Label, Scalar]
     limit: Count | None
+    cases: Annotated[list[ShortText], Field(max_length=MOST_CASES)] = []
     k: Count | None
     token_budget: Count | None
     reader: ShortText

@@ -39,8 +39,8 @@ def spec_findings(manifest: JsonObject) -> Iterator[Finding]:
         yield Finding("schema.spec", f"{location}: spec_sha256", "is not the hash of the spec")
     if problem := division_problem(manifest["division"], spec):
         yield Finding("schema.spec", f"{location}: division", problem)
-    if spec.limit is not None and not manifest["subset"]:
-        yield Finding("schema.spec", f"{location}: subset", "the spec has a limit")
+    if spec.is_part and not manifest["subset"]:
+        yield Finding("schema.spec", f"{location}: subset", "the spec leaves out cases")
     if manifest["task"]["partial"] and not manifest["subset"]:
         yield Finding("schema.spec", f"{location}: subset", "the data is partial")
     if (manifest["comparison_key"].get("errata") is not None) != spec.errata:

@@ -27,6 +27,7 @@ from membench.leaderboard.validation.rules import Finding, RuleViolation
 from membench.readers.registry import choose_reader
 from membench.records.attempts import case_number
 from membench.records.question_set import QuestionSet
+from membench.records.spec import RunSpec
 from membench.tasks.base import AnyTask
 from membench.tasks.card import TaskCard
 from membench.tasks.files.source import Source, file_sha256
@@ -41,19 +42,17 @@ class VerifierData:
     Attributes:
         task: The task with the run's options.
         source: The verifier's own data, of the hash that the bundle names.
-        seed: The run's seed.
-        limit: Only the first cases.
+        spec: What was run.
     """
 
     task: AnyTask
     source: Source
-    seed: int
-    limit: int | None
+    spec: RunSpec
 
     def cases(self) -> Iterator[tuple[Case, Gold]]:
         """Stream the cases of the run."""
-        opaque = opaque_ids(self.task.card.name, self.seed)
-        return islice(self.task.cases(self.source, opaque), self.limit)
+        opaque = opaque_ids(self.task.card.name, self.spec.seed)
+        return self.spec.chosen(self.task.cases(self.source, opaque))
 
 
 def find_task(bundle: ParsedBundle) -> type[AnyTask]:
@@ -81,7 +80,7 @@ def load_reference(
     entry, spec = bundle.manifest["task"], bundle.manifest["spec"]
     source = own_source(task_type, entry["split"], data)
     if source is not None and entry["dataset_sha256"] == task.identify(source).sha256:
-        return VerifierData(task, source, spec["seed"], spec["limit"])
+        return VerifierData(task, source, RunSpec.from_json(spec))
     if entry["dataset_sha256"] not in published(task_type.card, entry["split"]):
         raise RuleViolation(
             "known.dataset",

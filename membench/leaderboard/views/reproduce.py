@@ -57,8 +57,9 @@ def scoring_command(spec: RunSpec) -> str:
     given = ["--task", spec.task, "--split", str(spec.split), "--predictions", "FILE"]
     form = str(spec.set.get(FORM, ""))
     given += form_flags(form)
+    part = ["--part"] if spec.cases else []
     options = [*assigned("task_set", spec.task_set), *assigned("set", named), "--out", "runs"]
-    return shlex.join(["membench", "score", *given, *options])
+    return shlex.join(["membench", "score", *given, *part, *options])
 
 
 def form_flags(form: str) -> Iterator[str]:
@@ -81,6 +82,8 @@ def spec_flags(spec: RunSpec) -> Iterator[str]:
             yield from (flag(name), str(value))
     for name in ("set", "task_set", "model_set"):
         yield from assigned(name, getattr(spec, name))
+    for case in spec.cases:
+        yield from (flag("cases"), case)
     if spec.errata:
         yield "--errata"
 
