@@ -61,7 +61,7 @@ def test_a_case_may_be_played_alone_and_comes_to_the_same(reference, tmp_path):
 
 
 def test_a_case_that_is_not_there_is_refused_before_anything_is_played(tmp_path):
-    with pytest.raises(UsageError, match="--cases nobody: .* holds no such case"):
+    with pytest.raises(UsageError, match="holds no such case"):
         start(replace(SPEC, cases=("nobody",)), options(tmp_path))
     assert not list(tmp_path.iterdir())
 
