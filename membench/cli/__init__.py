@@ -6,6 +6,7 @@ Exit codes: 0 done and complete, 1 done with failures, 2 bad usage or input (one
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -88,9 +89,18 @@ def end_like_an_interrupt() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
+def import_without_idle_threads() -> None:
+    """Let numpy and scipy start no thread per core each, which spins for a tenth of a second.
+
+    Lanes are started with the same; whoever sets the variable has the last word.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def main() -> None:
     """Entry point of `membench` and `python -m membench`."""
     end_like_an_interrupt()
+    import_without_idle_threads()
     try:
         app(prog_name="membench")
     except MembenchError as error:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from membench import cli
+
 SAMPLE = Path(__file__).parents[2] / "membench/tasks/locomo/sample.json"
 
 
@@ -510,3 +512,17 @@ def test_a_folder_that_is_no_task_is_refused_by_its_file(tmp_path, content, says
     assert "task.py" in done.stderr
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("3", "3")])
+def test_numpy_starts_no_idle_threads_unless_the_user_asks_for_them(
+    given: str | None, threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", given or "")
+    if given is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    monkeypatch.setattr(sys, "argv", ["membench", "--version"])
+    monkeypatch.setattr(cli, "end_like_an_interrupt", lambda: None)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == threads
