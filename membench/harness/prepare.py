@@ -75,12 +75,23 @@ class ResolvedRun:
         """Stream the cases of the run; call it again for another pass.
 
         A small file is parsed once and its cases are kept: every stage goes through them.
+
+        Raises:
+            UsageError: At the end: a case that was asked for did not come.
         """
         return iter(self._kept) if self._is_small else self._streamed()
 
     def _streamed(self) -> Iterator[tuple[Case, Gold]]:
         opaque = opaque_ids(self.card.name, self.spec.seed)
-        return self.spec.chosen(self.task.cases(self.source, opaque))
+        unseen = set(self.spec.cases)
+        for case, gold in self.spec.chosen(self.task.cases(self.source, opaque)):
+            unseen.discard(gold.case_id)
+            yield case, gold
+        if unseen and self.spec.limit is None:
+            raise UsageError(
+                f"--cases {min(unseen)}: {self.source.path} holds no such case",
+                "Name it as the benchmark does: the id of a question begins with that of its case.",
+            )
 
     @cached_property
     def _is_small(self) -> bool:
@@ -339,26 +350,19 @@ def survey(prepared: ResolvedRun) -> DatasetStats:
 
     Raises:
         DataError: Something in the file is malformed.
-        UsageError: There is no case at all, or none of an id that was asked for.
+        UsageError: There is no case at all.
     """
-    unseen = set(prepared.spec.cases)
     cases = questions = events = turns = 0
     asked = QuestionSet()
     generations: set[int] = set()
     for case, gold in prepared.cases():
         cases += 1
-        unseen.discard(gold.case_id)
         events += len(case.timeline)
         asks = [event for event in case.timeline if isinstance(event, Ask)]
         questions += len(asks)
         generations.update(ask.generations for ask in asks)
         turns += sum(len(e.session.turns) for e in case.timeline if isinstance(e, Ingest))
         asked.add(question.question_id for question in gold.questions.values())
-    if unseen and prepared.spec.limit is None:
-        raise UsageError(
-            f"--cases {min(unseen)}: {prepared.source.path} holds no such case",
-            "Name it as the benchmark does: the id of a question begins with that of its case.",
-        )
     if not cases:
         raise UsageError(f"{prepared.source.path} holds no case")
     return DatasetStats(cases, questions, events, turns, asked.sha256(), tuple(sorted(generations)))
