@@ -16,14 +16,15 @@ from membench.leaderboard.rendering.terms import TERMS, term_records
 from membench.leaderboard.site.boards import TERMS as LINKED
 from membench.leaderboard.site.boards import rows_table
 from membench.leaderboard.site.charts import LOCAL_TOOLS
-from membench.leaderboard.site.naming import board_names
+from membench.leaderboard.site.naming import board_names, chips
 from membench.leaderboard.store.index import Index, refresh
-from membench.leaderboard.store.rows import RowFigure
+from membench.leaderboard.store.rows import RowFigure, protocol
 from membench.leaderboard.store.store import Store
 from membench.leaderboard.views.board.board import Board, board, limited
 from membench.leaderboard.views.board.query import BoardQuery, RowFilter
 from membench.leaderboard.views.catalogue import task_records
 from membench.leaderboard.views.standing import MetricStanding
+from membench.records.comparison_key import ComparisonKey
 from membench.tasks.registry import get_task
 from membench.tasks.wording import judge_wanted, metric_words
 from membench.testing.boards import BoardPlan, write_store
@@ -231,6 +232,22 @@ def test_boards_of_one_protocol_are_told_apart_by_their_questions(shown: Board) 
     same = [other(shown, "a", "k 10", 2000), other(shown, "b", "k 10", 20)]
     titles = [name.title for name in board_names(same).values()]
     assert titles[0].endswith("2,000 questions") and titles[1].endswith("20 questions")
+
+
+@pytest.mark.parametrize(("tokens", "told"), [(0, ""), (1000, ", tokens 1000")])
+def test_an_option_of_the_task_is_told_where_it_was_set(tokens: int, told: str) -> None:
+    key = ComparisonKey(task="synthetic", reader="x", k=10, task_options={"tokens": tokens})
+    assert protocol(key) == f"reader x, no judge, k 10{told}"
+
+
+def test_boards_of_a_part_of_the_questions_come_last_and_are_called_that(shown: Board) -> None:
+    few = other(shown, "b", "k 10", 20)
+    rows = tuple(replace(row, flags=("flag.partial",)) for row in few.rows)
+    part = replace(few, rows=rows, all_rows=rows)
+    names = board_names([part, other(shown, "a", "k 10", 2000)])
+    assert [name.part for name in names.values()] == [True, False]
+    page = chips(names, "", "")
+    assert page.index("2,000 questions") < page.index("a part of") < page.index("20 questions<")
 
 
 def test_boards_that_nothing_else_tells_apart_have_their_key(shown: Board) -> None:

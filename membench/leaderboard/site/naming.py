@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from membench.leaderboard.rendering.html import escaped
 from membench.leaderboard.store.rows import task_class
 from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.query import BoardQuery
-
+from membench.leaderboard.views.board.rows import FLAG_OF, SUBSET
 
 @dataclass(frozen=True)
 class BoardName:
@@ -19,11 +19,13 @@ class BoardName:
         slug: Name of its files.
         task: Benchmark and split.
         rest: Division, and what tells it from other boards of that division.
+        part: Whether its rows are all of a part of the questions.
     """
 
     slug: str
     task: str
     rest: str
+    part: bool = False
 
     @property
     def title(self) -> str:
@@ -53,7 +55,8 @@ def board_name(shown: Board, apart: str) -> BoardName:
     """The name of a board."""
     task, _, split = shown.choice.task.partition(":")
     rest = ", ".join([shown.choice.division, *([apart] if apart else [])])
-    return BoardName(slug(shown.choice), f"{task_class(task).card.title} ({split})", rest)
+    name = f"{task_class(task).card.title} ({split})"
+    return BoardName(slug(shown.choice), name, rest, is_part(shown))
 
 
 def told_apart(same: Sequence[Board]) -> list[str]:
@@ -91,6 +94,11 @@ def size_of(shown: Board) -> str:
     return f"{most:,} questions"
 
 
+def is_part(shown: Board) -> bool:
+    """Whether every row leaves out questions; such rows are never ranked."""
+    return bool(shown.all_rows) and all(FLAG_OF[SUBSET] in row.flags for row in shown.all_rows)
+
+
 def first_day(shown: Board) -> str:
     """When its first row was made."""
     return f"since {min((row.created for row in shown.all_rows), default='–')}"
@@ -108,10 +116,18 @@ def chips(names: Mapping[str, BoardName], here: str, up: str) -> str:
     for name in names.values():
         tasks.setdefault(name.task, []).append(name)
     items = "".join(
-        f"<li>{escaped(task)}: {' '.join(chip(name, here, up) for name in mine)}</li>"
+        f"<li>{escaped(task)}: {' '.join(task_chips(mine, here, up))}</li>"
         for task, mine in tasks.items()
     )
     return f'<ul class="boards" aria-label="Boards">{items}</ul>'
+
+
+def task_chips(names: Sequence[BoardName], here: str, up: str) -> Iterator[str]:
+    """The boards of a task: those of all its questions, then those of a part."""
+    yield from (chip(name, here, up) for name in names if not name.part)
+    parts = [chip(name, here, up) for name in names if name.part]
+    if parts:
+        yield from ("a part of the questions:", *parts)
 
 
 def chip(name: BoardName, here: str, up: str) -> str:

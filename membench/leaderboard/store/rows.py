@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -243,8 +243,15 @@ def protocol(key: ComparisonKey) -> str:
     parts.append(f"k {key.k}")
     if key.token_budget is not None:
         parts.append(f"budget {key.token_budget} tokens")
-    options = ", ".join(f"{name} {value}" for name, value in sorted(key.task_options.items()))
-    return ", ".join([*parts, *([options] if options else [])])
+    return ", ".join([*parts, *set_options(key)])
+
+
+def set_options(key: ComparisonKey) -> Iterator[str]:
+    """The task's options in words, but for those that are as the task has them by itself."""
+    known = task_class(key.task).card.options if key.task else {}
+    for name, value in sorted(key.task_options.items()):
+        if name not in known or value != known[name].default:
+            yield f"{name} {value}"
 
 
 def machine(key: ComparisonKey) -> str:
