@@ -236,7 +236,9 @@ def test_boards_of_one_protocol_are_told_apart_by_their_questions(shown: Board) 
 
 @pytest.mark.parametrize(("tokens", "told"), [(0, ""), (1000, ", tokens 1000")])
 def test_an_option_of_the_task_is_told_where_it_was_set(tokens: int, told: str) -> None:
-    key = ComparisonKey(task="synthetic", reader="x", k=10, task_options={"tokens": tokens})
+    key = ComparisonKey(
+        task="synthetic", reader="x", judge="none", k=10, task_options={"tokens": tokens}
+    )
     assert protocol(key) == f"reader x, no judge, k 10{told}"
 
 

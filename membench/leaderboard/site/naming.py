@@ -11,6 +11,7 @@ from membench.leaderboard.views.board.board import Board
 from membench.leaderboard.views.board.query import BoardQuery
 from membench.leaderboard.views.board.rows import FLAG_OF, SUBSET
 
+
 @dataclass(frozen=True)
 class BoardName:
     """A board for people.
