@@ -247,9 +247,10 @@ def test_boards_of_a_part_of_the_questions_come_last_and_are_called_that(shown: 
     rows = tuple(replace(row, flags=("flag.partial",)) for row in few.rows)
     part = replace(few, rows=rows, all_rows=rows)
     names = board_names([part, other(shown, "a", "k 10", 2000)])
-    assert [name.part for name in names.values()] == [True, False]
+    division = shown.choice.division
+    assert [name.rest for name in names.values()] == [f"{division}, 20 questions", division]
     page = chips(names, "", "")
-    assert page.index("2,000 questions") < page.index("a part of") < page.index("20 questions<")
+    assert page.index(f">{division}<") < page.index("a part of") < page.index("20 questions<")
 
 
 def test_boards_that_nothing_else_tells_apart_have_their_key(shown: Board) -> None:

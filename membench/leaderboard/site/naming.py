@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from membench.leaderboard.rendering.html import escaped
@@ -41,15 +41,17 @@ def slug(choice: BoardQuery) -> str:
 
 def board_names(boards: Sequence[Board]) -> dict[str, BoardName]:
     """Slug -> name of every board, in their order."""
-    alike: dict[tuple[str, str], list[Board]] = {}
+    alike: dict[tuple[str, str, bool], list[Board]] = {}
     for shown in boards:
-        alike.setdefault((shown.choice.task, shown.choice.division), []).append(shown)
+        key = (shown.choice.task, shown.choice.division, is_part(shown))
+        alike.setdefault(key, []).append(shown)
     named = [
         board_name(shown, words)
         for same in alike.values()
         for shown, words in zip(same, told_apart(same), strict=True)
     ]
-    return {name.slug: name for name in named}
+    names = {name.slug: name for name in named}
+    return {slug(shown.choice): names[slug(shown.choice)] for shown in boards}
 
 
 def board_name(shown: Board, apart: str) -> BoardName:
@@ -61,23 +63,24 @@ def board_name(shown: Board, apart: str) -> BoardName:
 
 
 def told_apart(same: Sequence[Board]) -> list[str]:
-    """What tells boards of one task and division apart; empty for a board alone."""
-    if len(same) == 1:
-        return [""]
-    protocols = [own_parts(shown, same) for shown in same]
-    told = [""] * len(same)
-    for part in (lambda n: protocols[n], lambda n: size_of(same[n]), lambda n: first_day(same[n])):
-        told = with_part(told, part)
+    """What tells boards of one task and division apart; empty for a board alone.
+
+    They are all of every question, or all of a part, and then their size is always told.
+    """
+    told = [own_parts(shown, same) for shown in same]
+    further = [size_of, first_day, own_key]
+    if is_part(same[0]):
+        told = joined(told, map(further.pop(0), same))
+    for part in further:
         if len(set(told)) == len(same):
-            return told
-    return with_part(told, lambda n: same[n].choice.group[:6])
+            break
+        parts = [part(shown) for shown in same]
+        told = joined(told, parts) if len(set(parts)) > 1 else told
+    return told
 
 
-def with_part(told: Sequence[str], part: Callable[[int], str]) -> list[str]:
-    """Names with a further part, unless it is the same of all of them."""
-    parts = [part(number) for number in range(len(told))]
-    if len(set(parts)) == 1:
-        return list(told)
+def joined(told: Iterable[str], parts: Iterable[str]) -> list[str]:
+    """Names with a further part."""
     return [", ".join(filter(None, pair)) for pair in zip(told, parts, strict=True)]
 
 
@@ -103,6 +106,11 @@ def is_part(shown: Board) -> bool:
 def first_day(shown: Board) -> str:
     """When its first row was made."""
     return f"since {min((row.created for row in shown.all_rows), default='–')}"
+
+
+def own_key(shown: Board) -> str:
+    """The beginning of the hash that its rows compare by."""
+    return shown.choice.group[:6]
 
 
 def chips(names: Mapping[str, BoardName], here: str, up: str) -> str:
