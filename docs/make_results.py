@@ -34,8 +34,9 @@ Column = Callable[[dict[str, Any]], str]
 
 
 def context_tokens(summary: dict[str, Any]) -> str:
-    """Tokens of recalled text, on average."""
-    return f"{summary['context_tokens']['mean']:,.0f}"
+    """Tokens of recalled text, on average; a dash where nothing of it can be seen."""
+    mean = summary["context_tokens"]["mean"]
+    return "–" if mean is None else f"{mean:,.0f}"
 
 
 def question_cpu(summary: dict[str, Any]) -> str:
