@@ -320,6 +320,18 @@ TABLES = (
         of_memory_model=None,
     ),
     Table(
+        "results of small-local on all short histories",
+        LOCAL_MODELS,
+        (Group("synthetic", "mini", "small-local", options="tokens=1000"),),
+        {
+            "accuracy": "accuracy",
+            "evidence.turn.recall@10": "evidence recall@10",
+            "memory.recall": "facts stored",
+        },
+        {**PER_QUESTION, **OF_MEMORY_MODEL},
+        of_memory_model=None,
+    ),
+    Table(
         "results of small-local on one history",
         LOCAL_MODELS,
         (Group("synthetic", "mini", "small-local", subset=True),),
