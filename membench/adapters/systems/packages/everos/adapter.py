@@ -64,7 +64,15 @@ class System:
             self._loop.run(self._start())
 
     def ingest(self, session: Session) -> list[MemoryChange]:
-        """Add a session's messages, flush them, and wait for what is made of them."""
+        """Add a session's messages, flush them, and wait for what is made of them.
+
+        A job beside the episode that ends for good without a result (a profile, facts) is logged
+        by the package, and the session stands without it.
+
+        Raises:
+            RuntimeError: Such a job failed and there is no episode either; or a file that could not
+                be indexed.
+        """
         turns = [turn for turn in session.turns if turn.content.strip()]
         self._now = session.time or self._now
         if not turns:
@@ -72,7 +80,11 @@ class System:
         before = self.memories()
         with dataset_clock(self._now, stands_still=True):
             self._loop.run(self._store(f"s{session.index}", turns))
-        return changes(before, self.memories())
+        lost, self._lost = self._lost, []
+        made = changes(before, self.memories())
+        if lost and not made:
+            raise RuntimeError(f"not stored: {lost}")
+        return made
 
     def recall(self, query: Query) -> list[Memory]:
         """Episodes of everybody who has some, by the package's search."""
@@ -122,8 +134,8 @@ class System:
         while (left := await self._index.queue_summary()).pending:
             if not await self._index._worker.drain_once():
                 await asyncio.sleep(POLL_S)
-        if self._lost or left.failed_permanent:
-            raise RuntimeError(f"not stored: {self._lost or left}")
+        if left.failed_permanent:
+            raise RuntimeError(f"not stored: {left}")
 
     async def _found(self, query: Query) -> list[Memory]:
         """The best of all owners, each episode once."""
