@@ -23,7 +23,7 @@ from membench.adapters.registry import (
 from membench.domain.case import CaseInfo
 from membench.domain.labels import Role
 from membench.domain.system import ModelEndpoint, Query, SystemContext
-from membench.llm.upstreams.scripted import Json, ReplyRule, Request
+from membench.llm.upstreams.scripted import Json, ReplyRule, Request, Text
 from membench.testing.conformance import render
 from membench.testing.histories import TALK, session
 from membench.testing.package_rules import RULES, contains, said
@@ -123,10 +123,15 @@ def test_memories_are_dated_by_their_session_however_long_the_model_takes(
 
 
 @contextmanager
-def mem0_of(rules: Sequence[ReplyRule], folder: Path) -> Iterator[tuple[Any, ScriptedServer]]:
-    """mem0 at the start of a case, its models scripted, and their server."""
-    card = get_card("mem0")
-    ensure_or_skip(card)
+def opened(
+    name: str, rules: Sequence[ReplyRule], folder: Path
+) -> Iterator[tuple[Any, ScriptedServer]]:
+    """A package at the start of a case, its models scripted, and their server."""
+    card = get_card(name)
+    if name in SMALL:
+        ensure_or_skip(card)
+    elif environments.status(card).state != "ready":
+        pytest.skip(f"the environment of {name} is not installed, and takes minutes")
     with ScriptedServer(rules) as server:
         endpoint = ModelEndpoint(server.base_url, "key", "scripted")
         models = {Role.MEMORY: endpoint, Role.EMBEDDER: endpoint}
@@ -142,7 +147,7 @@ def mem0_of(rules: Sequence[ReplyRule], folder: Path) -> Iterator[tuple[Any, Scr
 def test_of_sessions_without_dates_mem0_shows_its_model_the_messages_of_the_last(
     tmp_path: Path,
 ) -> None:
-    with mem0_of(RULES["mem0"], tmp_path) as (system, server):
+    with opened("mem0", RULES["mem0"], tmp_path) as (system, server):
         told = [f"Talk {n} was of shelf {n}." for n in range(3)]
         for n, text in enumerate(told):
             system.ingest(replace(session("case", n, (("Ines", text),) * 10), time=None))
@@ -163,7 +168,7 @@ def test_what_mem0s_model_copies_from_an_earlier_session_is_of_the_turn_that_sai
         lines = said(shown) or ["Ines likes shelves"]
         return Json({"memory": [{"id": str(n), "text": line} for n, line in enumerate(lines)]})
 
-    with mem0_of([ReplyRule(contains("## New Messages"), copied)], tmp_path) as (system, _):
+    with opened("mem0", [ReplyRule(contains("## New Messages"), copied)], tmp_path) as (system, _):
         system.ingest(session("case", 0, (("Ines", "The lamp is red."), ("Tom", "Fine."))))
         system.ingest(session("case", 1, (("Ines", "The sofa is blue."), ("Tom", "Good."))))
         sources = {memory.text: memory.sources for memory in system.memories()}
@@ -252,3 +257,17 @@ def test_a_run_installs_what_it_needs_or_says_why_not(
     with pytest.raises(EnvironmentProblem, match="no disk for mem0"):
         start(spec, ExecOptions(out=tmp_path / "runs"))
     assert not list((tmp_path / "runs").glob("*")), "nothing was begun"
+
+
+@pytest.mark.packages
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_profile_that_everos_cannot_read_leaves_its_episodes_standing(tmp_path: Path) -> None:
+    cut = Text('```json\n{"operations": [{"action": "add", "data": {"description": "How')
+    asked = ('You are a "User Profile Analyst"', "You are a user profile updater")
+    broken = [ReplyRule(contains(words), cut) for words in asked]
+    with opened("everos", [*broken, *RULES["everos"]], tmp_path) as (system, _):
+        stored = [system.ingest(session("case", n, TALK[n : n + 2])) for n in range(2)]
+        assert all(stored)
+        assert len(system.memories()) == sum(map(len, stored))
+        assert system.recall(Query("What did they talk about?", 5))
