@@ -12,10 +12,11 @@ from types import ModuleType
 
 import pytest
 
-from membench.adapters.isolation import IsolationChoice
+from membench.adapters.isolation import Isolation, IsolationChoice
 from membench.cli.output.summary import state_lines
 from membench.domain.case import Case, Ingest, Session, Turn
 from membench.harness.lanes.earlier_cases import EarlierCases
+from membench.harness.lanes.play_lane import earlier_cases
 from membench.harness.run import RunResult, start
 from membench.leaderboard.bundles.bundle import make_bundle
 from membench.leaderboard.store.rows import facts_of
@@ -70,6 +71,12 @@ def test_a_date_and_a_speaker_before_a_text_do_not_hide_it() -> None:
     earlier.begin(second)
     dated = [f"8 May 2024 13:56: {text}" for text in (LONG, OTHER)]
     assert earlier.count(second, [*dated, "8 May 2024: Ines: I moved", "Ines: in the spring."]) == 1
+
+
+def test_nothing_is_looked_for_where_a_system_has_no_place_to_keep_it() -> None:
+    assert earlier_cases(Isolation("isolated")) is None
+    for weaker in (Isolation("process", "asked for"), Isolation("in-process", "asked for"), None):
+        assert earlier_cases(weaker) is not None
 
 
 def played(system: str, out: Path, isolation: IsolationChoice, **parameters: str) -> RunResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from membench.leaderboard.rendering.html import escaped
@@ -68,9 +68,9 @@ def told_apart(same: Sequence[Board]) -> list[str]:
     They are all of every question, or all of a part, and then their size is always told.
     """
     told = [own_parts(shown, same) for shown in same]
-    further = [size_of, first_day, own_key]
+    further: Sequence[Callable[[Board], str]] = (size_of, first_day, own_key)
     if is_part(same[0]):
-        told = joined(told, map(further.pop(0), same))
+        told, further = joined(told, map(size_of, same)), further[1:]
     for part in further:
         if len(set(told)) == len(same):
             break

@@ -27,7 +27,7 @@ EXTRACTED: JsonObject = {
     "required": ["memory list", "summary"],
     "additionalProperties": False,
 }
-"""What the package's prompt describes: it reads all but the type, and its tree that too."""
+"""What the package's prompt describes; who extracts uses the list, the tree its types too."""
 
 
 def prepare_package(log_folder: str) -> None:
