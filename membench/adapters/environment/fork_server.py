@@ -23,9 +23,11 @@ from membench.adapters.card import SystemCard
 from membench.adapters.environment import landlock
 from membench.adapters.environment.adapter_imports import imports_of
 from membench.adapters.environment.keys import without_keys
+from membench.adapters.environment.shared_core import SharedCore, computes_alone
 from membench.adapters.environment.worker.supervisor import GRACE_S, MEMORY_EXIT
 from membench.adapters.environment.worker_folder import (
     import_name,
+    inner_folders,
     keep_imported_files,
     prepare_folder,
     renew_case_folder,
@@ -90,6 +92,7 @@ class ForkServer:
             raise
         self.obstacle = self._await_imports(timeout_s)
         keep_imported_files(self._folder)
+        self._laid_out = inner_folders(self._folder)
 
     @property
     def pid(self) -> int:
@@ -105,8 +108,11 @@ class ForkServer:
         """Whether its workers are what would be started for these."""
         return self._key == (card, context.models, context.seed, restricted)
 
-    def fork(self) -> socket.socket:
+    def fork(self, core: int | None = None) -> socket.socket:
         """Start a worker.
+
+        Args:
+            core: On which it shall run; None for any.
 
         Returns:
             The socket on which it answers calls.
@@ -117,7 +123,8 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                socket.send_fds(self._control, [b"c"], [theirs.fileno()])
+                message = json.dumps({"core": core}).encode()
+                socket.send_fds(self._control, [message], [theirs.fileno()])
             except OSError:
                 ours.close()
                 raise self.crash("open") from None
@@ -146,8 +153,11 @@ class ForkServer:
             with suppress(OSError):
                 self._control.send(b"e")
             self._case_status()
-        if not self._alive or self.obstacle or not renew_case_folder(self._folder, self.user):
+        if not self._alive or self.obstacle:
             return False
+        if not renew_case_folder(self._folder, self.user, self._laid_out):
+            return False
+        self._laid_out = inner_folders(self._folder)
         os.truncate(self._log, 0)
         return True
 
@@ -275,6 +285,7 @@ class ForkServers:
         self.obstacles: list[str] = []
         self._idle: list[ForkServer] = []
         self._busy: list[ForkServer] = []
+        self._core = SharedCore()
 
     def take(
         self, card: SystemCard, context: SystemContext, timeout_s: float, *, restricted: bool
@@ -296,11 +307,20 @@ class ForkServers:
         self._busy.append(server)
         return server
 
+    def core_for(self, card: SystemCard) -> int | None:
+        """The core on which the lane and a worker of this system take turns; None for any."""
+        if computes_alone(card):
+            self._core.hold()
+            return self._core.number
+        return None
+
     def put_back(self, server: ForkServer) -> None:
         """End the case that a server plays; it plays the next one if it can."""
         if server not in self._busy:
             return
         self._busy.remove(server)
+        if not self._busy:
+            self._core.release()
         if server.end_case():
             self._idle.append(server)
         else:
@@ -312,6 +332,7 @@ class ForkServers:
             server.close()
         self._busy.clear()
         self._idle.clear()
+        self._core.release()
 
 
 @contextmanager

@@ -95,19 +95,47 @@ def keep_imported_files(folder: Path) -> None:
         shutil.copytree(folder / "case", folder / "fresh", symlinks=True)
 
 
-def renew_case_folder(folder: Path, user: pwd.struct_passwd | None) -> bool:
+def inner_folders(folder: Path) -> dict[str, tuple[int, ...]]:
+    """What tells whether anybody has used the folders of a case since, by name.
+
+    The time of the last change of an inode cannot be set; it may be as coarse as a tick.
+    """
+    found = {name: (folder / "case" / name).lstat() for name in INNER}
+    return {
+        name: (
+            status.st_ino,
+            status.st_mode,
+            status.st_size,
+            status.st_atime_ns,
+            status.st_ctime_ns,
+        )
+        for name, status in found.items()
+    }
+
+
+def renew_case_folder(
+    folder: Path, user: pwd.struct_passwd | None, laid_out: Mapping[str, tuple[int, ...]]
+) -> bool:
     """Remove what a case left, and lay out its folder as the first case found it.
+
+    Args:
+        folder: The server's.
+        user: Whom its workers run as.
+        laid_out: Of `inner_folders`, before the case: those that are as they were stay.
 
     Returns:
         Whether nothing of the case is left.
     """
     case, fresh = folder / "case", folder / "fresh"
+    unused = set() if fresh.is_dir() else unused_folders(folder, laid_out)
     for entry in case.iterdir():
+        if entry.name in unused:
+            continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
         else:
             entry.unlink()
-    if any(case.iterdir()):
+    if set(os.listdir(case)) - unused:  # noqa: PTH208
         return False
     for attribute in os.listxattr(case):
         os.removexattr(case, attribute)
@@ -120,6 +148,16 @@ def renew_case_folder(folder: Path, user: pwd.struct_passwd | None) -> bool:
     if user is not None:
         hand_over(case, user)
     return True
+
+
+def unused_folders(folder: Path, laid_out: Mapping[str, tuple[int, ...]]) -> set[str]:
+    """Folders of a case that are empty and were not touched, by name."""
+    try:
+        now = inner_folders(folder)
+    except OSError:
+        return set()
+    paths = {name: folder / "case" / name for name in INNER if now[name] == laid_out[name]}
+    return {name for name, path in paths.items() if not os.listdir(path) and not os.listxattr(path)}  # noqa: PTH208
 
 
 def hand_over(folder: Path, user: pwd.struct_passwd) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import struct
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +22,8 @@ from membench.domain.errors import Reason, SystemFault
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.system import SystemContext
 
-RECEIVED_BYTES = 1 << 16
+PIECE_BYTES = 1 << 16
+"""Most that is sent or received at once, and so the longest that has one time limit."""
 TIMEOUT_S: Mapping[str, float] = {
     "start": 300.0,
     "ingest": 3600.0,
@@ -64,14 +67,14 @@ class WorkerProcess:
         self._card = card
         self._environment: EnvironmentCard = card.worker
         self._number = 0
-        self._rest = b""
+        self._timeout_s = 0.0
         self._fault: SystemFault | None = None
         self._use: JsonObject = {}
         self._cpu_s = 0.0
         self._servers = servers
         timeout_s = self._limit("start")
         self._server = servers.take(card, context, timeout_s, restricted=restricted)
-        self._channel = self._server.fork()
+        self._channel = self._server.fork(servers.core_for(card))
         self._ended = False
         self._open(card, context)
 
@@ -145,34 +148,54 @@ class WorkerProcess:
         request = encoded({"id": self._number, "op": op, "args": args})
         deadline = time.monotonic() + timeout_s
         try:
-            self._channel.settimeout(timeout_s)
-            self._channel.sendall(request)
+            self._wait_at_most(timeout_s)
+            self._send(request, deadline)
             return self._line(deadline)
-        except TimeoutError:
+        except BlockingIOError:
             detail = f"{op} took more than {timeout_s:g} s"
             raise self._lost(SystemFault(Reason.SYSTEM_TIMEOUT, detail)) from None
         except (EOFError, OSError):
             raise self._lost(self._server.crash(op)) from None
 
+    def _send(self, line: bytes, deadline: float) -> None:
+        """Hand a line over.
+
+        Raises:
+            BlockingIOError: It was not taken in time.
+        """
+        rest = memoryview(line)
+        while rest := rest[self._channel.send(rest[:PIECE_BYTES]) :]:
+            self._wait_at_most(deadline - time.monotonic())
+
     def _line(self, deadline: float) -> bytes:
         """Bytes up to the next newline.
 
         Raises:
-            TimeoutError: The deadline passed.
+            BlockingIOError: They did not come in time.
             EOFError: The worker hung up.
         """
-        pieces = [self._rest]
-        while b"\n" not in pieces[-1]:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._channel.settimeout(left)
-            piece = self._channel.recv(RECEIVED_BYTES)
-            if not piece:
+        pieces = [self._channel.recv(PIECE_BYTES)]
+        while not pieces[-1].endswith(b"\n"):
+            if not pieces[-1]:
                 raise EOFError
-            pieces.append(piece)
-        line, _, self._rest = b"".join(pieces).partition(b"\n")
-        return line
+            self._wait_at_most(deadline - time.monotonic())
+            pieces.append(self._channel.recv(PIECE_BYTES))
+        return b"".join(pieces)
+
+    def _wait_at_most(self, timeout_s: float) -> None:
+        """Let the kernel end what waits longer; with `settimeout`, Python asks it before each call.
+
+        Raises:
+            BlockingIOError: There is no time left.
+        """
+        if timeout_s <= 0:
+            raise BlockingIOError
+        if timeout_s != self._timeout_s:
+            seconds, fraction = divmod(timeout_s, 1)
+            limit = struct.pack("@ll", int(seconds), max(1, int(fraction * 1e6)))
+            self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            self._timeout_s = timeout_s
 
     def _result(self, op: str, line: bytes) -> Any:
         try:

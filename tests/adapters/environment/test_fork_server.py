@@ -117,6 +117,73 @@ def test_nothing_of_a_case_is_left_for_the_next(lane: Callable[..., Lane], level
     assert [playing.told(name) for name in ("a", "b", "c")] == [["[]"]] * 3
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        "(mine / 'file').touch(); (mine / 'file').unlink()",
+        "mine.chmod(0o711)",
+        "os.utime(mine, (42, 42))",
+        "os.setxattr(mine, 'user.kept', b'x')",
+        "mine.rmdir(); mine.symlink_to('/tmp')",
+        "mine.rmdir(); mine.write_text('x')",
+        "mine.rmdir()",
+    ],
+)
+def test_a_folder_that_a_case_has_touched_is_laid_out_anew(
+    lane: Callable[..., Lane], use: str
+) -> None:
+    body = f"""
+def reset(self, case):
+    mine = Path(os.environ["TMPDIR"])
+    status = mine.lstat()
+    found = [oct(status.st_mode), status.st_size, status.st_mtime == 42, os.listxattr(mine)]
+    self.stored = [Memory(str(found)), Memory(str(status.st_ino))]
+    if case.id != "idle":
+        {use}
+"""
+    playing = lane(toy_with(body))
+    first, idle, after_idle = (playing.told(name) for name in ("a", "idle", "b"))
+    assert first[0] == idle[0] == after_idle[0]
+    assert idle[1] == after_idle[1], "what nobody used stays"
+
+
+CORES = """
+def memories(self):
+    return [Memory(str(sorted(os.sched_getaffinity(0))))]
+"""
+LOCAL_CARD = """
+name = "local"
+title = "Local"
+summary = "Computes in its worker."
+version = "1"
+licence = "MIT"
+fidelity = "control"
+granularity = "turn"
+time = "none"
+replay = "exact"
+capabilities = ["memories"]
+"""
+
+
+def test_a_system_that_computes_alone_takes_turns_with_its_lane_on_one_core(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "system.toml").write_text(LOCAL_CARD)
+    (tmp_path / "adapter.py").write_text(toy_with(CORES))
+    free = os.sched_getaffinity(0)
+    playing = Lane(get_card(str(tmp_path)), tmp_path, "process")
+    with closing(playing.servers), closing(playing.case("a")) as system:
+        shared = os.sched_getaffinity(0)
+        assert len(shared) == 1
+        assert [memory.text for memory in system.memories()] == [str(list(shared))]
+        system.close()
+        assert os.sched_getaffinity(0) == free, "between cases it may run anywhere"
+
+
+def test_a_system_with_libraries_of_its_own_may_use_every_core(lane: Callable[..., Lane]) -> None:
+    assert lane(toy_with(CORES)).told("a") == [str(sorted(os.sched_getaffinity(0)))]
+
+
 def test_attributes_of_files_are_no_place_to_keep_something(lane: Callable[..., Lane]) -> None:
     body = """
 def memories(self):

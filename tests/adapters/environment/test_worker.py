@@ -1,8 +1,9 @@
 """A system in a worker: the same interface, its own process, and faults that are typed."""
 
-import json
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -11,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from toys import GOOD, toy_with
 
 from membench.adapters.environment import landlock
+from membench.adapters.environment.worker import wire
 from membench.adapters.environment.worker.messages import memories_from_json, memories_to_json
 from membench.adapters.environment.worker.processes import descendants, read_process
 from membench.adapters.registry import SystemCard, create
@@ -193,6 +196,34 @@ def test_too_much_memory_is_noticed_from_outside(toy: Callable[..., Any]) -> Non
     assert "128 MB" in fault.detail
 
 
+def test_half_a_reply_is_waited_for_no_longer_than_a_whole_one(toy: Callable[..., Any]) -> None:
+    body = """
+def ingest(self, session):
+    import time
+    while True:
+        for fd in range(3, 30):
+            try:
+                if "socket" in os.readlink(f"/proc/self/fd/{fd}"):
+                    os.write(fd, b"[")
+            except OSError:
+                pass
+        time.sleep(0.01)
+"""
+    system = toy(toy_with(body), ingest_s=0.3)
+    system.reset(CASE)
+    assert fails(system, lambda: system.ingest(SESSION)).reason is Reason.SYSTEM_TIMEOUT
+
+
+def test_what_is_longer_than_one_piece_arrives_whole(toy: Callable[..., Any]) -> None:
+    text = "Ines said: ünd so weiter\n" * 40_000
+    system = toy(GOOD)
+    system.reset(CASE)
+    turn = Turn("t0", "Ines", "user", text, text)
+    (change,) = system.ingest(Session("s0", 0, (turn,)))
+    assert change.memory.text == text
+    assert [memory.text for memory in system.memories()] == [text]
+
+
 def test_garbage_on_the_socket_is_a_bad_reply(toy: Callable[..., Any]) -> None:
     body = """
 def ingest(self, session):
@@ -293,6 +324,18 @@ def memories(self):
     assert drawn(1, "a") == drawn(1, "a")
     assert drawn(1, "a") != drawn(1, "b")
     assert drawn(1, "a") != drawn(2, "a")
+
+
+@pytest.mark.parametrize("when", ["import numpy.random", "pass"], ids=["before", "after"])
+def test_numpy_draws_from_seed_and_case_whenever_it_is_imported(when: str) -> None:
+    script = (
+        "from membench.adapters.environment.worker.isolation import SeededIds\n"
+        f"{when}\nids = SeededIds()\nids.seed(1, 'a')\n"
+        "from random import Random\nimport numpy\n"
+        "print(numpy.random.random(), Random('1:a').getrandbits(32))"
+    )
+    drawn, seed = subprocess.check_output([sys.executable, "-c", script], text=True).split()
+    assert float(drawn) == np.random.RandomState(int(seed)).random()
 
 
 def test_each_case_finds_a_home_without_traces_at_one_place_which_disappears(
@@ -441,13 +484,18 @@ def memories(self):
     st.text(max_size=200),
     st.none() | st.datetimes(timezones=st.none() | st.just(UTC)),
     st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
 )
 def test_any_memory_survives_the_wire(
-    text: str, time: datetime | None, score: float | None
+    text: str, time: datetime | None, score: float | None, orjson_there: bool
 ) -> None:
     text = text.encode("utf-8", "replace").decode()
     memory = Memory(text, ("a", "b"), time, score, "id")
-    (back,) = memories_from_json(json.loads(json.dumps(memories_to_json([memory]))))
+    with pytest.MonkeyPatch.context() as patch:
+        if not orjson_there:
+            patch.setattr(wire, "orjson", None)
+        line = wire.encoded(memories_to_json([memory]))
+        (back,) = memories_from_json(wire.decoded(line))
     assert back == replace(memory, time=time.replace(tzinfo=None) if time else None)
 
 

@@ -35,8 +35,22 @@ from membench.adapters.environment.worker.supervisor import (
 )
 from membench.domain.labels import JsonView
 
+MESSAGE_BYTES = 64
 Imports = Sequence[tuple[str, Sequence[str]]]
 """Modules, each with the names that are taken from it."""
+
+
+@dataclass(frozen=True)
+class CaseRequest:
+    """What the lane sends for each case.
+
+    Attributes:
+        channel: On which the worker answers calls.
+        core: On which it runs, in turns with the lane; None for any.
+    """
+
+    channel: socket.socket
+    core: int | None
 
 
 @dataclass(frozen=True)
@@ -59,11 +73,14 @@ class WorkerSettings:
     ids: SeededIds
     sandbox: Sandbox
 
-    def serve(self, channel: socket.socket) -> None:
+    def serve(self, request: CaseRequest) -> None:
         """Play a case in this process."""
+        if request.core is not None:
+            with suppress(OSError):
+                os.sched_setaffinity(0, {request.core})
         os.chdir(self.folder / "work")
         use = ResourceUse(self.servers)
-        serve(channel, Worker(self.folder, self.package, self.ids, self.sandbox, use))
+        serve(request.channel, Worker(self.folder, self.package, self.ids, self.sandbox, use))
 
 
 def run(config: JsonView) -> None:
@@ -76,7 +93,6 @@ def run(config: JsonView) -> None:
     settings = _settings(config)
     gc.disable()  # imports leave next to no garbage
     import_all(config["imports"])
-    settings.ids.seed(0, "")  # numpy imports its generators when they are first seeded
     gc.enable()
     obstacle = obstacle_to_forking(files)
     control.send(json.dumps({"obstacle": obstacle}).encode())
@@ -138,23 +154,22 @@ def _shares_memory() -> bool:
 
 
 def _play_here(control: socket.socket, settings: WorkerSettings) -> None:
-    channel = _next_case(control)
+    request = _next_case(control)
     control.close()
-    if channel is not None:
-        settings.serve(channel)
+    if request is not None:
+        settings.serve(request)
 
 
 def _play_in_forks(control: socket.socket, settings: WorkerSettings) -> None:
     adopt_orphans()
     os.chdir("/")
     sys.stdout.flush()
-    gc.collect()
     gc.freeze()
-    while (channel := _next_case(control)) is not None:
+    while (request := _next_case(control)) is not None:
         worker = os.fork()
         if worker == 0:
-            _become_worker(control, channel, settings)
-        channel.close()
+            _become_worker(control, request, settings)
+        request.channel.close()
         try:
             status = watch(worker, control.fileno())
         finally:
@@ -162,23 +177,21 @@ def _play_in_forks(control: socket.socket, settings: WorkerSettings) -> None:
         control.send(json.dumps({"status": status}).encode())
 
 
-def _next_case(control: socket.socket) -> socket.socket | None:
-    """The socket of the next case; None once the lane has hung up.
+def _next_case(control: socket.socket) -> CaseRequest | None:
+    """The next case; None once the lane has hung up.
 
     A message without one asks for the end of the case, which has ended.
     """
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 1)
         if descriptors:
             os.set_inheritable(descriptors[0], False)
-            return socket.socket(fileno=descriptors[0])
+            return CaseRequest(socket.socket(fileno=descriptors[0]), json.loads(message)["core"])
         if not message:
             return None
 
 
-def _become_worker(
-    control: socket.socket, channel: socket.socket, settings: WorkerSettings
-) -> None:
+def _become_worker(control: socket.socket, request: CaseRequest, settings: WorkerSettings) -> None:
     status = 1
     try:
         control.close()
@@ -186,7 +199,7 @@ def _become_worker(
         if settings.rules is not None:
             restrict(settings.rules)
             os.close(settings.rules)
-        settings.serve(channel)
+        settings.serve(request)
         status = 0
     except BaseException:
         sys.excepthook(*sys.exc_info())  # the lane is told the last line of the log

@@ -17,12 +17,16 @@ import socket
 import sys
 import uuid
 from collections.abc import Iterable
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 ATTRIBUTES = ("os.chmod", "os.chown", "os.utime", "os.setxattr", "os.removexattr")
 """Events of changes to a file that Landlock lets pass."""
 NOT_FILES = ("/dev/", "/proc/")
+NUMPY_GENERATORS = "numpy.random"
 
 
 class SeededIds:
@@ -31,6 +35,7 @@ class SeededIds:
     def __init__(self) -> None:
         """Replace them for whoever imports `uuid` from now on."""
         self._random = random.Random(0)
+        self._numpy = SeededNumpy()
         for version in (1, 4, 6, 7):
             name = f"uuid{version}"
             if hasattr(uuid, name):
@@ -41,9 +46,7 @@ class SeededIds:
         text = f"{seed}:{case}"
         self._random.seed(text)
         random.seed(text)
-        numpy = sys.modules.get("numpy")
-        if numpy is not None:
-            numpy.random.seed(random.Random(text).getrandbits(32))
+        self._numpy.seed(random.Random(text).getrandbits(32))
 
     def _maker(self, version: int) -> Any:
         def make(*_: object, **__: object) -> uuid.UUID:
@@ -52,6 +55,49 @@ class SeededIds:
             return uuid.UUID(int=bits & ~(0x3 << 62) | 0x2 << 62)
 
         return make
+
+
+class SeededNumpy:
+    """Seeds numpy's global generator: now if it has been imported, else as soon as it is.
+
+    NumPy imports its generators when they are first used, which most systems never do.
+    """
+
+    def __init__(self) -> None:
+        """Become the first of the finders of modules."""
+        self._seed = 0
+        sys.meta_path.insert(0, self)
+
+    def seed(self, seed: int) -> None:
+        """Start the sequence, 0 <= seed < 2**32."""
+        self._seed = seed
+        generators = sys.modules.get(NUMPY_GENERATORS)
+        if generators is not None:
+            generators.seed(seed)
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        """How a module is loaded (`importlib.abc.MetaPathFinder`); None leaves it to the others."""
+        if name != NUMPY_GENERATORS:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is not None and spec.origin is not None:
+            spec.loader = SeedingLoader(name, spec.origin, self._seed)
+        return spec
+
+
+class SeedingLoader(SourceFileLoader):
+    """Loads a module from its file and calls its `seed`."""
+
+    def __init__(self, name: str, path: str, seed: int) -> None:
+        """Nothing is read yet."""
+        super().__init__(name, path)
+        self._seed = seed
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module, then seed it."""
+        super().exec_module(module)
+        module.seed(self._seed)
 
 
 class Sandbox:

@@ -2,7 +2,8 @@
 
 A request is `{"id", "op", "args"}`; a reply is `{"id", "ok": true, "result", "resources"}` or
 `{"id", "ok": false, "reason", "error", "resources"}`. Times are naive ISO strings in the
-dataset's clock; a system that keeps aware ones has them turned to UTC here.
+dataset's clock; a system that keeps aware ones has them turned to UTC here. The naive times of
+memories are written by `wire`.
 """
 
 from __future__ import annotations
@@ -132,12 +133,13 @@ def memory_to_json(memory: object) -> Json:
     """
     if not isinstance(memory, Memory) or not isinstance(memory.text, str):
         raise TypeError(f"{type(memory).__name__} is not a Memory with a text")
+    time, score, memory_id = memory.time, memory.score, memory.id
     return {
         "text": memory.text,
-        "sources": list(map(str, memory.sources)),
-        "time": time_to_json(memory.time),
-        "score": None if memory.score is None else float(memory.score),
-        "id": None if memory.id is None else str(memory.id),
+        "sources": [*map(str, memory.sources)],
+        "time": time if time is None or time.tzinfo is None else time_to_json(time),
+        "score": None if score is None else float(score),
+        "id": None if memory_id is None else str(memory_id),
     }
 
 

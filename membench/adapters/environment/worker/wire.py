@@ -7,6 +7,7 @@ above 64 bits) is left to the standard library.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 try:
@@ -16,18 +17,24 @@ except ImportError:
 
 
 def encoded(value: object) -> bytes:
-    """A value as a line.
+    """A value as a line; a time becomes its ISO string.
 
     Raises:
         TypeError: JSON has no such value.
     """
     if orjson is not None:
-        plain = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+        option = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_APPEND_NEWLINE
         try:
-            return orjson.dumps(value, option=plain | orjson.OPT_APPEND_NEWLINE)
+            return orjson.dumps(value, option=option)
         except TypeError:
             pass
-    return json.dumps(value).encode() + b"\n"
+    return json.dumps(value, default=_time_text).encode() + b"\n"
+
+
+def _time_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"JSON has no {type(value).__name__}")
 
 
 def decoded(line: bytes) -> Any:
