@@ -10,9 +10,11 @@ refuses both for code that is Python.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -29,6 +31,8 @@ PACKAGE = Path(__file__).parents[2]
 TOKENS = PACKAGE / "tokens" / "cache"
 LINKED = (PACKAGE / "adapters" / "parts", PACKAGE / "adapters" / "environment" / "worker")
 """Folders of membench that a system in our own Python imports from where they lie."""
+CREATE_RULESET, ASK_VERSION = 444, 1
+"""Number of the system call on every processor, and its flag (landlock_create_ruleset(2))."""
 MINIMUM_ABI = 4
 """The first version of Landlock that knows the network (Linux 6.7)."""
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/proc", "/sys")
@@ -47,15 +51,14 @@ RESOLVER = Path("/run/systemd/resolve")
 
 
 def abi() -> int:
-    """Version of Landlock in this kernel; 0 without it, or without the library."""
-    try:
-        import landlockpy
-    except ImportError:
+    """Version of Landlock in this kernel; 0 without it, or without the library.
+
+    The kernel is asked here: the library is imported only where rules are made, since it starts a
+    process (`ldconfig`) for its first call.
+    """
+    if find_spec("landlockpy") is None:
         return 0
-    try:
-        return landlockpy.abi_version()
-    except landlockpy.LandlockError:
-        return 0
+    return max(0, int(ctypes.CDLL(None).syscall(CREATE_RULESET, None, 0, ASK_VERSION)))
 
 
 def problem() -> str:
