@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from membench.adapters.card import SystemCard
 from membench.adapters.environment.worker.entry import is_entry_error
@@ -17,6 +15,7 @@ from membench.domain.case import CaseInfo
 from membench.domain.errors import SystemFault, UsageError
 from membench.domain.labels import Scalar
 from membench.domain.system import MemorySystem, ModelEndpoint, SystemContext
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.tokens import count_tokens
 
 NO_MODEL = ModelEndpoint("http://127.0.0.1:9", "none", "none")
@@ -77,10 +76,10 @@ def check_answers(card: SystemCard, parameters: Mapping[str, Scalar], task: str)
     elsewhere = bool(card.drives or card.hosted)
     if card.built_in and not elsewhere:
         return
-    with tempfile.TemporaryDirectory(prefix="membench-reach-") as folder:
+    with TemporaryFolder("reach") as folder:
         models = {} if elsewhere else dict.fromkeys(card.roles, NO_MODEL)
         try:
-            context = SystemContext(parameters, 0, Path(folder), count_tokens, models)
+            context = SystemContext(parameters, 0, folder, count_tokens, models)
             open_and_leave(create(card, context), task)
         except SystemFault as fault:
             if elsewhere or is_entry_error(fault.detail):

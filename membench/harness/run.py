@@ -9,7 +9,6 @@ running again. Whatever stops a run leaves it resumable.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from membench.adapters.isolation import Isolation
 from membench.domain.clock import Clock
 from membench.domain.errors import UsageError
 from membench.domain.labels import JsonView, Role
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.harness.lanes import shared_by_engines
 from membench.harness.manifest import new_manifest
 from membench.harness.places import open_run, stored_spec
@@ -304,8 +304,8 @@ def warm_up_run(
     )
 
     def warm_up() -> None:
-        with tempfile.TemporaryDirectory(prefix="membench-warm-up-") as folder:
-            thrown_away = RunDir(Path(folder))
+        with TemporaryFolder("warm-up") as folder:
+            thrown_away = RunDir(folder)
             thrown_away.spent = run.spent
             with models_of(one, thrown_away) as own:
                 play(one, thrown_away, clock, NullProgress(), own.lanes, lambda: own.halted)

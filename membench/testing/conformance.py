@@ -12,12 +12,10 @@ that needs a model is given the scripted model server.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from membench.adapters.configured import configured_card
@@ -34,6 +32,7 @@ from membench.adapters.registry import (
 from membench.domain.errors import UsageError, UserError
 from membench.domain.labels import Role, Scalar
 from membench.domain.system import MemorySystem, ModelEndpoint, SystemContext
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.metrics.numbers import counted
 from membench.testing.checks import CHECKS, Check
 from membench.testing.subject import NotApplicable, Subject, Violation, Weakness
@@ -147,8 +146,8 @@ def check(
             f"system '{card.name}' needs a model for: {', '.join(missing)}",
             "Give its endpoint; membench.testing.scripted has a model server that will do.",
         )
-    with tempfile.TemporaryDirectory(prefix="membench-") as folder:
-        context = SystemContext(values, seed, Path(folder), count_tokens, models or {})
+    with TemporaryFolder("conformance") as folder:
+        context = SystemContext(values, seed, folder, count_tokens, models or {})
         subject = Subject(card, make or (lambda: create(card, context)), huge_turns)
         if obstacle := _obstacle(subject):
             return [obstacle, *not_run(map(name_of, CHECKS))]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -26,6 +25,7 @@ from membench.domain.case import Ask, Case, Event, Finalize, Ingest, Question
 from membench.domain.errors import UsageError
 from membench.domain.labels import Role, Scalar
 from membench.domain.system import ModelEndpoint
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.llm.config import CassetteMode
 from membench.testing import conformance
 from membench.testing.conformance import CheckResult, Report
@@ -267,8 +267,8 @@ def replay_class(bench: PackageTrial) -> str:
 
     What a package does at once, it may record in one order and replay in another: once is luck.
     """
-    with tempfile.TemporaryDirectory(prefix="membench-") as folder:
-        cassette = Path(folder) / "cassette.sqlite"
+    with TemporaryFolder("replay") as folder:
+        cassette = folder / "cassette.sqlite"
         first = bench.play(cassette=cassette, cassette_mode="record")
         measured = [_replayed(bench, first, cassette) for _ in range(REPLAYS)]
     bench.replay, said = min(measured, key=lambda found: ORDER.index(found[0]))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from membench.domain.case import Session
 from membench.domain.system import Memory
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.testing.histories import TALK, info, item, session
 from membench.testing.subject import (
     CANARY,
@@ -102,11 +101,11 @@ def snapshots(subject: Subject) -> None:
     """A restored snapshot recalls what was recalled when it was taken."""
     if not subject.can("snapshot"):
         raise NotApplicable("does not declare snapshot")
-    with tempfile.TemporaryDirectory() as folder, subject.played() as system:
-        system.snapshot(Path(folder))
+    with TemporaryFolder("snapshot") as folder, subject.played() as system:
+        system.snapshot(folder)
         before = checked_recall(system, subject.query(QUESTIONS[0]))
         system.ingest(session("case-a", 3, (("Tom", CANARY),)))
-        system.restore(Path(folder))
+        system.restore(folder)
         if checked_recall(system, subject.query(QUESTIONS[0])) != before:
             raise Violation("recalls something else after restore")
         _no_later_secret(checked_recall(system, subject.query(CANARY_QUESTION, 50)))

@@ -7,7 +7,6 @@ size of the store; what was asked, so that dates can be looked for in it.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -21,6 +20,7 @@ from membench.adapters.registry import SystemCard, checked_parameters, create
 from membench.domain.case import Ask, Case, Finalize, Ingest, phase_of
 from membench.domain.labels import SYSTEM_ROLES, Phase, Role, Scalar
 from membench.domain.system import Memory, Query, SystemContext
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.harness.lanes.case_player import case_info
 from membench.llm.config import CassetteMode, GatewayConfig, ModelSpec
 from membench.llm.gateway import Gateway
@@ -126,7 +126,7 @@ def play(
     trial = Trial(card.name)
     rules = RULES | NATIVE_RULES
     server = ScriptedServer(rules.get(card.name, ()), width=width, keep_requests=1_000_000)
-    with server, tempfile.TemporaryDirectory(prefix="membench-trial-") as folder:
+    with server, TemporaryFolder("trial") as folder:
         specs = {
             role: ModelSpec("openai/scripted-upstream", server.base_url, dimensions=width)
             for role in SYSTEM_ROLES
@@ -139,7 +139,7 @@ def play(
             context = SystemContext(
                 with_folders(card, checked_parameters(card, parameters or {})),
                 seed,
-                Path(folder),
+                folder,
                 count_tokens,
                 access.endpoints,
             )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from membench.adapters.registry import get_card
 from membench.cli.output.console import out, step
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.experiments.profile import read, write
 from membench.testing.release_check import ReleaseCheck, adopt, check_release, discard
 
@@ -20,8 +20,8 @@ def print_release(name: str, profiles: Path, *, update: bool) -> bool:
     card = get_card(name)
     stored = profiles / f"{card.name}.json"
     known = read(stored) if stored.is_file() else None
-    with tempfile.TemporaryDirectory(prefix="membench-check-") as folder:
-        found = check_release(card, known, Path(folder), step)
+    with TemporaryFolder("release") as folder:
+        found = check_release(card, known, folder, step)
         for line in _lines(found, compared=known is not None):
             out().print(line, markup=False)
         if update and found.profile is not None:

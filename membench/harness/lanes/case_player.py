@@ -122,6 +122,7 @@ class CasePlayer:
         ignores_k: Whether the system declared that it returns what it wants.
         isolates_recalls: Whether its store is put back after each question: it changes on recall
             and can save itself.
+        folder: Where copies of its store lie meanwhile; None takes the system's temporary folder.
         records: Where records go.
         texts: Where memory texts go.
         meter: Meters model calls.
@@ -141,6 +142,7 @@ class CasePlayer:
         *,
         ignores_k: bool,
         isolates_recalls: bool = False,
+        folder: Path | None = None,
         records: Sink,
         texts: Sink,
         meter: PhaseMeter,
@@ -154,6 +156,7 @@ class CasePlayer:
         self._settings = settings
         self._ignores_k = ignores_k
         self._isolates_recalls = isolates_recalls
+        self._folder = folder
         self._replies: Mapping[str, int] = {}
         self._records = records
         self._meter = meter
@@ -261,7 +264,7 @@ class CasePlayer:
         """
         if phase is not Phase.RECALL or not self._isolates_recalls:
             return None
-        folder = TemporaryDirectory(prefix="membench-snapshot-")
+        folder = TemporaryDirectory(prefix="snapshot-", dir=self._folder)
         try:
             system.snapshot(Path(folder.name))
         except Exception as error:

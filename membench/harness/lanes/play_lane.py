@@ -17,10 +17,10 @@ from membench.adapters.isolation import Isolation
 from membench.domain.clock import Clock
 from membench.domain.labels import JsonObject, Phase, Scalar
 from membench.domain.system import SystemContext
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.harness.lanes.case_player import CaseJob, CasePlayer, PlaySettings
 from membench.harness.lanes.earlier_cases import EarlierCases
 from membench.harness.lanes.engine import LaneLocation
-from membench.harness.lanes.work_folder import WorkFolder
 from membench.llm.phase_meter import GatewayAccess, NullPhaseMeter, PhaseMeter
 from membench.tokens import count_tokens
 
@@ -81,7 +81,7 @@ class PlayLane:
         self._meter: PhaseMeter = access.meter() if access else NullPhaseMeter()
         self._endpoints = access.endpoints if access else {}
         os.environ.update(client_variables(self._endpoints))
-        self._folder = WorkFolder()
+        self._folder = TemporaryFolder("lane")
         self._servers = fork_servers(worker.isolation, self._folder.path)
         self._earlier = earlier_cases(worker.isolation)
         self._players: dict[str, CasePlayer] = {}
@@ -151,6 +151,7 @@ class PlayLane:
             worker.settings,
             ignores_k="ignores_k" in worker.card.capabilities,
             isolates_recalls={"mutates_on_recall", "snapshot"} <= worker.card.capabilities,
+            folder=home,
             records=self._records,
             texts=self._texts,
             meter=self._meter,

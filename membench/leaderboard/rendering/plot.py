@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from membench.domain.errors import UnknownName, UsageError
 from membench.domain.labels import JsonObject
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.experiments.finished_run import FinishedRun
 from membench.metrics.frontier import Point, frontier
 from membench.metrics.statistics import ENOUGH_CASES, Interval, log_interval, ratio_metric
@@ -258,16 +258,18 @@ def photographed(page: str, form: str, browser: str) -> bytes:
         form=form, width=WIDTH, height=HEIGHT, scale=2 if form == "png" else 1
     )
     head, _, tail = page.rpartition("</body>")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "plot.html"
+    with TemporaryFolder("plot") as folder:
+        file = folder / "plot.html"
         file.write_text(head + script + tail, encoding="utf-8")
-        image = re.search(r'<pre id="image">(data:image/[^<]+)<', dumped(file, browser, folder))
+        image = re.search(
+            r'<pre id="image">(data:image/[^<]+)<', dumped(file, browser, folder)
+        )
     if image is None:
         raise UsageError("the browser drew no picture", "Write an .html file instead.")
     return decoded(image.group(1))
 
 
-def dumped(file: Path, browser: str, profile: str) -> str:
+def dumped(file: Path, browser: str, profile: Path) -> str:
     """The page's document after its scripts ran."""
     command = [browser, "--headless", "--disable-gpu", f"--user-data-dir={profile}/profile"]
     command += ["--virtual-time-budget=20000", "--dump-dom", file.as_uri()]

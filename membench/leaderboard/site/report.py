@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from membench.domain.labels import JsonObject
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.harness.places import open_run_or_bundle
 from membench.leaderboard.bundles.bundle import write_bundle
 from membench.leaderboard.rendering import html
@@ -52,9 +52,9 @@ def title_of(loaded: LoadedBundle) -> str:
 
 def as_loaded(run: RunDir) -> LoadedBundle:
     """A run directory as the bundle it would become."""
-    with tempfile.TemporaryDirectory(prefix="membench-report-") as folder:
-        write_bundle(run, Path(folder))
-        opened = UnpackedBundle({path.name: path.read_bytes() for path in Path(folder).iterdir()})
+    with TemporaryFolder("report") as folder:
+        write_bundle(run, folder)
+        opened = UnpackedBundle({path.name: path.read_bytes() for path in folder.iterdir()})
     return LoadedBundle(run.manifest(), run.summary(), None, opened)
 
 

@@ -12,13 +12,13 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from membench.domain.labels import JsonObject, JsonView
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.leaderboard.validation import Verification, verify
 from membench.leaderboard.validation.parsing import BundleHead
 from membench.leaderboard.validation.rules import Finding
@@ -54,13 +54,13 @@ def verify_apart(
     """
     command = [sys.executable, "-m", __name__, str(path), *([str(data)] if data else [])]
     with (
-        tempfile.TemporaryDirectory(prefix="membench-check-") as folder,
+        TemporaryFolder("check") as folder,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "TMPDIR": folder},  # removed here, also when the child is killed
+            env={**os.environ, "TMPDIR": str(folder)},  # removed also when it is killed
         ) as child,
     ):
         resource.prlimit(child.pid, resource.RLIMIT_DATA, (limits.memory_bytes,) * 2)

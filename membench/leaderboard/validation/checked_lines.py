@@ -7,8 +7,6 @@ differently from then on.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from array import array
 from bisect import bisect_right
@@ -20,6 +18,7 @@ import orjson
 
 from membench.domain.labels import JsonObject, JsonView
 from membench.domain.score import Score
+from membench.domain.temporary_folder import TemporaryFolder
 from membench.leaderboard.bundles.score_table import ScoreLines, unpacked_rows
 
 
@@ -28,8 +27,9 @@ class LinesFolder:
 
     def __init__(self) -> None:
         """Make it."""
-        self.path = Path(tempfile.mkdtemp(prefix="membench-verify-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        folder = TemporaryFolder("verify")
+        self.path = folder.path
+        weakref.finalize(self, folder.close)
 
 
 class LinesFile:

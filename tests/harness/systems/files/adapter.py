@@ -21,7 +21,9 @@ class System:
         (self._workdir / "store").write_text("".join(turn.text for turn in session.turns))
 
     def recall(self, query: Query) -> Sequence[Memory]:
-        lane = next(folder for folder in self._workdir.parents if "membench-lane" in folder.name)
+        lane = next(
+            folder for folder in self._workdir.parents if "membench-tmp-lane" in folder.name
+        )
         stores = [file for file in lane.rglob("store") if file.is_file()]
         return [Memory(f"stores: {len(stores)}")]
 

@@ -1,4 +1,4 @@
-"""The files of a case go with it, and what a killed lane leaves goes with the next lane."""
+"""Temporary folders go with their process, or with the next one when it was killed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import orjson
 import pytest
 
 from membench.adapters.isolation import IsolationChoice
-from membench.harness.lanes.work_folder import OWNER, PREFIX, UNLOCKED_S, WorkFolder, sweep
+from membench.domain.temporary_folder import OWNER, PREFIX, UNLOCKED_S, TemporaryFolder, sweep
 from membench.harness.run import start
 from membench.records.spec import ExecOptions, RunSpec
 
-FILES = str(Path(__file__).parent / "systems" / "files")
+FILES = str(Path(__file__).parents[1] / "harness" / "systems" / "files")
 """Recalls how many stores there are in the lane's folder."""
 
 
@@ -29,7 +29,7 @@ def left_behind(root: Path, name: str = "dead") -> Path:
 
 def test_the_next_lane_removes_what_nobody_owns(tmp_path: Path) -> None:
     dead = left_behind(tmp_path)
-    lane = WorkFolder(tmp_path)
+    lane = TemporaryFolder("test", tmp_path)
     assert not dead.exists()
     assert lane.path.is_dir()
     lane.close()
@@ -37,7 +37,7 @@ def test_the_next_lane_removes_what_nobody_owns(tmp_path: Path) -> None:
 
 
 def test_a_living_lane_keeps_its_folder(tmp_path: Path) -> None:
-    living = WorkFolder(tmp_path)
+    living = TemporaryFolder("test", tmp_path)
     assert sweep(tmp_path) == []
     assert living.path.is_dir()
     living.close()
@@ -64,10 +64,25 @@ def test_a_lane_that_is_about_to_lock_its_folder_keeps_it(
         lock(owner, operation)
 
     monkeypatch.setattr(fcntl, "flock", sweep_first)
-    lane = WorkFolder(tmp_path)
+    lane = TemporaryFolder("test", tmp_path)
     assert removed == []
     assert (lane.path / OWNER).is_file()
     lane.close()
+
+
+def test_a_folder_that_somebody_named_so_keeps_what_is_in_it(tmp_path: Path) -> None:
+    theirs = tmp_path / f"{PREFIX}results"
+    theirs.mkdir()
+    (theirs / "run.json").write_text("{}")
+    os.utime(theirs, (0, 0))
+    assert sweep(tmp_path) == []
+
+
+def test_what_is_made_in_it_is_beside_the_lock(tmp_path: Path) -> None:
+    with TemporaryFolder("test", tmp_path) as inside:
+        assert list(inside.iterdir()) == []
+        assert sweep(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_links_and_other_folders_are_left_alone(tmp_path: Path) -> None:

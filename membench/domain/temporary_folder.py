@@ -1,7 +1,7 @@
-"""The temporary folder of a lane, which outlives no run for long.
+"""Temporary folders that outlive no process for long.
 
-A lane that is killed cannot remove its folder. Each folder holds a locked file for as long as its
-lane lives; the next lane of the same user removes the folders whose lock nobody has.
+A process that is killed cannot remove its folder. Each folder holds a locked file for as long as
+its process lives; the next one of the same user removes the folders whose lock nobody has.
 """
 
 from __future__ import annotations
@@ -13,30 +13,43 @@ import tempfile
 import time
 from pathlib import Path
 
-PREFIX = "membench-lane-"
+PREFIX = "membench-tmp-"
 OWNER = ".owner"
 """The locked file in a folder."""
+UNLOCKED = f"{OWNER}.new"
+"""The same file before it is locked."""
 
 UNLOCKED_S = 3600.0
 """Age from which on a folder without the file is nobody's: it is made right after the folder."""
 
 
-class WorkFolder:
-    """A fresh folder that says that it is in use."""
+class TemporaryFolder:
+    """A fresh folder that says that it is in use; a `with` is given an empty one inside."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, purpose: str, root: Path | None = None) -> None:
         """Remove what others left behind and make a folder.
 
         Args:
+            purpose: What it is for: a part of its name.
             root: Where; None takes the system's folder for temporary files.
         """
         root = root or Path(tempfile.gettempdir())
         sweep(root)
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
-        unlocked = self.path / f"{OWNER}.new"
+        self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}-", dir=root))
+        unlocked = self.path / UNLOCKED
         self._owner = os.open(unlocked, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._owner, fcntl.LOCK_EX)
         unlocked.rename(self.path / OWNER)  # locked from the moment that others can find it
+
+    def __enter__(self) -> Path:
+        """An empty folder in it."""
+        inner = self.path / "files"
+        inner.mkdir()
+        return inner
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the folder."""
+        self.close()
 
     def close(self) -> None:
         """Remove the folder."""
@@ -45,7 +58,7 @@ class WorkFolder:
 
 
 def sweep(root: Path) -> list[Path]:
-    """Remove the folders of lanes of this user that are gone.
+    """Remove the folders of this user's processes that are gone.
 
     Returns:
         What was removed.
@@ -83,8 +96,12 @@ def is_left(folder: Path) -> bool:
 
 
 def is_old(folder: Path) -> bool:
-    """Whether a folder without the file has been there for longer than a lane takes to make it."""
+    """Whether a folder that was not yet in use has been there for longer than it takes to lock it.
+
+    One with anything else in it was named so by somebody else.
+    """
     try:
-        return time.time() - folder.stat().st_mtime > UNLOCKED_S
-    except FileNotFoundError:
+        age_s = time.time() - folder.stat().st_mtime
+        return age_s > UNLOCKED_S and set(os.listdir(folder)) <= {UNLOCKED}  # noqa: PTH208
+    except OSError:
         return False
