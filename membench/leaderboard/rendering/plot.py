@@ -261,9 +261,7 @@ def photographed(page: str, form: str, browser: str) -> bytes:
     with TemporaryFolder("plot") as folder:
         file = folder / "plot.html"
         file.write_text(head + script + tail, encoding="utf-8")
-        image = re.search(
-            r'<pre id="image">(data:image/[^<]+)<', dumped(file, browser, folder)
-        )
+        image = re.search(r'<pre id="image">(data:image/[^<]+)<', dumped(file, browser, folder))
     if image is None:
         raise UsageError("the browser drew no picture", "Write an .html file instead.")
     return decoded(image.group(1))
