@@ -196,20 +196,26 @@ def test_too_much_memory_is_noticed_from_outside(toy: Callable[..., Any]) -> Non
     assert "128 MB" in fault.detail
 
 
+WRITES = """
+def write_to_lane(line):
+    for fd in range(3, 30):
+        try:
+            if "socket" in os.readlink(f"/proc/self/fd/{fd}"):
+                os.write(fd, line)
+        except OSError:
+            pass
+"""
+
+
 def test_half_a_reply_is_waited_for_no_longer_than_a_whole_one(toy: Callable[..., Any]) -> None:
     body = """
 def ingest(self, session):
     import time
     while True:
-        for fd in range(3, 30):
-            try:
-                if "socket" in os.readlink(f"/proc/self/fd/{fd}"):
-                    os.write(fd, b"[")
-            except OSError:
-                pass
+        write_to_lane(b"[")
         time.sleep(0.01)
 """
-    system = toy(toy_with(body), ingest_s=0.3)
+    system = toy(toy_with(body) + WRITES, ingest_s=0.3)
     system.reset(CASE)
     assert fails(system, lambda: system.ingest(SESSION)).reason is Reason.SYSTEM_TIMEOUT
 
@@ -225,16 +231,8 @@ def test_what_is_longer_than_one_piece_arrives_whole(toy: Callable[..., Any]) ->
 
 
 def test_garbage_on_the_socket_is_a_bad_reply(toy: Callable[..., Any]) -> None:
-    body = """
-def ingest(self, session):
-    for fd in range(3, 30):
-        try:
-            if "socket" in os.readlink(f"/proc/self/fd/{fd}"):
-                os.write(fd, b"garbage\\n")
-        except OSError:
-            pass
-"""
-    system = toy(toy_with(body))
+    body = r"def ingest(self, session): write_to_lane(b'garbage\n')"
+    system = toy(toy_with(body) + WRITES)
     system.reset(CASE)
     assert fails(system, lambda: system.ingest(SESSION)).reason is Reason.SYSTEM_BAD_REPLY
 
